@@ -1,0 +1,507 @@
+"""Data in, Figure out: the templates are Altair charts over named data, built once for each theme, size and title."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from linreg.figure import Figure
+from linreg.surface import Domain, Quadratic, kept_points, sublevel_rings
+from linreg.wording import coordinate, point, quantity
+
+ASPECT = 0.8  # height of a surface by its width
+RINGS = 11  # about so many levels
+PIXELS = 1500  # a path is exact to one of so many across the picture
+MOST_POINTS = 500
+BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
+FAR = 2.5  # a path may widen the picture to so many times what the minima need; beyond it leaves the picture
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a figure. Original and fixed are Okabe and Ito's vermilion and bluish green, the same everywhere."""
+
+    name: str
+    background: str
+    ink: str
+    quiet: str
+    grid: str
+    inner: str  # the lowest ring
+    outer: str  # the highest
+    contour: str
+    original: str = "#D55E00"
+    fixed: str = "#009E73"
+    star: str = "#F0E442"
+
+
+LIGHT = Theme("light", "#ffffff", "#1f2430", "#5b6472", "#e6e9ee", "#8ba0bb", "#f3f5f8", "#ffffff")
+DARK = Theme(
+    "dark", "#0e1117", "#e8eaf0", "#a3acba", "#262c38", "#4d6078", "#151a22", "#0e1117", original="#ee7733", fixed="#1fbf92"
+)
+THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of a comparison as the figures need it. Before it has trained, `weights` and `losses` are None."""
+
+    label: str
+    shapes: str
+    surface: Quadratic
+    weights: Float[np.ndarray, "T+1 P"] | None = None
+    losses: Float[np.ndarray, " T"] | None = None
+    diverged_at: int | None = None
+
+
+# ---- surfaces --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What does not change while a comparison is replayed: one domain and one spacing of the levels for both surfaces,
+    and for each side its rings and its whole path, shortened to what the eye sees."""
+
+    domain: Domain
+    spacing: float  # between levels, in √(loss − floor)
+    levels: int
+    least_squares: Float[np.ndarray, " P"]
+    rings: tuple[pd.DataFrame, ...]
+    trails: tuple[pd.DataFrame, ...]
+
+
+def scene(sides: Sequence[Side], least_squares: Float[np.ndarray, " P"], starts: Sequence[Sequence[float]]) -> Scene:
+    """The scene that holds the minima, the least-squares solution and the starts, and the paths where they stay near."""
+    surfaces = [side.surface.profile() for side in sides]
+    needed = np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *(start[:2] for start in starts)])
+    middle, reach = _frame(needed, margin=1.9)
+    paths = [side.weights[:, :2].astype(np.float64) for side in sides if side.weights is not None]
+    near = [path[(np.abs(path - middle) <= FAR * reach).all(1)] for path in paths]
+    box = np.concatenate([needed, *near])
+    if (np.abs(box - middle) > 0.97 * reach).any():
+        middle, reach = _frame(box, margin=1.12)
+    (w1, w2), (half1, half2) = middle.tolist(), reach.tolist()
+    domain: Domain = (w1 - half1, w1 + half1, w2 - half2, w2 + half2)
+    corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
+    furthest = max(math.sqrt((surface.value(corners) - surface.floor).max()) for surface in surfaces)
+    spacing = _round_number(furthest / RINGS)
+    levels = math.ceil(furthest / spacing) if spacing else 0
+    return Scene(
+        domain,
+        spacing,
+        levels,
+        least_squares,
+        tuple(_rings(surface, domain, spacing, levels) for surface in surfaces),
+        tuple(_trail(side.weights, domain) for side in sides),
+    )
+
+
+def _frame(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
+    """The middle and the half widths of a picture in true aspect around the points."""
+    low, high = points.min(0), points.max(0)
+    half = (high - low) / 2
+    width = max(half[0], half[1] / ASPECT) * margin or 1.0
+    return (low + high) / 2, np.array([width, width * ASPECT])
+
+
+def _round_number(value: float) -> float:
+    """The nearest of 1, 2, 2.5 and 5 times a power of ten; 0 for 0."""
+    if not value > 0 or not math.isfinite(value):
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda number: abs(math.log(number / value)))
+
+
+def _rings(surface: Quadratic, domain: Domain, spacing: float, levels: int) -> pd.DataFrame:
+    """The rings as one table, the outermost first, so that it is drawn first."""
+    numbers = np.arange(levels, 0, -1, dtype=np.int16)
+    rings = sublevel_rings(surface, (spacing * numbers.astype(float)) ** 2, domain)
+    w = np.concatenate([*rings, np.empty((0, 2))]).astype(np.float32)
+    return pd.DataFrame({"w1": w[:, 0], "w2": w[:, 1], "level": np.repeat(numbers, [len(ring) for ring in rings])})
+
+
+def _trail(weights: np.ndarray | None, domain: Domain) -> pd.DataFrame:
+    """The path within the picture, cut at its edge: steps, points, and the number of its connected piece.
+
+    Thinned to a 1,500th of the picture and, where that leaves more than 500 points, further; ends and jumps are kept.
+    """
+    columns = {"step": "int32", "w1": "float32", "w2": "float32", "piece": "int16"}
+    if weights is None:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    path = weights[:, :2].astype(np.float64)
+    pixel = np.array([domain[1] - domain[0], domain[3] - domain[2]]) / PIXELS
+    steps = np.arange(len(path))
+    if len(path) > 20_000:  # kept: every k-th, then by shape
+        steps = np.unique(np.append(steps[:: len(path) // 10_000], len(path) - 1))
+    tolerance = 0.5
+    kept = kept_points(path[steps] / pixel, tolerance)
+    while len(kept) > MOST_POINTS and tolerance < 4:
+        tolerance *= 2
+        kept = kept_points(path[steps] / pixel, tolerance)
+    if len(kept) > MOST_POINTS:
+        kept = kept[np.unique(np.linspace(0, len(kept) - 1, MOST_POINTS).astype(int))]
+    rows: list[tuple[int, float, float, int]] = []
+    piece = 0
+    corners = steps[kept]
+    if len(corners) == 1 and _inside(path[0], domain):
+        rows.append((0, path[0, 0], path[0, 1], 0))
+    for first, last in pairwise(corners):
+        cut = _cut(path[first], path[last], domain)
+        if cut is None:
+            continue
+        start, end = cut
+        if not rows or rows[-1][1:3] != (start[0], start[1]):
+            piece += 1
+            rows.append((first, start[0], start[1], piece))
+        rows.append((last, end[0], end[1], piece))
+    frame = pd.DataFrame(rows, columns=list(columns))
+    return frame.astype(columns)
+
+
+def _cut(a: np.ndarray, b: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.ndarray] | None:
+    """The part of the segment from a to b that lies in the domain (Liang and Barsky, 1984), or None."""
+    low, high = np.array(domain[::2]), np.array(domain[1::2])
+    along = b - a
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.stack([(low - a) / along, (high - a) / along])  # (2, 2)
+    parallel = along == 0
+    if (parallel & ((a < low) | (a > high))).any():
+        return None
+    enter = np.where(parallel, 0.0, t.min(0)).max(initial=0.0)
+    leave = np.where(parallel, 1.0, t.max(0)).min(initial=1.0)
+    if enter > leave:
+        return None
+    return (a if enter == 0 else a + enter * along), (b if leave == 1 else a + leave * along)
+
+
+def _inside(points: np.ndarray, domain: Domain) -> np.ndarray:
+    inside: np.ndarray = ((points >= np.array(domain[::2])) & (points <= np.array(domain[1::2]))).all(-1)
+    return inside
+
+
+def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, theme: Theme) -> Figure:
+    """The loss over (w1, w2) as filled rings, one side's path up to `step`, its start, and the surface's minimum."""
+    side, trail = sides[which], scene.trails[which]
+    surface = side.surface.profile()
+    now = _now(side, scene.domain, step)
+    marks = _marks(side, surface, scene, step, with_least_squares=which == 0)
+    here = marks[marks["kind"].isin(["here", "end"])][["w1", "w2"]]
+    past = trail[trail["step"] <= step]
+    done = pd.concat([past[["w1", "w2", "piece"]], here.assign(piece=past["piece"].max() if len(past) else 0)])
+    data = {
+        "rings": scene.rings[which],
+        "trail": trail,
+        "path": done.astype({"w1": "float32", "w2": "float32", "piece": "int16"}),
+        "marks": marks,
+        "now": pd.DataFrame({"text": [now]}),
+    }
+    floor = f"mean squared error never below {quantity(surface.floor)}"
+    spec = _surface_spec(theme, scene.domain, scene.levels, which, f"{side.label}: {side.shapes}", floor)
+    caption = (
+        f"From ring to ring √(loss − its least value) grows by {quantity(scene.spacing)}, on both sides alike."
+        + (" The bias is at its best for each pair of weights." if len(side.surface.c) > 2 else "")
+        + ("" if surface.unique else " The minimum is not unique: the star marks the one of least norm.")
+    )
+    alt_text = f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. " + (
+        "The run is training." if side.weights is None else f"The path {now}."
+    )
+    return Figure(spec, data, alt_text, caption, "trail")
+
+
+def _now(side: Side, domain: Domain, step: int) -> str:
+    """Where the path is at `step`, as the line above the picture."""
+    if side.weights is None:
+        return "training …"
+    last = len(side.weights) - 1
+    k = min(step, last)
+    outside = ~_inside(side.weights[:, :2].astype(np.float64), domain)
+    if side.diverged_at is not None and step >= last:
+        left = f"leaves the picture at step {int(outside.argmax()):,} and " if outside.any() else ""
+        return f"{left}diverges at step {side.diverged_at:,}"
+    beyond = ", outside the picture" if outside[k] else ""
+    return f"{'ends at' if k == last else 'is at'} {point(side.weights[k])} after {k:,} steps{beyond}"
+
+
+def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_squares: bool) -> pd.DataFrame:
+    """The marked points: kind, place, label, and on which side of the point the label stands."""
+    low1, high1, low2, high2 = scene.domain
+    rows: list[tuple[str, float, float, str]] = []
+    if side.weights is not None:
+        k = min(step, len(side.weights) - 1)
+        rows.append(("start", *side.weights[0, :2].tolist(), ""))
+        rows.append(("end" if k == len(side.weights) - 1 else "here", *side.weights[k, :2].tolist(), ""))
+    rows.append(("minimum", *surface.minimum.tolist(), f"minimum {point(surface.minimum)}"))
+    if with_least_squares:
+        rows.append(("least squares", *scene.least_squares[:2].tolist(), f"least squares {point(scene.least_squares[:2])}"))
+    frame = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
+    frame = frame[_inside(frame[["w1", "w2"]].to_numpy(float), scene.domain)]
+    across = (frame["w1"] - low1) / (high1 - low1)
+    start_above = side.weights is not None and side.weights[0, 1] > surface.minimum[1]
+    below = (frame["kind"] == "minimum") & (start_above if side.weights is not None else False)
+    if with_least_squares:  # the two labels keep apart
+        lower = surface.minimum[1] < scene.least_squares[1]
+        below = ((frame["kind"] == "minimum") & lower) | ((frame["kind"] == "least squares") & (not lower))
+    up = (frame["w2"] - low2) / (high2 - low2)
+    below = (below & (up > 0.12)) | (up > 0.9)
+    frame["dy"] = np.where(below, 24, -16).astype(np.int8)
+    frame["align"] = np.where(across < 0.22, "left", np.where(across > 0.78, "right", "center"))
+    return frame.astype({"w1": "float32", "w2": "float32"})
+
+
+@lru_cache(maxsize=64)
+def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: str, subtitle: str) -> dict[str, Any]:
+    color = (theme.original, theme.fixed)[which]
+    w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=list(domain[:2]), nice=False, zero=False))
+    w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=list(domain[2:]), nice=False, zero=False))
+
+    def over(table: str) -> alt.Chart:
+        return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
+
+    fill = alt.Fill(
+        "level:Q",
+        scale=alt.Scale(domain=[1, max(levels, 2)], range=[theme.inner, theme.outer], interpolate="lab"),
+        legend=None,
+    )
+    rings = (
+        over("rings")
+        .mark_line(filled=True, interpolate="linear-closed", stroke=theme.contour, strokeWidth=0.7, strokeOpacity=0.9)
+        .encode(fill=fill, detail="level:Q", order=alt.Order("level:Q", sort="descending"))
+    )
+    trail = (
+        over("trail")
+        .mark_line(stroke=color, strokeWidth=1.5, opacity=0.45, strokeJoin="round")
+        .encode(detail="piece:O", order="step:Q")
+    )
+    line: dict[str, Any] = {"strokeJoin": "round", "strokeCap": "round"}
+    halo = (
+        over("path").mark_line(stroke=theme.background, strokeWidth=6.5, **line).encode(detail="piece:O", order=alt.value(0))
+    )
+    path = over("path").mark_line(stroke=color, strokeWidth=3.5, **line).encode(detail="piece:O", order=alt.value(0))
+    marks = over("marks")
+    start = marks.transform_filter("datum.kind == 'start'").mark_point(
+        shape="circle", size=130, filled=True, fill=theme.background, stroke=color, strokeWidth=3, opacity=1
+    )
+    minimum = marks.transform_filter("datum.kind == 'minimum'").mark_point(
+        shape=STAR, size=700, filled=True, fill=theme.star, stroke="#1f2430", strokeWidth=1.2, opacity=1
+    )
+    least_squares = marks.transform_filter("datum.kind == 'least squares'").mark_point(
+        shape="cross", angle=45, size=150, filled=True, fill=theme.ink, stroke=theme.background, strokeWidth=1.5, opacity=1
+    )
+    here = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
+        shape="circle", size=60, filled=True, fill=color, stroke=theme.background, strokeWidth=1.5, opacity=1
+    )
+    text: dict[str, Any] = {"fontSize": 12.5, "dy": {"expr": "datum.dy"}, "align": {"expr": "datum.align"}}
+    label_halo = marks.mark_text(stroke=theme.background, strokeWidth=3.5, strokeJoin="round", opacity=0.85, **text).encode(
+        text="label:N"
+    )
+    label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
+    now = (
+        alt.Chart(alt.NamedData("now"))
+        .mark_text(align="left", baseline="bottom", color=color, fontSize=13, fontWeight=600)
+        .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
+    )
+    chart = alt.layer(rings, trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
+    heading = alt.TitleParams(title, subtitle=subtitle, offset=26)
+    spec = chart.properties(title=heading, width="container").to_dict()
+    return _finished(spec, theme, height=f"width * {ASPECT}")
+
+
+STAR = (
+    "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118L-0.951,-0.309L-0.225,-0.309Z"
+)
+
+
+# ---- curves ----------------------------------------------------------------------------------------------------------
+
+
+def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
+    """Batch loss against step on a log axis, both sides, each with its surface's floor, and the replayed step marked."""
+    curves, here = [], []
+    for side in sides:
+        if side.losses is None or not len(side.losses):
+            continue
+        k = min(step, len(side.losses) - 1)
+        shown = _envelope(side.losses)
+        curves.append(pd.DataFrame({"step": shown, "loss": side.losses[shown], "side": side.label}))
+        here.append((k, float(side.losses[k]), side.label))
+    table = pd.concat([*curves, pd.DataFrame({"step": [], "loss": [], "side": []})]).astype(
+        {"step": "int32", "loss": "float64"}
+    )
+    floors = pd.DataFrame([(side.surface.floor, side.label) for side in sides], columns=["loss", "side"])
+    now = pd.DataFrame(here, columns=["step", "loss", "side"])
+    data = {
+        "loss": table[table["loss"] > 0],  # a log axis has no zero
+        "floors": floors[floors["loss"] > 0],
+        "here": now[now["loss"] > 0],
+        "now": pd.DataFrame({"step": [step]}),
+    }
+    ends = [
+        f"{side.label.lower()} ends at {quantity(float(side.losses[-1]))}"
+        for side in sides
+        if side.losses is not None and len(side.losses)
+    ]
+    lowest = [f"{side.label.lower()} {quantity(side.surface.floor)}" for side in sides]
+    alt_text = f"Loss of each batch against step: {'; '.join(ends)}. Least possible mean loss: {', '.join(lowest)}."
+    caption = (
+        "Loss of each batch; of many steps the least and the greatest are drawn. Dashed: the least mean loss that each"
+        f" surface allows, {', '.join(lowest)}."
+    )
+    zeros = int((table["loss"] <= 0).sum())
+    if zeros:
+        caption += f" {zeros:,} of the points are exactly 0 and have no place on a log axis."
+    return Figure(_loss_spec(theme), data, alt_text, caption, "loss")
+
+
+def _envelope(values: np.ndarray) -> np.ndarray:
+    """Indices of the least and the greatest value in each of BINS stretches, and of both ends, in order."""
+    if len(values) <= 2 * BINS:
+        return np.arange(len(values))
+    edges = np.linspace(0, len(values), BINS + 1).astype(int)
+    extremes = [
+        first + index
+        for first, last in pairwise(edges)
+        for index in (values[first:last].argmin(), values[first:last].argmax())
+    ]
+    return np.unique([0, *extremes, len(values) - 1])
+
+
+@lru_cache(maxsize=8)
+def _loss_spec(theme: Theme) -> dict[str, Any]:
+    color = _side_color(theme)
+    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1), scale=alt.Scale(nice=False))
+    loss = alt.Y("loss:Q", title="mean squared error", scale=alt.Scale(type="log"), axis=_log_axis())
+
+    def over(table: str) -> alt.Chart:
+        return alt.Chart(alt.NamedData(table)).encode(y=loss, color=color)
+
+    lines = over("loss").mark_line(strokeWidth=1.2, strokeJoin="round").encode(x=step)
+    floors = over("floors").mark_rule(strokeDash=[6, 4], strokeWidth=1.4)
+    clicked = alt.selection_point(name="clicked", fields=["step"], nearest=True, on="click", empty=False)
+    targets = over("loss").mark_point(opacity=0, size=40).encode(x=step).add_params(clicked)
+    here = over("here").mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(x=step)
+    chart = alt.layer(floors, lines, _step_rule(theme, step), here, targets)
+    heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least that each surface allows")
+    return _finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
+
+
+def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: int, theme: Theme) -> Figure:
+    """Each weight against step, both sides, with the true weights as lines, and the replayed step marked."""
+    curves, ends, here = [], [], []
+    for side in sides:
+        if side.weights is None:
+            continue
+        last = len(side.weights) - 1
+        for column, name in enumerate(("w1", "w2", "bias")[: side.weights.shape[1]]):
+            values = side.weights[:, column].astype(np.float64)
+            shown = np.arange(last + 1) if last <= BINS else np.unique(np.linspace(0, last, BINS).astype(int))
+            curves.append(pd.DataFrame({"step": shown, "value": values[shown], "side": side.label, "weight": name}))
+            ends.append((last, values[last], side.label, name))
+            k = min(step, last)
+            here.append((k, values[k], side.label, name))
+    columns = ["step", "value", "side", "weight"]
+    table = pd.concat([*curves, pd.DataFrame({name: [] for name in columns})]).astype({"step": "int32", "value": "float64"})
+    true = [(float(value), f"true w{number} = {coordinate(value)}") for number, value in enumerate(true_weights, 1)]
+    data = {
+        "weights": table,
+        "ends": pd.DataFrame(ends, columns=columns),
+        "here": pd.DataFrame(here, columns=columns),
+        "true": pd.DataFrame(true, columns=["value", "label"]),
+        "now": pd.DataFrame({"step": [step]}),
+    }
+    finals = [f"{side.label.lower()} ends at {point(side.weights[-1])}" for side in sides if side.weights is not None]
+    alt_text = f"Weights against step: {'; '.join(finals)}; the true weights are {point(true_weights)}."
+    caption = "Each weight as it is trained. Dashed: the weights that made the data."
+    return Figure(_weights_spec(theme), data, alt_text, caption, "weights")
+
+
+@lru_cache(maxsize=8)
+def _weights_spec(theme: Theme) -> dict[str, Any]:
+    color = _side_color(theme)
+    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1), scale=alt.Scale(nice=False))
+    value = alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False))
+
+    def over(table: str) -> alt.Chart:
+        return alt.Chart(alt.NamedData(table)).encode(y=value)
+
+    lines = over("weights").mark_line(strokeWidth=2, strokeJoin="round").encode(x=step, color=color, detail="weight:N")
+    true = over("true").mark_rule(strokeDash=[6, 4], color=theme.quiet)
+    true_label = (
+        over("true")
+        .mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=theme.quiet)
+        .encode(x=alt.value(0), text="label:N")
+    )
+    ends = (
+        over("ends")
+        .mark_text(align="right", baseline="bottom", dx=-2, dy=-4, fontWeight=600)
+        .encode(x=step, color=color, text="weight:N")
+    )
+    here = (
+        over("here")
+        .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
+        .encode(x=step, color=color)
+    )
+    chart = alt.layer(true, lines, true_label, _step_rule(theme, step), here, ends)
+    heading = alt.TitleParams("Weights", subtitle="dashed: the weights that made the data")
+    return _finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
+
+
+# ---- what the figures share ------------------------------------------------------------------------------------------
+
+
+def _side_color(theme: Theme) -> alt.Color:
+    return alt.Color(
+        "side:N",
+        scale=alt.Scale(domain=["Original", "Fixed"], range=[theme.original, theme.fixed]),
+        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, offset=4),
+    )
+
+
+def _step_rule(theme: Theme, step: alt.X) -> alt.Chart:
+    return alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
+
+
+def _log_axis() -> alt.Axis:
+    return alt.Axis(
+        tickCount=6,
+        labelExpr="datum.value >= 1e9 || datum.value < 1e-3 ? format(datum.value, '.0e') : format(datum.value, ',')",
+    )
+
+
+def _finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, Any]:
+    """The spec with the theme's colours and fonts in its own config, and where asked a height that follows the width."""
+    params = [*spec.get("params", []), *([{"name": "height", "expr": height}] if height else [])]
+    text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 12, "titleFontSize": 12.5}
+    config = {
+        "font": "Source Sans, Source Sans 3, Source Sans Pro, DejaVu Sans, sans-serif",
+        "background": theme.background,
+        "view": {"stroke": None},
+        "axis": {
+            **text,
+            "titleFontWeight": "normal",
+            "domainColor": theme.quiet,
+            "tickColor": theme.quiet,
+            "gridColor": theme.grid,
+            "labelFlush": False,
+        },
+        "legend": {"labelColor": theme.ink, "labelFontSize": 12.5},
+        "title": {
+            "anchor": "start",
+            "frame": "group",
+            "color": theme.ink,
+            "fontSize": 16,
+            "fontWeight": 600,
+            "subtitleColor": theme.quiet,
+            "subtitleFontSize": 13,
+            "subtitlePadding": 5,
+        },
+    }
+    finished = {**spec, "autosize": {"type": "fit-x", "contains": "padding"}, "config": config}
+    return {**finished, "params": params} if params else finished

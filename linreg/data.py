@@ -1,0 +1,58 @@
+"""Tables to regress on, and the order in which their rows are visited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from linreg.settings import DataSettings, Settings, SettingsError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table: features X, one row a sample, and the target y, one-dimensional as in the thread."""
+
+    X: Float[np.ndarray, "N D"]
+    y: Float[np.ndarray, " N"]
+    features: tuple[str, ...] = ("x1", "x2")
+    target: str = "y"
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def make_data(data: DataSettings) -> Dataset:
+    """The synthetic table of the settings, drawn from a generator of its own.
+
+    With z ~ N(0, 1): x1 = mean + scale·z1, x2 = mean + scale·(ρ·z1 + √(1 − ρ²)·z2), y = w1·x1 + w2·x2 + noise·z3.
+    All of z1 and z2 is drawn before z3, so the features do not depend on the noise.
+    """
+    generator = np.random.default_rng(data.seed)
+    z = generator.standard_normal((data.samples, 2))  # (N, 2)
+    rho = data.correlation
+    mixing = np.array([[1.0, rho], [0.0, np.sqrt(1.0 - rho**2)]])  # (2, 2)
+    X = data.mean + data.scale * (z @ mixing if rho else z)  # (N, 2)
+    y = X @ np.array(data.weights) + data.noise * generator.standard_normal(data.samples)  # (N,)
+    return Dataset(X, y)
+
+
+def batch_order(settings: Settings, rows: int) -> Iterator[Int[np.ndarray, " N"] | None]:
+    """For each epoch the order of the rows, or None for the file's own order.
+
+    A shuffled run draws each epoch's order from one generator seeded with `settings.seed`.
+    """
+    generator = np.random.default_rng(settings.seed)
+    for _ in range(settings.epochs):
+        yield generator.permutation(rows) if settings.shuffle else None
+
+
+def check_fits(settings: Settings, dataset: Dataset) -> None:
+    """Raise a `SettingsError` if a batch is larger than the table."""
+    if settings.batch_size > len(dataset):
+        raise SettingsError(
+            f"batch size {settings.batch_size:,} is above the {len(dataset):,} rows of the table; use 1 to {len(dataset):,}",
+            "batch_size",
+        )

@@ -1,0 +1,67 @@
+"""What a run came to: R², verdict, and the numbers that a page puts into words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from linreg.data import Dataset
+from linreg.surface import least_squares
+
+if TYPE_CHECKING:
+    from linreg.trainer import Run
+
+CONVERGED_WITHIN = 0.01  # of least squares' R²
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run in numbers. R² is of the predictions on all rows, each against its own target; NaN if the target is constant.
+
+    `last_epoch_loss` is the mean of the last epoch's batch losses as the run saw them; None for a run that diverged.
+    `weights` are the last finite ones.
+    """
+
+    weights: tuple[float, ...]
+    last_epoch_loss: float | None
+    r_squared: float
+    least_squares_r_squared: float
+    verdict: str
+    diverged_at: int | None
+
+    @property
+    def converged(self) -> bool:
+        return self.verdict == "converged"
+
+
+def outcome(run: Run, dataset: Dataset) -> Outcome:
+    """The outcome of a run on the table that it was trained on."""
+    X = np.column_stack([dataset.X, np.ones(len(dataset))]) if run.settings.bias else dataset.X  # (N, P)
+    weights = run.weights[-1].astype(np.float64)  # (P,)
+    reached, best = (r_squared(X @ w, dataset.y) for w in (weights, least_squares(X, dataset.y)))
+    per_epoch = -(-len(dataset) // run.settings.batch_size)
+    if run.diverged_at is not None:
+        verdict = f"diverged at step {run.diverged_at:,}"
+    elif np.isnan(reached):
+        verdict = "cannot tell: the target is constant"
+    else:
+        verdict = "converged" if reached >= best - CONVERGED_WITHIN else "did not converge"
+    return Outcome(
+        tuple(weights.tolist()),
+        None if run.diverged_at is not None else float(run.losses[-per_epoch:].mean(dtype=np.float64)),
+        reached,
+        best,
+        verdict,
+        run.diverged_at,
+    )
+
+
+def r_squared(prediction: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> float:
+    """1 − Σ(y − p)² / Σ(y − ȳ)², each prediction against its own target; NaN if the target is constant."""
+    spread = float(((y - y.mean()) ** 2).sum())
+    if spread == 0:
+        return float("nan")
+    return 1 - float(((y - prediction) ** 2).sum()) / spread

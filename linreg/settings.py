@@ -1,0 +1,383 @@
+"""What a comparison is made of, as frozen dataclasses, and its way into a URL query and back.
+
+The fields carry their own limits: `Kind.limit` is what is possible at all (a `SettingsError` otherwise), `Kind.offered`
+what the app lets a link or a control ask for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from linreg.optimizers import OPTIMIZERS
+from linreg.wiring import WIRINGS
+
+VERSION = 1
+MOST_STEPS = 1_000_000  # of one run, asked for by a link or a control
+
+
+class SettingsError(ValueError):
+    """Impossible settings. `fields` names the fields that can mend it, the most likely first."""
+
+    def __init__(self, message: str, *names: str) -> None:
+        super().__init__(message)
+        self.fields = names
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Numbers between `low` and `high`, both included unless `open_low`."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return math.isfinite(value) and self.low <= value <= self.high and not (self.open_low and value == self.low)
+
+    def __str__(self) -> str:
+        lower = "" if self.low == -math.inf else f"{'above' if self.open_low else 'at least'} {plain(self.low)}"
+        upper = "" if self.high == math.inf else f"at most {plain(self.high)}"
+        return " and ".join(part for part in (lower, upper) if part) or "a finite number"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one field is named, written, read and limited."""
+
+    label: str
+    type: type  # of the value, or of each part of it
+    limit: Interval = Interval()
+    offered: Interval = Interval()
+    parts: tuple[int, ...] = ()  # how many numbers a tuple may have; () for a single value
+    choices: tuple[str, ...] = ()
+    optional: bool = False  # None is allowed, written `default`
+
+
+def _field(default: Any, kind: Kind) -> Any:
+    return field(default=default, metadata={"kind": kind})
+
+
+# ---- text ------------------------------------------------------------------------------------------------------------
+
+
+def plain(value: float) -> str:
+    """A number as short as it can be written without loss: `100`, `0.01`, `1e-05`."""
+    if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
+        return str(int(value))
+    return repr(float(value))
+
+
+def clipped(value: object, most: int = 40) -> str:
+    """A foreign value as text for a message: never longer than `most`, never with a line break."""
+    try:
+        text = written(value) if isinstance(value, bool | int | float | tuple) else str(value)
+    except (ValueError, OverflowError):  # a number too long to print, infinities and what is not a number
+        text = repr(value) if isinstance(value, float) else "out of range"
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f"{text[:most]}…" if len(text) > most else text or "''"
+
+
+def written(value: Any) -> str:
+    """A setting as it stands in a URL: `100`, `5,3`, `1` for yes, `default` for None."""
+    if value is None:
+        return "default"
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, tuple):
+        return ",".join(map(plain, value))
+    return value if isinstance(value, str) else plain(value)
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
+
+
+def read(text: str, kind: Kind) -> Any:
+    """A setting read from text, within what the app offers.
+
+    Raises `ValueError` with a clause that says what is wrong with it.
+    """
+    if kind.optional and text == "default":
+        return None
+    if kind.choices:
+        if text not in kind.choices:
+            raise ValueError(f"is unknown; the choices are {', '.join(kind.choices)}")
+        return text
+    if kind.type is bool:
+        if text not in ("0", "1"):
+            raise ValueError("is neither 0 nor 1")
+        return text == "1"
+    pattern = _WHOLE if kind.type is int else _DECIMAL
+    pieces = text.split(",", 4) if kind.parts else [text]
+    if kind.parts and len(pieces) not in kind.parts:
+        raise ValueError(f"does not have {' or '.join(map(str, kind.parts))} numbers")
+    numbers = []
+    for piece in pieces:
+        if not pattern.fullmatch(piece.strip()):
+            raise ValueError(f"is not {_article(kind.type)}")
+        number = kind.type(piece)
+        if number not in kind.limit or number not in kind.offered:
+            raise ValueError(f"is out of range ({kind.offered})")
+        numbers.append(number)
+    return tuple(numbers) if kind.parts else numbers[0]
+
+
+# ---- limits ----------------------------------------------------------------------------------------------------------
+
+
+def _check(settings: DataSettings | Settings) -> None:
+    for name, kind in _kinds(type(settings)).items():
+        _check_value(name, getattr(settings, name), kind)
+
+
+def _check_value(name: str, value: Any, kind: Kind) -> None:
+    if value is None and kind.optional:
+        return
+    if kind.choices:
+        if value not in kind.choices:
+            raise SettingsError(f"{kind.label} {clipped(value)} is unknown; use one of {', '.join(kind.choices)}", name)
+        return
+    if kind.parts and not (isinstance(value, tuple) and len(value) in kind.parts):
+        counts = " or ".join(map(str, kind.parts))
+        raise SettingsError(f"{kind.label} {clipped(value)} is not a tuple of {counts} numbers", name)
+    for part in value if kind.parts else (value,):
+        if kind.type is bool or isinstance(part, bool):
+            if not (kind.type is bool and isinstance(part, bool)):
+                raise SettingsError(f"{kind.label} {clipped(part)} is not {_article(kind.type)}", name)
+        elif not isinstance(part, int if kind.type is int else (int, float)):
+            raise SettingsError(f"{kind.label} {clipped(part)} is not {_article(kind.type)}", name)
+        elif part not in kind.limit:
+            raise SettingsError(f"{kind.label} {clipped(part)} is not possible; use {_asked(kind, kind.limit)}", name)
+
+
+def _article(wanted: type) -> str:
+    return {bool: "True or False", int: "a whole number", float: "a number"}.get(wanted, wanted.__name__)
+
+
+def _asked(kind: Kind, interval: Interval) -> str:
+    bounds = str(interval)
+    noun = "a whole number" if kind.type is int else "a finite number"
+    return noun if bounds == "a finite number" else f"{noun} {bounds}"
+
+
+def _kinds(owner: type) -> dict[str, Kind]:
+    return {entry.name: entry.metadata["kind"] for entry in fields(owner) if "kind" in entry.metadata}
+
+
+# ---- the settings -----------------------------------------------------------------------------------------------------
+
+POSITIVE = Interval(0, open_low=True)
+SEED = Kind("seed", int, Interval(0, 2**63 - 1), Interval(0, 999_999))
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """The synthetic table: y = w1·x1 + w2·x2 + noise, with x normal of the given mean, scale and correlation."""
+
+    samples: int = _field(10_000, Kind("samples", int, Interval(1), Interval(2, 200_000)))
+    weights: tuple[float, ...] = _field((5.0, 3.0), Kind("true weights", float, offered=Interval(-1e6, 1e6), parts=(2,)))
+    scale: float = _field(100.0, Kind("feature scale", float, POSITIVE, Interval(1e-6, 1e6)))
+    mean: float = _field(0.0, Kind("feature mean", float, offered=Interval(-1e6, 1e6)))
+    correlation: float = _field(0.0, Kind("correlation", float, Interval(-1, 1), Interval(-1, 1)))
+    noise: float = _field(1.0, Kind("noise", float, Interval(0), Interval(0, 1e6)))
+    seed: int = _field(0, SEED)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run: the data, the wiring, the optimizer and how long.
+
+    `init` holds the starting weights, and with `bias` optionally the starting bias as a third number; None is PyTorch's
+    own default init, drawn from `seed`. `seed` also orders the batches when `shuffle` is on.
+    """
+
+    data: DataSettings = DataSettings()
+    wiring: str = _field("original", Kind("wiring", str, choices=tuple(WIRINGS)))
+    init: tuple[float, ...] | None = _field(
+        None, Kind("initial weights", float, offered=Interval(-1e6, 1e6), parts=(2, 3), optional=True)
+    )
+    optimizer: str = _field("RMSprop", Kind("optimizer", str, choices=tuple(OPTIMIZERS)))
+    lr: float = _field(0.01, Kind("learning rate", float, POSITIVE, Interval(1e-12, 1e6)))
+    momentum: float = _field(0.0, Kind("momentum", float, Interval(0), Interval(0, 2)))
+    batch_size: int = _field(100, Kind("batch size", int, Interval(1), Interval(1, 200_000)))
+    epochs: int = _field(30, Kind("epochs", int, Interval(1), Interval(1, MOST_STEPS)))
+    shuffle: bool = _field(False, Kind("shuffle", bool))
+    bias: bool = _field(False, Kind("bias", bool))
+    seed: int = _field(0, SEED)
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.batch_size > self.data.samples:
+            raise SettingsError(
+                f"batch size {self.batch_size:,} is above the {self.data.samples:,} samples; use 1 to {self.data.samples:,}",
+                "batch_size",
+                "samples",
+            )
+        optimizer = OPTIMIZERS[self.optimizer]
+        if self.momentum and not optimizer.takes_momentum:
+            takers = ", ".join(entry.name for entry in OPTIMIZERS.values() if entry.takes_momentum)
+            raise SettingsError(
+                f"momentum {plain(self.momentum)} does not fit {self.optimizer}, which takes none;"
+                f" use 0, or one of {takers}",
+                "momentum",
+                "optimizer",
+            )
+        if optimizer.needs_momentum and not self.momentum:
+            raise SettingsError(
+                f"momentum 0 does not fit {self.optimizer}, which needs some; use 0.9, for example",
+                "momentum",
+                "optimizer",
+            )
+        if self.init is not None and len(self.init) == 3 and not self.bias:
+            raise SettingsError(
+                f"initial weights {written(self.init)} has 3 numbers, but there is no bias; use 2 numbers",
+                "init",
+                "bias",
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of one pass over the data, the smaller last one included."""
+        return -(-self.data.samples // self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the app shows: two runs on the same data, as the fixed side differs from the original in its wiring at least."""
+
+    original: Settings = Settings()
+    fixed: Settings = Settings(wiring="squeeze")
+
+    def __post_init__(self) -> None:
+        if self.original.data != self.fixed.data:
+            raise SettingsError("the two sides of a comparison need the same data settings", "data")
+
+
+def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """The settings with changes by URL name: those of `DataSettings` change the data, `data_seed` its seed."""
+    data = {_data_field(name): value for name, value in changes.items() if name in _data_kinds()}
+    run = {name: value for name, value in changes.items() if name not in _data_kinds()}
+    return replace(settings, data=replace(settings.data, **data), **run)
+
+
+def with_both(comparison: Comparison, changes: Mapping[str, Any]) -> Comparison:
+    """The comparison with changes on both sides, by URL name.
+
+    On the fixed side a setting of its own (where it differs from the original's) stays. The wiring belongs to one side
+    alone, so here it is the original's.
+    """
+    own = fixed_changes(comparison)
+    original = with_changes(comparison.original, changes)
+    return Comparison(original, replace(original, **own))
+
+
+def offered(settings: Settings) -> Settings:
+    """The settings, if the app lets a visitor run them; a `SettingsError` that says how to get below the limit if not."""
+    if settings.steps > MOST_STEPS:
+        raise SettingsError(
+            f"{settings.steps:,} steps are above the {MOST_STEPS:,} that a run may have here;"
+            " use fewer epochs or larger batches",
+            "epochs",
+            "batch_size",
+            "samples",
+        )
+    return settings
+
+
+def fixed_changes(comparison: Comparison) -> dict[str, Any]:
+    """The settings in which the fixed side differs from the original, its wiring always among them."""
+    return {
+        name: getattr(comparison.fixed, name)
+        for name in _kinds(Settings)
+        if name == "wiring" or getattr(comparison.fixed, name) != getattr(comparison.original, name)
+    }
+
+
+def _data_kinds() -> dict[str, Kind]:
+    """URL name -> kind of the data's fields. Their seed is `data_seed`, since a run has one of its own."""
+    return {("data_seed" if name == "seed" else name): kind for name, kind in _kinds(DataSettings).items()}
+
+
+def _data_field(name: str) -> str:
+    return "seed" if name == "data_seed" else name
+
+
+def kinds() -> dict[str, Kind]:
+    """Every setting by its URL name: those of the data, then those of the run."""
+    return {**_data_kinds(), **_kinds(Settings)}
+
+
+# ---- URL -------------------------------------------------------------------------------------------------------------
+
+
+DEFAULTS: dict[int, Comparison] = {VERSION: Comparison()}  # what each version of a link leaves out
+
+
+def to_query(comparison: Comparison) -> dict[str, str]:
+    """What differs from the defaults, as a URL query, and the version of those defaults.
+
+    A bare name sets both sides, `fixed.NAME` the fixed side; the wiring is set for each side by itself.
+    """
+    default = DEFAULTS[VERSION]
+    query = {}
+    for name in _data_kinds():
+        value = getattr(comparison.original.data, _data_field(name))
+        if value != getattr(default.original.data, _data_field(name)):
+            query[name] = written(value)
+    for name in _kinds(Settings):
+        ours, theirs = getattr(comparison.original, name), getattr(comparison.fixed, name)
+        if ours != getattr(default.original, name):
+            query[name] = written(ours)
+        if theirs != (default.fixed.wiring if name == "wiring" else ours):
+            query[f"fixed.{name}"] = written(theirs)
+    return {"v": str(VERSION), **query} if query else {}
+
+
+def from_query(query: Mapping[str, str]) -> tuple[Comparison, list[str]]:
+    """The comparison that a URL query asks for, and what of it was ignored and why, a sentence each.
+
+    Total: whatever the query holds, the result is a valid comparison within what the app offers.
+    """
+    ignored: list[str] = []
+    default = DEFAULTS[VERSION]
+    both: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    for name, text in ((str(name), str(text)) for name, text in query.items()):
+        bare = name.removeprefix("fixed.")
+        kinds = _kinds(Settings) if name != bare else _kinds(Settings) | _data_kinds()
+        if name == "v":
+            if text in map(str, DEFAULTS):
+                default = DEFAULTS[int(text)]
+            else:
+                ignored.append(f"The link's version {clipped(text)} is unknown; it was read as version {VERSION}.")
+        elif bare not in kinds:
+            ignored.append(f"{clipped(name)} was ignored: there is no such setting.")
+        else:
+            try:
+                (both if name == bare else own)[bare] = read(text, kinds[bare])
+            except ValueError as error:
+                ignored.append(f"{clipped(name)}={clipped(text)} was ignored: it {error}.")
+    original = _built(default.original, both, ignored)
+    return Comparison(original, _built(replace(original, wiring=default.fixed.wiring), own, ignored, "fixed.")), ignored
+
+
+def _built(start: Settings, changes: dict[str, Any], ignored: list[str], prefix: str = "") -> Settings:
+    """`start` with as many of the changes as fit together; the others go to `ignored`."""
+    try:
+        return offered(with_changes(start, changes))
+    except SettingsError as error:
+        name = next(name for name in error.fields if name in changes)
+        ignored.append(f"{prefix}{name}={clipped(changes[name])} was ignored: {error}.")
+        return _built(start, {key: value for key, value in changes.items() if key != name}, ignored, prefix)

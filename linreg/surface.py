@@ -1,0 +1,236 @@
+"""The loss as it is: the exact quadratic of every batch, their mean, its minimum, curvature and contours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import contourpy
+import numpy as np
+from jaxtyping import Float, Int
+
+from linreg.data import Dataset, batch_order, check_fits
+from linreg.settings import Settings
+from linreg.wiring import WIRINGS
+
+RANK_TOLERANCE = 1e-12  # of the largest eigenvalue, once every column has unit length
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """L(w) = dᵀA d − 2 cᵀd + s with d = w − origin; A symmetric and positive semidefinite, c in its range.
+
+    The origin only serves precision: near it nothing large cancels. With P parameters w is (P,), the loss a scalar in
+    squared units of the target.
+    """
+
+    A: Float[np.ndarray, "P P"]
+    c: Float[np.ndarray, " P"]
+    s: float
+    origin: Float[np.ndarray, " P"] = field(default=None)  # type: ignore[assignment]  # None: zeros
+
+    def __post_init__(self) -> None:
+        if self.origin is None:
+            object.__setattr__(self, "origin", np.zeros_like(self.c))
+
+    def value(self, w: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n"]:
+        """The loss at one or many w."""
+        d = w - self.minimum  # (*n, P)
+        return self.floor + np.einsum("...i,ij,...j->...", d, self.A, d)  # (*n,)
+
+    def gradient(self, w: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n P"]:
+        """2(A d − c) at one or many w."""
+        return 2 * ((w - self.origin) @ self.A - self.c)
+
+    @cached_property
+    def _spectrum(self) -> tuple[int, np.ndarray]:
+        """The rank, judged with every column at unit length, and A⁺, the pseudo-inverse of that rank."""
+        length = np.sqrt(np.diag(self.A))  # (P,)
+        scale = 1 / np.where(length > 0, length, 1)
+        alike = self.A * scale[:, None] * scale  # (P, P), ones on the diagonal
+        values = np.linalg.eigvalsh(alike)
+        rank = int((values > RANK_TOLERANCE * max(values[-1], 0)).sum())
+        if rank == len(self.c):
+            return rank, np.linalg.inv(alike) * scale[:, None] * scale
+        values, vectors = np.linalg.eigh(self.A)
+        kept = vectors[:, len(values) - rank :]  # (P, rank)
+        return rank, (kept / values[len(values) - rank :]) @ kept.T
+
+    @property
+    def unique(self) -> bool:
+        """Whether there is one minimum: false for constant or duplicated columns."""
+        return self._spectrum[0] == len(self.c)
+
+    @cached_property
+    def minimum(self) -> Float[np.ndarray, " P"]:
+        """A⁺c: where the loss is least; where that is a whole line, its point of least norm."""
+        rank, inverse = self._spectrum
+        found = self.origin + inverse @ self.c
+        return found if rank == len(self.c) else inverse @ self.A @ found
+
+    @cached_property
+    def floor(self) -> float:
+        """The least loss, s − cᵀA⁺c; no rounding takes it below zero."""
+        return max(float(self.s - self.c @ self._spectrum[1] @ self.c), 0.0)
+
+    @property
+    def hessian(self) -> Float[np.ndarray, "P P"]:
+        """2A, the same at every w and for both losses."""
+        return 2 * self.A
+
+    @property
+    def condition_number(self) -> float:
+        """λ_max/λ_min of the Hessian: how much steeper the steepest direction is; infinite if the minimum is not unique."""
+        values = np.linalg.eigvalsh(self.hessian)
+        return float(values[-1] / values[0]) if self.unique and values[0] > 0 else np.inf
+
+    def stable_lr(self, momentum: float = 0.0) -> float:
+        """2(1 + β)/λ_max: below it gradient descent with momentum β converges on this quadratic (Polyak, 1964)."""
+        steepest = np.linalg.eigvalsh(self.hessian)[-1]
+        return float(2 * (1 + momentum) / steepest) if steepest > 0 else np.inf
+
+    def profile(self) -> Quadratic:
+        """The quadratic over the first two parameters, with the others (a bias) at their best for each.
+
+        The Schur complement A₁₁ − A₁₂A₂₂⁺A₂₁; a quadratic of two parameters is its own profile.
+        """
+        if len(self.c) == 2:
+            return self
+        A11, A12, A22 = self.A[:2, :2], self.A[:2, 2:], self.A[2:, 2:]
+        inverse = np.linalg.pinv(A22, hermitian=True)
+        schur = A11 - A12 @ inverse @ A12.T
+        c2 = inverse @ self.c[2:]
+        return Quadratic(schur, self.c[:2] - A12 @ c2, float(self.s - self.c[2:] @ c2), self.origin[:2])
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """One quadratic a step of an epoch (in file order) or of the run (shuffled): K batches of n rows, one shared origin."""
+
+    A: Float[np.ndarray, "K P P"]
+    c: Float[np.ndarray, "K P"]
+    s: Float[np.ndarray, " K"]
+    origin: Float[np.ndarray, " P"]
+    n: Int[np.ndarray, " K"]
+
+    def __len__(self) -> int:
+        return len(self.s)
+
+    def batch(self, k: int) -> Quadratic:
+        """The quadratic of batch k."""
+        return Quadratic(self.A[k], self.c[k], float(self.s[k]), self.origin)
+
+    def mean(self) -> Quadratic:
+        """The mean over the batches: what the run descends on. Every batch counts as one step, a smaller last one too."""
+        return Quadratic(self.A.mean(0), self.c.mean(0), float(self.s.mean()), self.origin)
+
+
+def batch_moments(dataset: Dataset, settings: Settings) -> Moments:
+    """The exact quadratic of every batch, in the order in which the run meets them.
+
+    With the origin o at least squares and r = y − X·o, so that nothing large cancels near it:
+    matched shapes have A = XᵀX/B, c = Xᵀr/B, s = mean(r²); all pairs have the same A, c = x̄·r̄ − V·o and
+    s = oᵀV o + Var(y) + r̄², with V = Cov(X) of the batch. With a bias, X has a last column of ones.
+    Raises `SettingsError` if a batch is larger than the table.
+    """
+    check_fits(settings, dataset)
+    X = np.column_stack([dataset.X, np.ones(len(dataset))]) if settings.bias else dataset.X  # (N, P)
+    origin = least_squares(X, dataset.y)  # (P,)
+    pairs = WIRINGS[settings.wiring].pairs
+    parts = []
+    for order in batch_order(settings, len(dataset)) if settings.shuffle else [None]:
+        rows, y = (X, dataset.y) if order is None else (X[order], dataset.y[order])
+        parts.append(_pass_moments(rows, y, origin, settings.batch_size, pairs))
+    A, c, s, n = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Moments(A, c, s, origin, n)
+
+
+def loss_surface(dataset: Dataset, settings: Settings) -> Quadratic:
+    """The surface that the run descends on: the mean of its batches' quadratics over (w1, w2) or (w1, w2, bias)."""
+    return batch_moments(dataset, settings).mean()
+
+
+def least_squares(X: Float[np.ndarray, "N P"], y: Float[np.ndarray, " N"]) -> Float[np.ndarray, " P"]:
+    """The weights of least squares, of least norm where they are not unique."""
+    found: np.ndarray = np.linalg.lstsq(X, y, rcond=None)[0]
+    return found
+
+
+def _pass_moments(
+    X: np.ndarray, y: np.ndarray, origin: np.ndarray, batch_size: int, pairs: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A (K, P, P), c (K, P), s (K,) and n (K,) of one pass over the rows."""
+    parts = []
+    full = len(X) - len(X) % batch_size
+    for first, last, size in ((0, full, batch_size), (full, len(X), len(X) - full)):
+        if first == last:
+            continue
+        batches = X[first:last].reshape(-1, size, X.shape[1])  # (K, B, P)
+        targets = y[first:last].reshape(-1, size)  # (K, B)
+        residuals = targets - batches @ origin  # (K, B)
+        A = batches.swapaxes(1, 2) @ batches / size  # (K, P, P)
+        if pairs:
+            mean, r = batches.mean(1), residuals.mean(1)  # (K, P), (K,)
+            centred = batches - mean[:, None]  # (K, B, P)
+            spread = centred.swapaxes(1, 2) @ centred / size @ origin  # (K, P): V·o
+            c = mean * r[:, None] - spread
+            s = spread @ origin + targets.var(1) + r**2
+        else:
+            c = (residuals[:, None] @ batches)[:, 0] / size  # (K, P)
+            s = (residuals**2).mean(1)  # (K,)
+        parts.append((A, c, s, np.full(len(A), size)))
+    A, c, s, n = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return A, c, s, n
+
+
+# ---- contours --------------------------------------------------------------------------------------------------------
+
+Domain = tuple[float, float, float, float]  # w1 from, w1 to, w2 from, w2 to
+
+
+def sublevel_rings(
+    quadratic: Quadratic, excess: Float[np.ndarray, " L"], domain: Domain, cells: int = 240
+) -> list[Float[np.ndarray, "n 2"]]:
+    """The outlines of {w in the domain: loss − floor ≤ excess}, one for each level, cut at the domain's edge.
+
+    Of a quadratic each is convex, so one polygon; an empty array where the level misses the domain. Points closer to the
+    outline than a quarter of a cell of a 4,000-pixel picture are left out.
+    """
+    w1, w2 = np.linspace(*domain[:2], cells + 1), np.linspace(*domain[2:], cells + 1)
+    grid = np.stack(np.meshgrid(w1, w2), axis=-1)  # (cells + 1, cells + 1, 2)
+    height = np.sqrt(np.maximum(quadratic.value(grid) - quadratic.floor, 0))  # a cone: linear interpolation fits it best
+    generator = contourpy.contour_generator(w1, w2, height, fill_type="OuterOffset")
+    span = np.array([domain[1] - domain[0], domain[3] - domain[2]])
+    rings = []
+    for level in np.sqrt(excess):
+        outlines, _ = generator.filled(-np.inf, level)
+        rings.append(thinned(max(outlines, key=len), span / 4000) if outlines else np.empty((0, 2)))
+    return rings
+
+
+def thinned(line: Float[np.ndarray, "n 2"], tolerance: Float[np.ndarray, " 2"]) -> Float[np.ndarray, "m 2"]:
+    """The line without the points that lie within the tolerance of it (Ramer, Douglas and Peucker, 1972–73)."""
+    return line[kept_points(line / tolerance)]
+
+
+def kept_points(line: Float[np.ndarray, "n 2"], tolerance: float = 1.0) -> Int[np.ndarray, " m"]:
+    """The indices of the points that Ramer, Douglas and Peucker keep: no dropped one is further than `tolerance` away."""
+    keep = np.zeros(len(line), dtype=bool)
+    keep[[0, -1]] = True
+    stack = [(0, len(line) - 1)]
+    while stack:
+        first, last = stack.pop()
+        if last - first < 2:
+            continue
+        a, along = line[first], line[last] - line[first]
+        inner = line[first + 1 : last] - a  # (last − first − 1, 2)
+        length = along @ along
+        t = np.clip(inner @ along / length, 0, 1) if length > 0 else np.zeros(len(inner))
+        off = inner - t[:, None] * along
+        distance = np.einsum("ij,ij->i", off, off)
+        furthest = int(distance.argmax())
+        if distance[furthest] > tolerance**2:
+            split = first + 1 + furthest
+            keep[split] = True
+            stack += [(first, split), (split, last)]
+    return np.flatnonzero(keep)

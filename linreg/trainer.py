@@ -1,0 +1,333 @@
+"""Training as the thread does it: `nn.Linear`, `nn.MSELoss`, `torch.optim` and autograd, with everything recorded.
+
+Runs that visit the same rows in the same order share one pass: the batches are cut once, one backward serves all losses,
+and runs with the same optimizer share one flat parameter buffer, which that optimizer updates in one call. Every update
+in the registry is element by element, so each run gets the very bits that a script of its own would get.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from linreg.data import Dataset, batch_order, check_fits, make_data
+from linreg.optimizers import OPTIMIZERS
+from linreg.settings import Settings
+from linreg.wiring import WIRINGS, Wiring
+
+if TYPE_CHECKING:
+    from linreg.wiring import Forward, Loss
+
+Progress = Callable[[int, int], None]
+Shapes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # of the prediction, the target, the element-wise loss
+REPORT_SECONDS = 0.1
+CHUNK = 512  # steps between two looks at the clock and at the finite numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one training gave. `weights[0]` is the init, `losses[k]` the batch loss at `weights[k]`; bias last, if any.
+
+    Every number kept is finite: a run that left the finite numbers ends before, and `diverged_at` is the first step at
+    which its loss or a weight was not finite. The shapes are those of the first batch; `loss_shape` is the shape of the
+    element-wise loss before its mean. `seconds` is this run's even share of the pass that it was trained in.
+    """
+
+    settings: Settings
+    weights: Float[np.ndarray, "T+1 P"]
+    losses: Float[np.ndarray, " T"]
+    prediction_shape: tuple[int, ...]
+    target_shape: tuple[int, ...]
+    loss_shape: tuple[int, ...]
+    warnings: tuple[str, ...]
+    seconds: float
+    diverged_at: int | None = None
+
+
+def train(
+    settings: Sequence[Settings],
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> list[Run]:
+    """Train every setting with PyTorch; the runs in the order of the settings.
+
+    Settings with the same step schedule (data, batch size, epochs, order) are trained in one pass. `dataset` replaces the
+    synthetic one. `progress(done, total)` is called about ten times a second with the steps of all passes; what it raises
+    ends the training. Raises `SettingsError` if a batch is larger than the table.
+    """
+    passes: dict[tuple[object, ...], list[int]] = {}
+    for index, one in enumerate(settings):
+        order = one.seed if one.shuffle else None
+        passes.setdefault((one.data, one.batch_size, one.epochs, order), []).append(index)
+    tables = {one.data: dataset or make_data(one.data) for one in settings}
+    for one in settings:
+        check_fits(one, tables[one.data])
+    totals = [_steps(settings[members[0]], len(tables[settings[members[0]].data])) for members in passes.values()]
+    report = _Throttled(progress, sum(totals))
+    runs: dict[int, Run] = {}
+    for members in passes.values():
+        group = [settings[index] for index in members]
+        runs.update(zip(members, _train_pass(group, tables[group[0].data], report, dtype), strict=True))
+    return [runs[index] for index in range(len(settings))]
+
+
+def _steps(settings: Settings, rows: int) -> int:
+    return settings.epochs * -(-rows // settings.batch_size)
+
+
+class _Throttled:
+    """Counts steps and passes them on about ten times a second, and once at the end."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+        self.next = time.monotonic() + REPORT_SECONDS
+
+    def __call__(self, steps: int) -> None:
+        self.done += steps
+        if self.progress and (self.done == self.total or time.monotonic() >= self.next):
+            self.next = time.monotonic() + REPORT_SECONDS
+            self.progress(self.done, self.total)
+
+
+# ---- one pass --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class _Lane:
+    """One run in its pass: a layer whose parameters are a slice of its family's flat buffer."""
+
+    settings: Settings
+    layer: nn.Linear
+    family: int
+    loss: Callable[[Tensor, Tensor], Tensor]
+    shapes: Shapes
+    warnings: tuple[str, ...]
+    columns: slice = field(default_factory=lambda: slice(0))
+    diverged_at: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Family:
+    """Runs with the same optimizer, their parameters and gradients side by side."""
+
+    flat: nn.Parameter
+    gradient: Tensor
+    step: Callable[[], object]
+
+
+def _train_pass(group: Sequence[Settings], dataset: Dataset, report: _Throttled, dtype: torch.dtype) -> list[Run]:
+    started = time.perf_counter()
+    X, y = torch.tensor(dataset.X, dtype=dtype), torch.tensor(dataset.y, dtype=dtype)  # (N, D), (N,)
+    lanes, families = _families(group, X, y)
+    steps = _steps(group[0], len(X))
+    weights = [torch.empty(steps + 1, len(family.flat), dtype=dtype) for family in families]  # (T + 1, all its parameters)
+    losses = torch.empty(steps, len(group), dtype=dtype)  # (T, R)
+    batches = _batches(X, y, group[0])
+    live, done = list(range(len(lanes))), 0
+    with _without_the_warning():
+        while done < steps and live:
+            end = min(done + CHUNK, steps)
+            active = sorted({lanes[i].family for i in live})
+            losses[done:end, live] = _chunk(
+                [lanes[i].loss for i in live],
+                [families[f] for f in active],
+                [weights[f][done:end].unbind() for f in active],
+                batches,
+            )
+            for f in active:
+                weights[f][end] = families[f].flat.data
+            for i in live:
+                path = weights[lanes[i].family][done : end + 1, lanes[i].columns]
+                lanes[i].diverged_at = _first_not_finite(losses[done:end, i], path, done)
+            live = [i for i in live if lanes[i].diverged_at is None]
+            report(end - done)
+            done = end
+    report(steps - done)
+    share = (time.perf_counter() - started) / len(group)
+    return [
+        _run(lane, weights[lane.family][:, lane.columns].numpy(), losses[:, i].numpy(), share)
+        for i, lane in enumerate(lanes)
+    ]
+
+
+def _chunk(
+    losses: Sequence[Callable[[Tensor, Tensor], Tensor]],
+    families: Sequence[_Family],
+    records: Sequence[Sequence[Tensor]],
+    batches: Iterator[tuple[Tensor, Tensor]],
+) -> Tensor:
+    """The training loop: as many steps as there are rows to record the weights into. Returns the losses, (steps, R)."""
+    ones = [torch.ones_like(families[0].flat[0])] * len(losses)
+    buffers = [(family.flat.data, family.gradient) for family in families]
+    steps = [family.step for family in families]
+    values: list[Tensor] = []
+    for rows in zip(*records, strict=True):
+        for row, (flat, gradient) in zip(rows, buffers, strict=True):
+            row.copy_(flat)
+            gradient.zero_()
+        x, target = next(batches)
+        now = [loss(x, target) for loss in losses]
+        torch.autograd.backward(now, ones)
+        with torch.no_grad():
+            for step in steps:
+                step()
+        values += [value.detach() for value in now]
+    return torch.stack(values).view(-1, len(losses))
+
+
+def _batches(X: Tensor, y: Tensor, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of the whole run; cut once if every epoch has the same order."""
+    size = settings.batch_size
+    if not settings.shuffle:
+        cut = list(zip(X.split(size), y.split(size), strict=True))
+        return chain.from_iterable(cut for _ in range(settings.epochs))
+    orders = (torch.from_numpy(order) for order in batch_order(settings, len(X)))
+    return chain.from_iterable(zip(X[order].split(size), y[order].split(size), strict=True) for order in orders)
+
+
+def _families(group: Sequence[Settings], X: Tensor, y: Tensor) -> tuple[list[_Lane], list[_Family]]:
+    """The runs of a pass, and the families of those among them that one optimizer can update."""
+    size, tail = group[0].batch_size, len(X) % group[0].batch_size
+    samples = [(X[:size], y[:size])] + ([(X[-tail:], y[-tail:])] if tail else [])
+    lanes: list[_Lane] = []
+    members: dict[tuple[str, float, float], list[_Lane]] = {}
+    for one in group:
+        wiring = WIRINGS[one.wiring]
+        layer = _layer(one, X)
+        wiring.place(layer)
+        family = members.setdefault((one.optimizer, one.lr, one.momentum), [])
+        criterion = nn.MSELoss()
+        loss = partial(_batch_loss, layer, wiring.forward, wiring.loss, criterion)
+        lane = _Lane(
+            one,
+            layer,
+            list(members).index((one.optimizer, one.lr, one.momentum)),
+            loss,
+            *_rehearsal(layer, wiring, samples),
+        )
+        family.append(lane)
+        lanes.append(lane)
+    return lanes, [_family(*key, lanes) for key, lanes in members.items()]
+
+
+def _family(optimizer: str, lr: float, momentum: float, lanes: Sequence[_Lane]) -> _Family:
+    """Move the parameters of the lanes, and their gradients, into one flat buffer, and build its optimizer."""
+    parameters = [parameter for lane in lanes for parameter in lane.layer.parameters()]
+    flat = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for parameter in parameters]))
+    flat.grad = torch.zeros_like(flat)
+    start = 0
+    for lane in lanes:
+        first = start
+        for parameter in lane.layer.parameters():
+            part = slice(start, start + parameter.numel())
+            parameter.data = flat.data[part].view_as(parameter)
+            parameter.grad = flat.grad[part].view_as(parameter)
+            start = part.stop
+        lane.columns = slice(first, start)
+    built = OPTIMIZERS[optimizer].build([flat], lr, momentum)
+    # torch.optim wraps `step` for profilers and for gradients of gradients, at half its cost for so few parameters.
+    return _Family(flat, flat.grad, partial(inspect.unwrap(type(built).step), built))
+
+
+def _batch_loss(layer: nn.Linear, forward: Forward, loss: Loss, criterion: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    return loss(criterion, forward(layer, x), y)
+
+
+def _layer(settings: Settings, x: Tensor) -> nn.Linear:
+    """`nn.Linear` as PyTorch makes it after `torch.manual_seed(seed)`, but from a generator of its own; then the init."""
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, x.shape[1], 1, bias=settings.bias, dtype=x.dtype)
+    generator = torch.Generator().manual_seed(settings.seed)
+    reach = 1 / x.shape[1] ** 0.5
+    nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
+    if settings.bias:
+        nn.init.uniform_(layer.bias, -reach, reach, generator=generator)
+    if settings.init is not None:
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor([settings.init[:2]], dtype=x.dtype))  # (1, 2)
+            if len(settings.init) == 3:
+                layer.bias.fill_(settings.init[2])
+    return layer
+
+
+def _run(lane: _Lane, weights: np.ndarray, losses: np.ndarray, seconds: float) -> Run:
+    """The record of a lane, cut before the first number that is not finite."""
+    steps = len(losses)
+    if lane.diverged_at is not None:
+        finite = bool(np.isfinite(weights[lane.diverged_at]).all())
+        steps = lane.diverged_at if finite else lane.diverged_at - 1
+    prediction, target, loss = lane.shapes
+    return Run(
+        lane.settings,
+        weights[: steps + 1].copy(),
+        losses[:steps].copy(),
+        prediction,
+        target,
+        loss,
+        lane.warnings,
+        seconds,
+        lane.diverged_at,
+    )
+
+
+def _first_not_finite(losses: Tensor, weights: Tensor, start: int) -> int | None:
+    """The first step, counted from `start`, at which the loss (T,) or a weight (T + 1, P) is not finite."""
+    bad = ~weights.isfinite().all(1)  # (T + 1,)
+    bad[:-1] |= ~losses.isfinite()
+    return start + int(bad.int().argmax()) if bad.any() else None
+
+
+# ---- what PyTorch says -----------------------------------------------------------------------------------------------
+
+_LOCK = threading.Lock()  # `warnings` keeps its filters in one list for all threads
+_MESSAGE = r"Using a target size \(torch\.Size"
+_trainings = 0  # under way, in all threads
+
+
+def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Shapes, tuple[str, ...]]:
+    """The three shapes of the first batch, and what PyTorch warns of for a whole batch and for a smaller last one."""
+    met: list[Tensor] = []
+
+    def elementwise(prediction: Tensor, target: Tensor) -> Tensor:
+        met.extend((prediction, target))
+        return nn.functional.mse_loss(prediction, target, reduction="none")
+
+    with _LOCK, warnings.catch_warnings(record=True) as caught, torch.no_grad():
+        warnings.simplefilter("always")
+        for x, target in samples:
+            wiring.loss(nn.MSELoss(), wiring.forward(layer, x), target)
+        said = [str(one.message) for one in caught if one.filename.startswith(torch.__path__[0])]
+        x, target = samples[0]
+        met.append(wiring.loss(elementwise, wiring.forward(layer, x), target))
+    prediction_shape, target_shape, loss_shape = (tuple(tensor.shape) for tensor in met)
+    return (prediction_shape, target_shape, loss_shape), tuple(dict.fromkeys(said))
+
+
+@contextmanager
+def _without_the_warning() -> Iterator[None]:
+    """The warning that the rehearsal has kept is not printed again at every step; all others pass as ever."""
+    global _trainings
+    with _LOCK:
+        _trainings += 1
+        warnings.filterwarnings("ignore", message=_MESSAGE, category=UserWarning)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _trainings -= 1
+            if not _trainings:
+                ours = [entry for entry in warnings.filters if getattr(entry[1], "pattern", None) == _MESSAGE]
+                warnings.filters[:] = [entry for entry in warnings.filters if entry not in ours]  # type: ignore[index]

@@ -1,0 +1,152 @@
+"""Registry of wirings: how prediction and target meet in the loss. Importing this does not import torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Criterion = Callable[[Tensor, Tensor], Tensor]
+    Place = Callable[[nn.Linear], None]
+    Forward = Callable[[nn.Linear, Tensor], Tensor]
+    Loss = Callable[[Criterion, Tensor, Tensor], Tensor]
+
+
+def _keep(layer: nn.Linear) -> None:
+    """Leave the weight as `nn.Linear` made it, (1, 2)."""
+
+
+def _replace_1d(layer: nn.Linear) -> None:
+    """The strange line: a new weight of shape (2,)."""
+    from torch import nn
+
+    layer.weight = nn.Parameter(layer.weight.detach()[0].clone())  # (2,)
+
+
+def _replace_2d(layer: nn.Linear) -> None:
+    """The answer's line: a new weight, again of shape (1, 2)."""
+    from torch import nn
+
+    layer.weight = nn.Parameter(layer.weight.detach().clone())  # (1, 2)
+
+
+def _forward(layer: nn.Linear, x: Tensor) -> Tensor:
+    prediction: Tensor = layer(x)
+    return prediction
+
+
+def _forward_dropped_squeeze(layer: nn.Linear, x: Tensor) -> Tensor:
+    prediction: Tensor = layer(x)  # (B, 1)
+    prediction.squeeze()  # the result is dropped, as in the forum's copy: still (B, 1)
+    return prediction
+
+
+def _loss(criterion: Criterion, prediction: Tensor, target: Tensor) -> Tensor:
+    loss: Tensor = criterion(prediction, target)
+    return loss
+
+
+def _loss_squeezed(criterion: Criterion, prediction: Tensor, target: Tensor) -> Tensor:
+    loss: Tensor = criterion(prediction.squeeze(-1), target)  # (B,) with (B,)
+    return loss
+
+
+def _loss_unsqueezed(criterion: Criterion, prediction: Tensor, target: Tensor) -> Tensor:
+    loss: Tensor = criterion(prediction, target.unsqueeze(1))  # (B, 1) with (B, 1)
+    return loss
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """One way to put the model's output and the targets into the loss.
+
+    `prediction_axes` and `target_axes` say what reaches the loss: 2 for `(B, 1)`, 1 for `(B,)`. `place`, `forward` and `loss` are what
+    the trainer calls; the strings are the same steps as a reader would write them.
+    """
+
+    key: str
+    title: str
+    explanation: str
+    prediction_axes: int
+    target_axes: int
+    place: Place = field(default=_keep, repr=False)
+    forward: Forward = field(default=_forward, repr=False)
+    loss: Loss = field(default=_loss, repr=False)
+    weight_given: str = ""  # where the weight is replaced: by a chosen init, {init} standing for its numbers,
+    weight_drawn: str = ""  # … and by what PyTorch drew
+    forward_code: str = ""
+    loss_code: str = "loss = criterion(pred_y, batch_y)"
+
+    @property
+    def pairs(self) -> bool:
+        """Whether every prediction of a batch meets every target of it: `(B, 1)` against `(B,)` becomes `(B, B)`."""
+        return self.prediction_axes != self.target_axes
+
+    def shapes(self, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of prediction and target that reach the loss with a batch of so many rows."""
+        prediction, target = ((rows, 1)[:axes] for axes in (self.prediction_axes, self.target_axes))
+        return prediction, target
+
+
+WIRINGS: dict[str, Wiring] = {
+    entry.key: entry
+    for entry in (
+        Wiring(
+            "original",
+            "as asked",
+            "The output is `(B, 1)`, the target `(B,)`: the loss compares all pairs.",
+            prediction_axes=2,
+            target_axes=1,
+        ),
+        Wiring(
+            "weight_2d",
+            "weight [[…]]",
+            "The answer's correction: a weight of shape `(1, 2)` again, so the output stays `(B, 1)`.",
+            prediction_axes=2,
+            target_axes=1,
+            place=_replace_2d,
+            weight_given="torch.tensor([[{init}]])",
+            weight_drawn="self.layer1.weight.detach()",
+        ),
+        Wiring(
+            "noop_squeeze",
+            "x.squeeze(), dropped",
+            "The forum's `x.squeeze()` returns a new tensor that nobody keeps: the output stays `(B, 1)`.",
+            prediction_axes=2,
+            target_axes=1,
+            forward=_forward_dropped_squeeze,
+            forward_code="x.squeeze()",
+        ),
+        Wiring(
+            "squeeze",
+            "pred.squeeze(-1)",
+            "The output loses its last axis: `(B,)` meets `(B,)`.",
+            prediction_axes=1,
+            target_axes=1,
+            loss=_loss_squeezed,
+            loss_code="loss = criterion(pred_y.squeeze(-1), batch_y)",
+        ),
+        Wiring(
+            "unsqueeze",
+            "target.unsqueeze(1)",
+            "The target gains an axis: `(B, 1)` meets `(B, 1)`.",
+            prediction_axes=2,
+            target_axes=2,
+            loss=_loss_unsqueezed,
+            loss_code="loss = criterion(pred_y, batch_y.unsqueeze(1))",
+        ),
+        Wiring(
+            "weight_1d",
+            "weight […], the strange line",
+            "The strange line makes the weight `(2,)`, so the output is `(B,)` and meets `(B,)`.",
+            prediction_axes=1,
+            target_axes=1,
+            place=_replace_1d,
+            weight_given="torch.tensor([{init}])",
+            weight_drawn="self.layer1.weight.detach()[0]",
+        ),
+    )
+}

@@ -1,0 +1,153 @@
+"""Numbers and findings in words: every figure in a sentence comes from a run or a surface."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from linreg.outcome import Outcome
+from linreg.settings import Comparison, Settings
+from linreg.wiring import WIRINGS
+
+if TYPE_CHECKING:
+    from linreg.trainer import Run
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def quantity(value: float, digits: int = 3) -> str:
+    """A loss or another size: `332,468`, `1.05`, `0.00312`, `3.2 × 10³⁰`."""
+    if not math.isfinite(value):
+        return "not finite"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1e9 or size < 1e-4:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−", 1 if value < 0 else 0)
+    if size >= 1000:
+        return f"{value:,.0f}".replace("-", "−")
+    decimals = max(digits - 1 - math.floor(math.log10(size)), 0)
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def point(weights: Sequence[float], decimals: int = 2) -> str:
+    """Weights as a point: `(5.00, 3.00)`."""
+    return f"({', '.join(coordinate(weight, decimals) for weight in weights)})"
+
+
+def coordinate(value: float, decimals: int = 2) -> str:
+    """One weight, `−0.27`; large ones as a `quantity`, and nothing is ever minus zero."""
+    if abs(value) >= 10_000:
+        return quantity(value)
+    text = f"{value:.{decimals}f}"
+    return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
+
+
+def share(value: float) -> str:
+    """R²: four decimals, more where rounding would claim a perfect 1."""
+    if math.isnan(value):
+        return "undefined"
+    if value < -100:
+        return quantity(value)
+    for decimals in range(4, 16):
+        text = f"{value:.{decimals}f}"
+        if value == 1 or float(text) != 1:
+            return text.replace("-", "−") if float(text) else f"{0:.{decimals}f}"
+    return "1"
+
+
+def shape(size: Sequence[int]) -> str:
+    """A shape as PyTorch prints it, in backticks: `(100, 1)`, `(100,)`."""
+    return f"`{tuple(size)}`"
+
+
+def met(settings: Settings) -> str:
+    """What meets what in the loss: `(100, 1) meets (100,)`."""
+    prediction, target = WIRINGS[settings.wiring].shapes(settings.batch_size)
+    return f"{prediction} meets {target}"
+
+
+def duration(seconds: float) -> str:
+    """`0.8 s`, `40 s`, `2 min 10 s`."""
+    if seconds < 10:
+        return f"{max(seconds, 0.1):.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def headline(original: Outcome, fixed: Outcome) -> str:
+    """The finding in one sentence."""
+    losses = [quantity(one.last_epoch_loss) if one.last_epoch_loss is not None else "" for one in (original, fixed)]
+    if original.diverged_at is not None and fixed.diverged_at is not None:
+        steps = f"the original at step {original.diverged_at:,}, the fixed side at step {fixed.diverged_at:,}"
+        return f"Both sides diverge: {steps}."
+    if original.diverged_at is not None:
+        return f"The original diverges at step {original.diverged_at:,}; on the fixed side the loss comes to {losses[1]}."
+    if fixed.diverged_at is not None:
+        return f"The fixed side diverges at step {fixed.diverged_at:,}; on the original the loss comes to {losses[0]}."
+    if fixed.converged and not original.converged:
+        return f"As written, the loss stays at {losses[0]}. With one change it falls to {losses[1]}."
+    if original.converged and fixed.converged:
+        return f"Both sides converge: the loss comes to {losses[0]} on the original and to {losses[1]} on the fixed side."
+    if original.converged:
+        return f"The original converges at a loss of {losses[0]}; the fixed side stays at {losses[1]}."
+    return f"Neither side converges: the loss ends at {losses[0]} on the original and at {losses[1]} on the fixed side."
+
+
+def explanation(run: Run, result: Outcome, label: str) -> str:
+    """Which shapes meet, what that does, and where the weights end."""
+    met = f"{shape(run.prediction_shape)} meets {shape(run.target_shape)}"
+    rows = run.target_shape[0]
+    terms = math.prod(run.loss_shape)
+    if terms > rows:
+        effect = f"so each prediction is compared with all {rows:,} targets of its batch, {terms:,} pairs"
+    elif WIRINGS[run.settings.wiring].pairs:
+        effect = "one row a batch, so nothing can be mixed"
+    else:
+        effect = "so each prediction meets its own target"
+    end = (
+        f"after {len(run.losses):,} steps the weights are {point(result.weights)}"
+        if result.diverged_at is None
+        else f"the last finite weights are {point(result.weights)}"
+    )
+    return f"**{label}**: {met}, {effect}; {end}."
+
+
+def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str:
+    """`3,000 steps a side, about 1.2 s`; the time only where the paces, in seconds a step, are known."""
+    counts = [comparison.original.steps, comparison.fixed.steps]
+    steps = f"{counts[0]:,} steps a side" if counts[0] == counts[1] else f"{counts[0]:,} and {counts[1]:,} steps"
+    known = [count * pace for count, pace in zip(counts, paces, strict=True) if pace is not None]
+    return steps + (f", about {duration(sum(known))}" if len(known) == len(counts) else "")
+
+
+def outcome_table(results: Sequence[Outcome], labels: Sequence[str]) -> str:
+    """The outcomes side by side, as a Markdown table."""
+    rows = {
+        "Verdict": [("✓ " if one.converged else "✕ ") + one.verdict for one in results],
+        "Mean loss of the last epoch": [
+            "–" if one.last_epoch_loss is None else quantity(one.last_epoch_loss) for one in results
+        ],
+        "Final weights": [point(one.weights, 3) for one in results],
+        "R² on all rows": [share(one.r_squared) for one in results],
+        "R² of least squares": [share(one.least_squares_r_squared) for one in results],
+    }
+    return _table(rows, labels)
+
+
+def shape_table(runs: Sequence[Run], labels: Sequence[str]) -> str:
+    """The shapes of the first batch side by side, as a Markdown table."""
+    rows = {
+        "Prediction": [shape(run.prediction_shape) for run in runs],
+        "Target": [shape(run.target_shape) for run in runs],
+        "Loss, before its mean": [f"{shape(run.loss_shape)}, {math.prod(run.loss_shape):,} terms" for run in runs],
+    }
+    return _table(rows, labels)
+
+
+def _table(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+    lines = [("", *labels), ("---",) * (len(labels) + 1), *((name, *cells) for name, cells in rows.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
