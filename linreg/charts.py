@@ -57,7 +57,7 @@ class Side:
     label: str
     shapes: str
     surface: Quadratic
-    weights: Float[np.ndarray, "T+1 P"] | None = None
+    weights: Float[np.ndarray, "T1 P"] | None = None
     losses: Float[np.ndarray, " T"] | None = None
     diverged_at: int | None = None
 
@@ -183,7 +183,7 @@ def _cut(a: np.ndarray, b: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.n
 
 
 def _inside(points: np.ndarray, domain: Domain) -> np.ndarray:
-    inside: np.ndarray = ((points >= np.array(domain[::2])) & (points <= np.array(domain[1::2]))).all(-1)
+    inside: np.ndarray = np.all((points >= np.array(domain[::2])) & (points <= np.array(domain[1::2])), axis=-1)
     return inside
 
 
@@ -193,13 +193,10 @@ def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, t
     surface = side.surface.profile()
     now = _now(side, scene.domain, step)
     marks = _marks(side, surface, scene, step, with_least_squares=which == 0)
-    here = marks[marks["kind"].isin(["here", "end"])][["w1", "w2"]]
-    past = trail[trail["step"] <= step]
-    done = pd.concat([past[["w1", "w2", "piece"]], here.assign(piece=past["piece"].max() if len(past) else 0)])
     data = {
         "rings": scene.rings[which],
         "trail": trail,
-        "path": done.astype({"w1": "float32", "w2": "float32", "piece": "int16"}),
+        "path": _path(trail, side, scene.domain, step),
         "marks": marks,
         "now": pd.DataFrame({"text": [now]}),
     }
@@ -210,10 +207,22 @@ def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, t
         + (" The bias is at its best for each pair of weights." if len(side.surface.c) > 2 else "")
         + ("" if surface.unique else " The minimum is not unique: the star marks the one of least norm.")
     )
-    alt_text = f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. " + (
-        "The run is training." if side.weights is None else f"The path {now}."
+    whole = "The run is training" if side.weights is None else f"The path {_now(side, scene.domain, len(side.weights))}"
+    # The same at every step of a replay: Streamlit draws a chart anew when its text changes.
+    alt_text = (
+        f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. {whole}."
     )
     return Figure(spec, data, alt_text, caption, "trail")
+
+
+def _path(trail: pd.DataFrame, side: Side, domain: Domain, step: int) -> pd.DataFrame:
+    """The trail up to `step`, and from its last corner on to where the path is now."""
+    path = trail.loc[trail["step"] <= step, ["w1", "w2", "piece"]]
+    if side.weights is not None and len(path) and step < len(side.weights) - 1:
+        now = side.weights[[step], :2].astype(np.float64)
+        if _inside(now, domain).all():
+            path = pd.concat([path, pd.DataFrame(now, columns=["w1", "w2"]).assign(piece=path["piece"].iloc[-1])])
+    return path.astype({"w1": "float32", "w2": "float32", "piece": "int16"})
 
 
 def _now(side: Side, domain: Domain, step: int) -> str:
@@ -309,7 +318,7 @@ def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: 
         .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
     )
     chart = alt.layer(rings, trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
-    heading = alt.TitleParams(title, subtitle=subtitle, offset=26)
+    heading = alt.TitleParams(title, subtitle=subtitle, offset=23)
     spec = chart.properties(title=heading, width="container").to_dict()
     return _finished(spec, theme, height=f"width * {ASPECT}")
 
@@ -376,7 +385,7 @@ def _envelope(values: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _loss_spec(theme: Theme) -> dict[str, Any]:
     color = _side_color(theme)
-    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1), scale=alt.Scale(nice=False))
+    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
     loss = alt.Y("loss:Q", title="mean squared error", scale=alt.Scale(type="log"), axis=_log_axis())
 
     def over(table: str) -> alt.Chart:
@@ -385,7 +394,7 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     lines = over("loss").mark_line(strokeWidth=1.2, strokeJoin="round").encode(x=step)
     floors = over("floors").mark_rule(strokeDash=[6, 4], strokeWidth=1.4)
     clicked = alt.selection_point(name="clicked", fields=["step"], nearest=True, on="click", empty=False)
-    targets = over("loss").mark_point(opacity=0, size=40).encode(x=step).add_params(clicked)
+    targets = over("loss").mark_point(opacity=0, size=40, aria=False).encode(x=step).add_params(clicked)
     here = over("here").mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(x=step)
     chart = alt.layer(floors, lines, _step_rule(theme, step), here, targets)
     heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least that each surface allows")
@@ -403,7 +412,7 @@ def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: i
             values = side.weights[:, column].astype(np.float64)
             shown = np.arange(last + 1) if last <= BINS else np.unique(np.linspace(0, last, BINS).astype(int))
             curves.append(pd.DataFrame({"step": shown, "value": values[shown], "side": side.label, "weight": name}))
-            ends.append((last, values[last], side.label, name))
+            ends.append((last, float(values[last]), side.label, name))
             k = min(step, last)
             here.append((k, values[k], side.label, name))
     columns = ["step", "value", "side", "weight"]
@@ -411,7 +420,7 @@ def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: i
     true = [(float(value), f"true w{number} = {coordinate(value)}") for number, value in enumerate(true_weights, 1)]
     data = {
         "weights": table,
-        "ends": pd.DataFrame(ends, columns=columns),
+        "ends": pd.DataFrame(_joined(ends), columns=columns),
         "here": pd.DataFrame(here, columns=columns),
         "true": pd.DataFrame(true, columns=["value", "label"]),
         "now": pd.DataFrame({"step": [step]}),
@@ -422,10 +431,25 @@ def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: i
     return Figure(_weights_spec(theme), data, alt_text, caption, "weights")
 
 
+def _joined(ends: Sequence[tuple[int, float, str, str]]) -> list[tuple[int, float, str, str]]:
+    """Labels of one side that would stand on one another, joined into one: `w1, w2`."""
+    values = [value for _, value, _, _ in ends]
+    close = 0.06 * (max(values) - min(values)) if ends else 0.0
+    joined: list[tuple[int, float, str, str]] = []
+    for last, value, side, name in ends:
+        for index, (_, other, other_side, names) in enumerate(joined):
+            if side == other_side and abs(value - other) <= close:
+                joined[index] = (last, max(value, other), side, f"{names}, {name}")
+                break
+        else:
+            joined.append((last, value, side, name))
+    return joined
+
+
 @lru_cache(maxsize=8)
 def _weights_spec(theme: Theme) -> dict[str, Any]:
     color = _side_color(theme)
-    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1), scale=alt.Scale(nice=False))
+    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
     value = alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False))
 
     def over(table: str) -> alt.Chart:
@@ -465,7 +489,8 @@ def _side_color(theme: Theme) -> alt.Color:
 
 
 def _step_rule(theme: Theme, step: alt.X) -> alt.Chart:
-    return alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
+    rule: alt.Chart = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
+    return rule
 
 
 def _log_axis() -> alt.Axis:
@@ -490,6 +515,8 @@ def _finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str,
             "tickColor": theme.quiet,
             "gridColor": theme.grid,
             "labelFlush": False,
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
         },
         "legend": {"labelColor": theme.ink, "labelFontSize": 12.5},
         "title": {
@@ -503,5 +530,6 @@ def _finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str,
             "subtitlePadding": 5,
         },
     }
-    finished = {**spec, "autosize": {"type": "fit-x", "contains": "padding"}, "config": config}
+    svg = {"embedOptions": {"renderer": "svg"}}
+    finished = {**spec, "usermeta": svg, "autosize": {"type": "fit-x", "contains": "padding"}, "config": config}
     return {**finished, "params": params} if params else finished

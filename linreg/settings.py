@@ -17,6 +17,7 @@ from linreg.wiring import WIRINGS
 
 VERSION = 1
 MOST_STEPS = 1_000_000  # of one run, asked for by a link or a control
+MOST_PAIRED_ROWS = 2_000  # of a batch in which all pairs meet: PyTorch holds the whole matrix of them
 
 
 class SettingsError(ValueError):
@@ -235,6 +236,14 @@ class Settings:
                 "momentum",
                 "optimizer",
             )
+        if self.bias and not WIRINGS[self.wiring].takes_bias:
+            takers = ", ".join(key for key, entry in WIRINGS.items() if entry.takes_bias)
+            raise SettingsError(
+                f"wiring {self.wiring} has a one-dimensional weight, and PyTorch's linear layer takes no bias beside it;"
+                f" use no bias, or one of {takers}",
+                "wiring",
+                "bias",
+            )
         if self.init is not None and len(self.init) == 3 and not self.bias:
             raise SettingsError(
                 f"initial weights {written(self.init)} has 3 numbers, but there is no bias; use 2 numbers",
@@ -292,6 +301,13 @@ def offered(settings: Settings) -> Settings:
             "epochs",
             "batch_size",
             "samples",
+        )
+    if WIRINGS[settings.wiring].pairs and settings.batch_size > MOST_PAIRED_ROWS:
+        raise SettingsError(
+            f"batch size {settings.batch_size:,} would compare {settings.batch_size**2:,} pairs at every step;"
+            f" use up to {MOST_PAIRED_ROWS:,}, or a wiring that matches the shapes",
+            "batch_size",
+            "wiring",
         )
     return settings
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import contourpy
 import numpy as np
@@ -27,7 +28,7 @@ class Quadratic:
     A: Float[np.ndarray, "P P"]
     c: Float[np.ndarray, " P"]
     s: float
-    origin: Float[np.ndarray, " P"] = field(default=None)  # type: ignore[assignment]  # None: zeros
+    origin: Float[np.ndarray, " P"] = None  # type: ignore[assignment]  # zeros
 
     def __post_init__(self) -> None:
         if self.origin is None:
@@ -35,12 +36,13 @@ class Quadratic:
 
     def value(self, w: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n"]:
         """The loss at one or many w."""
-        d = w - self.minimum  # (*n, P)
-        return self.floor + np.einsum("...i,ij,...j->...", d, self.A, d)  # (*n,)
+        d = w - self.origin  # (*n, P)
+        return np.asarray(self.s + np.einsum("...i,...i->...", d, d @ self.A - 2 * self.c))  # an array at a single w too
 
     def gradient(self, w: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n P"]:
         """2(A d − c) at one or many w."""
-        return 2 * ((w - self.origin) @ self.A - self.c)
+        slope: np.ndarray = 2 * ((w - self.origin) @ self.A - self.c)
+        return slope
 
     @cached_property
     def _spectrum(self) -> tuple[int, np.ndarray]:
@@ -65,8 +67,10 @@ class Quadratic:
     def minimum(self) -> Float[np.ndarray, " P"]:
         """A⁺c: where the loss is least; where that is a whole line, its point of least norm."""
         rank, inverse = self._spectrum
-        found = self.origin + inverse @ self.c
-        return found if rank == len(self.c) else inverse @ self.A @ found
+        found: np.ndarray = self.origin + inverse @ self.c
+        if rank < len(self.c):
+            found = inverse @ self.A @ found  # the part of least norm
+        return found
 
     @cached_property
     def floor(self) -> float:
@@ -203,14 +207,15 @@ def sublevel_rings(
     span = np.array([domain[1] - domain[0], domain[3] - domain[2]])
     rings = []
     for level in np.sqrt(excess):
-        outlines, _ = generator.filled(-np.inf, level)
+        outlines: Any = generator.filled(-np.inf, level)[0]
         rings.append(thinned(max(outlines, key=len), span / 4000) if outlines else np.empty((0, 2)))
     return rings
 
 
 def thinned(line: Float[np.ndarray, "n 2"], tolerance: Float[np.ndarray, " 2"]) -> Float[np.ndarray, "m 2"]:
     """The line without the points that lie within the tolerance of it (Ramer, Douglas and Peucker, 1972–73)."""
-    return line[kept_points(line / tolerance)]
+    kept: np.ndarray = line[kept_points(line / tolerance)]
+    return kept
 
 
 def kept_points(line: Float[np.ndarray, "n 2"], tolerance: float = 1.0) -> Int[np.ndarray, " m"]:

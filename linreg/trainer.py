@@ -47,8 +47,8 @@ class Run:
     """
 
     settings: Settings
-    weights: Float[np.ndarray, "T+1 P"]
-    losses: Float[np.ndarray, " T"]
+    weights: Float[np.ndarray, "T1 P"]  # T1 = T + 1
+    losses: Float[np.ndarray, " T1-1"]
     prediction_shape: tuple[int, ...]
     target_shape: tuple[int, ...]
     loss_shape: tuple[int, ...]

@@ -52,7 +52,7 @@ LABELS = ("Original", "Fixed")
 PAGES = {"streamlit_app.py": "Original vs fixed"}  # the menu, in its order
 AUTOMATIC_STEPS = 20_000  # more are trained on a button
 KEPT_BYTES = 100_000_000  # of runs, in one server
-FRAMES, FRAME_SECONDS = 60, 0.2  # of a replay
+FRAMES, FRAME_SECONDS = 40, 0.2  # of a replay
 NOT_SETTINGS = ("step", "embed", "embed_options")  # names in the URL that are not for `from_query`
 
 
@@ -524,8 +524,7 @@ def show(
 def _words(figure: Figure, key: str) -> None:
     """What stands under a figure: its caption, and its data as a table one click away."""
     st.caption(figure.caption)
-    with st.expander("Data as a table", on_change="rerun", key=f"table.{key}") as table:
-        pass
+    table = st.expander("Data as a table", type="compact", on_change="rerun", key=f"table.{key}")
     if table.open:
         table.dataframe(figure.data[figure.table], hide_index=True, height=240)
 
@@ -538,19 +537,16 @@ def replay(comparison: Comparison) -> None:
 
 def _replay(comparison: Comparison) -> None:
     theme = _theme()
-    places = [column.empty() for column in st.columns(2, gap="medium")]
-    on_button = not _kept_runs().get(comparison) and _steps_to_train(comparison) > AUTOMATIC_STEPS
-    if not _kept_runs().get(comparison):
-        _draw_surfaces(places, _sides(comparison, None), _scene(comparison, False), 0, theme)
-        if not _train(comparison):
-            return
-        if on_button:
-            st.rerun()  # the rest of the page waits for these runs
     runs = _kept_runs().get(comparison)
-    assert runs
+    columns = st.columns(2, gap="medium")
+    if not runs:
+        _draw_surfaces(columns, _sides(comparison, None), _scene(comparison, False), 0, theme)
+        if _train(comparison):
+            st.rerun()  # the rest of the page waits for these runs
+        return
     sides, scene = _sides(comparison, runs), _scene(comparison, True)
     step = _step_controls(max(len(run.losses) for run in runs))
-    _draw_surfaces(places, sides, scene, step, theme)
+    _draw_surfaces(columns, sides, scene, step, theme)
     left, right = st.columns(2, gap="medium")
     with left:
         loss = charts.loss_figure(sides, step, theme)
@@ -566,11 +562,10 @@ def _draw_surfaces(
     places: Sequence[Any], sides: Sequence[charts.Side], scene: charts.Scene, step: int, theme: charts.Theme
 ) -> None:
     for which, place in enumerate(places):
-        with place.container():
+        with place:
             figure = charts.surface_figure(sides, which, scene, step, theme)
             show(figure)
-            if sides[which].weights is not None:
-                _words(figure, LABELS[which])
+            _words(figure, LABELS[which])
 
 
 def _step_controls(last: int) -> int:
@@ -586,8 +581,12 @@ def _step_controls(last: int) -> int:
     button, slider = st.columns([1, 7], vertical_alignment="bottom", gap="medium")
     if button.button("Pause" if state["playing"] else "Play", key="play", on_click=_play, args=(last,), width="stretch"):
         st.rerun()  # a fragment's clock starts and stops with the whole page
-    state["control.step"] = step
-    slider.slider("Replay: step", 0, last, key="control.step", on_change=_slide)
+    if state["playing"]:  # a slider that moves by itself would report its own moves as the visitor's
+        state["playing.step"] = step
+        slider.slider("Replay: step", 0, last, key="playing.step", disabled=True)
+    else:
+        state["control.step"] = step
+        slider.slider("Replay: step", 0, last, key="control.step", on_change=_slide)
     return step
 
 
@@ -599,16 +598,19 @@ def _play(last: int) -> None:
 
 
 def _slide() -> None:
-    st.session_state["step"], st.session_state["playing"] = st.session_state["control.step"], False
-    st.session_state["changed"] = True
-    _write_url()
+    state = st.session_state
+    if not state["playing"]:  # the slider that Play has replaced reports its last value once more
+        state["step"], state["changed"] = state["control.step"], True
+        _write_url()
 
 
 def _click() -> None:
-    points = st.session_state["loss"]["selection"].get("clicked", [])
-    if points:
-        st.session_state["step"], st.session_state["playing"] = int(points[0]["step"]), False
-        st.session_state["changed"] = True
+    """Go to the clicked step. A chart that is drawn again reports its last click again: that one is known."""
+    state = st.session_state
+    clicked = [point["step"] for point in state["loss"]["selection"].get("clicked", [])]
+    if clicked and clicked != state.get("clicked"):
+        state["step"], state["playing"], state["changed"] = int(clicked[0]), False, True
+        state["clicked"] = clicked
         _write_url()
 
 
@@ -622,8 +624,8 @@ def finding(comparison: Comparison, place: Any) -> None:
         return
     (original, first), (fixed, second) = found
     place.markdown(
-        f"**{wording.headline(first, second)}**\n\n"
-        f"{wording.explanation(original, first, LABELS[0])} {wording.explanation(fixed, second, LABELS[1])}"
+        f"##### {wording.headline(first, second)}\n\n"
+        f"{wording.explanation(original, first, LABELS[0])}\\\n{wording.explanation(fixed, second, LABELS[1])}"
     )
 
 

@@ -63,8 +63,8 @@ def _loss_unsqueezed(criterion: Criterion, prediction: Tensor, target: Tensor) -
 class Wiring:
     """One way to put the model's output and the targets into the loss.
 
-    `prediction_axes` and `target_axes` say what reaches the loss: 2 for `(B, 1)`, 1 for `(B,)`. `place`, `forward` and `loss` are what
-    the trainer calls; the strings are the same steps as a reader would write them.
+    `prediction_axes` and `target_axes` say what reaches the loss: 2 for `(B, 1)`, 1 for `(B,)`. `place`, `forward` and
+    `loss` are what the trainer calls; the strings are the same steps as a reader would write them.
     """
 
     key: str
@@ -79,6 +79,7 @@ class Wiring:
     weight_drawn: str = ""  # … and by what PyTorch drew
     forward_code: str = ""
     loss_code: str = "loss = criterion(pred_y, batch_y)"
+    takes_bias: bool = True
 
     @property
     def pairs(self) -> bool:
@@ -147,6 +148,7 @@ WIRINGS: dict[str, Wiring] = {
             place=_replace_1d,
             weight_given="torch.tensor([{init}])",
             weight_drawn="self.layer1.weight.detach()[0]",
+            takes_bias=False,
         ),
     )
 }

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from linreg.outcome import Outcome
 from linreg.settings import Comparison, Settings
 from linreg.wiring import WIRINGS
@@ -32,7 +34,7 @@ def quantity(value: float, digits: int = 3) -> str:
     return f"{value:.{decimals}f}".replace("-", "−")
 
 
-def point(weights: Sequence[float], decimals: int = 2) -> str:
+def point(weights: Sequence[float] | np.ndarray, decimals: int = 2) -> str:
     """Weights as a point: `(5.00, 3.00)`."""
     return f"({', '.join(coordinate(weight, decimals) for weight in weights)})"
 

@@ -1,0 +1,213 @@
+"""The surface is the loss: equal to brute force over all pairs, to least squares, and to PyTorch's own gradient."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linreg.data import Dataset, batch_order, make_data
+from linreg.settings import DataSettings, Settings, SettingsError
+from linreg.surface import Quadratic, batch_moments, kept_points, loss_surface, sublevel_rings, thinned
+from linreg.wiring import WIRINGS
+
+
+def brute_force(table, run, w):
+    """The mean over the batches of the mean over all pairs (or over matched rows), row by row."""
+    X = np.column_stack([table.X, np.ones(len(table))]) if run.bias else table.X
+    means = []
+    for order in batch_order(run, len(table)):
+        rows = np.arange(len(table)) if order is None else order
+        for first in range(0, len(rows), run.batch_size):
+            batch = rows[first : first + run.batch_size]
+            prediction = X[batch] @ w
+            if WIRINGS[run.wiring].pairs:
+                means.append(np.mean([(p - t) ** 2 for p in prediction for t in table.y[batch]]))
+            else:
+                means.append(np.mean((prediction - table.y[batch]) ** 2))
+    return np.mean(means)
+
+
+@st.composite
+def problems(draw):
+    samples = draw(st.integers(2, 40))
+    data = DataSettings(
+        samples=samples,
+        scale=draw(st.sampled_from([0.01, 1.0, 100.0])),
+        mean=draw(st.sampled_from([0.0, 3.0, -50.0])),
+        correlation=draw(st.sampled_from([0.0, 0.7, -0.99])),
+        noise=draw(st.sampled_from([0.1, 1.0, 10.0])),
+        seed=draw(st.integers(0, 1000)),
+    )
+    bias = draw(st.booleans())
+    wirings = [key for key, entry in WIRINGS.items() if entry.takes_bias or not bias]
+    run = Settings(
+        data=data,
+        wiring=draw(st.sampled_from(wirings)),
+        batch_size=draw(st.integers(1, samples)),
+        epochs=2,
+        bias=bias,
+        shuffle=draw(st.booleans()),
+        seed=draw(st.integers(0, 5)),
+    )
+    w = draw(st.lists(st.floats(-20, 20), min_size=2 + bias, max_size=2 + bias))
+    return run, np.array(w)
+
+
+@settings(deadline=None, max_examples=150)
+@given(problems())
+def test_equal_to_brute_force_over_all_pairs(problem):
+    run, w = problem
+    table = make_data(run.data)
+    assert loss_surface(table, run).value(w) == pytest.approx(brute_force(table, run, w), rel=1e-10)
+
+
+@settings(deadline=None, max_examples=50)
+@given(problems())
+def test_gradient_is_autograds(problem):
+    run, w = problem
+    table = make_data(run.data)
+    X = np.column_stack([table.X, np.ones(len(table))]) if run.bias else table.X
+    leaf = torch.tensor(w, requires_grad=True)
+    for k, (x, y) in enumerate(zip(np.split(X, range(5, len(X), 5)), np.split(table.y, range(5, len(X), 5)), strict=True)):
+        prediction = torch.tensor(x) @ leaf
+        target = torch.tensor(y)
+        difference = prediction[:, None] - target if WIRINGS[run.wiring].pairs else prediction - target
+        (gradient,) = torch.autograd.grad((difference**2).mean(), leaf)
+        five = Settings(data=run.data, wiring=run.wiring, batch_size=min(5, len(table)), bias=run.bias)
+        expected = gradient.numpy()
+        exact = batch_moments(table, five).batch(k)
+        np.testing.assert_allclose(exact.gradient(w), expected, rtol=1e-9, atol=1e-9 * np.abs(exact.A).max())
+
+
+def test_the_matched_minimum_is_least_squares():
+    table = make_data(DataSettings(samples=500, mean=4.0, correlation=0.9))
+    for bias in (False, True):
+        X = np.column_stack([table.X, np.ones(500)]) if bias else table.X
+        expected, residual, _, _ = np.linalg.lstsq(X, table.y, rcond=None)
+        surface = loss_surface(table, Settings(data=DataSettings(samples=500), wiring="squeeze", batch_size=500, bias=bias))
+        np.testing.assert_allclose(surface.minimum, expected, rtol=1e-9)
+        assert surface.floor == pytest.approx(residual[0] / 500, rel=1e-10)
+        assert surface.unique
+
+
+def test_noise_free_data_has_a_floor_of_zero_and_never_below():
+    table = make_data(DataSettings(samples=100, noise=0.0))
+    surface = loss_surface(table, Settings(wiring="squeeze", batch_size=100))
+    assert 0 <= surface.floor < 1e-20
+
+
+@pytest.mark.parametrize("wiring", ["original", "squeeze"])
+@pytest.mark.parametrize("kind", ["duplicated", "zero", "constant with a bias"])
+def test_singular_data_gives_the_least_norm_and_says_so(kind, wiring):
+    rng = np.random.default_rng(3)
+    first = rng.normal(2, 30, 80)
+    second = {"duplicated": first, "zero": 0 * first, "constant with a bias": 7 + 0 * first}[kind]
+    bias = kind == "constant with a bias"
+    table = Dataset(np.column_stack([first, second]), 2 * first + rng.normal(0, 1, 80))
+    run = Settings(data=DataSettings(samples=80), wiring=wiring, batch_size=20, bias=bias)
+    surface = loss_surface(table, run)
+    assert not surface.unique
+    assert surface.condition_number == np.inf
+    # The same problem for lstsq: minimise |A½ w − A^(−½) c|, whose least-norm solution is A⁺ c.
+    c = surface.c + surface.A @ surface.origin
+    expected = np.linalg.lstsq(surface.A, c, rcond=1e-10)[0]
+    np.testing.assert_allclose(surface.minimum, expected, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(surface.gradient(surface.minimum), 0, atol=1e-6 * np.abs(surface.A).max())
+    assert surface.value(surface.minimum) == pytest.approx(brute_force(table, run, surface.minimum), rel=1e-9)
+
+
+def test_columns_of_very_different_scale_are_not_taken_for_singular():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2)) * [1e-7, 1e7]
+    table = Dataset(X, X @ [2e7, 3e-7])
+    surface = loss_surface(table, Settings(data=DataSettings(samples=200), wiring="squeeze", batch_size=50))
+    assert surface.unique
+    np.testing.assert_allclose(surface.minimum, [2e7, 3e-7], rtol=1e-9)
+
+
+def test_below_the_stable_lr_gradient_descent_settles_and_above_it_does_not():
+    A, c = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, 2.0])
+    surface = Quadratic(A, c, 5.0)
+    for momentum in (0.0, 0.5, 0.9):
+        for factor, settles in ((0.98, True), (1.02, False)):
+            w, velocity = np.array([3.0, -4.0]), np.zeros(2)
+            for _ in range(6000):
+                velocity = momentum * velocity + 2 * (A @ w - c)
+                w = w - factor * surface.stable_lr(momentum) * velocity
+                if np.abs(w).max() > 1e100:
+                    break
+            assert bool(np.abs(w - np.linalg.solve(A, c)).max() < 1e-6) is settles
+
+
+def test_condition_number_is_the_hessians():
+    surface = loss_surface(make_data(DataSettings(correlation=0.9)), Settings(data=DataSettings(correlation=0.9)))
+    assert surface.condition_number == pytest.approx(np.linalg.cond(surface.hessian), rel=1e-9)
+
+
+@pytest.mark.parametrize("wiring", ["original", "squeeze"])
+def test_the_profile_has_the_bias_at_its_best(wiring):
+    table = make_data(DataSettings(samples=300, mean=20.0, scale=5.0))
+    surface = loss_surface(table, Settings(data=DataSettings(samples=300), wiring=wiring, bias=True))
+    w = np.array([1.0, -2.0])
+    best = min(surface.value(np.array([*w, b])) for b in np.linspace(-400, 400, 80_001))
+    assert surface.profile().value(w) == pytest.approx(best, rel=1e-6)
+    np.testing.assert_allclose(surface.profile().minimum, surface.minimum[:2], rtol=1e-8, atol=1e-10)
+    assert surface.profile().floor == pytest.approx(surface.floor, rel=1e-9)
+
+
+def test_the_bug_erases_the_covariance():
+    """L = Var(p) + Var(y) − 2 Cov(p, y) + (p̄ − ȳ)² when matched, and the same without the covariance for all pairs."""
+    table = make_data(DataSettings(samples=50, mean=10.0))
+    w = np.array([1.5, -0.5])
+    p, y = table.X @ w, table.y
+    erased = p.var() + y.var() + (p.mean() - y.mean()) ** 2
+    covariance = ((p - p.mean()) * (y - y.mean())).mean()
+    run = {"data": DataSettings(samples=50), "batch_size": 50}
+    assert loss_surface(table, Settings(**run)).value(w) == pytest.approx(erased, rel=1e-12)
+    assert loss_surface(table, Settings(**run, wiring="squeeze")).value(w) == pytest.approx(
+        erased - 2 * covariance, rel=1e-12
+    )
+
+
+def test_a_batch_larger_than_the_table_is_refused():
+    with pytest.raises(SettingsError, match="batch size 100 is above the 60 rows"):
+        batch_moments(make_data(DataSettings(samples=60)), Settings())
+
+
+def test_rings_lie_on_their_level_or_on_the_edge():
+    surface = Quadratic(np.array([[2.0, 0.8], [0.8, 1.0]]), np.array([1.0, 0.5]), 4.0)
+    domain = (-3.0, 3.0, -2.0, 2.0)
+    levels = np.array([0.25, 1.0, 4.0, 1e6])
+    rings = sublevel_rings(surface, levels, domain)
+    for level, ring in zip(levels, rings, strict=True):
+        edge = (np.abs(ring[:, 0]) > 3 - 1e-9) | (np.abs(ring[:, 1]) > 2 - 1e-9)
+        height = surface.value(ring[~edge]) - surface.floor
+        np.testing.assert_allclose(height, level, rtol=2e-3)
+    corners = {(-3.0, -2.0), (-3.0, 2.0), (3.0, -2.0), (3.0, 2.0)}
+    assert corners <= {tuple(corner) for corner in rings[-1].tolist()}, "the outermost ring covers the domain"
+
+
+def test_singular_surfaces_have_rings_too():
+    rings = sublevel_rings(Quadratic(np.diag([1.0, 0.0]), np.zeros(2), 0.0), np.array([1.0]), (-2.0, 2.0, -2.0, 2.0))
+    assert np.abs(rings[0][:, 0]).max() == pytest.approx(1.0, abs=1e-3)
+    assert np.abs(rings[0][:, 1]).max() == 2
+
+
+def test_thinning_stays_within_its_tolerance_and_keeps_jumps():
+    t = np.linspace(0, 4 * np.pi, 2000)
+    line = np.column_stack([np.cos(t), np.sin(t)]) * (1 + 0.1 * t)[:, None]
+    line[700] += 3.0
+    thin = thinned(line, np.array([0.01, 0.01]))
+    assert len(thin) < 200
+    assert (line[0] == thin[0]).all()
+    assert (line[-1] == thin[-1]).all()
+    assert line[700].tolist() in thin.tolist()
+    kept = kept_points(line / 0.01)
+    for first, last in pairwise(kept):
+        a, b = line[first], line[last]
+        along = (b - a) / np.hypot(*(b - a))
+        inner = line[first : last + 1] - a
+        assert np.abs(inner[:, 0] * along[1] - inner[:, 1] * along[0]).max() <= 0.01 + 1e-12
