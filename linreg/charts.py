@@ -81,9 +81,10 @@ class Scene:
 def scene(sides: Sequence[Side], least_squares: Float[np.ndarray, " P"], starts: Sequence[Sequence[float]]) -> Scene:
     """The scene that holds the minima, the least-squares solution and the starts, and the paths where they stay near."""
     surfaces = [side.surface.profile() for side in sides]
-    needed = np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *(start[:2] for start in starts)])
-    middle, reach = _frame(needed, margin=1.9)
     paths = [side.weights[:, :2].astype(np.float64) for side in sides if side.weights is not None]
+    begun = [*(start[:2] for start in starts), *(path[0] for path in paths)]
+    needed = np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *begun])
+    middle, reach = _frame(needed, margin=1.9)
     near = [path[(np.abs(path - middle) <= FAR * reach).all(1)] for path in paths]
     box = np.concatenate([needed, *near])
     if (np.abs(box - middle) > 0.97 * reach).any():

@@ -70,7 +70,7 @@ def page(title: str) -> Comparison:
                 st.page_link(path, label=label)
         _controls()
     _write_url()
-    for sentence in st.session_state.pop("ignored", ()):
+    for sentence in st.session_state["ignored"]:  # until the next change
         st.warning(as_text(sentence), icon="⚠️")
     return _comparison()
 
@@ -118,9 +118,9 @@ def _change(make: Callable[[], Comparison]) -> None:
     except SettingsError as error:
         _refuse(str(error))
     else:
-        st.session_state["comparison"] = changed
-        st.session_state["step"], st.session_state["playing"] = None, False
-        st.session_state["changed"] = True
+        state = st.session_state
+        state["comparison"], state["ignored"], state["changed"] = changed, [], True
+        state["step"], state["playing"] = None, False
 
 
 def _refuse(reason: str) -> None:
@@ -377,7 +377,12 @@ def _least_squares(data: DataSettings, bias: bool) -> Any:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _scene(comparison: Comparison, trained: bool) -> charts.Scene:
     runs = _kept_runs().get(comparison) if trained else None
-    starts = [side.init for side in (comparison.original, comparison.fixed) if side.init]
+    reach = 1 / math.sqrt(2)  # of PyTorch's own init of two weights
+    starts = [
+        start
+        for side in (comparison.original, comparison.fixed)
+        for start in ([side.init] if side.init else [(-reach, -reach), (reach, reach)])
+    ]
     return charts.scene(_sides(comparison, runs), _least_squares(comparison.original.data, comparison.original.bias), starts)
 
 

@@ -1,0 +1,67 @@
+"""The architecture: imports point down, streamlit stays in ui, torch waits until something trains, pages are short."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ORDER = (
+    "ui", "charts", "figure", "script", "wording", "outcome", "trainer", "surface", "presets", "data", "settings",
+    "optimizers", "wiring",
+)  # fmt: skip  # a module imports only from those after it
+PAGES = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py")]
+
+
+def imported(path):
+    """Every module that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_module_has_its_place():
+    modules = {path.stem for path in (ROOT / "linreg").glob("*.py")} - {"__init__"}
+    assert modules == set(ORDER)
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_imports_point_down(module):
+    ours = {name.split(".")[1] for name in imported(ROOT / "linreg" / f"{module}.py") if name.startswith("linreg.")}
+    above = {name for name in ours & set(ORDER) if ORDER.index(name) <= ORDER.index(module)}
+    assert not above
+
+
+def test_only_ui_imports_streamlit():
+    users = {
+        path.stem for path in (ROOT / "linreg").glob("*.py") if any(n.split(".")[0] == "streamlit" for n in imported(path))
+    }
+    assert users == {"ui"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_short_and_defines_nothing(page):
+    tree = ast.parse(page.read_text())
+    assert len(page.read_text().splitlines()) < 50
+    assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in ast.walk(tree))
+    assert not any(name.split(".")[0] == "torch" for name in imported(page))
+
+
+@pytest.mark.parametrize("absent", ["torch", "streamlit"])
+def test_what_is_slow_to_load_waits(absent):
+    """Settings, surfaces, charts and words need neither torch nor streamlit; `import linreg` needs nothing of either."""
+    program = f"import sys, linreg, linreg.charts, linreg.presets, linreg.script; sys.exit('{absent}' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_public_names_are_there():
+    program = (
+        "from linreg import DataSettings, Settings, Comparison, Dataset, Run, Quadratic, Moments, Figure, Wiring, make_data,"
+        " train, batch_moments, loss_surface, to_query, from_query; import sys; sys.exit('streamlit' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

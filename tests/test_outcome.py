@@ -1,0 +1,65 @@
+"""Verdicts and R², against NumPy."""
+
+import numpy as np
+import pytest
+
+from linreg.data import Dataset, make_data
+from linreg.outcome import outcome, r_squared
+from linreg.presets import PRESETS
+from linreg.settings import DataSettings, Settings
+from linreg.trainer import train
+
+
+@pytest.mark.parametrize(
+    ("preset", "verdicts"),
+    [
+        ("as_asked", ("did not converge", "converged")),
+        ("strange_line", ("did not converge", "converged")),
+        ("answer_2d", ("did not converge", "converged")),
+        ("answer_batch_of_one", ("did not converge", "converged")),
+        ("forum_squeeze", ("did not converge", "converged")),
+        ("from_the_truth", ("did not converge", "converged")),
+        ("from_zero", ("did not converge", "converged")),
+        ("from_far", ("did not converge", "did not converge")),
+        ("sgd_overflows", ("diverged at step 7", "diverged at step 7")),
+        ("sgd_stable", ("did not converge", "converged")),
+    ],
+)
+def test_every_preset_shows_what_its_comment_says(preset, verdicts):
+    comparison = PRESETS[preset].comparison
+    runs = train([comparison.original, comparison.fixed])
+    table = make_data(comparison.original.data)
+    assert tuple(outcome(run, table).verdict for run in runs) == verdicts
+
+
+def test_every_preset_has_its_verdict_tested():
+    tested = {row[0] for row in test_every_preset_shows_what_its_comment_says.pytestmark[0].args[1]}
+    assert tested == set(PRESETS)
+
+
+def test_the_numbers_of_an_outcome():
+    table = make_data(DataSettings(samples=250))
+    (run,) = train([Settings(data=DataSettings(samples=250), wiring="squeeze", epochs=4)], table)
+    result = outcome(run, table)
+    assert result.weights == tuple(run.weights[-1].astype(float))
+    assert result.last_epoch_loss == pytest.approx(np.mean(run.losses[-3:].astype(float)))
+    prediction = table.X @ run.weights[-1].astype(float)
+    errors = np.linalg.norm(table.y - prediction) / np.linalg.norm(table.y - table.y.mean())
+    assert result.r_squared == pytest.approx(1 - errors**2)
+    best = table.X @ np.linalg.lstsq(table.X, table.y, rcond=None)[0]
+    assert result.least_squares_r_squared == pytest.approx(r_squared(best, table.y))
+
+
+def test_the_bias_counts_in_r_squared():
+    data = DataSettings(samples=200, mean=50.0, scale=1.0)
+    (run,) = train([Settings(data=data, wiring="squeeze", bias=True, init=(5.0, 3.0, 0.0), lr=1e-6, epochs=1)])
+    assert outcome(run, make_data(data)).r_squared == pytest.approx(
+        outcome(run, make_data(data)).least_squares_r_squared, abs=0.01
+    )
+
+
+def test_a_constant_target_cannot_be_judged():
+    table = Dataset(np.random.default_rng(0).normal(size=(40, 2)), np.full(40, 3.0))
+    (run,) = train([Settings(data=DataSettings(samples=40), batch_size=10, epochs=2)], table)
+    assert outcome(run, table).verdict == "cannot tell: the target is constant"
+    assert np.isnan(outcome(run, table).r_squared)

@@ -1,0 +1,85 @@
+"""Numbers in sentences: short, in the field's units, and never rounder than they are."""
+
+import math
+
+import pytest
+
+from linreg.data import make_data
+from linreg.outcome import outcome
+from linreg.presets import PRESETS
+from linreg.settings import Comparison, Settings
+from linreg.trainer import train
+from linreg.wording import duration, explanation, headline, met, outcome_table, point, quantity, share, steps_and_time
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(333_062.4, "333,062"), (1.0523, "1.05"), (0.99816, "0.998"), (12.34, "12.3"), (0.00312, "0.00312"), (0, "0"),
+     (3.204e30, "3.2 × 10³⁰"), (-4e-12, "−4.0 × 10⁻¹²"), (-1234.5, "−1,234"),
+     (math.inf, "not finite"), (math.nan, "not finite")],
+)  # fmt: skip
+def test_quantities(value, text):
+    assert quantity(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0291, "0.0291"), (0.999997, "0.999997"), (0.99996, "0.99996"), (1.0, "1.0000"), (-0.5, "−0.5000"),
+     (math.nan, "undefined"), (-1e30, "−1.0 × 10³⁰"), (-1e-9, "0.0000")],
+)  # fmt: skip
+def test_r_squared_never_claims_a_perfect_one(value, text):
+    assert share(value) == text
+
+
+def test_points_and_times():
+    assert point((4.9999, -0.001)) == "(5.00, 0.00)"
+    assert point((-0.27, 2.5961878e14)) == "(−0.27, 2.6 × 10¹⁴)"
+    assert [duration(s) for s in (0.01, 2.34, 42.4, 130)] == ["0.1 s", "2.3 s", "42 s", "2 min 10 s"]
+
+
+def test_steps_and_time():
+    assert steps_and_time(Comparison(), [None, 0.001]) == "3,000 steps a side"
+    assert steps_and_time(Comparison(), [0.001, 0.001]) == "3,000 steps a side, about 6.0 s"
+    one = Comparison(Settings(), Settings(batch_size=1, epochs=1))
+    assert steps_and_time(one, [None, None]) == "3,000 and 10,000 steps"
+
+
+@pytest.fixture(scope="module")
+def told():
+    def tell(preset):
+        comparison = PRESETS[preset].comparison
+        runs = train([comparison.original, comparison.fixed])
+        return runs, [outcome(run, make_data(comparison.original.data)) for run in runs]
+
+    return tell
+
+
+def test_the_finding_of_the_thread(told):
+    runs, results = told("as_asked")
+    assert headline(*results) == (
+        f"As written, the loss stays at {quantity(results[0].last_epoch_loss)}."
+        f" With one change it falls to {quantity(results[1].last_epoch_loss)}."
+    )
+    text = explanation(runs[0], results[0], "Original")
+    assert (
+        "`(100, 1)` meets `(100,)`, so each prediction is compared with all 100 targets of its batch, 10,000 pairs" in text
+    )
+    assert f"after 3,000 steps the weights are {point(runs[0].weights[-1])}" in text
+    assert "so each prediction meets its own target" in explanation(runs[1], results[1], "Fixed")
+
+
+def test_the_finding_of_a_batch_of_one(told):
+    runs, results = told("answer_batch_of_one")
+    assert "`(1, 1)` meets `(1,)`, one row a batch, so nothing can be mixed" in explanation(runs[1], results[1], "Fixed")
+
+
+def test_the_finding_of_an_overflow(told):
+    runs, results = told("sgd_overflows")
+    assert headline(*results) == "Both sides diverge: the original at step 7, the fixed side at step 7."
+    assert "the last finite weights are" in explanation(runs[0], results[0], "Original")
+    assert "| – | – |" in outcome_table(results, ("Original", "Fixed"))
+
+
+def test_what_meets_what():
+    assert met(Settings()) == "(100, 1) meets (100,)"
+    assert met(Settings(wiring="unsqueeze", batch_size=7)) == "(7, 1) meets (7, 1)"
