@@ -460,8 +460,8 @@ def _weights_spec(theme: Theme) -> dict[str, Any]:
     true = over("true").mark_rule(strokeDash=[6, 4], color=theme.quiet)
     true_label = (
         over("true")
-        .mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=theme.quiet)
-        .encode(x=alt.value(0), text="label:N")
+        .mark_text(align="right", baseline="bottom", dx=-60, dy=-3, color=theme.quiet)
+        .encode(x=alt.value("width"), text="label:N")
     )
     ends = (
         over("ends")
@@ -532,5 +532,12 @@ def _finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str,
         },
     }
     svg = {"embedOptions": {"renderer": "svg"}}
-    finished = {**spec, "usermeta": svg, "autosize": {"type": "fit-x", "contains": "padding"}, "config": config}
+    padding = {"left": 2, "right": 6, "top": 4, "bottom": 4}
+    finished = {
+        **spec,
+        "usermeta": svg,
+        "padding": padding,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "config": config,
+    }
     return {**finished, "params": params} if params else finished

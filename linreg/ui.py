@@ -139,7 +139,7 @@ def as_text(foreign: str) -> str:
 def _controls() -> None:
     comparison = _comparison()
     keys = {preset.comparison: key for key, preset in PRESETS.items()}
-    st.session_state["control.preset"] = keys.get(comparison)
+    _stand_at("control.preset", keys.get(comparison))
     chosen = st.selectbox(
         "Preset",
         list(PRESETS),
@@ -152,8 +152,8 @@ def _controls() -> None:
     if chosen:
         st.caption(PRESETS[chosen].comment)
     st.subheader("Model")
-    _choice("wiring", "Original", titles=True)
-    _choice("fixed.wiring", "Fixed", titles=True)
+    _choice("wiring", "Original wiring", titles=True)
+    _choice("fixed.wiring", "Fixed wiring", titles=True)
     _text("init", "Initial weights", "`default` is PyTorch's own init, drawn from the seed; or two numbers, such as 2, 3")
     _toggle("bias", "Bias")
     st.subheader("Optimizer")
@@ -254,6 +254,13 @@ def _fitting_momentum(settings: Settings, optimizer: str) -> dict[str, float]:
     return {"momentum": 0.9} if entry.needs_momentum and not settings.momentum else {}
 
 
+def _stand_at(key: str, value: Any) -> None:
+    """Set a control before it is drawn, unless it stands there already: to set it again would undo what the visitor
+    does to it in the meantime."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
 @dataclass(frozen=True)
 class _Control:
     """What every control has: its setting, its value, and how the original's value stands in an empty one."""
@@ -282,7 +289,7 @@ class _Control:
         return written(value).replace(",", ", ")
 
     def draw_from(self, value: Any) -> None:
-        st.session_state[self.key] = value
+        _stand_at(self.key, value)
 
     def take(self, convert: Callable[[Any], Any] = lambda value: value) -> None:
         value = st.session_state[self.key]
@@ -587,10 +594,10 @@ def _step_controls(last: int) -> int:
     if button.button("Pause" if state["playing"] else "Play", key="play", on_click=_play, args=(last,), width="stretch"):
         st.rerun()  # a fragment's clock starts and stops with the whole page
     if state["playing"]:  # a slider that moves by itself would report its own moves as the visitor's
-        state["playing.step"] = step
+        _stand_at("playing.step", step)
         slider.slider("Replay: step", 0, last, key="playing.step", disabled=True)
     else:
-        state["control.step"] = step
+        _stand_at("control.step", step)
         slider.slider("Replay: step", 0, last, key="control.step", on_change=_slide)
     return step
 

@@ -50,9 +50,8 @@ def test_the_page_opens_with_the_finding():
     assert "As written, the loss stays at 333,062. With one change it falls to 1.51." in words(app)
     assert "`(100, 1)` meets `(100,)`" in words(app)
     assert "| Verdict | ✕ did not converge | ✓ converged |" in words(app)
-    assert [code.value for code in app.code][
-        0
-    ] == "- loss = criterion(pred_y, batch_y)\n+ loss = criterion(pred_y.squeeze(-1), batch_y)"
+    difference, warning = app.code
+    assert difference.value == "- loss = criterion(pred_y, batch_y)\n+ loss = criterion(pred_y.squeeze(-1), batch_y)"
     assert warning.value.startswith("Using a target size (torch.Size([100]))")
     assert not app.query_params
 

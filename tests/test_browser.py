@@ -1,0 +1,304 @@
+"""The running app in Chromium: links on a server that nobody has visited, controls, reload, Back, replay, where marks stand.
+
+Without Chromium these tests skip; with REQUIRE_BROWSER=1 they fail instead.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"),
+        reason="no Chromium on the PATH; the browser tests were skipped",
+    ),
+]
+
+
+class Server:
+    def __init__(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        options = ["--server.headless=true", f"--server.port={self.port}", "--server.address=127.0.0.1"]
+        command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1)
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError("the server did not start within a minute")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "REQUIRE_BROWSER is set, but there is no Chromium on the PATH"
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    running = Server()
+    yield running
+    running.stop()
+
+
+class Visit:
+    """A visitor with a window of their own; collects what the page asks for and complains of."""
+
+    def __init__(self, browser, server, query="", width=1400, height=1000, scheme="light"):
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.elsewhere, self.complaints = [], []
+        self.page.on("request", lambda request: self._asked(request.url, server.port))
+        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(server.url + "/" + query)
+
+    def _asked(self, url, port):
+        if not re.match(rf"(https?|wss?)://127\.0\.0\.1:{port}/|data:|blob:", url):
+            self.elsewhere.append(url)
+
+    def until_trained(self):
+        self.page.get_by_text("R² of least squares").wait_for(timeout=120_000)
+        self.settled()
+        return self
+
+    def settled(self):
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
+        self.page.wait_for_timeout(700)
+
+    @property
+    def address(self):
+        return self.page.evaluate("location.search")
+
+    def texts(self):
+        return self.page.evaluate("[...document.querySelectorAll('svg.marks text')].map(t => t.textContent)")
+
+    def field(self, label):
+        return self.page.get_by_label(label, exact=True).first
+
+
+@pytest.fixture
+def visit(browser, server):
+    visits = []
+
+    def begin(query="", **how):
+        visits.append(Visit(browser, how.pop("server", server), query, **how))
+        return visits[-1]
+
+    yield begin
+    for one in visits:
+        assert not one.elsewhere, "a request left the server's own address"
+        assert not one.complaints
+        one.context.close()
+
+
+def test_a_cold_deep_link_restores_the_page(browser):
+    fresh = Server()
+    try:
+        query = "?v=1&batch_size=50&fixed.wiring=unsqueeze&step=700"
+        visit = Visit(browser, fresh, query).until_trained()
+        assert visit.field("Batch size").input_value() == "50"
+        assert "Fixed: (50, 1) meets (50, 1)" in visit.texts()
+        assert any("after 700 steps" in text for text in visit.texts())
+        assert "step=700" in visit.address
+        assert "fixed.wiring=unsqueeze" in visit.address
+        assert not visit.elsewhere
+        assert not visit.complaints
+        visit.context.close()
+    finally:
+        fresh.stop()
+
+
+def test_a_control_then_back_then_reload(visit):
+    here = visit("?samples=1000").until_trained()
+    here.field("Batch size").fill("20")
+    here.field("Batch size").press("Enter")
+    here.page.wait_for_function("location.search.includes('batch_size=20')")
+    here.until_trained()
+    assert "Original: (20, 1) meets (20,)" in here.texts()
+    here.page.go_back()
+    here.page.wait_for_function("!location.search.includes('batch_size')")
+    here.page.get_by_text("Original: (100, 1) meets (100,)").first.wait_for(timeout=20_000)
+    here.settled()
+    assert here.field("Batch size").input_value() == "100"
+    here.page.go_forward()
+    here.page.get_by_text("Original: (20, 1) meets (20,)").first.wait_for(timeout=20_000)
+    here.page.reload()
+    here.until_trained()
+    assert here.field("Batch size").input_value() == "20"
+
+
+def test_a_broken_link_opens_and_says_what_was_ignored(visit):
+    here = visit(
+        "?samples=1000&lr=1e999&nonsense=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&%3Cb%3Ebold%3C/b%3E=*1*"
+    ).until_trained()
+    said = here.page.locator("[data-testid=stAlert]").all_inner_texts()
+    assert any("lr=1e999 was ignored: it is out of range" in text for text in said)
+    assert any("<b>bold</b> was ignored: there is no such setting." in text for text in said), "HTML shows as text"
+
+
+def test_the_marks_stand_where_the_data_says(visit):
+    """The star and the end of the path, in pixels, against the axis's own ticks."""
+    here = visit("?samples=1000").until_trained()
+    from linreg.data import make_data
+    from linreg.settings import from_query
+    from linreg.surface import loss_surface
+    from linreg.trainer import train
+
+    comparison, _ = from_query({"samples": "1000"})
+    table = make_data(comparison.original.data)
+    runs = train([comparison.original, comparison.fixed], table)
+    for which, run in enumerate(runs):
+        shapes = (
+            here.page.locator("svg.marks")
+            .nth(which)
+            .evaluate(
+                """svg => {
+              const centre = e => { const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; };
+              const number = t => Number(t.textContent.replace('−', '-').replace(',', ''));
+              const labels = group => [...group.querySelectorAll('text')].filter(t => t.textContent);
+              const ticks = [...svg.querySelectorAll('.role-axis-label')].map(
+                  group => labels(group).map(t => [number(t), ...centre(t)]));
+              const symbols = [...svg.querySelectorAll('.mark-symbol path')].filter(p => p.getAttribute('d')).map(
+                  p => [p.getAttribute('fill'), ...centre(p)]);
+              return {ticks, symbols};
+            }"""
+            )
+        )
+        axes = [axis for axis in shapes["ticks"] if len(axis) > 1]
+        (low, at_low, _), (high, at_high, _) = axes[0][0], axes[0][-1]
+        (bottom, _, at_bottom), (top, _, at_top) = axes[1][0], axes[1][-1]
+
+        def weights(x, y, fx=(low, high, at_low, at_high), fy=(bottom, top, at_bottom, at_top)):
+            return [a + (b - a) * (p - pa) / (pb - pa) for p, (a, b, pa, pb) in ((x, fx), (y, fy))]
+
+        pixel = (high - low) / (at_high - at_low)
+        color = ("#D55E00", "#009E73")[which]
+        star = next(weights(x, y) for fill, x, y in shapes["symbols"] if fill.upper() == "#F0E442")
+        end = next(weights(x, y) for fill, x, y in shapes["symbols"] if fill.upper() == color)
+        minimum = loss_surface(table, run.settings).minimum
+        assert star == pytest.approx(minimum.tolist(), abs=4 * pixel)
+        assert end == pytest.approx(run.weights[-1].tolist(), abs=4 * pixel)
+
+
+def test_the_slider_moves_every_figure_in_place(visit):
+    here = visit("?samples=1000").until_trained()
+    here.page.evaluate("document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)")
+    slider = here.page.get_by_role("slider")
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowLeft")
+    here.page.wait_for_function("location.search.includes('step=295')")
+    here.settled()
+    assert sum("after 295 steps" in text for text in here.texts()) == 2
+    marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
+    assert marks == ["0", "1", "2", "3"], "no figure was drawn anew"
+
+
+def test_a_click_on_the_loss_curve_sets_the_step(visit):
+    here = visit("?samples=1000").until_trained()
+    chart = here.page.locator("svg.marks").nth(2)
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    here.page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    here.page.wait_for_function("location.search.includes('step=')")
+    step = int(re.search(r"step=(\d+)", here.address)[1])
+    assert 90 < step < 210
+    here.page.get_by_text(f"after {step} steps").first.wait_for(timeout=20_000)
+
+
+def test_play_runs_to_the_end_and_stops(visit):
+    here = visit("?samples=200&step=0").until_trained()
+    here.page.get_by_role("button", name="Play").click()
+    here.page.get_by_role("button", name="Pause").wait_for(timeout=20_000)
+    here.page.get_by_role("button", name="Play").wait_for(timeout=60_000)
+    here.settled()
+    assert sum(text.startswith("ends at") and "after 60 steps" in text for text in here.texts()) == 2
+    assert "step" not in here.address
+
+
+def test_a_preset_sets_controls_and_link(visit):
+    here = visit().until_trained()
+    here.page.get_by_label("Preset").click()
+    here.page.get_by_role("option", name="SGD at lr 0.01").click()
+    here.page.wait_for_function("location.search.includes('optimizer=SGD')")
+    here.page.get_by_text("Both sides diverge").wait_for(timeout=60_000)
+    assert any(re.search(r"leaves the picture at step \d and diverges at step 7", text) for text in here.texts())
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1400, "light"), (1600, "dark")])
+def test_no_figure_is_cut_off(visit, width, scheme):
+    here = visit(width=width, scheme=scheme).until_trained()
+    outside = here.page.evaluate(
+        """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
+             const svg = t.closest('svg').getBoundingClientRect(), b = t.getBoundingClientRect();
+             const inside = b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1
+                 && b.bottom <= svg.bottom + 1 && b.right <= innerWidth && b.left >= 0;
+             return b.width && !inside;
+           }).map(t => t.textContent)"""
+    )
+    assert outside == []
+    background = here.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(14, 17, 23)"}[scheme]
+    assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_figures_have_a_text_for_those_who_cannot_see_them(visit):
+    here = visit().until_trained()
+    labels = here.page.evaluate(
+        "[...document.querySelectorAll('.vega-embed')].map(figure => figure.getAttribute('aria-label'))"
+    )
+    assert ["minimum at" in label for label in labels[:2]] == [True, True]
+    assert labels[2].startswith("Loss of each batch against step")
+    assert labels[3].startswith("Weights against step")
+
+
+def test_the_keyboard_reaches_every_control(visit):
+    here = visit("?samples=1000").until_trained()
+    reached = set()
+    for _ in range(80):
+        here.page.keyboard.press("Tab")
+        reached.add(
+            here.page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || ''")
+        )
+    for name in ("Learning rate", "Momentum", "Batch size", "Epochs", "Seed", "Initial weights", "Play", "Replay: step"):
+        if name != "Momentum" or here.field("Momentum").is_enabled():
+            assert any(name in label for label in reached), name
+    assert any("Data as a table" in label for label in reached)
+
+
+def test_the_data_is_a_click_away(visit):
+    here = visit("?samples=1000").until_trained()
+    here.page.get_by_text("Data as a table").nth(2).click()
+    here.page.get_by_test_id("stDataFrame").wait_for(timeout=20_000)
