@@ -387,7 +387,7 @@ def _envelope(values: np.ndarray) -> np.ndarray:
 def _loss_spec(theme: Theme) -> dict[str, Any]:
     color = _side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
-    loss = alt.Y("loss:Q", title="mean squared error", scale=alt.Scale(type="log"), axis=_log_axis())
+    loss = alt.Y("loss:Q", title="mean squared error", scale=alt.Scale(type="log"), axis=_number_axis())
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(y=loss, color=color)
@@ -418,12 +418,15 @@ def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: i
             here.append((k, values[k], side.label, name))
     columns = ["step", "value", "side", "weight"]
     table = pd.concat([*curves, pd.DataFrame({name: [] for name in columns})]).astype({"step": "int32", "value": "float64"})
-    true = [(float(value), f"true w{number} = {coordinate(value)}") for number, value in enumerate(true_weights, 1)]
+    drawn = [*table["value"], *map(float, true_weights)]
+    true = [(0, float(value), "", f"w{number} = {coordinate(value)}") for number, value in enumerate(true_weights, 1)]
+    labels = [(value, f"true {label}") for _, value, _, label in _joined(true, max(drawn) - min(drawn))]
+    lines = [(value, "") for _, value, _, _ in true if value not in [place for place, _ in labels]]
     data = {
         "weights": table,
-        "ends": pd.DataFrame(_joined(ends), columns=columns),
+        "ends": pd.DataFrame(_joined(ends, max(drawn) - min(drawn)), columns=columns),
         "here": pd.DataFrame(here, columns=columns),
-        "true": pd.DataFrame(true, columns=["value", "label"]),
+        "true": pd.DataFrame([*labels, *lines], columns=["value", "label"]),
         "now": pd.DataFrame({"step": [step]}),
     }
     finals = [f"{side.label.lower()} ends at {point(side.weights[-1])}" for side in sides if side.weights is not None]
@@ -432,10 +435,9 @@ def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: i
     return Figure(_weights_spec(theme), data, alt_text, caption, "weights")
 
 
-def _joined(ends: Sequence[tuple[int, float, str, str]]) -> list[tuple[int, float, str, str]]:
-    """Labels of one side that would stand on one another, joined into one: `w1, w2`."""
-    values = [value for _, value, _, _ in ends]
-    close = 0.06 * (max(values) - min(values)) if ends else 0.0
+def _joined(ends: Sequence[tuple[int, float, str, str]], span: float) -> list[tuple[int, float, str, str]]:
+    """Labels of one side that would stand on one another in a picture of that span, joined into one: `w1, w2`."""
+    close = 0.06 * span
     joined: list[tuple[int, float, str, str]] = []
     for last, value, side, name in ends:
         for index, (_, other, other_side, names) in enumerate(joined):
@@ -451,7 +453,7 @@ def _joined(ends: Sequence[tuple[int, float, str, str]]) -> list[tuple[int, floa
 def _weights_spec(theme: Theme) -> dict[str, Any]:
     color = _side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
-    value = alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False))
+    value = alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False), axis=_number_axis())
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(y=value)
@@ -494,11 +496,10 @@ def _step_rule(theme: Theme, step: alt.X) -> alt.Chart:
     return rule
 
 
-def _log_axis() -> alt.Axis:
-    return alt.Axis(
-        tickCount=6,
-        labelExpr="datum.value >= 1e9 || datum.value < 1e-3 ? format(datum.value, '.0e') : format(datum.value, ',')",
-    )
+def _number_axis() -> alt.Axis:
+    """Labels that stay short whatever a run does: `1,000,000`, and from there `1e+9`."""
+    short = "abs(datum.value) >= 1e7 || (datum.value != 0 && abs(datum.value) < 1e-3)"
+    return alt.Axis(tickCount=6, labelExpr=f"{short} ? format(datum.value, '.0e') : format(datum.value, ',')")
 
 
 def _finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, Any]:

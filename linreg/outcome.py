@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from linreg.data import Dataset
-from linreg.surface import least_squares
+from linreg.surface import least_squares, loss_surface
 
 if TYPE_CHECKING:
     from linreg.trainer import Run
@@ -21,11 +21,13 @@ CONVERGED_WITHIN = 0.01  # of least squares' R²
 class Outcome:
     """A run in numbers. R² is of the predictions on all rows, each against its own target; NaN if the target is constant.
 
-    `last_epoch_loss` is the mean of the last epoch's batch losses as the run saw them; None for a run that diverged.
-    `weights` are the last finite ones.
+    `final_loss` is the exact mean of all batches' losses at the final weights; `last_epoch_loss` the mean of the last
+    epoch's batch losses as the run saw them on its way. Both are None for a run that diverged. `weights` are the last
+    finite ones.
     """
 
     weights: tuple[float, ...]
+    final_loss: float | None
     last_epoch_loss: float | None
     r_squared: float
     least_squares_r_squared: float
@@ -49,9 +51,11 @@ def outcome(run: Run, dataset: Dataset) -> Outcome:
         verdict = "cannot tell: the target is constant"
     else:
         verdict = "converged" if reached >= best - CONVERGED_WITHIN else "did not converge"
+    finished = run.diverged_at is None
     return Outcome(
         tuple(weights.tolist()),
-        None if run.diverged_at is not None else float(run.losses[-per_epoch:].mean(dtype=np.float64)),
+        float(loss_surface(dataset, run.settings).value(weights)) if finished else None,
+        float(run.losses[-per_epoch:].mean(dtype=np.float64)) if finished else None,
         reached,
         best,
         verdict,

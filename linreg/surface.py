@@ -220,22 +220,19 @@ def thinned(line: Float[np.ndarray, "n 2"], tolerance: Float[np.ndarray, " 2"]) 
 
 def kept_points(line: Float[np.ndarray, "n 2"], tolerance: float = 1.0) -> Int[np.ndarray, " m"]:
     """The indices of the points that Ramer, Douglas and Peucker keep: no dropped one is further than `tolerance` away."""
-    keep = np.zeros(len(line), dtype=bool)
-    keep[[0, -1]] = True
-    stack = [(0, len(line) - 1)]
-    while stack:
-        first, last = stack.pop()
-        if last - first < 2:
-            continue
-        a, along = line[first], line[last] - line[first]
-        inner = line[first + 1 : last] - a  # (last − first − 1, 2)
-        length = along @ along
-        t = np.clip(inner @ along / length, 0, 1) if length > 0 else np.zeros(len(inner))
-        off = inner - t[:, None] * along
-        distance = np.einsum("ij,ij->i", off, off)
-        furthest = int(distance.argmax())
-        if distance[furthest] > tolerance**2:
-            split = first + 1 + furthest
-            keep[split] = True
-            stack += [(first, split), (split, last)]
-    return np.flatnonzero(keep)
+    kept = np.array([0, len(line) - 1]) if len(line) > 1 else np.arange(len(line))
+    while len(kept) > 1:  # all pieces are split at once, each at its furthest point
+        piece = np.repeat(np.arange(len(kept) - 1), np.diff(kept))  # (n − 1,), the piece of each point but the last
+        a, along = line[kept[:-1]], line[kept[1:]] - line[kept[:-1]]  # (pieces, 2)
+        length = np.einsum("ij,ij->i", along, along)  # (pieces,)
+        inner = line[:-1] - a[piece]  # (n − 1, 2)
+        t = np.einsum("ij,ij->i", inner, along[piece]) / np.where(length > 0, length, 1)[piece]
+        off = inner - np.minimum(np.maximum(t, 0), 1)[:, None] * along[piece]
+        distance = np.einsum("ij,ij->i", off, off)  # (n − 1,)
+        furthest = np.maximum.reduceat(distance, kept[:-1])  # (pieces,)
+        candidates = np.flatnonzero((distance == furthest[piece]) & (distance > tolerance**2))
+        if not len(candidates):
+            break
+        first = candidates[np.unique(piece[candidates], return_index=True)[1]]  # one a piece
+        kept = np.sort(np.concatenate([kept, first]))
+    return kept

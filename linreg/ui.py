@@ -457,7 +457,12 @@ def _pace_key(settings: Settings) -> tuple[Any, ...]:
 def results(comparison: Comparison) -> list[tuple[Run, Outcome]] | None:
     """Both runs with their outcomes, once they are trained."""
     runs = _kept_runs().get(comparison)
-    return [(run, outcome(run, _table(run.settings.data))) for run in runs] if runs else None
+    return [(run, _outcome(run.settings, run)) for run in runs] if runs else None
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _outcome(settings: Settings, _run: Run) -> Outcome:
+    return outcome(_run, _table(settings.data))
 
 
 def _steps_to_train(comparison: Comparison) -> int:

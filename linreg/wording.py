@@ -82,7 +82,7 @@ def duration(seconds: float) -> str:
 
 def headline(original: Outcome, fixed: Outcome) -> str:
     """The finding in one sentence."""
-    losses = [quantity(one.last_epoch_loss) if one.last_epoch_loss is not None else "" for one in (original, fixed)]
+    losses = [_loss(one.final_loss) for one in (original, fixed)]
     if original.diverged_at is not None and fixed.diverged_at is not None:
         steps = f"the original at step {original.diverged_at:,}, the fixed side at step {fixed.diverged_at:,}"
         return f"Both sides diverge: {steps}."
@@ -91,11 +91,11 @@ def headline(original: Outcome, fixed: Outcome) -> str:
     if fixed.diverged_at is not None:
         return f"The fixed side diverges at step {fixed.diverged_at:,}; on the original the loss comes to {losses[0]}."
     if fixed.converged and not original.converged:
-        return f"As written, the loss stays at {losses[0]}. With one change it falls to {losses[1]}."
+        return f"As written, the loss stays at {losses[0]}. Fixed, it falls to {losses[1]}."
     if original.converged and fixed.converged:
         return f"Both sides converge: the loss comes to {losses[0]} on the original and to {losses[1]} on the fixed side."
     if original.converged:
-        return f"The original converges at a loss of {losses[0]}; the fixed side stays at {losses[1]}."
+        return f"The original converges at a loss of {losses[0]}; the fixed side ends at {losses[1]}."
     return f"Neither side converges: the loss ends at {losses[0]} on the original and at {losses[1]} on the fixed side."
 
 
@@ -130,14 +130,17 @@ def outcome_table(results: Sequence[Outcome], labels: Sequence[str]) -> str:
     """The outcomes side by side, as a Markdown table."""
     rows = {
         "Verdict": [("✓ " if one.converged else "✕ ") + one.verdict for one in results],
-        "Mean loss of the last epoch": [
-            "–" if one.last_epoch_loss is None else quantity(one.last_epoch_loss) for one in results
-        ],
+        "Loss at the final weights": [_loss(one.final_loss) for one in results],
+        "Mean loss of the last epoch": [_loss(one.last_epoch_loss) for one in results],
         "Final weights": [point(one.weights, 3) for one in results],
         "R² on all rows": [share(one.r_squared) for one in results],
         "R² of least squares": [share(one.least_squares_r_squared) for one in results],
     }
     return _table(rows, labels)
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else quantity(value)
 
 
 def shape_table(runs: Sequence[Run], labels: Sequence[str]) -> str:

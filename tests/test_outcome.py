@@ -44,6 +44,7 @@ def test_the_numbers_of_an_outcome():
     assert result.weights == tuple(run.weights[-1].astype(float))
     assert result.last_epoch_loss == pytest.approx(np.mean(run.losses[-3:].astype(float)))
     prediction = table.X @ run.weights[-1].astype(float)
+    assert result.final_loss == pytest.approx(np.mean((table.y - prediction) ** 2), rel=0.05)  # its last batch is smaller
     errors = np.linalg.norm(table.y - prediction) / np.linalg.norm(table.y - table.y.mean())
     assert result.r_squared == pytest.approx(1 - errors**2)
     best = table.X @ np.linalg.lstsq(table.X, table.y, rcond=None)[0]

@@ -57,8 +57,8 @@ def told():
 def test_the_finding_of_the_thread(told):
     runs, results = told("as_asked")
     assert headline(*results) == (
-        f"As written, the loss stays at {quantity(results[0].last_epoch_loss)}."
-        f" With one change it falls to {quantity(results[1].last_epoch_loss)}."
+        f"As written, the loss stays at {quantity(results[0].final_loss)}."
+        f" Fixed, it falls to {quantity(results[1].final_loss)}."
     )
     text = explanation(runs[0], results[0], "Original")
     assert (
