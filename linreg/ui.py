@@ -554,16 +554,23 @@ def replay(comparison: Comparison) -> None:
 
 def _replay(comparison: Comparison) -> None:
     theme = _theme()
+    before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
+    if not _kept_runs().get(comparison):
+        on_button = _steps_to_train(comparison) > AUTOMATIC_STEPS
+        with before.container():
+            _draw_surfaces(_sides(comparison, None), _scene(comparison, False), 0, theme)
+            if not _train(comparison):
+                return
+        if on_button:
+            st.rerun()  # the button has run this fragment alone, and the rest of the page waits for these runs
+        before.empty()
     runs = _kept_runs().get(comparison)
-    columns = st.columns(2, gap="medium")
-    if not runs:
-        _draw_surfaces(columns, _sides(comparison, None), _scene(comparison, False), 0, theme)
-        if _train(comparison):
-            st.rerun()  # the rest of the page waits for these runs
-        return
+    assert runs
     sides, scene = _sides(comparison, runs), _scene(comparison, True)
-    step = _step_controls(max(len(run.losses) for run in runs))
-    _draw_surfaces(columns, sides, scene, step, theme)
+    last = max(len(run.losses) for run in runs)
+    step = _step_to_show(last)
+    _draw_surfaces(sides, scene, step, theme)
+    _step_controls(step, last)
     left, right = st.columns(2, gap="medium")
     with left:
         loss = charts.loss_figure(sides, step, theme)
@@ -575,18 +582,17 @@ def _replay(comparison: Comparison) -> None:
         _words(weights, "weights")
 
 
-def _draw_surfaces(
-    places: Sequence[Any], sides: Sequence[charts.Side], scene: charts.Scene, step: int, theme: charts.Theme
-) -> None:
-    for which, place in enumerate(places):
-        with place:
+def _draw_surfaces(sides: Sequence[charts.Side], scene: charts.Scene, step: int, theme: charts.Theme) -> None:
+    for which, column in enumerate(st.columns(2, gap="medium")):
+        with column:
             figure = charts.surface_figure(sides, which, scene, step, theme)
             show(figure)
-            _words(figure, LABELS[which])
+            if sides[which].weights is not None:
+                _words(figure, LABELS[which])
 
 
-def _step_controls(last: int) -> int:
-    """The slider and the play button. Returns the step to show; while playing, each call is one frame further."""
+def _step_to_show(last: int) -> int:
+    """The step of the session; while playing, each call is one frame further."""
     state = st.session_state
     step = last if state["step"] is None else min(state["step"], last)
     if state["playing"]:
@@ -595,16 +601,21 @@ def _step_controls(last: int) -> int:
         if step == last:
             state["playing"] = False
             st.rerun()
+    return int(step)
+
+
+def _step_controls(step: int, last: int) -> None:
+    """The slider and the play button."""
+    playing = st.session_state["playing"]
     button, slider = st.columns([1, 7], vertical_alignment="bottom", gap="medium")
-    if button.button("Pause" if state["playing"] else "Play", key="play", on_click=_play, args=(last,), width="stretch"):
+    if button.button("Pause" if playing else "Play", key="play", on_click=_play, args=(last,), width="stretch"):
         st.rerun()  # a fragment's clock starts and stops with the whole page
-    if state["playing"]:  # a slider that moves by itself would report its own moves as the visitor's
+    if playing:  # a slider that moves by itself would report its own moves as the visitor's
         _stand_at("playing.step", step)
         slider.slider("Replay: step", 0, last, key="playing.step", disabled=True)
     else:
         _stand_at("control.step", step)
         slider.slider("Replay: step", 0, last, key="control.step", on_change=_slide)
-    return step
 
 
 def _play(last: int) -> None:
