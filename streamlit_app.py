@@ -2,20 +2,22 @@
 
 import streamlit as st
 
-from linreg import ui
+from linreg import ui, wording
 
 comparison = ui.page("Original vs fixed")
 
-st.title("Why this PyTorch regression does not converge")
+st.header("Why this PyTorch regression does not converge")
+st.markdown(
+    "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack Overflow. "
+    + wording.setup(comparison.original)
+)
 finding = st.empty()
-finding.markdown("The same data, the same optimizer, two losses: their surfaces are exact, their runs are about to train.")
-
+ui.finding(comparison, finding)
 ui.replay(comparison)
 ui.finding(comparison, finding)
-ui.outcomes(comparison)
 ui.evidence(comparison)
 
 st.caption(
-    "The question: [PyTorch forums 50431](https://discuss.pytorch.org/t/50431), also on Stack Overflow; its twin with three"
-    " weights: [148155](https://discuss.pytorch.org/t/148155). Try the preset *Started at the truth* next."
+    "A twin of the question, with three weights: [PyTorch forums 148155](https://discuss.pytorch.org/t/148155)."
+    " Try the preset *Started at the truth* next: the original walks away from it."
 )

@@ -201,10 +201,11 @@ def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, t
         "marks": marks,
         "now": pd.DataFrame({"text": [now]}),
     }
-    floor = f"mean squared error never below {quantity(surface.floor)}"
+    floor = f"mean loss never below {quantity(surface.floor)}"
     spec = _surface_spec(theme, scene.domain, scene.levels, which, f"{side.label}: {side.shapes}", floor)
     caption = (
-        f"From ring to ring √(loss − its least value) grows by {quantity(scene.spacing)}, on both sides alike."
+        "Ring: start. Dot: where the path is. Star: where this loss is least. Cross: least squares, the best there is."
+        f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}, on both sides alike."
         + (" The bias is at its best for each pair of weights." if len(side.surface.c) > 2 else "")
         + ("" if surface.unique else " The minimum is not unique: the star marks the one of least norm.")
     )
@@ -319,7 +320,7 @@ def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: 
         .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
     )
     chart = alt.layer(rings, trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
-    heading = alt.TitleParams(title, subtitle=subtitle, offset=23)
+    heading = alt.TitleParams(title, subtitle=subtitle, offset=20)
     spec = chart.properties(title=heading, width="container").to_dict()
     return _finished(spec, theme, height=f"width * {ASPECT}")
 
@@ -360,10 +361,9 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
     ]
     lowest = [f"{side.label.lower()} {quantity(side.surface.floor)}" for side in sides]
     alt_text = f"Loss of each batch against step: {'; '.join(ends)}. Least possible mean loss: {', '.join(lowest)}."
-    caption = (
-        "Loss of each batch; of many steps the least and the greatest are drawn. Dashed: the least mean loss that each"
-        f" surface allows, {', '.join(lowest)}."
-    )
+    longest = max((len(side.losses) for side in sides if side.losses is not None), default=0)
+    thinned = f"Of every {longest / BINS:.0f} steps the least and the greatest are drawn. " if longest > 2 * BINS else ""
+    caption = f"{thinned}Dashed: the least mean loss that each surface allows, {', '.join(lowest)}; one batch may go below."
     zeros = int((table["loss"] <= 0).sum())
     if zeros:
         caption += f" {zeros:,} of the points are exactly 0 and have no place on a log axis."
@@ -398,7 +398,7 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     targets = over("loss").mark_point(opacity=0, size=40, aria=False).encode(x=step).add_params(clicked)
     here = over("here").mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(x=step)
     chart = alt.layer(floors, lines, _step_rule(theme, step), here, targets)
-    heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least that each surface allows")
+    heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least mean loss that each surface allows")
     return _finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
 
 

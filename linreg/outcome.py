@@ -23,15 +23,17 @@ class Outcome:
 
     `final_loss` is the exact mean of all batches' losses at the final weights; `last_epoch_loss` the mean of the last
     epoch's batch losses as the run saw them on its way. Both are None for a run that diverged. `weights` are the last
-    finite ones.
+    finite ones, `minimum` is where the surface that the run descends on is least.
     """
 
     weights: tuple[float, ...]
+    minimum: tuple[float, ...]
     final_loss: float | None
     last_epoch_loss: float | None
     r_squared: float
     least_squares_r_squared: float
     verdict: str
+    steps: int
     diverged_at: int | None
 
     @property
@@ -52,13 +54,16 @@ def outcome(run: Run, dataset: Dataset) -> Outcome:
     else:
         verdict = "converged" if reached >= best - CONVERGED_WITHIN else "did not converge"
     finished = run.diverged_at is None
+    surface = loss_surface(dataset, run.settings)
     return Outcome(
         tuple(weights.tolist()),
-        float(loss_surface(dataset, run.settings).value(weights)) if finished else None,
+        tuple(surface.minimum.tolist()),
+        float(surface.value(weights)) if finished else None,
         float(run.losses[-per_epoch:].mean(dtype=np.float64)) if finished else None,
         reached,
         best,
         verdict,
+        len(run.losses),
         run.diverged_at,
     )
 

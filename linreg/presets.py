@@ -30,7 +30,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "as_asked",
             "The thread, as asked",
-            "The script without its strange line, and with one axis removed from the output.",
+            "A forum's script without the line that sets its weights; the fixed side removes one axis from the output.",
             _both(),
         ),
         Preset(

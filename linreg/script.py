@@ -57,8 +57,9 @@ def training_code(settings: Settings) -> str:
     )
 
 
-def differing_lines(original: Settings, fixed: Settings) -> list[str]:
-    """The lines in which the two sides' code differs, those of the original marked `- `, those of the fixed side `+ `."""
+def differing_lines(original: Settings, fixed: Settings) -> tuple[list[str], list[str]]:
+    """The lines of each side's code that the other does not have."""
     before, after = (training_code(side).splitlines() for side in (original, fixed))
-    changed = (line for line in difflib.ndiff(before, after) if line.startswith(("- ", "+ ")))
-    return [f"{line[0]} {line[1:].strip()}" for line in changed]
+    changes = list(difflib.ndiff(before, after))
+    removed, added = ([line[2:].strip() for line in changes if line.startswith(sign)] for sign in ("- ", "+ "))
+    return removed, added

@@ -152,8 +152,8 @@ def _controls() -> None:
     if chosen:
         st.caption(PRESETS[chosen].comment)
     st.subheader("Model")
-    _choice("wiring", "Original wiring", titles=True)
-    _choice("fixed.wiring", "Fixed wiring", titles=True)
+    _choice("wiring", "Original code", titles=True)
+    _choice("fixed.wiring", "Fixed code", titles=True)
     _text("init", "Initial weights", "`default` is PyTorch's own init, drawn from the seed; or two numbers, such as 2, 3")
     _toggle("bias", "Bias")
     st.subheader("Optimizer")
@@ -541,6 +541,10 @@ def show(
 def _words(figure: Figure, key: str) -> None:
     """What stands under a figure: its caption, and its data as a table one click away."""
     st.caption(figure.caption)
+    _data(figure, key)
+
+
+def _data(figure: Figure, key: str) -> None:
     table = st.expander("Data as a table", type="compact", on_change="rerun", key=f"table.{key}")
     if table.open:
         table.dataframe(figure.data[figure.table], hide_index=True, height=240)
@@ -569,8 +573,8 @@ def _replay(comparison: Comparison) -> None:
     sides, scene = _sides(comparison, runs), _scene(comparison, True)
     last = max(len(run.losses) for run in runs)
     step = _step_to_show(last)
-    _draw_surfaces(sides, scene, step, theme)
     _step_controls(step, last)
+    _draw_surfaces(sides, scene, step, theme)
     left, right = st.columns(2, gap="medium")
     with left:
         loss = charts.loss_figure(sides, step, theme)
@@ -588,7 +592,8 @@ def _draw_surfaces(sides: Sequence[charts.Side], scene: charts.Scene, step: int,
             figure = charts.surface_figure(sides, which, scene, step, theme)
             show(figure)
             if sides[which].weights is not None:
-                _words(figure, LABELS[which])
+                _data(figure, LABELS[which])
+    st.caption(figure.caption)
 
 
 def _step_to_show(last: int) -> int:
@@ -612,10 +617,10 @@ def _step_controls(step: int, last: int) -> None:
         st.rerun()  # a fragment's clock starts and stops with the whole page
     if playing:  # a slider that moves by itself would report its own moves as the visitor's
         _stand_at("playing.step", step)
-        slider.slider("Replay: step", 0, last, key="playing.step", disabled=True)
+        slider.slider("Replay: step", 0, last, key="playing.step", format="localized", disabled=True)
     else:
         _stand_at("control.step", step)
-        slider.slider("Replay: step", 0, last, key="control.step", on_change=_slide)
+        slider.slider("Replay: step", 0, last, key="control.step", format="localized", on_change=_slide)
 
 
 def _play(last: int) -> None:
@@ -628,7 +633,7 @@ def _play(last: int) -> None:
 def _slide() -> None:
     state = st.session_state
     if not state["playing"]:  # the slider that Play has replaced reports its last value once more
-        state["step"], state["changed"] = state["control.step"], True
+        state["step"] = state["control.step"]
         _write_url()
 
 
@@ -637,8 +642,7 @@ def _click() -> None:
     state = st.session_state
     clicked = [point["step"] for point in state["loss"]["selection"].get("clicked", [])]
     if clicked and clicked != state.get("clicked"):
-        state["step"], state["playing"], state["changed"] = int(clicked[0]), False, True
-        state["clicked"] = clicked
+        state["step"], state["playing"], state["clicked"] = int(clicked[0]), False, clicked
         _write_url()
 
 
@@ -646,38 +650,29 @@ def _click() -> None:
 
 
 def finding(comparison: Comparison, place: Any) -> None:
-    """The finding in words, from the runs on the screen."""
+    """The finding in words and in code: from the runs on the screen, or before them from the settings alone."""
     found = results(comparison)
-    if not found:
-        return
-    (original, first), (fixed, second) = found
-    place.markdown(
-        f"##### {wording.headline(first, second)}\n\n"
-        f"{wording.explanation(original, first, LABELS[0])}\\\n{wording.explanation(fixed, second, LABELS[1])}"
-    )
-
-
-def outcomes(comparison: Comparison) -> None:
-    """The numbers of both sides, and the verdicts."""
-    found = results(comparison)
-    if found:
-        st.markdown(wording.outcome_table([result for _, result in found], LABELS))
+    outcomes = [result for _, result in found] if found else [None, None]
+    lines = differing_lines(comparison.original, comparison.fixed)
+    with place.container():
+        st.markdown(f"##### {wording.headline(*outcomes)}")
+        for column, label, settings, result, code in zip(
+            st.columns(2, gap="medium"), LABELS, (comparison.original, comparison.fixed), outcomes, lines, strict=True
+        ):
+            column.markdown(f"**{label}.** {wording.explanation(settings, result)}")
+            column.code("\n".join(code) or "# nothing that the other side does not have", wrap_lines=True)
 
 
 def evidence(comparison: Comparison) -> None:
-    """The lines in which the sides differ, the three shapes, and what PyTorch said."""
+    """The numbers and verdicts of both sides, the three shapes, and what PyTorch said."""
     found = results(comparison)
     if not found:
         return
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.subheader("The code in which they differ")
-        lines = differing_lines(comparison.original, comparison.fixed)
-        st.code("\n".join(lines) or "The two sides are the same.", language="diff", wrap_lines=True)
-        st.caption("`-` is the original, `+` the fixed side.")
-    with right:
-        st.subheader("The three shapes")
-        st.markdown(wording.shape_table([run for run, _ in found], LABELS))
+    left, right = st.columns([4, 3], gap="medium")
+    left.subheader("What each side comes to")
+    left.markdown(wording.outcome_table([result for _, result in found], LABELS))
+    right.subheader("The three shapes")
+    right.markdown(wording.shape_table([run for run, _ in found], LABELS))
     st.subheader("What PyTorch says")
     for label, (run, _) in zip(LABELS, found, strict=True):
         if run.warnings:

@@ -97,7 +97,7 @@ WIRINGS: dict[str, Wiring] = {
     for entry in (
         Wiring(
             "original",
-            "as asked",
+            "as asked in the thread",
             "The output is `(B, 1)`, the target `(B,)`: the loss compares all pairs.",
             prediction_axes=2,
             target_axes=1,

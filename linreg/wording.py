@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from linreg.outcome import Outcome
-from linreg.settings import Comparison, Settings
+from linreg.settings import Comparison, Settings, plain
 from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
@@ -71,6 +71,15 @@ def met(settings: Settings) -> str:
     return f"{prediction} meets {target}"
 
 
+def setup(settings: Settings) -> str:
+    """What is regressed on what, and with what, in one line."""
+    data = settings.data
+    terms = f"y = {plain(data.weights[0])}·x1 {'−' if data.weights[1] < 0 else '+'} {plain(abs(data.weights[1]))}·x2"
+    noise = " + noise" if data.noise else ""
+    layer = f"`nn.Linear(2, 1, bias={settings.bias})`"
+    return f"{terms}{noise}, {data.samples:,} rows. {layer}, `nn.MSELoss`, {settings.optimizer} at lr {plain(settings.lr)}."
+
+
 def duration(seconds: float) -> str:
     """`0.8 s`, `40 s`, `2 min 10 s`."""
     if seconds < 10:
@@ -80,8 +89,10 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-def headline(original: Outcome, fixed: Outcome) -> str:
-    """The finding in one sentence."""
+def headline(original: Outcome | None, fixed: Outcome | None) -> str:
+    """The finding in one sentence; before the runs are trained, what there is to see."""
+    if original is None or fixed is None:
+        return "The same data, two losses: their surfaces are exact, their runs have yet to be trained."
     losses = [_loss(one.final_loss) for one in (original, fixed)]
     if original.diverged_at is not None and fixed.diverged_at is not None:
         steps = f"the original at step {original.diverged_at:,}, the fixed side at step {fixed.diverged_at:,}"
@@ -99,23 +110,21 @@ def headline(original: Outcome, fixed: Outcome) -> str:
     return f"Neither side converges: the loss ends at {losses[0]} on the original and at {losses[1]} on the fixed side."
 
 
-def explanation(run: Run, result: Outcome, label: str) -> str:
-    """Which shapes meet, what that does, and where the weights end."""
-    met = f"{shape(run.prediction_shape)} meets {shape(run.target_shape)}"
-    rows = run.target_shape[0]
-    terms = math.prod(run.loss_shape)
-    if terms > rows:
-        effect = f"so each prediction is compared with all {rows:,} targets of its batch, {terms:,} pairs"
-    elif WIRINGS[run.settings.wiring].pairs:
+def explanation(settings: Settings, result: Outcome | None) -> str:
+    """Which shapes meet and what that does; of a trained run also where the weights end and where its loss is least."""
+    wiring, rows = WIRINGS[settings.wiring], settings.batch_size
+    if wiring.pairs and rows > 1:
+        effect = f"each of {rows:,} predictions is compared with all {rows:,} targets of its batch, {rows**2:,} pairs"
+    elif wiring.pairs:
         effect = "one row a batch, so nothing can be mixed"
     else:
-        effect = "so each prediction meets its own target"
-    end = (
-        f"after {len(run.losses):,} steps the weights are {point(result.weights)}"
-        if result.diverged_at is None
-        else f"the last finite weights are {point(result.weights)}"
-    )
-    return f"**{label}**: {met}, {effect}; {end}."
+        effect = "each prediction is compared with its own target"
+    prediction, target = wiring.shapes(rows)
+    said = f"{shape(prediction)} meets {shape(target)}: {effect}."
+    if result is None:
+        return said
+    end = f"After {result.steps:,} steps the weights are" if result.diverged_at is None else "The last finite weights are"
+    return f"{said} {end} {point(result.weights)}; this loss is least at {point(result.minimum)}."
 
 
 def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str:

@@ -225,6 +225,10 @@ def test_the_slider_moves_every_figure_in_place(visit):
     assert sum("after 295 steps" in text for text in here.texts()) == 2
     marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
     assert marks == ["0", "1", "2", "3"], "no figure was drawn anew"
+    here.page.go_back()
+    here.page.wait_for_function("!location.search.includes('step=295')")
+    here.settled()
+    assert not any("after 295 steps" in text for text in here.texts()), "Back undoes a move of the slider too"
 
 
 def test_a_click_on_the_loss_curve_sets_the_step(visit):

@@ -63,8 +63,9 @@ def test_the_page_opens_with_the_finding():
     assert f"As written, the loss stays at {losses[0]:,.0f}. Fixed, it falls to {losses[1]:.2f}." in words(app)
     assert "`(100, 1)` meets `(100,)`" in words(app)
     assert "| Verdict | ✕ did not converge | ✓ converged |" in words(app)
-    difference, warning = app.code
-    assert difference.value == "- loss = criterion(pred_y, batch_y)\n+ loss = criterion(pred_y.squeeze(-1), batch_y)"
+    before, after, warning = app.code
+    assert before.value == "loss = criterion(pred_y, batch_y)"
+    assert after.value == "loss = criterion(pred_y.squeeze(-1), batch_y)"
     assert warning.value.startswith("Using a target size (torch.Size([100]))")
     assert not app.query_params
 

@@ -46,27 +46,26 @@ def test_the_code_gives_the_weights(settings):
 
 
 @pytest.mark.parametrize(
-    ("preset", "lines"),
+    ("preset", "removed", "added"),
     [
-        ("as_asked", ["- loss = criterion(pred_y, batch_y)", "+ loss = criterion(pred_y.squeeze(-1), batch_y)"]),
-        ("strange_line", ["+ self.layer1.weight = torch.nn.Parameter(torch.tensor([2.0, 3.0]))"]),
+        ("as_asked", ["loss = criterion(pred_y, batch_y)"], ["loss = criterion(pred_y.squeeze(-1), batch_y)"]),
+        ("strange_line", [], ["self.layer1.weight = torch.nn.Parameter(torch.tensor([2.0, 3.0]))"]),
         (
             "answer_2d",
-            [
-                "- self.layer1.weight = torch.nn.Parameter(torch.tensor([[2.0, 3.0]]))",
-                "+ self.layer1.weight = torch.nn.Parameter(torch.tensor([2.0, 3.0]))",
-            ],
+            ["self.layer1.weight = torch.nn.Parameter(torch.tensor([[2.0, 3.0]]))"],
+            ["self.layer1.weight = torch.nn.Parameter(torch.tensor([2.0, 3.0]))"],
         ),
         (
             "answer_batch_of_one",
-            ["- batch_size = 100", "+ batch_size = 1", "- for epoch in range(30):", "+ for epoch in range(1):"],
+            ["batch_size = 100", "for epoch in range(30):"],
+            ["batch_size = 1", "for epoch in range(1):"],
         ),
     ],
 )
-def test_the_lines_that_differ(preset, lines):
+def test_the_lines_that_differ(preset, removed, added):
     comparison = PRESETS[preset].comparison
-    assert differing_lines(comparison.original, comparison.fixed) == lines
+    assert differing_lines(comparison.original, comparison.fixed) == (removed, added)
 
 
 def test_a_side_does_not_differ_from_itself():
-    assert differing_lines(Settings(), Settings()) == []
+    assert differing_lines(Settings(), Settings()) == ([], [])

@@ -7,9 +7,9 @@ import pytest
 from linreg.data import make_data
 from linreg.outcome import outcome
 from linreg.presets import PRESETS
-from linreg.settings import Comparison, Settings
+from linreg.settings import Comparison, DataSettings, Settings
 from linreg.trainer import train
-from linreg.wording import duration, explanation, headline, met, outcome_table, point, quantity, share, steps_and_time
+from linreg.wording import duration, explanation, headline, met, outcome_table, point, quantity, setup, share, steps_and_time
 
 
 @pytest.mark.parametrize(
@@ -60,24 +60,33 @@ def test_the_finding_of_the_thread(told):
         f"As written, the loss stays at {quantity(results[0].final_loss)}."
         f" Fixed, it falls to {quantity(results[1].final_loss)}."
     )
-    text = explanation(runs[0], results[0], "Original")
+    text = explanation(runs[0].settings, results[0])
     assert (
-        "`(100, 1)` meets `(100,)`, so each prediction is compared with all 100 targets of its batch, 10,000 pairs" in text
+        "`(100, 1)` meets `(100,)`: each of 100 predictions is compared with all 100 targets of its batch, 10,000 pairs."
+        in text
     )
-    assert f"after 3,000 steps the weights are {point(runs[0].weights[-1])}" in text
-    assert "so each prediction meets its own target" in explanation(runs[1], results[1], "Fixed")
+    assert f"After 3,000 steps the weights are {point(runs[0].weights[-1])}; this loss is least at (0.06, 0.03)." in text
+    assert "each prediction is compared with its own target" in explanation(runs[1].settings, results[1])
 
 
 def test_the_finding_of_a_batch_of_one(told):
     runs, results = told("answer_batch_of_one")
-    assert "`(1, 1)` meets `(1,)`, one row a batch, so nothing can be mixed" in explanation(runs[1], results[1], "Fixed")
+    assert "`(1, 1)` meets `(1,)`: one row a batch, so nothing can be mixed" in explanation(runs[1].settings, results[1])
 
 
 def test_the_finding_of_an_overflow(told):
     runs, results = told("sgd_overflows")
     assert headline(*results) == "Both sides diverge: the original at step 7, the fixed side at step 7."
-    assert "the last finite weights are" in explanation(runs[0], results[0], "Original")
+    assert "The last finite weights are" in explanation(runs[0].settings, results[0])
     assert "| – | – |" in outcome_table(results, ("Original", "Fixed"))
+
+
+def test_the_setup_in_a_line():
+    assert setup(Settings()) == (
+        "y = 5·x1 + 3·x2 + noise, 10,000 rows. `nn.Linear(2, 1, bias=False)`, `nn.MSELoss`, RMSprop at lr 0.01."
+    )
+    exact = Settings(data=DataSettings(weights=(-1.0, -0.5), noise=0.0))
+    assert setup(exact).startswith("y = -1·x1 − 0.5·x2, 10,000 rows.")
 
 
 def test_what_meets_what():
