@@ -8,8 +8,8 @@ comparison = ui.page("Original vs fixed")
 
 st.header("Why this PyTorch regression does not converge")
 st.markdown(
-    "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack Overflow. "
-    + wording.setup(comparison.original)
+    "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack Overflow. On this page: "
+    + wording.setup(comparison)
 )
 finding = st.empty()
 ui.finding(comparison, finding)
@@ -19,5 +19,5 @@ ui.evidence(comparison)
 
 st.caption(
     "A twin of the question, with three weights: [PyTorch forums 148155](https://discuss.pytorch.org/t/148155)."
-    " Try the preset *Started at the truth* next: the original walks away from it."
+    " Try the preset *Started at the truth* next: does the original stay there?"
 )

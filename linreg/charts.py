@@ -23,6 +23,7 @@ RINGS = 11  # about so many levels
 PIXELS = 1500  # a path is exact to one of so many across the picture
 MOST_POINTS = 500
 BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
+LEAST_REACH = 0.1  # half of a picture's width, by the largest weight in it
 FAR = 2.5  # a path may widen the picture to so many times what the minima need; beyond it leaves the picture
 
 
@@ -109,7 +110,8 @@ def _frame(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
     """The middle and the half widths of a picture in true aspect around the points."""
     low, high = points.min(0), points.max(0)
     half = (high - low) / 2
-    width = max(half[0], half[1] / ASPECT) * margin or 1.0
+    width = max(half[0], half[1] / ASPECT) * margin
+    width = max(width, LEAST_REACH * np.abs(points).max()) or 1.0  # of points that all but coincide
     return (low + high) / 2, np.array([width, width * ASPECT])
 
 
@@ -203,18 +205,24 @@ def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, t
     }
     floor = f"mean loss never below {quantity(surface.floor)}"
     spec = _surface_spec(theme, scene.domain, scene.levels, which, f"{side.label}: {side.shapes}", floor)
-    caption = (
-        "Ring: start. Dot: where the path is. Star: where this loss is least. Cross: least squares, the best there is."
-        f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}, on both sides alike."
-        + (" The bias is at its best for each pair of weights." if len(side.surface.c) > 2 else "")
-        + ("" if surface.unique else " The minimum is not unique: the star marks the one of least norm.")
-    )
     whole = "The run is training" if side.weights is None else f"The path {_now(side, scene.domain, len(side.weights))}"
     # The same at every step of a replay: Streamlit draws a chart anew when its text changes.
     alt_text = (
         f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. {whole}."
     )
-    return Figure(spec, data, alt_text, caption, "trail")
+    return Figure(spec, data, alt_text, _surface_caption(sides, scene), "trail")
+
+
+def _surface_caption(sides: Sequence[Side], scene: Scene) -> str:
+    """What the marks and the contours mean, of both sides, since they are seen together."""
+    biased = [side.label.lower() for side in sides if len(side.surface.c) > 2]
+    loose = [side.label.lower() for side in sides if not side.surface.profile().unique]
+    return (
+        "Ring: start. Dot: where the path is. Star: where this loss is least. Cross: least squares, the best there is."
+        f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}, on both sides alike."
+        + (f" The bias is at its best for each pair of weights ({', '.join(biased)})." if biased else "")
+        + (f" The minimum is not unique ({', '.join(loose)}): the star marks the one of least norm." if loose else "")
+    )
 
 
 def _path(trail: pd.DataFrame, side: Side, domain: Domain, step: int) -> pd.DataFrame:
@@ -255,11 +263,12 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
     frame = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
     frame = frame[_inside(frame[["w1", "w2"]].to_numpy(float), scene.domain)]
     across = (frame["w1"] - low1) / (high1 - low1)
-    start_above = side.weights is not None and side.weights[0, 1] > surface.minimum[1]
-    below = (frame["kind"] == "minimum") & (start_above if side.weights is not None else False)
     if with_least_squares:  # the two labels keep apart
-        lower = surface.minimum[1] < scene.least_squares[1]
-        below = ((frame["kind"] == "minimum") & lower) | ((frame["kind"] == "least squares") & (not lower))
+        lower = "minimum" if surface.minimum[1] < scene.least_squares[1] else "least squares"
+        below = frame["kind"] == lower
+    else:
+        begun_above = side.weights is not None and side.weights[0, 1] > surface.minimum[1]
+        below = (frame["kind"] == "minimum") & bool(begun_above)
     up = (frame["w2"] - low2) / (high2 - low2)
     below = (below & (up > 0.12)) | (up > 0.9)
     frame["dy"] = np.where(below, 24, -16).astype(np.int8)
@@ -361,10 +370,13 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
     ]
     lowest = [f"{side.label.lower()} {quantity(side.surface.floor)}" for side in sides]
     alt_text = f"Loss of each batch against step: {'; '.join(ends)}. Least possible mean loss: {', '.join(lowest)}."
-    longest = max((len(side.losses) for side in sides if side.losses is not None), default=0)
-    thinned = f"Of every {longest / BINS:.0f} steps the least and the greatest are drawn. " if longest > 2 * BINS else ""
+    stretches = sorted({round(len(side.losses) / BINS) for side in sides if side.losses is not None})
+    every = [f"{stretch:,}" for stretch in stretches if stretch > 2]
+    thinned = f"Of every {' or '.join(every)} steps the least and the greatest are drawn. " if every else ""
     caption = f"{thinned}Dashed: the least mean loss that each surface allows, {', '.join(lowest)}; one batch may go below."
     zeros = int((table["loss"] <= 0).sum())
+    if any(side.surface.floor == 0 for side in sides):
+        caption += " A least loss of 0 has no place on a log axis."
     if zeros:
         caption += f" {zeros:,} of the points are exactly 0 and have no place on a log axis."
     return Figure(_loss_spec(theme), data, alt_text, caption, "loss")
@@ -411,7 +423,7 @@ def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: i
         last = len(side.weights) - 1
         for column, name in enumerate(("w1", "w2", "bias")[: side.weights.shape[1]]):
             values = side.weights[:, column].astype(np.float64)
-            shown = np.arange(last + 1) if last <= BINS else np.unique(np.linspace(0, last, BINS).astype(int))
+            shown = _envelope(values)
             curves.append(pd.DataFrame({"step": shown, "value": values[shown], "side": side.label, "weight": name}))
             ends.append((last, float(values[last]), side.label, name))
             k = min(step, last)

@@ -50,7 +50,9 @@ def batch_order(settings: Settings, rows: int) -> Iterator[Int[np.ndarray, " N"]
 
 
 def check_fits(settings: Settings, dataset: Dataset) -> None:
-    """Raise a `SettingsError` if a batch is larger than the table."""
+    """Raise a `SettingsError` if a batch is larger than the table, or the table has no rows."""
+    if not len(dataset):
+        raise SettingsError("the table has no rows; use one with at least 1")
     if settings.batch_size > len(dataset):
         raise SettingsError(
             f"batch size {settings.batch_size:,} is above the {len(dataset):,} rows of the table; use 1 to {len(dataset):,}",

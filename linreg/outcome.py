@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from linreg.data import Dataset
-from linreg.surface import least_squares, loss_surface
+from linreg.surface import Quadratic, least_squares
 
 if TYPE_CHECKING:
     from linreg.trainer import Run
@@ -28,6 +28,7 @@ class Outcome:
 
     weights: tuple[float, ...]
     minimum: tuple[float, ...]
+    unique_minimum: bool
     final_loss: float | None
     last_epoch_loss: float | None
     r_squared: float
@@ -40,9 +41,14 @@ class Outcome:
     def converged(self) -> bool:
         return self.verdict == "converged"
 
+    @property
+    def judged(self) -> bool:
+        """Whether there is a verdict at all: not where the target is constant."""
+        return self.diverged_at is not None or not np.isnan(self.r_squared)
 
-def outcome(run: Run, dataset: Dataset) -> Outcome:
-    """The outcome of a run on the table that it was trained on."""
+
+def outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
+    """The outcome of a run on the table that it was trained on, with the surface that it descended on."""
     X = np.column_stack([dataset.X, np.ones(len(dataset))]) if run.settings.bias else dataset.X  # (N, P)
     weights = run.weights[-1].astype(np.float64)  # (P,)
     reached, best = (r_squared(X @ w, dataset.y) for w in (weights, least_squares(X, dataset.y)))
@@ -54,10 +60,10 @@ def outcome(run: Run, dataset: Dataset) -> Outcome:
     else:
         verdict = "converged" if reached >= best - CONVERGED_WITHIN else "did not converge"
     finished = run.diverged_at is None
-    surface = loss_surface(dataset, run.settings)
     return Outcome(
         tuple(weights.tolist()),
         tuple(surface.minimum.tolist()),
+        surface.unique,
         float(surface.value(weights)) if finished else None,
         float(run.losses[-per_epoch:].mean(dtype=np.float64)) if finished else None,
         reached,

@@ -10,7 +10,10 @@ from linreg.wiring import WIRINGS
 
 
 def training_code(settings: Settings) -> str:
-    """The model and the loop of these settings; it expects `torch`, and float32 tensors `train_x` (N, 2), `train_y` (N,)."""
+    """The model and the loop of these settings.
+
+    It expects `torch`, for a shuffled run `numpy`, and the float32 tensors `train_x` (N, 2) and `train_y` (N,).
+    """
     wiring = WIRINGS[settings.wiring]
     init = settings.init and ", ".join(repr(float(number)) for number in settings.init[:2])
     replaced = wiring.weight_given.format(init=init) if init else wiring.weight_drawn

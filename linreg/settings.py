@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
 from typing import Any
 
 from linreg.optimizers import OPTIMIZERS
@@ -36,8 +37,12 @@ class Interval:
     high: float = math.inf
     open_low: bool = False
 
-    def __contains__(self, value: float) -> bool:
-        return math.isfinite(value) and self.low <= value <= self.high and not (self.open_low and value == self.low)
+    def __contains__(self, value: Any) -> bool:
+        try:
+            finite = math.isfinite(value)
+        except OverflowError:  # a whole number beyond every float
+            return False
+        return finite and self.low <= value <= self.high and not (self.open_low and value == self.low)
 
     def __str__(self) -> str:
         lower = "" if self.low == -math.inf else f"{'above' if self.open_low else 'at least'} {plain(self.low)}"
@@ -149,7 +154,7 @@ def _check_value(name: str, value: Any, kind: Kind) -> None:
         if kind.type is bool or isinstance(part, bool):
             if not (kind.type is bool and isinstance(part, bool)):
                 raise SettingsError(f"{kind.label} {clipped(part)} is not {_article(kind.type)}", name)
-        elif not isinstance(part, int if kind.type is int else (int, float)):
+        elif not isinstance(part, Integral if kind.type is int else Real):
             raise SettingsError(f"{kind.label} {clipped(part)} is not {_article(kind.type)}", name)
         elif part not in kind.limit:
             raise SettingsError(f"{kind.label} {clipped(part)} is not possible; use {_asked(kind, kind.limit)}", name)
@@ -288,8 +293,25 @@ def with_both(comparison: Comparison, changes: Mapping[str, Any]) -> Comparison:
     alone, so here it is the original's.
     """
     own = fixed_changes(comparison)
+    if "optimizer" in changes and "momentum" not in changes:
+        changes = {**changes, "momentum": _fitting_momentum(str(changes["optimizer"]), comparison.original.momentum)}
     original = with_changes(comparison.original, changes)
-    return Comparison(original, replace(original, **own))
+    return Comparison(original, fixed_side(original, own))
+
+
+def fixed_side(original: Settings, own: Mapping[str, Any]) -> Settings:
+    """The original with the fixed side's own settings; a momentum that it inherits is made to fit its optimizer."""
+    if "momentum" not in own:
+        own = {**own, "momentum": _fitting_momentum(own.get("optimizer", original.optimizer), original.momentum)}
+    return replace(original, **own)
+
+
+def _fitting_momentum(optimizer: str, momentum: float) -> float:
+    """The momentum that an optimizer can go on with: none where it takes none, 0.9 where it needs some and there is none."""
+    entry = OPTIMIZERS.get(optimizer)
+    if entry is None or entry.takes_momentum:
+        return 0.9 if entry and entry.needs_momentum and not momentum else momentum
+    return 0.0
 
 
 def offered(settings: Settings) -> Settings:
@@ -385,15 +407,19 @@ def from_query(query: Mapping[str, str]) -> tuple[Comparison, list[str]]:
                 (both if name == bare else own)[bare] = read(text, kinds[bare])
             except ValueError as error:
                 ignored.append(f"{clipped(name)}={clipped(text)} was ignored: it {error}.")
-    original = _built(default.original, both, ignored)
-    return Comparison(original, _built(replace(original, wiring=default.fixed.wiring), own, ignored, "fixed.")), ignored
+    original = _built(lambda changes: with_changes(default.original, changes), both, ignored)
+    wiring = {"wiring": default.fixed.wiring}
+    fixed = _built(lambda changes: fixed_side(original, {**wiring, **changes}), own, ignored, "fixed.")
+    return Comparison(original, fixed), ignored
 
 
-def _built(start: Settings, changes: dict[str, Any], ignored: list[str], prefix: str = "") -> Settings:
-    """`start` with as many of the changes as fit together; the others go to `ignored`."""
+def _built(
+    make: Callable[[dict[str, Any]], Settings], changes: dict[str, Any], ignored: list[str], prefix: str = ""
+) -> Settings:
+    """What `make` makes of as many of the changes as fit together; the others go to `ignored`."""
     try:
-        return offered(with_changes(start, changes))
+        return offered(make(changes))
     except SettingsError as error:
         name = next(name for name in error.fields if name in changes)
         ignored.append(f"{prefix}{name}={clipped(changes[name])} was ignored: {error}.")
-        return _built(start, {key: value for key, value in changes.items() if key != name}, ignored, prefix)
+        return _built(make, {key: value for key, value in changes.items() if key != name}, ignored, prefix)

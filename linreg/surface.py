@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from linreg.data import Dataset, batch_order, check_fits
 from linreg.settings import Settings
 from linreg.wiring import WIRINGS
 
-RANK_TOLERANCE = 1e-12  # of the largest eigenvalue, once every column has unit length
+RANK_TOLERANCE = 1e-14  # of the largest eigenvalue, once every column has unit length
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +74,10 @@ class Quadratic:
 
     @cached_property
     def floor(self) -> float:
-        """The least loss, s − cᵀA⁺c; no rounding takes it below zero."""
-        return max(float(self.s - self.c @ self._spectrum[1] @ self.c), 0.0)
+        """The least loss, s − cᵀA⁺c; zero where it is within the rounding of the predictions themselves."""
+        found = float(self.s - self.c @ self._spectrum[1] @ self.c)
+        rounding = (4 * np.finfo(float).eps) ** 2 * float(self.origin @ self.A @ self.origin)
+        return found if found > rounding else 0.0
 
     @property
     def hessian(self) -> Float[np.ndarray, "P P"]:
@@ -151,13 +153,18 @@ def batch_moments(dataset: Dataset, settings: Settings) -> Moments:
 
 def loss_surface(dataset: Dataset, settings: Settings) -> Quadratic:
     """The surface that the run descends on: the mean of its batches' quadratics over (w1, w2) or (w1, w2, bias)."""
+    if not WIRINGS[settings.wiring].pairs and len(dataset) % settings.batch_size == 0:
+        settings = replace(settings, shuffle=False)  # the mean over equal batches of matched rows knows no order
     return batch_moments(dataset, settings).mean()
 
 
 def least_squares(X: Float[np.ndarray, "N P"], y: Float[np.ndarray, " N"]) -> Float[np.ndarray, " P"]:
     """The weights of least squares, of least norm where they are not unique."""
-    found: np.ndarray = np.linalg.lstsq(X, y, rcond=None)[0]
-    return found
+    length = np.sqrt((X**2).sum(0))  # (P,)
+    scale = np.where(length > 0, length, 1)
+    found, _, rank, _ = np.linalg.lstsq(X / scale, y, rcond=None)  # columns alike, so that none is cut for its unit
+    weights: np.ndarray = found / scale if rank == X.shape[1] else np.linalg.lstsq(X, y, rcond=None)[0]
+    return weights
 
 
 def _pass_moments(

@@ -8,6 +8,7 @@ in the registry is element by element, so each run gets the very bits that a scr
 from __future__ import annotations
 
 import inspect
+import re
 import threading
 import time
 import warnings
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 
 from linreg.data import Dataset, batch_order, check_fits, make_data
 from linreg.optimizers import OPTIMIZERS
-from linreg.settings import Settings
+from linreg.settings import Settings, SettingsError, written
 from linreg.wiring import WIRINGS, Wiring
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 Shapes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # of the prediction, the target, the element-wise loss
 REPORT_SECONDS = 0.1
-CHUNK = 512  # steps between two looks at the clock and at the finite numbers
+FIRST_CHUNK, MOST_CHUNK = 16, 512  # steps between two looks at the clock and at the finite numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +74,11 @@ def train(
     for index, one in enumerate(settings):
         order = one.seed if one.shuffle else None
         passes.setdefault((one.data, one.batch_size, one.epochs, order), []).append(index)
-    tables = {one.data: dataset or make_data(one.data) for one in settings}
+    tables = {data: make_data(data) if dataset is None else dataset for data in dict.fromkeys(one.data for one in settings)}
     for one in settings:
         check_fits(one, tables[one.data])
+        if one.init and not torch.tensor(one.init, dtype=dtype).isfinite().all():
+            raise SettingsError(f"initial weights {written(one.init)} are not finite in {dtype}; use smaller ones", "init")
     totals = [_steps(settings[members[0]], len(tables[settings[members[0]].data])) for members in passes.values()]
     report = _Throttled(progress, sum(totals))
     runs: dict[int, Run] = {}
@@ -137,10 +140,10 @@ def _train_pass(group: Sequence[Settings], dataset: Dataset, report: _Throttled,
     weights = [torch.empty(steps + 1, len(family.flat), dtype=dtype) for family in families]  # (T + 1, all its parameters)
     losses = torch.empty(steps, len(group), dtype=dtype)  # (T, R)
     batches = _batches(X, y, group[0])
-    live, done = list(range(len(lanes))), 0
+    live, done, chunk = list(range(len(lanes))), 0, FIRST_CHUNK
     with _without_the_warning():
         while done < steps and live:
-            end = min(done + CHUNK, steps)
+            end, began = min(done + chunk, steps), time.perf_counter()
             active = sorted({lanes[i].family for i in live})
             losses[done:end, live] = _chunk(
                 [lanes[i].loss for i in live],
@@ -155,8 +158,10 @@ def _train_pass(group: Sequence[Settings], dataset: Dataset, report: _Throttled,
                 lanes[i].diverged_at = _first_not_finite(losses[done:end, i], path, done)
             live = [i for i in live if lanes[i].diverged_at is None]
             report(end - done)
-            done = end
-    report(steps - done)
+            pace = (time.perf_counter() - began) / (end - done)
+            done, chunk = end, int(min(max(REPORT_SECONDS / pace, 1), MOST_CHUNK))
+    if done < steps:
+        report(steps - done)
     share = (time.perf_counter() - started) / len(group)
     return [
         _run(lane, weights[lane.family][:, lane.columns].numpy(), losses[:, i].numpy(), share)
@@ -305,11 +310,21 @@ def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor,
         met.extend((prediction, target))
         return nn.functional.mse_loss(prediction, target, reduction="none")
 
-    with _LOCK, warnings.catch_warnings(record=True) as caught, torch.no_grad():
+    said: list[str] = []
+    thread, show = threading.get_ident(), warnings.showwarning
+
+    def keep(message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
+        """Keep what this thread is told. Other threads go on meanwhile: they are told as ever, but not this warning."""
+        if threading.get_ident() == thread:
+            said.append(str(message))
+        elif not re.match(_MESSAGE, str(message)):
+            show(message, category, filename, lineno, *more)
+
+    with _LOCK, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("always")
+        warnings.showwarning = keep  # type: ignore[assignment]  # it passes on what it does not name
         for x, target in samples:
             wiring.loss(nn.MSELoss(), wiring.forward(layer, x), target)
-        said = [str(one.message) for one in caught if one.filename.startswith(torch.__path__[0])]
         x, target = samples[0]
         met.append(wiring.loss(elementwise, wiring.forward(layer, x), target))
     prediction_shape, target_shape, loss_shape = (tuple(tensor.shape) for tensor in met)

@@ -34,6 +34,7 @@ from linreg.settings import (
     SettingsError,
     clipped,
     fixed_changes,
+    fixed_side,
     from_query,
     kinds,
     offered,
@@ -53,7 +54,6 @@ PAGES = {"streamlit_app.py": "Original vs fixed"}  # the menu, in its order
 AUTOMATIC_STEPS = 20_000  # more are trained on a button
 KEPT_BYTES = 100_000_000  # of runs, in one server
 FRAMES, FRAME_SECONDS = 40, 0.2  # of a replay
-NOT_SETTINGS = ("step", "embed", "embed_options")  # names in the URL that are not for `from_query`
 
 
 # ---- the page frame --------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def _read_url(title: str) -> None:
     query = st.query_params.to_dict()
     switched = state.get("page", title) != title and not query
     if "comparison" not in state or (query != state["written"] and not switched and not state.pop("changed", False)):
-        state["comparison"], ignored = from_query({k: v for k, v in query.items() if k not in NOT_SETTINGS})
+        state["comparison"], ignored = from_query({name: value for name, value in query.items() if name != "step"})
         step = query.get("step", "")
         state["step"] = int(step) if re.fullmatch(r"[0-9]{1,9}", step) else None
         if step and state["step"] is None:
@@ -210,7 +210,7 @@ def _take_preset() -> None:
 def _expect() -> None:
     """How many steps the comparison has, and once a pace is known how long they take."""
     comparison = _comparison()
-    paces = [_paces().get(_pace_key(side)) for side in (comparison.original, comparison.fixed)]
+    paces = [_known_pace(side) for side in (comparison.original, comparison.fixed)]
     st.session_state["expected"].caption(wording.steps_and_time(comparison, paces))
 
 
@@ -235,23 +235,12 @@ def _set(name: str, value: Any) -> None:
 def _changed(comparison: Comparison, name: str, value: Any) -> Comparison:
     bare = name.removeprefix("fixed.")
     if bare == name:
-        fitting = _fitting_momentum(comparison.original, value) if name == "optimizer" else {}
-        return with_both(comparison, {name: value, **fitting})
+        return with_both(comparison, {name: value})
     own = {**fixed_changes(comparison), bare: value}
     if bare == "optimizer":
-        own |= _fitting_momentum(comparison.fixed, comparison.original.optimizer if value is _AS_ORIGINAL else value)
-    return replace(
-        comparison,
-        fixed=replace(comparison.original, **{key: kept for key, kept in own.items() if kept is not _AS_ORIGINAL}),
-    )
-
-
-def _fitting_momentum(settings: Settings, optimizer: str) -> dict[str, float]:
-    """The momentum that an optimizer can go on with: none where it takes none, 0.9 where it needs some."""
-    entry = OPTIMIZERS[optimizer]
-    if not entry.takes_momentum:
-        return {"momentum": 0.0}
-    return {"momentum": 0.9} if entry.needs_momentum and not settings.momentum else {}
+        own.pop("momentum", None)  # it belonged to the optimizer before
+    own = {key: kept for key, kept in own.items() if kept is not _AS_ORIGINAL}
+    return replace(comparison, fixed=fixed_side(comparison.original, own))
 
 
 def _stand_at(key: str, value: Any) -> None:
@@ -341,8 +330,11 @@ def _number(name: str, label: str, disabled: bool = False) -> None:
 
 
 def _arrow_step(value: float) -> float:
-    """What one press of an arrow adds: one in the number's first digit, a tenth for zero."""
-    return 10.0 ** math.floor(math.log10(abs(value))) if value else 0.1
+    """What one press of an arrow adds: one in the first digit; less at a power of ten, so that it also leads down."""
+    if not value:
+        return 0.1
+    power = 10.0 ** math.floor(math.log10(abs(value)))
+    return power / 10 if math.isclose(abs(value), power) else power
 
 
 def _text(name: str, label: str, help: str | None = None) -> None:
@@ -462,7 +454,7 @@ def results(comparison: Comparison) -> list[tuple[Run, Outcome]] | None:
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def _outcome(settings: Settings, _run: Run) -> Outcome:
-    return outcome(_run, _table(settings.data))
+    return outcome(_run, _table(settings.data), _surface(settings))
 
 
 def _steps_to_train(comparison: Comparison) -> int:
@@ -474,7 +466,7 @@ def _train(comparison: Comparison) -> bool:
     missing = _kept_runs().missing(comparison)
     if not missing:
         return True
-    steps = _steps_to_train(comparison)
+    steps = sum(settings.steps for settings in missing)
     place = st.empty()
     with place.container():
         if steps > AUTOMATIC_STEPS:
@@ -482,6 +474,9 @@ def _train(comparison: Comparison) -> bool:
             st.info(f"{steps:,} steps will take about {wording.duration(seconds)}.")
             if not st.button(f"Train {steps:,} steps", type="primary", key="train"):
                 return False
+        if not _paces():  # a server's first training: the expected time stands there before it begins
+            _pace(missing[0])
+            _expect()
         bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
         started = time.monotonic()
 
@@ -500,8 +495,15 @@ def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None]
 
     runs = train(missing, _table(missing[0].data), progress)
     for run in runs:
-        _paces()[_pace_key(run.settings)] = run.seconds / max(len(run.losses), 1)
+        if run.diverged_at is None:  # its seconds are those of all its steps
+            _paces()[_pace_key(run.settings)] = run.seconds / len(run.losses)
     _kept_runs().keep(runs)
+
+
+def _known_pace(settings: Settings) -> float | None:
+    """Seconds a step, of runs like these or else of the slowest yet; None on a server that has trained nothing."""
+    paces = _paces()
+    return paces.get(_pace_key(settings), max(paces.values(), default=None))
 
 
 def _pace(settings: Settings) -> float:
@@ -509,9 +511,12 @@ def _pace(settings: Settings) -> float:
     if _pace_key(settings) not in _paces():
         from linreg.trainer import train
 
+        short = replace(settings, epochs=-(-200 // settings.steps_per_epoch), lr=1e-12)  # so small that it cannot diverge
         table = _table(settings.data)
         rows = slice(0, 200 * settings.batch_size)
-        (run,) = train([replace(settings, epochs=1)], replace(table, X=table.X[rows], y=table.y[rows]))
+        first = replace(table, X=table.X[rows], y=table.y[rows])
+        train([replace(short, epochs=1)], first)  # the first steps are slower
+        (run,) = train([short], first)
         _paces()[_pace_key(settings)] = run.seconds / max(len(run.losses), 1)
     return _paces()[_pace_key(settings)]
 

@@ -71,13 +71,17 @@ def met(settings: Settings) -> str:
     return f"{prediction} meets {target}"
 
 
-def setup(settings: Settings) -> str:
+def setup(comparison: Comparison) -> str:
     """What is regressed on what, and with what, in one line."""
-    data = settings.data
-    terms = f"y = {plain(data.weights[0])}·x1 {'−' if data.weights[1] < 0 else '+'} {plain(abs(data.weights[1]))}·x2"
+    data = comparison.original.data
+    first, second = (plain(weight).replace("-", "−") for weight in data.weights)
+    terms = f"y = {first}·x1 " + (f"− {second[1:]}·x2" if second.startswith("−") else f"+ {second}·x2")
     noise = " + noise" if data.noise else ""
-    layer = f"`nn.Linear(2, 1, bias={settings.bias})`"
-    return f"{terms}{noise}, {data.samples:,} rows. {layer}, `nn.MSELoss`, {settings.optimizer} at lr {plain(settings.lr)}."
+    with_what = [
+        f"`nn.Linear(2, 1, bias={side.bias})` with {side.optimizer} at lr {plain(side.lr)}"
+        for side in (comparison.original, comparison.fixed)
+    ]
+    return f"{terms}{noise}, {data.samples:,} rows; {', then '.join(dict.fromkeys(with_what))}; `nn.MSELoss`."
 
 
 def duration(seconds: float) -> str:
@@ -101,6 +105,8 @@ def headline(original: Outcome | None, fixed: Outcome | None) -> str:
         return f"The original diverges at step {original.diverged_at:,}; on the fixed side the loss comes to {losses[1]}."
     if fixed.diverged_at is not None:
         return f"The fixed side diverges at step {fixed.diverged_at:,}; on the original the loss comes to {losses[0]}."
+    if not (original.judged and fixed.judged):
+        return f"The target is constant, so R² cannot judge: the loss ends at {losses[0]} and at {losses[1]}."
     if fixed.converged and not original.converged:
         return f"As written, the loss stays at {losses[0]}. Fixed, it falls to {losses[1]}."
     if original.converged and fixed.converged:
@@ -124,7 +130,8 @@ def explanation(settings: Settings, result: Outcome | None) -> str:
     if result is None:
         return said
     end = f"After {result.steps:,} steps the weights are" if result.diverged_at is None else "The last finite weights are"
-    return f"{said} {end} {point(result.weights)}; this loss is least at {point(result.minimum)}."
+    also = "" if result.unique_minimum else ", among other points"
+    return f"{said} {end} {point(result.weights)}; this loss is least at {point(result.minimum)}{also}."
 
 
 def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str:
@@ -138,7 +145,7 @@ def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str
 def outcome_table(results: Sequence[Outcome], labels: Sequence[str]) -> str:
     """The outcomes side by side, as a Markdown table."""
     rows = {
-        "Verdict": [("✓ " if one.converged else "✕ ") + one.verdict for one in results],
+        "Verdict": [("✓ " if one.converged else "✕ " if one.judged else "– ") + one.verdict for one in results],
         "Loss at the final weights": [_loss(one.final_loss) for one in results],
         "Mean loss of the last epoch": [_loss(one.last_epoch_loss) for one in results],
         "Final weights": [point(one.weights, 3) for one in results],

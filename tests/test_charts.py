@@ -151,6 +151,14 @@ def test_a_path_that_leaves_and_returns_is_drawn_in_pieces():
         assert np.hypot(*np.diff(piece[["w1", "w2"]].to_numpy(), axis=0).T).max() < 10, "no line runs through the outside"
 
 
+def test_points_that_coincide_still_make_a_picture():
+    """Both sides matched and started at the minimum, without noise: nothing spans anything."""
+    start = {"data": DataSettings(noise=0.0, samples=1_000), "init": (5.0, 3.0)}
+    sides, scene = trained(Comparison(Settings(wiring="unsqueeze", **start), Settings(wiring="squeeze", **start)))
+    assert scene.domain[1] - scene.domain[0] > 0.5
+    assert "no place on a log axis" in charts.loss_figure(sides, 5, LIGHT).caption
+
+
 def test_a_far_start_widens_the_picture():
     _, scene = trained(PRESETS["from_far"].comparison)
     assert scene.domain[0] < 0

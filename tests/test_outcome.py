@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from judging import judged
 
 from linreg.data import Dataset, make_data
-from linreg.outcome import outcome, r_squared
+from linreg.outcome import r_squared
 from linreg.presets import PRESETS
 from linreg.settings import DataSettings, Settings
 from linreg.trainer import train
@@ -29,7 +30,7 @@ def test_every_preset_shows_what_its_comment_says(preset, verdicts):
     comparison = PRESETS[preset].comparison
     runs = train([comparison.original, comparison.fixed])
     table = make_data(comparison.original.data)
-    assert tuple(outcome(run, table).verdict for run in runs) == verdicts
+    assert tuple(judged(run, table).verdict for run in runs) == verdicts
 
 
 def test_every_preset_has_its_verdict_tested():
@@ -40,7 +41,7 @@ def test_every_preset_has_its_verdict_tested():
 def test_the_numbers_of_an_outcome():
     table = make_data(DataSettings(samples=250))
     (run,) = train([Settings(data=DataSettings(samples=250), wiring="squeeze", epochs=4)], table)
-    result = outcome(run, table)
+    result = judged(run, table)
     assert result.weights == tuple(run.weights[-1].astype(float))
     assert result.last_epoch_loss == pytest.approx(np.mean(run.losses[-3:].astype(float)))
     prediction = table.X @ run.weights[-1].astype(float)
@@ -54,13 +55,13 @@ def test_the_numbers_of_an_outcome():
 def test_the_bias_counts_in_r_squared():
     data = DataSettings(samples=200, mean=50.0, scale=1.0)
     (run,) = train([Settings(data=data, wiring="squeeze", bias=True, init=(5.0, 3.0, 0.0), lr=1e-6, epochs=1)])
-    assert outcome(run, make_data(data)).r_squared == pytest.approx(
-        outcome(run, make_data(data)).least_squares_r_squared, abs=0.01
+    assert judged(run, make_data(data)).r_squared == pytest.approx(
+        judged(run, make_data(data)).least_squares_r_squared, abs=0.01
     )
 
 
 def test_a_constant_target_cannot_be_judged():
     table = Dataset(np.random.default_rng(0).normal(size=(40, 2)), np.full(40, 3.0))
     (run,) = train([Settings(data=DataSettings(samples=40), batch_size=10, epochs=2)], table)
-    assert outcome(run, table).verdict == "cannot tell: the target is constant"
-    assert np.isnan(outcome(run, table).r_squared)
+    assert judged(run, table).verdict == "cannot tell: the target is constant"
+    assert np.isnan(judged(run, table).r_squared)

@@ -158,6 +158,8 @@ def test_only_the_wrong_part_of_a_link_is_lost():
         ({"bias": 1}, ["bias 1", "True or False"]),
         ({"optimizer": "Sgd"}, ["optimizer Sgd", *OPTIMIZERS]),
         ({"wiring": "loose"}, ["wiring loose", *WIRINGS]),
+        ({"epochs": 10**400}, ["epochs 1000", "…", "at least 1"]),
+        ({"lr": 10**400}, ["learning rate 1000", "…", "above 0"]),
         ({"init": (1.0,)}, ["initial weights", "2 or 3"]),
         ({"init": (1.0, math.nan)}, ["initial weights nan"]),
         ({"init": (1.0, 2.0, 3.0)}, ["no bias"]),
@@ -190,6 +192,17 @@ def test_a_control_moves_both_sides_but_for_what_is_the_fixed_sides_own():
     assert moved.original == Settings(data=DataSettings(scale=2.0, seed=4), lr=0.5, batch_size=10)
     assert moved.fixed == replace(moved.original, wiring="original", batch_size=1, epochs=1)
     assert fixed_changes(moved) == {"wiring": "original", "batch_size": 1, "epochs": 1}
+
+
+def test_an_inherited_momentum_fits_the_fixed_sides_optimizer():
+    mixed, ignored = from_query({"momentum": "0.9", "fixed.optimizer": "Adam"})
+    assert ignored == []
+    assert (mixed.original.momentum, mixed.fixed.momentum) == (0.9, 0.0)
+    start = Comparison(Settings(), Settings(wiring="squeeze", optimizer="Adam"))
+    moved = with_both(with_both(start, {"momentum": 0.5}), {"optimizer": "Nesterov"})
+    assert (moved.original.momentum, moved.fixed.optimizer, moved.fixed.momentum) == (0.5, "Adam", 0.0)
+    assert with_both(Comparison(), {"optimizer": "Nesterov"}).fixed.momentum == 0.9
+    assert with_both(moved, {"optimizer": "Adam"}).original.momentum == 0.0
 
 
 def test_steps_count_the_smaller_last_batch():

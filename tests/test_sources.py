@@ -5,9 +5,9 @@ The figures are those of one data seed, NumPy's generator with seed 0; the threa
 
 import numpy as np
 import pytest
+from judging import judged
 
 from linreg.data import make_data
-from linreg.outcome import outcome
 from linreg.settings import DataSettings, Settings
 from linreg.surface import loss_surface
 from linreg.trainer import train
@@ -23,14 +23,14 @@ def test_claim_1_as_asked_it_never_converges(table):
     (run,) = train([Settings()], table)
     assert 200_000 < run.losses[-100:].min() < run.losses[-100:].max() < 500_000
     assert np.abs(run.weights[-1]).max() < 0.15
-    assert outcome(run, table).verdict == "did not converge"
+    assert judged(run, table).verdict == "did not converge"
 
 
 def test_claim_2_with_the_strange_line_it_falls_to_about_one(table):
     (run,) = train([Settings(wiring="weight_1d", init=(2.0, 3.0))], table)
     assert run.losses[-1] == pytest.approx(1.0, abs=0.6)
     assert run.weights[-1] == pytest.approx([5.0, 3.0], abs=0.01)
-    assert outcome(run, table).converged
+    assert judged(run, table).converged
 
 
 @pytest.mark.parametrize(("start", "end"), [((20, 20), (5.0, 3.0)), ((35, 35), (6.7, 6.2)), ((100, 100), (69.5, 69.5))])
@@ -45,7 +45,7 @@ def test_claim_4_small_initial_weights_are_not_the_cause(table):
     )
     for step, expected in {1: (4.9, 2.9), 100: (3.2, 1.3), 500: (0.46, 0.04), 1000: (0.07, 0.05)}.items():
         assert from_truth.weights[step] == pytest.approx(expected, abs=0.051), step
-    assert outcome(from_zero, table).converged
+    assert judged(from_zero, table).converged
 
 
 def test_claims_6_and_7_the_answers_correction_brings_the_bug_back(table):
@@ -53,7 +53,7 @@ def test_claims_6_and_7_the_answers_correction_brings_the_bug_back(table):
     inits = [(2.0, 3.0), (5.0, 3.0), (-4.0, 8.0), (0.0, 0.0)]
     runs = train([Settings(wiring="weight_2d", init=init) for init in inits], table)
     runs += train([Settings(wiring="weight_1d", init=(2.0, 3.0))], table)
-    assert [outcome(run, table).converged for run in runs] == [False] * len(inits) + [True]
+    assert [judged(run, table).converged for run in runs] == [False] * len(inits) + [True]
 
 
 def test_claim_8_a_batch_of_one_converges_along_the_printed_path(table):
@@ -62,7 +62,7 @@ def test_claim_8_a_batch_of_one_converges_along_the_printed_path(table):
     assert run.weights[200] == pytest.approx([2.43, 1.61], abs=0.4)
     assert run.weights[1000:].mean(0) == pytest.approx([4.99, 3.00], abs=0.03)
     assert run.loss_shape == (1, 1)
-    assert outcome(run, table).converged
+    assert judged(run, table).converged
 
 
 def test_claim_9_the_dropped_squeeze_changes_nothing(table):

@@ -1,6 +1,7 @@
 """The trainer gives the very numbers of a plain PyTorch script, keeps its words, and survives what a script does not."""
 
 import threading
+import time
 import warnings
 from dataclasses import replace
 
@@ -199,6 +200,42 @@ def test_threads_train_at_the_same_time():
         thread.join()
     assert not errors
     assert all((run.weights == expected).all() and len(run.warnings) == 2 for run in results)
+
+
+def test_a_run_keeps_only_its_own_warnings():
+    """Another visitor's training goes on in its thread; what PyTorch says there is not this run's."""
+    stop = threading.Event()
+
+    def other():
+        while not stop.is_set():
+            train([settings_for("SGD", batch_size=50)])
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    try:
+        for _ in range(100):
+            (run,) = train([settings_for("SGD", "squeeze", epochs=1)])
+            assert run.warnings == ()
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_slow_steps_report_often_too():
+    times = []
+    large = DataSettings(samples=2_000)
+    train([Settings(data=large, batch_size=2_000, epochs=60)], progress=lambda *_: times.append(time.monotonic()))
+    assert np.diff(times).max() < 2, "about ten times a second, however slow a step is"
+
+
+def test_an_init_beyond_the_precision_is_refused():
+    with pytest.raises(SettingsError, match="not finite in torch"):
+        train([settings_for("SGD", init=(1e300, 0.0))])
+
+
+def test_an_empty_table_is_not_replaced_by_the_synthetic_one():
+    with pytest.raises(SettingsError, match="no rows"):
+        train([settings_for("SGD")], Dataset(np.empty((0, 2)), np.empty(0)))
 
 
 def _table(data):

@@ -1,11 +1,12 @@
 """Numbers in sentences: short, in the field's units, and never rounder than they are."""
 
 import math
+from dataclasses import replace
 
 import pytest
+from judging import judged
 
 from linreg.data import make_data
-from linreg.outcome import outcome
 from linreg.presets import PRESETS
 from linreg.settings import Comparison, DataSettings, Settings
 from linreg.trainer import train
@@ -49,7 +50,7 @@ def told():
     def tell(preset):
         comparison = PRESETS[preset].comparison
         runs = train([comparison.original, comparison.fixed])
-        return runs, [outcome(run, make_data(comparison.original.data)) for run in runs]
+        return runs, [judged(run, make_data(comparison.original.data)) for run in runs]
 
     return tell
 
@@ -82,11 +83,22 @@ def test_the_finding_of_an_overflow(told):
 
 
 def test_the_setup_in_a_line():
-    assert setup(Settings()) == (
-        "y = 5·x1 + 3·x2 + noise, 10,000 rows. `nn.Linear(2, 1, bias=False)`, `nn.MSELoss`, RMSprop at lr 0.01."
+    assert setup(Comparison()) == (
+        "y = 5·x1 + 3·x2 + noise, 10,000 rows; `nn.Linear(2, 1, bias=False)` with RMSprop at lr 0.01; `nn.MSELoss`."
     )
     exact = Settings(data=DataSettings(weights=(-1.0, -0.5), noise=0.0))
-    assert setup(exact).startswith("y = -1·x1 − 0.5·x2, 10,000 rows.")
+    assert setup(Comparison(exact, replace(exact, wiring="squeeze", lr=0.5))).startswith(
+        "y = −1·x1 − 0.5·x2, 10,000 rows; `nn.Linear(2, 1, bias=False)` with RMSprop at lr 0.01,"
+        " then `nn.Linear(2, 1, bias=False)` with RMSprop at lr 0.5; "
+    )
+
+
+def test_a_constant_target_is_not_called_a_failure():
+    constant = DataSettings(weights=(0.0, 0.0), noise=0.0, samples=500)
+    runs = train([Settings(data=constant), Settings(data=constant, wiring="squeeze")])
+    results = [judged(run, make_data(constant)) for run in runs]
+    assert headline(*results).startswith("The target is constant")
+    assert "✕" not in outcome_table(results, ("Original", "Fixed"))
 
 
 def test_what_meets_what():
