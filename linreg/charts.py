@@ -410,7 +410,7 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     targets = over("loss").mark_point(opacity=0, size=40, aria=False).encode(x=step).add_params(clicked)
     here = over("here").mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(x=step)
     chart = alt.layer(floors, lines, _step_rule(theme, step), here, targets)
-    heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least mean loss that each surface allows")
+    heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least mean loss of each surface")
     return _finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
 
 
