@@ -205,7 +205,11 @@ def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, t
     }
     floor = f"mean loss never below {quantity(surface.floor)}"
     spec = _surface_spec(theme, scene.domain, scene.levels, which, f"{side.label}: {side.shapes}", floor)
-    whole = "The run is training" if side.weights is None else f"The path {_now(side, scene.domain, len(side.weights))}"
+    whole = (
+        "The run has yet to be trained"
+        if side.weights is None
+        else f"The path {_now(side, scene.domain, len(side.weights))}"
+    )
     # The same at every step of a replay: Streamlit draws a chart anew when its text changes.
     alt_text = (
         f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. {whole}."
@@ -238,7 +242,7 @@ def _path(trail: pd.DataFrame, side: Side, domain: Domain, step: int) -> pd.Data
 def _now(side: Side, domain: Domain, step: int) -> str:
     """Where the path is at `step`, as the line above the picture."""
     if side.weights is None:
-        return "training …"
+        return "not trained yet"
     last = len(side.weights) - 1
     k = min(step, last)
     outside = ~_inside(side.weights[:, :2].astype(np.float64), domain)

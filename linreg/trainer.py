@@ -67,7 +67,7 @@ def train(
     """Train every setting with PyTorch; the runs in the order of the settings.
 
     Settings with the same step schedule (data, batch size, epochs, order) are trained in one pass. `dataset` replaces the
-    synthetic one. `progress(done, total)` is called about ten times a second with the steps of all passes; what it raises
+    synthetic one. `progress(done, total)` is called about ten times a second with the steps of all runs; what it raises
     ends the training. Raises `SettingsError` if a batch is larger than the table.
     """
     passes: dict[tuple[object, ...], list[int]] = {}
@@ -79,8 +79,7 @@ def train(
         check_fits(one, tables[one.data])
         if one.init and not torch.tensor(one.init, dtype=dtype).isfinite().all():
             raise SettingsError(f"initial weights {written(one.init)} are not finite in {dtype}; use smaller ones", "init")
-    totals = [_steps(settings[members[0]], len(tables[settings[members[0]].data])) for members in passes.values()]
-    report = _Throttled(progress, sum(totals))
+    report = _Throttled(progress, sum(_steps(one, len(tables[one.data])) for one in settings))
     runs: dict[int, Run] = {}
     for members in passes.values():
         group = [settings[index] for index in members]
@@ -157,11 +156,11 @@ def _train_pass(group: Sequence[Settings], dataset: Dataset, report: _Throttled,
                 path = weights[lanes[i].family][done : end + 1, lanes[i].columns]
                 lanes[i].diverged_at = _first_not_finite(losses[done:end, i], path, done)
             live = [i for i in live if lanes[i].diverged_at is None]
-            report(end - done)
+            report((end - done) * len(group))
             pace = (time.perf_counter() - began) / (end - done)
             done, chunk = end, int(min(max(REPORT_SECONDS / pace, 1), MOST_CHUNK))
     if done < steps:
-        report(steps - done)
+        report((steps - done) * len(group))
     share = (time.perf_counter() - started) / len(group)
     return [
         _run(lane, weights[lane.family][:, lane.columns].numpy(), losses[:, i].numpy(), share)

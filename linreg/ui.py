@@ -467,16 +467,16 @@ def _train(comparison: Comparison) -> bool:
     if not missing:
         return True
     steps = sum(settings.steps for settings in missing)
+    if not _paces():  # a server's first training: the expected time stands there before it begins
+        _pace(missing[0])
+        _expect()
     place = st.empty()
     with place.container():
-        if steps > AUTOMATIC_STEPS:
+        if steps > AUTOMATIC_STEPS and st.session_state.get("agreed") != comparison:
             seconds = sum(settings.steps * _pace(settings) for settings in missing)
             st.info(f"{steps:,} steps will take about {wording.duration(seconds)}.")
-            if not st.button(f"Train {steps:,} steps", type="primary", key="train"):
-                return False
-        if not _paces():  # a server's first training: the expected time stands there before it begins
-            _pace(missing[0])
-            _expect()
+            st.button(f"Train {steps:,} steps", type="primary", key="train", on_click=_agree, args=(comparison,))
+            return False
         bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
         started = time.monotonic()
 
@@ -488,6 +488,11 @@ def _train(comparison: Comparison) -> bool:
     place.empty()
     _expect()
     return True
+
+
+def _agree(comparison: Comparison) -> None:
+    """Kept in the session, so that a lost connection does not lose the visitor's word."""
+    st.session_state["agreed"] = comparison
 
 
 def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None] | None) -> None:

@@ -253,6 +253,15 @@ def test_play_runs_to_the_end_and_stops(visit):
     assert "step" not in here.address
 
 
+def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
+    here = visit("?epochs=105&samples=10000")
+    here.page.get_by_role("button", name=re.compile("^Train 21,000 steps")).click(timeout=60_000)
+    here.page.get_by_text(re.compile(r"Training: [\d,]+ of 21,000 steps")).wait_for(timeout=30_000)
+    here.until_trained()
+    assert here.page.get_by_role("button", name=re.compile("^Train ")).count() == 0
+    assert sum("after 10,500 steps" in text for text in here.texts()) == 2
+
+
 def test_a_preset_sets_controls_and_link(visit):
     here = visit().until_trained()
     here.page.get_by_label("Preset").click()

@@ -203,7 +203,7 @@ def test_before_training_there_is_a_surface_and_no_path():
     figure = charts.surface_figure(sides, 0, scene, 0, LIGHT)
     assert len(figure.data["rings"])
     assert not len(figure.data["path"])
-    assert figure.data["now"]["text"].item() == "training …"
+    assert figure.data["now"]["text"].item() == "not trained yet"
 
 
 def test_a_bias_is_at_its_best_and_said():
