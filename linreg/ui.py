@@ -171,8 +171,7 @@ def _controls() -> None:
     with right:
         _number("epochs", "Epochs")
         _number("seed", "Seed")
-    st.session_state["expected"] = st.empty()
-    _expect()
+    st.session_state["expected"] = st.empty()  # filled by the replay, which knows when a pace becomes known
     with st.expander("Data"):
         _text("weights", "True weights")
         left, right = st.columns(2)
@@ -568,6 +567,7 @@ def replay(comparison: Comparison) -> None:
 
 def _replay(comparison: Comparison) -> None:
     theme = _theme()
+    _expect()  # on every run: a fragment may write only where it wrote in the last run of the whole page
     before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
     if not _kept_runs().get(comparison):
         on_button = _steps_to_train(comparison) > AUTOMATIC_STEPS
