@@ -462,10 +462,7 @@ def _steps_to_train(comparison: Comparison) -> int:
 
 def _train(comparison: Comparison) -> bool:
     """Train what is missing behind a progress bar, or offer a button for it. Returns whether there is anything to show."""
-    missing = _kept_runs().missing(comparison)
-    if not missing:
-        return True
-    steps = sum(settings.steps for settings in missing)
+    missing, steps = _kept_runs().missing(comparison), _steps_to_train(comparison)
     if not _paces():  # a server's first training: the expected time stands there before it begins
         _pace(missing[0])
         _expect()
@@ -494,7 +491,7 @@ def _agree(comparison: Comparison) -> None:
     st.session_state["agreed"] = comparison
 
 
-def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None] | None) -> None:
+def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None]) -> None:
     from linreg.trainer import train  # torch takes over a second to import: only when there is something to train
 
     runs = train(missing, _table(missing[0].data), progress)
@@ -532,11 +529,9 @@ def _theme() -> charts.Theme:
     return charts.THEMES.get(st.context.theme.type or "light", charts.LIGHT)
 
 
-def show(
-    figure: Figure, place: Any = st, key: str | None = None, on_select: Any = "ignore", mode: str | None = None
-) -> None:
+def show(figure: Figure, key: str | None = None, on_select: Any = "ignore", mode: str | None = None) -> None:
     """Draw a figure as it is, in the page's own colours."""
-    place.vega_lite_chart(
+    st.vega_lite_chart(
         {**figure.spec, "datasets": dict(figure.data)},
         theme=None,
         width="stretch",
