@@ -15,8 +15,9 @@ lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/.installed-test
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/trainer.py
+bench: .venv/.installed-bench
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_trainer.py
+	PYTHONPATH=. $(BIN)/python -m pytest -q -s -W ignore tests/benchmarks/bench_ensemble.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -28,4 +29,8 @@ clean:
 
 .venv/.installed-test: .venv/.installed requirements-test.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-test.txt
+	touch $@
+
+.venv/.installed-bench: .venv/.installed-test requirements-bench.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-bench.txt
 	touch $@

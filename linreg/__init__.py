@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from linreg.data import Dataset, make_data
+    from linreg.ensemble import Ensemble, train_ensemble
     from linreg.figure import Figure
     from linreg.outcome import Outcome
     from linreg.settings import Comparison, DataSettings, Settings, SettingsError, from_query, to_query
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "data": ("Dataset", "make_data"),
+    "ensemble": ("Ensemble", "train_ensemble"),
     "figure": ("Figure",),
     "outcome": ("Outcome",),
     "settings": ("Comparison", "DataSettings", "Settings", "SettingsError", "from_query", "to_query"),
@@ -32,6 +34,7 @@ __all__ = [
     "Comparison",
     "DataSettings",
     "Dataset",
+    "Ensemble",
     "Figure",
     "Moments",
     "Outcome",
@@ -46,6 +49,7 @@ __all__ = [
     "make_data",
     "to_query",
     "train",
+    "train_ensemble",
 ]
 
 

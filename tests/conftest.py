@@ -5,4 +5,6 @@ Settings are left out: they check themselves, and the tests hand them what is wr
 
 from jaxtyping import install_import_hook
 
-install_import_hook([f"linreg.{name}" for name in ("data", "surface", "trainer", "outcome", "charts")], "shapes.checked")
+install_import_hook(
+    [f"linreg.{name}" for name in ("data", "surface", "trainer", "ensemble", "outcome", "charts")], "shapes.checked"
+)

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "ui", "charts", "figure", "script", "wording", "outcome", "trainer", "surface", "presets", "data", "settings",
-    "optimizers", "wiring",
+    "ui", "charts", "figure", "script", "wording", "outcome", "trainer", "ensemble", "kernels", "surface", "presets", "data",
+    "settings", "optimizers", "wiring",
 )  # fmt: skip  # a module imports only from those after it
 PAGES = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py")]
 
@@ -52,7 +52,7 @@ def test_a_page_is_short_and_defines_nothing(page):
     assert not any(name.split(".")[0] == "torch" for name in imported(page))
 
 
-@pytest.mark.parametrize("absent", ["torch", "streamlit"])
+@pytest.mark.parametrize("absent", ["torch", "streamlit", "numba"])
 def test_what_is_slow_to_load_waits(absent):
     """Settings, surfaces, charts and words need neither torch nor streamlit; `import linreg` needs nothing of either."""
     program = f"import sys, linreg, linreg.charts, linreg.presets, linreg.script; sys.exit('{absent}' in sys.modules)"
