@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -47,6 +49,31 @@ def batch_order(settings: Settings, rows: int) -> Iterator[Int[np.ndarray, " N"]
     generator = np.random.default_rng(settings.seed)
     for _ in range(settings.epochs):
         yield generator.permutation(rows) if settings.shuffle else None
+
+
+def initial_weights(settings: Settings, seed: int | None = None, features: int = 2) -> Float[np.ndarray, " P"]:
+    """Where a run starts: its init, or what `nn.Linear` draws after `torch.manual_seed(seed)`, to the last bit of float32.
+
+    The seed is the settings' own unless one is given.
+
+    PyTorch draws each weight and then the bias from U(−1/√D, 1/√D), with 24 bits of a Mersenne twister's next number each
+    (`at::uniform_real_distribution`), so that NumPy's twister gives the same without PyTorch.
+    """
+    start = np.array(_drawn(settings.seed if seed is None else seed, features)[: features + settings.bias])  # (P,)
+    if settings.init is not None:
+        start[: len(settings.init)] = settings.init
+    return start
+
+
+@lru_cache(maxsize=4096)  # to seed a twister takes longer than all the rest
+def _drawn(seed: int, features: int) -> tuple[float, ...]:
+    """The weights and then the bias that a seed draws."""
+    bits = np.random.RandomState(seed & 0xFFFFFFFF)._bit_generator.random_raw(features + 1)  # (D + 1,)
+    gain = math.sqrt(2 / (1 + 5))  # of nn.Linear's kaiming_uniform_ with a = √5: once more 1/√D, but for rounding
+    bounds = [math.sqrt(3) * (gain / math.sqrt(features))] * features + [1 / math.sqrt(features)]
+    reach = np.array(bounds, dtype=np.float32)  # (D + 1,)
+    drawn = ((bits & 0xFFFFFF) * 2.0**-24) * (reach + reach).astype(np.float64) - reach
+    return tuple(drawn.astype(np.float32).tolist())
 
 
 def check_fits(settings: Settings, dataset: Dataset) -> None:

@@ -20,7 +20,7 @@ from linreg.settings import SettingsError, clipped
 from linreg.surface import Moments
 
 FEW = 3  # runs that take less time one after the other than in lanes that stand empty
-WORTH_A_THREAD = 1_000_000  # steps of all runs; fewer are done before another thread has begun
+WORTH_A_THREAD = 4_000_000  # steps of all runs; fewer are done before another thread has begun
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -102,6 +102,10 @@ def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterat
                 return
             yield task
 
+    backend, _ = joblib.parallel.get_active_backend()
+    if backend.nesting_level:  # this thread is itself one of many
+        yield from map(work, tasks)
+        return
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
         joblib.delayed(work)(task) for task in drawn()
     )

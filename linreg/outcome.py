@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from linreg.data import Dataset
-from linreg.surface import Quadratic, least_squares
+from linreg.surface import Quadratic, least_squares, matched_surface
 
 if TYPE_CHECKING:
     from linreg.trainer import Run
@@ -45,6 +45,35 @@ class Outcome:
     def judged(self) -> bool:
         """Whether there is a verdict at all: not where the target is constant."""
         return self.diverged_at is not None or not np.isnan(self.r_squared)
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """What the weights of many runs are judged by: the matched loss of all rows, and the target's variance."""
+
+    surface: Quadratic
+    variance: float
+
+    def r_squared(self, weights: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n"]:
+        """1 − loss/variance; NaN where a weight is, or where the target is constant."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            found: np.ndarray = 1 - self.surface.value(weights) / self.variance
+        return np.where(np.isinf(found), np.nan, found) if self.variance == 0 else found
+
+    @property
+    def best(self) -> float:
+        """R² of least squares."""
+        return 1 - self.surface.floor / self.variance if self.variance else float("nan")
+
+    def converged(self, weights: Float[np.ndarray, "*n P"]) -> Bool[np.ndarray, "*n"]:
+        """Whether R² is within CONVERGED_WITHIN of that of least squares: the verdict of `outcome`."""
+        reached: np.ndarray = self.r_squared(weights) >= self.best - CONVERGED_WITHIN
+        return reached
+
+
+def yardstick(dataset: Dataset, bias: bool = False) -> Yardstick:
+    """The yardstick of a table."""
+    return Yardstick(matched_surface(dataset, bias), float(dataset.y.var()))
 
 
 def outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any
@@ -58,12 +58,14 @@ class Kind:
     type: type  # of the value, or of each part of it
     limit: Interval = Interval()
     offered: Interval = Interval()
-    parts: tuple[int, ...] = ()  # how many numbers a tuple may have; () for a single value
+    parts: Sequence[int] = ()  # how many numbers a tuple may have; () for a single value
     choices: tuple[str, ...] = ()
+    several: bool = False  # of the choices, as a tuple; none is allowed
     optional: bool = False  # None is allowed, written `default`
 
 
-def _field(default: Any, kind: Kind) -> Any:
+def setting(default: Any, kind: Kind) -> Any:
+    """A field of a settings dataclass, with its kind."""
     return field(default=default, metadata={"kind": kind})
 
 
@@ -94,7 +96,7 @@ def written(value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, tuple):
-        return ",".join(map(plain, value))
+        return ",".join(part if isinstance(part, str) else plain(part) for part in value)
     return value if isinstance(value, str) else plain(value)
 
 
@@ -110,17 +112,18 @@ def read(text: str, kind: Kind) -> Any:
     if kind.optional and text == "default":
         return None
     if kind.choices:
-        if text not in kind.choices:
+        chosen = (tuple(dict.fromkeys(text.split(","))) if text else ()) if kind.several else (text,)
+        if not set(chosen) <= set(kind.choices):
             raise ValueError(f"is unknown; the choices are {', '.join(kind.choices)}")
-        return text
+        return chosen if kind.several else text
     if kind.type is bool:
         if text not in ("0", "1"):
             raise ValueError("is neither 0 nor 1")
         return text == "1"
     pattern = _WHOLE if kind.type is int else _DECIMAL
-    pieces = text.split(",", 4) if kind.parts else [text]
+    pieces = (text.split(",", max(kind.parts) + 1) if text else []) if kind.parts else [text]
     if kind.parts and len(pieces) not in kind.parts:
-        raise ValueError(f"does not have {' or '.join(map(str, kind.parts))} numbers")
+        raise ValueError(f"does not have {_counts(kind)} numbers")
     numbers = []
     for piece in pieces:
         if not pattern.fullmatch(piece.strip()):
@@ -135,8 +138,9 @@ def read(text: str, kind: Kind) -> Any:
 # ---- limits ----------------------------------------------------------------------------------------------------------
 
 
-def _check(settings: DataSettings | Settings) -> None:
-    for name, kind in _kinds(type(settings)).items():
+def check(settings: Any) -> None:
+    """Raise a `SettingsError` if a field of a settings dataclass is beyond its limit."""
+    for name, kind in kinds_of(type(settings)).items():
         _check_value(name, getattr(settings, name), kind)
 
 
@@ -144,12 +148,11 @@ def _check_value(name: str, value: Any, kind: Kind) -> None:
     if value is None and kind.optional:
         return
     if kind.choices:
-        if value not in kind.choices:
+        if not (set(value) <= set(kind.choices) if kind.several else value in kind.choices):
             raise SettingsError(f"{kind.label} {clipped(value)} is unknown; use one of {', '.join(kind.choices)}", name)
         return
     if kind.parts and not (isinstance(value, tuple) and len(value) in kind.parts):
-        counts = " or ".join(map(str, kind.parts))
-        raise SettingsError(f"{kind.label} {clipped(value)} is not a tuple of {counts} numbers", name)
+        raise SettingsError(f"{kind.label} {clipped(value)} is not a tuple of {_counts(kind)} numbers", name)
     for part in value if kind.parts else (value,):
         if kind.type is bool or isinstance(part, bool):
             if not (kind.type is bool and isinstance(part, bool)):
@@ -158,6 +161,13 @@ def _check_value(name: str, value: Any, kind: Kind) -> None:
             raise SettingsError(f"{kind.label} {clipped(part)} is not {_article(kind.type)}", name)
         elif part not in kind.limit:
             raise SettingsError(f"{kind.label} {clipped(part)} is not possible; use {_asked(kind, kind.limit)}", name)
+
+
+def _counts(kind: Kind) -> str:
+    """How many numbers, in words: `2 or 3`, `an even number, at most 80, of`."""
+    if isinstance(kind.parts, range):
+        return f"an even count, at most {kind.parts[-1]}, of" if kind.parts.step == 2 else f"at most {kind.parts[-1]}"
+    return " or ".join(map(str, kind.parts))
 
 
 def _article(wanted: type) -> str:
@@ -170,7 +180,8 @@ def _asked(kind: Kind, interval: Interval) -> str:
     return noun if bounds == "a finite number" else f"{noun} {bounds}"
 
 
-def _kinds(owner: type) -> dict[str, Kind]:
+def kinds_of(owner: type) -> dict[str, Kind]:
+    """The kind of each field of a settings dataclass."""
     return {entry.name: entry.metadata["kind"] for entry in fields(owner) if "kind" in entry.metadata}
 
 
@@ -184,16 +195,16 @@ SEED = Kind("seed", int, Interval(0, 2**63 - 1), Interval(0, 999_999))
 class DataSettings:
     """The synthetic table: y = w1·x1 + w2·x2 + noise, with x normal of the given mean, scale and correlation."""
 
-    samples: int = _field(10_000, Kind("samples", int, Interval(1), Interval(2, 200_000)))
-    weights: tuple[float, ...] = _field((5.0, 3.0), Kind("true weights", float, offered=Interval(-1e6, 1e6), parts=(2,)))
-    scale: float = _field(100.0, Kind("feature scale", float, POSITIVE, Interval(1e-6, 1e6)))
-    mean: float = _field(0.0, Kind("feature mean", float, offered=Interval(-1e6, 1e6)))
-    correlation: float = _field(0.0, Kind("correlation", float, Interval(-1, 1), Interval(-1, 1)))
-    noise: float = _field(1.0, Kind("noise", float, Interval(0), Interval(0, 1e6)))
-    seed: int = _field(0, SEED)
+    samples: int = setting(10_000, Kind("samples", int, Interval(1), Interval(2, 200_000)))
+    weights: tuple[float, ...] = setting((5.0, 3.0), Kind("true weights", float, offered=Interval(-1e6, 1e6), parts=(2,)))
+    scale: float = setting(100.0, Kind("feature scale", float, POSITIVE, Interval(1e-6, 1e6)))
+    mean: float = setting(0.0, Kind("feature mean", float, offered=Interval(-1e6, 1e6)))
+    correlation: float = setting(0.0, Kind("correlation", float, Interval(-1, 1), Interval(-1, 1)))
+    noise: float = setting(1.0, Kind("noise", float, Interval(0), Interval(0, 1e6)))
+    seed: int = setting(0, SEED)
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -205,21 +216,21 @@ class Settings:
     """
 
     data: DataSettings = DataSettings()
-    wiring: str = _field("original", Kind("wiring", str, choices=tuple(WIRINGS)))
-    init: tuple[float, ...] | None = _field(
+    wiring: str = setting("original", Kind("wiring", str, choices=tuple(WIRINGS)))
+    init: tuple[float, ...] | None = setting(
         None, Kind("initial weights", float, offered=Interval(-1e6, 1e6), parts=(2, 3), optional=True)
     )
-    optimizer: str = _field("RMSprop", Kind("optimizer", str, choices=tuple(OPTIMIZERS)))
-    lr: float = _field(0.01, Kind("learning rate", float, POSITIVE, Interval(1e-12, 1e6)))
-    momentum: float = _field(0.0, Kind("momentum", float, Interval(0), Interval(0, 2)))
-    batch_size: int = _field(100, Kind("batch size", int, Interval(1), Interval(1, 200_000)))
-    epochs: int = _field(30, Kind("epochs", int, Interval(1), Interval(1, MOST_STEPS)))
-    shuffle: bool = _field(False, Kind("shuffle", bool))
-    bias: bool = _field(False, Kind("bias", bool))
-    seed: int = _field(0, SEED)
+    optimizer: str = setting("RMSprop", Kind("optimizer", str, choices=tuple(OPTIMIZERS)))
+    lr: float = setting(0.01, Kind("learning rate", float, POSITIVE, Interval(1e-12, 1e6)))
+    momentum: float = setting(0.0, Kind("momentum", float, Interval(0), Interval(0, 2)))
+    batch_size: int = setting(100, Kind("batch size", int, Interval(1), Interval(1, 200_000)))
+    epochs: int = setting(30, Kind("epochs", int, Interval(1), Interval(1, MOST_STEPS)))
+    shuffle: bool = setting(False, Kind("shuffle", bool))
+    bias: bool = setting(False, Kind("bias", bool))
+    seed: int = setting(0, SEED)
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
         if self.batch_size > self.data.samples:
             raise SettingsError(
                 f"batch size {self.batch_size:,} is above the {self.data.samples:,} samples; use 1 to {self.data.samples:,}",
@@ -338,14 +349,14 @@ def fixed_changes(comparison: Comparison) -> dict[str, Any]:
     """The settings in which the fixed side differs from the original, its wiring always among them."""
     return {
         name: getattr(comparison.fixed, name)
-        for name in _kinds(Settings)
+        for name in kinds_of(Settings)
         if name == "wiring" or getattr(comparison.fixed, name) != getattr(comparison.original, name)
     }
 
 
 def _data_kinds() -> dict[str, Kind]:
     """URL name -> kind of the data's fields. Their seed is `data_seed`, since a run has one of its own."""
-    return {("data_seed" if name == "seed" else name): kind for name, kind in _kinds(DataSettings).items()}
+    return {("data_seed" if name == "seed" else name): kind for name, kind in kinds_of(DataSettings).items()}
 
 
 def _data_field(name: str) -> str:
@@ -354,7 +365,7 @@ def _data_field(name: str) -> str:
 
 def kinds() -> dict[str, Kind]:
     """Every setting by its URL name: those of the data, then those of the run."""
-    return {**_data_kinds(), **_kinds(Settings)}
+    return {**_data_kinds(), **kinds_of(Settings)}
 
 
 # ---- URL -------------------------------------------------------------------------------------------------------------
@@ -374,7 +385,7 @@ def to_query(comparison: Comparison) -> dict[str, str]:
         value = getattr(comparison.original.data, _data_field(name))
         if value != getattr(default.original.data, _data_field(name)):
             query[name] = written(value)
-    for name in _kinds(Settings):
+    for name in kinds_of(Settings):
         ours, theirs = getattr(comparison.original, name), getattr(comparison.fixed, name)
         if ours != getattr(default.original, name):
             query[name] = written(ours)
@@ -394,7 +405,7 @@ def from_query(query: Mapping[str, str]) -> tuple[Comparison, list[str]]:
     own: dict[str, Any] = {}
     for name, text in ((str(name), str(text)) for name, text in query.items()):
         bare = name.removeprefix("fixed.")
-        kinds = _kinds(Settings) if name != bare else _kinds(Settings) | _data_kinds()
+        kinds = kinds_of(Settings) if name != bare else kinds_of(Settings) | _data_kinds()
         if name == "v":
             if text in map(str, DEFAULTS):
                 default = DEFAULTS[int(text)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import contourpy
 import numpy as np
@@ -140,8 +142,8 @@ def batch_moments(dataset: Dataset, settings: Settings) -> Moments:
     Raises `SettingsError` if a batch is larger than the table.
     """
     check_fits(settings, dataset)
-    X = np.column_stack([dataset.X, np.ones(len(dataset))]) if settings.bias else dataset.X  # (N, P)
-    origin = least_squares(X, dataset.y)  # (P,)
+    X = with_ones(dataset.X) if settings.bias else dataset.X  # (N, P)
+    origin = _origin(dataset, settings.bias)  # (P,)
     pairs = WIRINGS[settings.wiring].pairs
     parts = []
     for order in batch_order(settings, len(dataset)) if settings.shuffle else [None]:
@@ -158,6 +160,30 @@ def loss_surface(dataset: Dataset, settings: Settings) -> Quadratic:
     return batch_moments(dataset, settings).mean()
 
 
+def matched_surface(dataset: Dataset, bias: bool = False) -> Quadratic:
+    """The loss of all rows at once, each prediction against its own target: what any run is judged by."""
+    X = with_ones(dataset.X) if bias else dataset.X  # (N, P)
+    origin = _origin(dataset, bias)
+    A, c, s, _ = _pass_moments(X, dataset.y, origin, len(X), pairs=False)
+    return Quadratic(A[0], c[0], float(s[0]), origin)
+
+
+def with_ones(X: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N D1"]:
+    """The features and a last column of ones, for the bias."""
+    return np.column_stack([X, np.ones(len(X))])  # (N, D + 1)
+
+
+_ORIGINS: WeakKeyDictionary[Dataset, dict[bool, np.ndarray]] = WeakKeyDictionary()  # a table is asked again and again
+
+
+def _origin(dataset: Dataset, bias: bool) -> np.ndarray:
+    """The table's least squares, (P,)."""
+    known = _ORIGINS.setdefault(dataset, {})
+    if bias not in known:
+        known[bias] = least_squares(with_ones(dataset.X) if bias else dataset.X, dataset.y)
+    return known[bias]
+
+
 def least_squares(X: Float[np.ndarray, "N P"], y: Float[np.ndarray, " N"]) -> Float[np.ndarray, " P"]:
     """The weights of least squares, of least norm where they are not unique."""
     length = np.sqrt((X**2).sum(0))  # (P,)
@@ -171,27 +197,38 @@ def _pass_moments(
     X: np.ndarray, y: np.ndarray, origin: np.ndarray, batch_size: int, pairs: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A (K, P, P), c (K, P), s (K,) and n (K,) of one pass over the rows."""
+    columns = np.ascontiguousarray(X.T)  # (P, N)
+    predictions = X @ origin  # (N,)
     parts = []
-    full = len(X) - len(X) % batch_size
-    for first, last, size in ((0, full, batch_size), (full, len(X), len(X) - full)):
-        if first == last:
+    full = len(y) - len(y) % batch_size
+    for rows, size in ((slice(0, full), batch_size), (slice(full, None), len(y) - full)):
+        if not size or not len(y[rows]):
             continue
-        batches = X[first:last].reshape(-1, size, X.shape[1])  # (K, B, P)
-        targets = y[first:last].reshape(-1, size)  # (K, B)
-        residuals = targets - batches @ origin  # (K, B)
-        A = batches.swapaxes(1, 2) @ batches / size  # (K, P, P)
+        x = columns[:, rows].reshape(len(origin), -1, size)  # (P, K, B)
+        target, p = y[rows].reshape(-1, size), predictions[rows].reshape(-1, size)  # (K, B)
+        r = target - p  # (K, B)
+        A = np.empty((len(r), len(origin), len(origin)))
+        for i, j in combinations_with_replacement(range(len(origin)), 2):
+            A[:, i, j] = A[:, j, i] = _mean(x[i] * x[j])
         if pairs:
-            mean, r = batches.mean(1), residuals.mean(1)  # (K, P), (K,)
-            centred = batches - mean[:, None]  # (K, B, P)
-            spread = centred.swapaxes(1, 2) @ centred / size @ origin  # (K, P): V·o
-            c = mean * r[:, None] - spread
-            s = spread @ origin + targets.var(1) + r**2
+            centred = p - _mean(p)[:, None]  # (K, B)
+            spread = np.stack([_mean(column * centred) for column in x], axis=1)  # (K, P): V·o
+            c = np.stack([_mean(column) for column in x], axis=1) * _mean(r)[:, None] - spread
+            s = _mean(centred**2) + _mean((target - _mean(target)[:, None]) ** 2) + _mean(r) ** 2
         else:
-            c = (residuals[:, None] @ batches)[:, 0] / size  # (K, P)
-            s = (residuals**2).mean(1)  # (K,)
+            c = np.stack([_mean(column * r) for column in x], axis=1)  # (K, P)
+            s = _mean(r**2)
         parts.append((A, c, s, np.full(len(A), size)))
     A, c, s, n = (np.concatenate(column) for column in zip(*parts, strict=True))
     return A, c, s, n
+
+
+def _mean(batches: np.ndarray) -> np.ndarray:
+    """The mean of each batch (K, B) -> (K,)."""
+    if batches.shape[1] < 8:  # many short sums: one addition of a whole column after the other is faster
+        return sum(batches[:, k] for k in range(batches.shape[1])) / batches.shape[1]  # type: ignore[no-any-return]
+    found: np.ndarray = batches.mean(1)
+    return found
 
 
 # ---- contours --------------------------------------------------------------------------------------------------------

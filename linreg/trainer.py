@@ -87,6 +87,27 @@ def train(
     return [runs[index] for index in range(len(settings))]
 
 
+def changed_attributes(settings: Settings) -> dict[str, tuple[str, str]]:
+    """What a wiring's line changes in the layer: attributes and parameters whose type or shape differs, before and after.
+
+    `vars(layer)` is compared as a debugger shows it, and the parameters in it one by one.
+    """
+    layer = _layer(settings, torch.zeros(1, 2))
+    before = _attributes(layer)
+    WIRINGS[settings.wiring].place(layer)
+    after = _attributes(layer)
+    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+
+
+def _attributes(layer: nn.Linear) -> dict[str, str]:
+    """Each of `vars(layer)` in words, its parameters by their shape."""
+    plain = {name: repr(value) for name, value in vars(layer).items() if name != "_parameters"}
+    return plain | {
+        name: "None" if one is None else f"{type(one).__name__} {tuple(one.shape)}"
+        for name, one in layer._parameters.items()
+    }
+
+
 def _steps(settings: Settings, rows: int) -> int:
     return settings.epochs * -(-rows // settings.batch_size)
 

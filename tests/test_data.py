@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from linreg.data import batch_order, make_data
+from linreg.data import batch_order, initial_weights, make_data
 from linreg.settings import DataSettings, Settings
 
 
@@ -40,3 +41,19 @@ def test_a_shuffled_run_visits_every_row_once_an_epoch_in_a_new_order():
     assert sorted(first) == sorted(second) == list(range(50))
     assert not np.array_equal(first, second)
     assert list(batch_order(Settings(epochs=2), 50)) == [None, None]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_initial_weights_are_pytorchs_to_the_last_bit(bias):
+    for seed in [*range(200), 2**32 - 1, 2**32 + 7, 2**63 - 1]:
+        torch.manual_seed(seed)
+        layer = torch.nn.Linear(2, 1, bias=bias)
+        drawn = [value for parameter in layer.parameters() for value in parameter.detach().reshape(-1).tolist()]
+        assert initial_weights(Settings(seed=seed, bias=bias)).tolist() == drawn
+
+
+def test_a_given_init_is_kept_and_the_bias_beside_it_is_drawn():
+    torch.manual_seed(3)
+    bias = torch.nn.Linear(2, 1).bias.item()
+    assert initial_weights(Settings(seed=3, bias=True, init=(1.0, 2.0))).tolist() == [1, 2, bias]
+    assert initial_weights(Settings(bias=True, init=(1.0, 2.0, 4.0))).tolist() == [1, 2, 4]

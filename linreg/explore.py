@@ -1,0 +1,129 @@
+"""Many optimizers from many starts on one surface: each at a learning rate that suits it, all steps kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from linreg.optimizers import OPTIMIZERS
+from linreg.surface import Moments, Quadratic
+
+MOST_RECORDED = 1_000  # steps of a path that are kept, its ends among them
+COARSE = np.geomspace(1e-7, 100, 55)  # learning rates: six a decade, …
+FINE = np.geomspace(10 ** (-1 / 6), 10 ** (1 / 6), 9)  # … then between the neighbours of the best
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """The runs of one optimizer, one from each start, at one learning rate."""
+
+    optimizer: str
+    lr: float
+    steps: Int[np.ndarray, " S"]
+    weights: Float[np.ndarray, "S R P"]
+    diverged_at: Int[np.ndarray, " R"]
+
+    def losses(self, surface: Quadratic) -> Float[np.ndarray, "S R"]:
+        """The mean loss over all batches at each recorded step."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return surface.value(self.weights)
+
+    def distances(self, surface: Quadratic) -> Float[np.ndarray, "S R"]:
+        """How far the weights are from the minimum."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            away: np.ndarray = np.linalg.norm(self.weights - surface.minimum, axis=-1)
+        return away
+
+
+def fitting_momentum(optimizer: str, momentum: float) -> float:
+    """The momentum where the optimizer takes it, 0.9 where it needs some and there is none, else 0."""
+    entry = OPTIMIZERS[optimizer]
+    if not entry.takes_momentum:
+        return 0.0
+    return 0.9 if entry.needs_momentum and not momentum else momentum
+
+
+def paths(
+    moments: Moments, optimizer: str, lr: float, starts: Float[np.ndarray, "R P"], steps: int, momentum: float = 0.0
+) -> Paths:
+    """Train one optimizer from every start, and keep up to MOST_RECORDED steps of it."""
+    from linreg.ensemble import train_ensemble
+
+    every = -(-steps // MOST_RECORDED)
+    given: dict[str, Any] = {"momentum": momentum} if momentum else {}
+    found = train_ensemble(moments, starts, lr, optimizer, steps=steps, record_every=every, **given)
+    return Paths(optimizer, lr, found.steps, found.weights, found.diverged_at)
+
+
+def tuned_lr(moments: Moments, optimizer: str, starts: Float[np.ndarray, "R P"], steps: int, momentum: float = 0.0) -> float:
+    """The learning rate that needs the fewest steps: of a sweep over nine decades, then of one around its best.
+
+    Steps are counted until the excess loss, the mean over the starts of loss − floor, stays below 1 % of what it was at
+    the start; among equals, and where no rate gets there, the one with the least excess over the last tenth of the steps
+    wins. A rate at which one start diverges is out; if all are, the smallest is returned.
+    """
+    best = _best_of(COARSE, 300, moments, optimizer, starts, steps, momentum)
+    return _best_of(best * FINE, MOST_RECORDED, moments, optimizer, starts, steps, momentum)
+
+
+def _best_of(
+    rates: np.ndarray, looks: int, moments: Moments, optimizer: str, starts: np.ndarray, steps: int, momentum: float
+) -> float:
+    from linreg.ensemble import train_ensemble
+
+    given: dict[str, Any] = {"momentum": momentum} if momentum else {}
+    found = train_ensemble(
+        moments,
+        np.tile(starts, (len(rates), 1)),
+        np.repeat(rates, len(starts)),
+        optimizer,
+        steps=steps,
+        record_every=max(steps // looks, 1),
+        **given,
+    )
+    surface = moments.mean()
+    with np.errstate(over="ignore", invalid="ignore"):
+        excess = (
+            (surface.value(found.weights) - surface.floor).reshape(len(found.steps), len(rates), -1).mean(2)
+        )  # (S, rates)
+    excess = np.where(np.isnan(excess), np.inf, excess)
+    above = excess > 0.01 * excess[0]  # (S, rates)
+    needed = len(above) - np.argmax(
+        above[::-1], axis=0
+    )  # of the looks, those up to the last above; len(above) if never below
+    needed[~above.any(0)] = 0
+    last = excess[found.steps >= 0.9 * steps].mean(0)  # (rates,)
+    return float(rates[np.lexsort((last, needed))[0]])
+
+
+def ring(middle: Float[np.ndarray, " P"], radius: float, count: int) -> Float[np.ndarray, "count P"]:
+    """So many starts evenly around the first two weights of a point; further weights are the point's own."""
+    angles = 2 * np.pi * (np.arange(count) + 0.25) / count  # no start on an axis, where two would look like one
+    around = np.repeat(middle[None], count, axis=0).astype(np.float64)  # (count, P)
+    around[:, 0] += radius * np.cos(angles)
+    around[:, 1] += radius * np.sin(angles)
+    return around
+
+
+@dataclass(frozen=True, eq=False)
+class Curvature:
+    """The bowl's axes: eigenvalues of the Hessian, the steepest first, their directions in rows, and what follows."""
+
+    values: Float[np.ndarray, " P"]
+    directions: Float[np.ndarray, "P P"]
+    condition_number: float
+
+
+def curvature(surface: Quadratic) -> Curvature:
+    """The curvature of a surface: the same at every point, and the same with the bug and without."""
+    values, vectors = np.linalg.eigh(surface.hessian)
+    return Curvature(values[::-1].copy(), vectors.T[::-1].copy(), surface.condition_number)
+
+
+def as_points(numbers: Sequence[float]) -> Float[np.ndarray, "R 2"]:
+    """w1, w2, w1, w2, … as rows."""
+    return np.array(numbers, dtype=np.float64).reshape(-1, 2)

@@ -1,0 +1,291 @@
+"""Phase diagrams: two settings varied over a grid of cells, many inits a cell, both sides, all in the compiled ensemble.
+
+A sweep is cut into tasks, one for each table, batch size and wiring among its cells; each is reduced to a few numbers a
+cell where it is computed, so the memory stays flat however many runs there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from linreg.data import Dataset, initial_weights, make_data
+from linreg.explore import ring
+from linreg.outcome import Yardstick, yardstick
+from linreg.settings import Comparison, DataSettings, Settings, SettingsError, with_both
+from linreg.surface import batch_moments
+
+WORTH_A_THREAD = 1_000_000  # steps of all runs of a task
+RECORDED = 60  # steps of each run that are looked at, to tell when it converges
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting that a sweep can vary: its range unless one is chosen, and how its values are spread over it."""
+
+    key: str
+    title: str
+    low: float
+    high: float
+    log: bool = True
+    whole: bool = False
+
+    def values(self, count: int, low: float | None = None, high: float | None = None) -> tuple[float, ...]:
+        """Up to `count` values from `low` to `high`, evenly or in even ratios; whole ones without repetition."""
+        low, high = self.low if low is None else low, self.high if high is None else high
+        spread = (np.geomspace if self.log else np.linspace)(low, high, count)
+        if self.whole:
+            return tuple(int(value) for value in np.unique(np.rint(spread).astype(int)))
+        return tuple(float(f"{value:.6g}") for value in spread)
+
+
+AXES: dict[str, Axis] = {
+    axis.key: axis
+    for axis in (
+        Axis("lr", "learning rate", 1e-5, 10),
+        Axis("batch_size", "batch size", 1, 2_000, whole=True),
+        Axis("distance", "distance of the start from the true weights", 0.1, 1_000),
+        Axis("scale", "feature scale", 0.01, 10_000),
+        Axis("correlation", "correlation of the features", -0.99, 0.99, log=False),
+        Axis("noise", "noise", 0.01, 10_000),
+        Axis("epochs", "epochs", 1, 300, whole=True),
+        Axis("momentum", "momentum", 0, 0.99, log=False),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that a cell is coloured by."""
+
+    key: str
+    title: str
+    of: str  # the field of Cells that holds it
+    log: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    metric.key: metric
+    for metric in (
+        Metric("converged", "share of the inits that converge", "share"),
+        Metric("r_squared", "R², median over the inits", "r_squared"),
+        Metric("loss", "final loss, median over the inits", "loss", log=True),
+        Metric("steps", "steps to converge, median over those that do", "steps", log=True),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Which two settings are varied around a comparison, over which values, from how many inits and for how many steps."""
+
+    comparison: Comparison
+    x: str = "lr"
+    y: str = "batch_size"
+    x_values: tuple[float, ...] = AXES["lr"].values(40)
+    y_values: tuple[float, ...] = AXES["batch_size"].values(12)
+    inits: int = 20
+    steps: int = 3_000
+
+    @property
+    def cells(self) -> int:
+        return len(self.x_values) * len(self.y_values)
+
+    def cell(self, column: int, row: int) -> Comparison:
+        """The comparison of one cell, its first init. Raises `SettingsError` where there is none."""
+        changes = {self.x: self.x_values[column], self.y: self.y_values[row]}
+        distance = changes.pop("distance", None)
+        found = with_both(self.comparison, changes)
+        if distance is not None:
+            found = with_both(found, {"init": tuple(_starts(found.original, 1, distance)[0, :2].tolist())})
+        if "epochs" not in changes:
+            per_epoch = found.original.steps_per_epoch
+            found = with_both(found, {"epochs": max(round(self.steps / per_epoch), 1)})
+        return found
+
+    def tasks(self) -> list[Task]:
+        """The work, cut where the table, the batches, the steps or the optimizer change."""
+        found: dict[tuple[int, Settings, float | None, int], tuple[list[int], list[float]]] = {}
+        refusal: SettingsError | None = None
+        for row in range(len(self.y_values)):
+            for column in range(len(self.x_values)):
+                try:
+                    cell = self.cell(column, row)
+                except SettingsError as error:
+                    refusal = error
+                    continue
+                for side, settings in enumerate((cell.original, cell.fixed)):
+                    steps = settings.steps if "epochs" in (self.x, self.y) else self.steps
+                    distance = self._value("distance", column, row)
+                    key = (side, _shared(settings, steps), distance, steps)
+                    cells, rates = found.setdefault(key, ([], []))
+                    cells.append(row * len(self.x_values) + column)
+                    rates.append(settings.lr)
+        if not found and refusal:
+            raise refusal
+        return [
+            Task(side, settings, distance, self.inits, steps, tuple(rates), tuple(cells))
+            for (side, settings, distance, steps), (cells, rates) in found.items()
+        ]
+
+    def _value(self, name: str, column: int, row: int) -> float | None:
+        return self.x_values[column] if self.x == name else self.y_values[row] if self.y == name else None
+
+
+def _shared(settings: Settings, steps: int) -> Settings:
+    """The settings of a cell without what its runs have for themselves, so that cells which share a task compare equal."""
+    epochs = -(-steps // settings.steps_per_epoch) if settings.shuffle else 1
+    return replace(settings, lr=1.0, epochs=epochs)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Cells of one side whose runs share their batches: one learning rate a cell, the same inits in each."""
+
+    side: int
+    settings: Settings
+    distance: float | None
+    inits: int
+    steps: int
+    rates: tuple[float, ...]
+    cells: tuple[int, ...]
+
+    @property
+    def runs(self) -> int:
+        return len(self.rates) * (1 if self.fixed_start else self.inits)
+
+    @property
+    def fixed_start(self) -> bool:
+        """Whether every run of a cell would start at the same point: then one is enough."""
+        return self.distance is None and self.settings.init is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The numbers of a task's cells: share that converged, medians over the inits, share that diverged."""
+
+    share: Float[np.ndarray, " C"]
+    r_squared: Float[np.ndarray, " C"]
+    loss: Float[np.ndarray, " C"]
+    steps: Float[np.ndarray, " C"]
+    diverged: Float[np.ndarray, " C"]
+
+
+def done(task: Task, dataset: Dataset | None = None) -> Cells:
+    """Train the runs of a task and reduce them.
+
+    A run that diverged has not converged, and has neither a final loss nor an R²; where all of a cell have, these are NaN.
+    The steps to converge are those until the first of RECORDED looks from which on the run stays converged.
+    """
+    from linreg.ensemble import train_ensemble
+
+    table, judge = (
+        _table(task.settings.data, task.settings.bias)
+        if dataset is None
+        else (dataset, yardstick(dataset, task.settings.bias))
+    )
+    moments = batch_moments(table, task.settings)
+    starts = _starts(task.settings, 1 if task.fixed_start else task.inits, task.distance)  # (I, P)
+    momentum: dict[str, Any] = {"momentum": task.settings.momentum} if task.settings.momentum else {}
+    found = train_ensemble(
+        moments,
+        np.tile(starts, (len(task.rates), 1)),
+        np.repeat(task.rates, len(starts)),
+        task.settings.optimizer,
+        steps=task.steps,
+        record_every=-(-task.steps // RECORDED),
+        **momentum,
+    )
+    cells = (len(task.rates), len(starts))
+    converged = judge.converged(found.weights)  # (S, C · I)
+    final = converged[-1].reshape(cells)
+    last_apart = len(found.steps) - 1 - np.argmax(~converged[::-1], axis=0)  # (C · I,): the last look at which it is not
+    since = np.where(converged.all(0), 0, found.steps[np.minimum(last_apart + 1, len(found.steps) - 1)])
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = moments.mean().value(found.final).reshape(cells)
+    return Cells(
+        final.mean(1),
+        _median(judge.r_squared(found.final).reshape(cells)),
+        _median(losses),
+        _median(np.where(final, since.reshape(cells), np.nan)),
+        (found.diverged_at >= 0).reshape(cells).mean(1),
+    )
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """The median of each row's finite numbers; NaN where there is none."""
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)  # (C, I), NaN last
+    count = np.isfinite(ordered).sum(1)  # (C,)
+    low, high = (np.maximum(count - 1, 0)) // 2, count // 2
+    rows = np.arange(len(values))
+    middle: np.ndarray = (ordered[rows, low] + ordered[rows, np.minimum(high, values.shape[1] - 1)]) / 2
+    return np.where(count > 0, middle, np.nan)
+
+
+def _starts(settings: Settings, inits: int, distance: float | None) -> np.ndarray:
+    """The starts of a cell (I, P): PyTorch's own of as many seeds, a ring around the true weights, or the one set."""
+    if distance is not None:
+        middle = initial_weights(replace(settings, init=settings.data.weights))
+        return ring(middle, distance, inits)
+    return np.stack([initial_weights(settings, settings.seed + k) for k in range(inits)])
+
+
+@lru_cache(maxsize=4)
+def _table(data: DataSettings, bias: bool) -> tuple[Dataset, Yardstick]:
+    """A synthetic table and what its runs are judged by: tasks that follow each other ask for the same ones."""
+    table = make_data(data)
+    return table, yardstick(table, bias)
+
+
+def swept(tasks: Sequence[Task]) -> Iterator[Cells]:
+    """The cells of every task, in order: on all cores, unless the tasks are so short that threads would only wait."""
+    from linreg.ensemble import in_parallel
+
+    worth = sum(task.runs * task.steps for task in tasks) > WORTH_A_THREAD * len(tasks)
+    return in_parallel(done, tasks) if worth else map(done, tasks)
+
+
+# ---- the law of the batch size ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """Where the original's runs end at each batch size, beside its exact minimum and the law w*/B."""
+
+    sizes: tuple[int, ...]
+    true: Float[np.ndarray, " 2"]  # least squares: w*
+    minima: Float[np.ndarray, "S 2"]
+    finals: Float[np.ndarray, "S I 2"]
+
+    @property
+    def theory(self) -> Float[np.ndarray, "S 2"]:
+        """w*/B for each batch size, from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B of independent rows, with means near zero."""
+        return np.asarray(self.true / np.array(self.sizes)[:, None])
+
+
+def law_of_batch_size(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> Law:
+    """Train a wiring at each batch size from as many inits, and find the exact minimum of each size's surface."""
+    from linreg.ensemble import train_ensemble
+
+    table, judge = _table(settings.data, settings.bias)
+    groups = [batch_moments(table, replace(settings, batch_size=size, epochs=1, shuffle=False)) for size in sizes]
+    starts = _starts(settings, inits, None)  # (I, P)
+    momentum: dict[str, Any] = {"momentum": settings.momentum} if settings.momentum else {}
+    found = train_ensemble(
+        groups,
+        np.tile(starts, (len(sizes), 1)),
+        settings.lr,
+        settings.optimizer,
+        steps=steps,
+        record_every=steps,
+        groups=np.repeat(np.arange(len(sizes)), inits),
+        **momentum,
+    )
+    minima = np.stack([group.mean().minimum[:2] for group in groups])
+    finals = found.final[:, :2].reshape(len(sizes), inits, 2)
+    return Law(sizes, judge.surface.minimum[:2], minima, finals)

@@ -1,0 +1,145 @@
+"""Every number of a cell against runs of the PyTorch trainer, judged by `outcome`; the law against the mathematics."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from judging import judged
+
+from linreg import Comparison, DataSettings, Settings, SettingsError, make_data, train
+from linreg.data import initial_weights
+from linreg.sweep import AXES, METRICS, Cells, Sweep, law_of_batch_size, swept
+
+DATA = DataSettings(samples=400)
+SMALL = Comparison(Settings(data=DATA, epochs=5), Settings(data=DATA, epochs=5, wiring="squeeze"))
+
+
+def numbers(sweep):
+    """Metric -> (sides, rows, columns)."""
+    found = {name: np.full((2, sweep.cells), np.nan) for name in Cells.__dataclass_fields__}
+    tasks = sweep.tasks()
+    for task, cells in zip(tasks, swept(tasks), strict=True):
+        for name, table in found.items():
+            table[task.side, list(task.cells)] = getattr(cells, name)
+    return {name: table.reshape(2, len(sweep.y_values), len(sweep.x_values)) for name, table in found.items()}
+
+
+@pytest.mark.parametrize("fixed_steps", [20, 200])
+def test_cells_equal_runs_of_the_trainer(fixed_steps):
+    sweep = Sweep(SMALL, "lr", "batch_size", x_values=(1e-3, 0.05, 0.5), y_values=(1, 40, 150), inits=3, steps=fixed_steps)
+    found = numbers(sweep)
+    table = make_data(DATA)
+    for row, batch_size in enumerate(sweep.y_values):
+        for column, lr in enumerate(sweep.x_values):
+            for side, settings in enumerate((SMALL.original, SMALL.fixed)):
+                changes = {"lr": lr, "batch_size": batch_size, "epochs": -(-fixed_steps // -(-400 // batch_size))}
+                starts = [tuple(initial_weights(settings, seed).tolist()) for seed in range(3)]  # PyTorch's in float32
+                runs = train([replace(settings, **changes, init=init) for init in starts], table, dtype=torch.float64)
+                runs = [
+                    replace(run, weights=run.weights[: fixed_steps + 1], losses=run.losses[:fixed_steps]) for run in runs
+                ]
+                outcomes = [judged(run, table) for run in runs]
+                at = (side, row, column)
+                assert found["share"][at] == pytest.approx(np.mean([one.converged for one in outcomes]))
+                assert found["r_squared"][at] == pytest.approx(np.median([one.r_squared for one in outcomes]), abs=1e-8)
+                assert found["loss"][at] == pytest.approx(np.median([one.final_loss for one in outcomes]), rel=1e-8)
+                assert found["diverged"][at] == 0
+
+
+def test_steps_to_converge_are_those_of_the_trainer_to_within_a_look():
+    sweep = Sweep(SMALL, "lr", "noise", x_values=(0.05,), y_values=(1.0,), inits=1, steps=400)
+    found = numbers(sweep)["steps"][1, 0, 0]
+    start = tuple(initial_weights(SMALL.fixed).tolist())
+    run = train([replace(SMALL.fixed, lr=0.05, epochs=100, init=start)], dtype=torch.float64)[0]
+    table = make_data(DATA)
+    fits = [((table.y - table.X @ w) ** 2).sum() for w in run.weights]
+    limit = ((table.y - table.X @ np.linalg.lstsq(table.X, table.y, rcond=None)[0]) ** 2).sum()
+    good = np.array(fits) <= limit + 0.01 * ((table.y - table.y.mean()) ** 2).sum()
+    first = np.flatnonzero(~good)[-1] + 1
+    assert first <= found <= first + 400 / 50
+
+
+def test_a_cell_that_diverges_has_neither_loss_nor_r_squared():
+    sgd = Comparison(replace(SMALL.original, optimizer="SGD"), replace(SMALL.fixed, optimizer="SGD"))
+    found = numbers(Sweep(sgd, x_values=(1e-5, 1.0), y_values=(100,), inits=2, steps=400))
+    assert found["diverged"][:, 0].tolist() == [[0, 1], [0, 1]]
+    assert np.isnan(found["loss"][:, 0, 1]).all()
+    assert np.isnan(found["r_squared"][:, 0, 1]).all()
+    assert found["share"][:, 0].tolist() == [[0, 0], [1, 0]]
+
+
+def test_sgd_diverges_beyond_the_stability_limit():
+    """Full batches, where 2/λ_max is exact: just below it the runs stay, just above they leave."""
+    from linreg import loss_surface
+
+    full = replace(SMALL.fixed, optimizer="SGD", batch_size=400)
+    limit = loss_surface(make_data(DATA), full).stable_lr()
+    sgd = Comparison(replace(full, wiring="original"), full)
+    found = numbers(Sweep(sgd, "lr", "batch_size", (0.95 * limit, 1.05 * limit), (400,), 2, 20_000))
+    assert found["diverged"][:, 0].tolist() == [[0, 1], [0, 1]]
+
+
+def test_every_axis_changes_what_it_names():
+    for key, axis in AXES.items():
+        other = "lr" if key != "lr" else "noise"
+        base = replace(SMALL.original, optimizer="SGD")
+        sweep = Sweep(Comparison(base, base), key, other, axis.values(4)[:2], AXES[other].values(3)[:1])
+        first, second = (sweep.cell(column, 0).original for column in (0, 1))
+        changed = {"distance": "init"}.get(key, key)
+        holder = (lambda one: one.data) if hasattr(DATA, changed) else (lambda one: one)
+        assert getattr(holder(first), changed) != getattr(holder(second), changed)
+
+
+def test_axis_values():
+    assert AXES["batch_size"].values(12) == (1, 2, 4, 8, 16, 32, 63, 126, 252, 502, 1002, 2000)
+    assert AXES["epochs"].values(40, 1, 3) == (1, 2, 3), "whole numbers come once"
+    assert AXES["correlation"].values(3) == (-0.99, 0.0, 0.99)
+    assert AXES["lr"].values(7)[0] == 1e-5
+
+
+def test_the_default_sweep_is_the_one_promised():
+    tasks = Sweep(Comparison()).tasks()
+    assert sum(task.runs for task in tasks) == 19_200
+    assert {task.steps for task in tasks} == {3_000}
+
+
+def test_a_distance_is_a_ring_around_the_true_weights():
+    sweep = Sweep(SMALL, "distance", "lr", (2.0, 50.0), (0.05,), inits=5, steps=60)
+    found = numbers(sweep)
+    assert found["share"][1, 0].tolist() == [1, 0], "RMSprop's reach is about lr × steps"
+    start = sweep.cell(1, 0).original.init
+    assert np.hypot(start[0] - 5, start[1] - 3) == pytest.approx(50)
+
+
+def test_with_a_set_init_one_run_a_cell_is_enough():
+    fixed_start = Comparison(*(replace(side, init=(1.0, 1.0)) for side in (SMALL.original, SMALL.fixed)))
+    tasks = Sweep(fixed_start, x_values=(0.01,), y_values=(10,)).tasks()
+    assert [task.runs for task in tasks] == [1, 1]
+
+
+def test_cells_that_cannot_be_are_left_out_and_a_sweep_of_none_says_why():
+    tasks = Sweep(SMALL, x_values=(0.01,), y_values=(100, 500)).tasks()
+    assert {cell for task in tasks for cell in task.cells} == {0}, "a batch of 500 is more than the table has"
+    with pytest.raises(SettingsError, match=r"momentum 0\.5 does not fit Adam"):
+        Sweep(Comparison(*(replace(side, optimizer="Adam") for side in (SMALL.original, SMALL.fixed))),
+              "momentum", "lr", (0.5,), (0.01,)).tasks()  # fmt: skip
+
+
+def test_metrics_name_the_numbers_of_a_cell():
+    assert {metric.of for metric in METRICS.values()} <= set(Cells.__dataclass_fields__)
+
+
+def test_the_law_of_the_batch_size():
+    """The minimum from brute force over all pairs of each batch; the law w*/B near it; runs that end there."""
+    settings = Settings(optimizer="SGD", lr=2e-7)
+    law = law_of_batch_size(settings, (1, 10, 100), 3, 3_000)
+    table = make_data(settings.data)
+    for index, size in enumerate(law.sizes):
+        X, y = table.X.reshape(-1, size, 2), table.y.reshape(-1, size)
+        pairs_X = np.repeat(X, size, axis=1).reshape(-1, 2)  # every prediction …
+        pairs_y = np.tile(y, (1, size)).reshape(-1)  # … with every target of its batch
+        np.testing.assert_allclose(law.minima[index], np.linalg.lstsq(pairs_X, pairs_y, rcond=None)[0], rtol=1e-8)
+    np.testing.assert_allclose(law.theory[:, 0], law.true[0] / np.array([1, 10, 100]))
+    np.testing.assert_allclose(law.minima, law.theory, atol=0.06)
+    np.testing.assert_allclose(law.finals.mean(1), law.minima, atol=0.1)
