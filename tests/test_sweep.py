@@ -27,7 +27,7 @@ def numbers(sweep):
 
 @pytest.mark.parametrize("fixed_steps", [20, 200])
 def test_cells_equal_runs_of_the_trainer(fixed_steps):
-    sweep = Sweep(SMALL, "lr", "batch_size", x_values=(1e-3, 0.05, 0.5), y_values=(1, 40, 150), inits=3, steps=fixed_steps)
+    sweep = Sweep(SMALL, "lr", "batch_size", x_values=(1e-3, 0.02, 0.1), y_values=(1, 40, 150), inits=3, steps=fixed_steps)
     found = numbers(sweep)
     table = make_data(DATA)
     for row, batch_size in enumerate(sweep.y_values):
