@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from linreg.figure import Figure
 from linreg.surface import Domain, Quadratic, kept_points, sublevel_rings
+from linreg.theme import Theme, finished, number_axis, side_color, step_rule
 from linreg.wording import coordinate, point, quantity
 
 ASPECT = 0.8  # height of a surface by its width
@@ -25,30 +26,9 @@ MOST_POINTS = 500
 BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
 LEAST_REACH = 0.1  # half of a picture's width, by the largest weight in it
 FAR = 2.5  # a path may widen the picture to so many times what the minima need; beyond it leaves the picture
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of a figure. Original and fixed are Okabe and Ito's vermilion and bluish green, the same everywhere."""
-
-    name: str
-    background: str
-    ink: str
-    quiet: str
-    grid: str
-    inner: str  # the lowest ring
-    outer: str  # the highest
-    contour: str
-    original: str = "#D55E00"
-    fixed: str = "#009E73"
-    star: str = "#F0E442"
-
-
-LIGHT = Theme("light", "#ffffff", "#1f2430", "#5b6472", "#e6e9ee", "#8ba0bb", "#f3f5f8", "#ffffff")
-DARK = Theme(
-    "dark", "#0e1117", "#e8eaf0", "#a3acba", "#262c38", "#4d6078", "#151a22", "#0e1117", original="#ee7733", fixed="#1fbf92"
+STAR = (
+    "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118L-0.951,-0.309L-0.225,-0.309Z"
 )
-THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,25 +65,35 @@ def scene(sides: Sequence[Side], least_squares: Float[np.ndarray, " P"], starts:
     paths = [side.weights[:, :2].astype(np.float64) for side in sides if side.weights is not None]
     begun = [*(start[:2] for start in starts), *(path[0] for path in paths)]
     needed = np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *begun])
+    domain = domain_around(needed, paths)
+    spacing, levels = levels_over(surfaces, domain)
+    return Scene(
+        domain,
+        spacing,
+        levels,
+        least_squares,
+        tuple(rings_of(surface, domain, spacing, levels) for surface in surfaces),
+        tuple(trail_of(side.weights, domain) for side in sides),
+    )
+
+
+def domain_around(needed: Float[np.ndarray, "n 2"], paths: Sequence[np.ndarray] = ()) -> Domain:
+    """A picture in true aspect that holds the needed points, and of the paths what does not stray too far from them."""
     middle, reach = _frame(needed, margin=1.9)
     near = [path[(np.abs(path - middle) <= FAR * reach).all(1)] for path in paths]
     box = np.concatenate([needed, *near])
     if (np.abs(box - middle) > 0.97 * reach).any():
         middle, reach = _frame(box, margin=1.12)
     (w1, w2), (half1, half2) = middle.tolist(), reach.tolist()
-    domain: Domain = (w1 - half1, w1 + half1, w2 - half2, w2 + half2)
+    return w1 - half1, w1 + half1, w2 - half2, w2 + half2
+
+
+def levels_over(surfaces: Sequence[Quadratic], domain: Domain) -> tuple[float, int]:
+    """The spacing of the levels in √(loss − floor), a round number, and how many there are: the same for all surfaces."""
     corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
     furthest = max(math.sqrt((surface.value(corners) - surface.floor).max()) for surface in surfaces)
     spacing = _round_number(furthest / RINGS)
-    levels = math.ceil(furthest / spacing) if spacing else 0
-    return Scene(
-        domain,
-        spacing,
-        levels,
-        least_squares,
-        tuple(_rings(surface, domain, spacing, levels) for surface in surfaces),
-        tuple(_trail(side.weights, domain) for side in sides),
-    )
+    return spacing, math.ceil(furthest / spacing) if spacing else 0
 
 
 def _frame(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +113,7 @@ def _round_number(value: float) -> float:
     return min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda number: abs(math.log(number / value)))
 
 
-def _rings(surface: Quadratic, domain: Domain, spacing: float, levels: int) -> pd.DataFrame:
+def rings_of(surface: Quadratic, domain: Domain, spacing: float, levels: int) -> pd.DataFrame:
     """The rings as one table, the outermost first, so that it is drawn first."""
     numbers = np.arange(levels, 0, -1, dtype=np.int16)
     rings = sublevel_rings(surface, (spacing * numbers.astype(float)) ** 2, domain)
@@ -131,10 +121,10 @@ def _rings(surface: Quadratic, domain: Domain, spacing: float, levels: int) -> p
     return pd.DataFrame({"w1": w[:, 0], "w2": w[:, 1], "level": np.repeat(numbers, [len(ring) for ring in rings])})
 
 
-def _trail(weights: np.ndarray | None, domain: Domain) -> pd.DataFrame:
+def trail_of(weights: np.ndarray | None, domain: Domain, most: int = MOST_POINTS) -> pd.DataFrame:
     """The path within the picture, cut at its edge: steps, points, and the number of its connected piece.
 
-    Thinned to a 1,500th of the picture and, where that leaves more than 500 points, further; ends and jumps are kept.
+    Thinned to a 1,500th of the picture and, where that leaves more than `most` points, further; ends and jumps are kept.
     """
     columns = {"step": "int32", "w1": "float32", "w2": "float32", "piece": "int16"}
     if weights is None:
@@ -146,15 +136,15 @@ def _trail(weights: np.ndarray | None, domain: Domain) -> pd.DataFrame:
         steps = np.unique(np.append(steps[:: len(path) // 10_000], len(path) - 1))
     tolerance = 0.5
     kept = kept_points(path[steps] / pixel, tolerance)
-    while len(kept) > MOST_POINTS and tolerance < 4:
+    while len(kept) > most and tolerance < 4:
         tolerance *= 2
         kept = kept_points(path[steps] / pixel, tolerance)
-    if len(kept) > MOST_POINTS:
-        kept = kept[np.unique(np.linspace(0, len(kept) - 1, MOST_POINTS).astype(int))]
+    if len(kept) > most:
+        kept = kept[np.unique(np.linspace(0, len(kept) - 1, most).astype(int))]
     rows: list[tuple[int, float, float, int]] = []
     piece = 0
     corners = steps[kept]
-    if len(corners) == 1 and _inside(path[0], domain):
+    if len(corners) == 1 and inside(path[0], domain):
         rows.append((0, path[0, 0], path[0, 1], 0))
     for first, last in pairwise(corners):
         cut = _cut(path[first], path[last], domain)
@@ -185,9 +175,10 @@ def _cut(a: np.ndarray, b: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.n
     return (a if enter == 0 else a + enter * along), (b if leave == 1 else a + leave * along)
 
 
-def _inside(points: np.ndarray, domain: Domain) -> np.ndarray:
-    inside: np.ndarray = np.all((points >= np.array(domain[::2])) & (points <= np.array(domain[1::2])), axis=-1)
-    return inside
+def inside(points: np.ndarray, domain: Domain) -> np.ndarray:
+    """Which of the points lie in the picture."""
+    within: np.ndarray = np.all((points >= np.array(domain[::2])) & (points <= np.array(domain[1::2])), axis=-1)
+    return within
 
 
 def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, theme: Theme) -> Figure:
@@ -234,7 +225,7 @@ def _path(trail: pd.DataFrame, side: Side, domain: Domain, step: int) -> pd.Data
     path = trail.loc[trail["step"] <= step, ["w1", "w2", "piece"]]
     if side.weights is not None and len(path) and step < len(side.weights) - 1:
         now = side.weights[[step], :2].astype(np.float64)
-        if _inside(now, domain).all():
+        if inside(now, domain).all():
             path = pd.concat([path, pd.DataFrame(now, columns=["w1", "w2"]).assign(piece=path["piece"].iloc[-1])])
     return path.astype({"w1": "float32", "w2": "float32", "piece": "int16"})
 
@@ -245,7 +236,7 @@ def _now(side: Side, domain: Domain, step: int) -> str:
         return "not trained yet"
     last = len(side.weights) - 1
     k = min(step, last)
-    outside = ~_inside(side.weights[:, :2].astype(np.float64), domain)
+    outside = ~inside(side.weights[:, :2].astype(np.float64), domain)
     if side.diverged_at is not None and step >= last:
         left = f"leaves the picture at step {int(outside.argmax()):,} and " if outside.any() else ""
         return f"{left}diverges at step {side.diverged_at:,}"
@@ -265,7 +256,7 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
     if with_least_squares:
         rows.append(("least squares", *scene.least_squares[:2].tolist(), f"least squares {point(scene.least_squares[:2])}"))
     frame = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
-    frame = frame[_inside(frame[["w1", "w2"]].to_numpy(float), scene.domain)]
+    frame = frame[inside(frame[["w1", "w2"]].to_numpy(float), scene.domain)]
     across = (frame["w1"] - low1) / (high1 - low1)
     if with_least_squares:  # the two labels keep apart
         lower = "minimum" if surface.minimum[1] < scene.least_squares[1] else "least squares"
@@ -280,25 +271,51 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
     return frame.astype({"w1": "float32", "w2": "float32"})
 
 
-@lru_cache(maxsize=64)
-def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: str, subtitle: str) -> dict[str, Any]:
-    color = (theme.original, theme.fixed)[which]
+def weight_axes(domain: Domain) -> tuple[alt.X, alt.Y]:
+    """The axes of a surface."""
     w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=list(domain[:2]), nice=False, zero=False))
     w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=list(domain[2:]), nice=False, zero=False))
+    return w1, w2
 
-    def over(table: str) -> alt.Chart:
-        return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
+def ring_layer(theme: Theme, over_rings: alt.Chart, levels: int) -> alt.Chart:
+    """The filled rings, the outermost first."""
     fill = alt.Fill(
         "level:Q",
         scale=alt.Scale(domain=[1, max(levels, 2)], range=[theme.inner, theme.outer], interpolate="lab"),
         legend=None,
     )
-    rings = (
-        over("rings")
-        .mark_line(filled=True, interpolate="linear-closed", stroke=theme.contour, strokeWidth=0.7, strokeOpacity=0.9)
-        .encode(fill=fill, detail="level:Q", order=alt.Order("level:Q", sort="descending"))
+    layer: alt.Chart = over_rings.mark_line(
+        filled=True, interpolate="linear-closed", stroke=theme.contour, strokeWidth=0.7, strokeOpacity=0.9
+    ).encode(fill=fill, detail="level:Q", order=alt.Order("level:Q", sort="descending"))
+    return layer
+
+
+def star_layer(theme: Theme, marks: alt.Chart, size: int = 700) -> alt.Chart:
+    """The minimum."""
+    layer: alt.Chart = marks.mark_point(
+        shape=STAR, size=size, filled=True, fill=theme.star, stroke="#1f2430", strokeWidth=1.2, opacity=1
     )
+    return layer
+
+
+def cross_layer(theme: Theme, marks: alt.Chart) -> alt.Chart:
+    """Least squares."""
+    layer: alt.Chart = marks.mark_point(
+        shape="cross", angle=45, size=150, filled=True, fill=theme.ink, stroke=theme.background, strokeWidth=1.5, opacity=1
+    )
+    return layer
+
+
+@lru_cache(maxsize=64)
+def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: str, subtitle: str) -> dict[str, Any]:
+    color = (theme.original, theme.fixed)[which]
+    w1, w2 = weight_axes(domain)
+
+    def over(table: str) -> alt.Chart:
+        return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
+
+    rings = ring_layer(theme, over("rings"), levels)
     trail = (
         over("trail")
         .mark_line(stroke=color, strokeWidth=1.5, opacity=0.45, strokeJoin="round")
@@ -313,12 +330,8 @@ def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: 
     start = marks.transform_filter("datum.kind == 'start'").mark_point(
         shape="circle", size=130, filled=True, fill=theme.background, stroke=color, strokeWidth=3, opacity=1
     )
-    minimum = marks.transform_filter("datum.kind == 'minimum'").mark_point(
-        shape=STAR, size=700, filled=True, fill=theme.star, stroke="#1f2430", strokeWidth=1.2, opacity=1
-    )
-    least_squares = marks.transform_filter("datum.kind == 'least squares'").mark_point(
-        shape="cross", angle=45, size=150, filled=True, fill=theme.ink, stroke=theme.background, strokeWidth=1.5, opacity=1
-    )
+    minimum = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
+    least_squares = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
     here = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
         shape="circle", size=60, filled=True, fill=color, stroke=theme.background, strokeWidth=1.5, opacity=1
     )
@@ -335,12 +348,7 @@ def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: 
     chart = alt.layer(rings, trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
     heading = alt.TitleParams(title, subtitle=subtitle, offset=20)
     spec = chart.properties(title=heading, width="container").to_dict()
-    return _finished(spec, theme, height=f"width * {ASPECT}")
-
-
-STAR = (
-    "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118L-0.951,-0.309L-0.225,-0.309Z"
-)
+    return finished(spec, theme, height=f"width * {ASPECT}")
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
@@ -401,9 +409,9 @@ def _envelope(values: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _loss_spec(theme: Theme) -> dict[str, Any]:
-    color = _side_color(theme)
+    color = side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
-    loss = alt.Y("loss:Q", title="mean squared error", scale=alt.Scale(type="log"), axis=_number_axis())
+    loss = alt.Y("loss:Q", title="mean squared error", scale=alt.Scale(type="log"), axis=number_axis())
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(y=loss, color=color)
@@ -413,9 +421,9 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     clicked = alt.selection_point(name="clicked", fields=["step"], nearest=True, on="click", empty=False)
     targets = over("loss").mark_point(opacity=0, size=40, aria=False).encode(x=step).add_params(clicked)
     here = over("here").mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(x=step)
-    chart = alt.layer(floors, lines, _step_rule(theme, step), here, targets)
+    chart = alt.layer(floors, lines, step_rule(theme, step), here, targets)
     heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least mean loss of each surface")
-    return _finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
+    return finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
 
 
 def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: int, theme: Theme) -> Figure:
@@ -467,9 +475,9 @@ def _joined(ends: Sequence[tuple[int, float, str, str]], span: float) -> list[tu
 
 @lru_cache(maxsize=8)
 def _weights_spec(theme: Theme) -> dict[str, Any]:
-    color = _side_color(theme)
+    color = side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
-    value = alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False), axis=_number_axis())
+    value = alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False), axis=number_axis())
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(y=value)
@@ -491,70 +499,6 @@ def _weights_spec(theme: Theme) -> dict[str, Any]:
         .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
         .encode(x=step, color=color)
     )
-    chart = alt.layer(true, lines, true_label, _step_rule(theme, step), here, ends)
+    chart = alt.layer(true, lines, true_label, step_rule(theme, step), here, ends)
     heading = alt.TitleParams("Weights", subtitle="dashed: the weights that made the data")
-    return _finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
-
-
-# ---- what the figures share ------------------------------------------------------------------------------------------
-
-
-def _side_color(theme: Theme) -> alt.Color:
-    return alt.Color(
-        "side:N",
-        scale=alt.Scale(domain=["Original", "Fixed"], range=[theme.original, theme.fixed]),
-        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, offset=4),
-    )
-
-
-def _step_rule(theme: Theme, step: alt.X) -> alt.Chart:
-    rule: alt.Chart = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
-    return rule
-
-
-def _number_axis() -> alt.Axis:
-    """Labels that stay short whatever a run does: `1,000,000`, and from there `1e+9`."""
-    short = "abs(datum.value) >= 1e7 || (datum.value != 0 && abs(datum.value) < 1e-3)"
-    return alt.Axis(tickCount=6, labelExpr=f"{short} ? format(datum.value, '.0e') : format(datum.value, ',')")
-
-
-def _finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, Any]:
-    """The spec with the theme's colours and fonts in its own config, and where asked a height that follows the width."""
-    params = [*spec.get("params", []), *([{"name": "height", "expr": height}] if height else [])]
-    text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 12, "titleFontSize": 12.5}
-    config = {
-        "font": "Source Sans, Source Sans 3, Source Sans Pro, DejaVu Sans, sans-serif",
-        "background": theme.background,
-        "view": {"stroke": None},
-        "axis": {
-            **text,
-            "titleFontWeight": "normal",
-            "domainColor": theme.quiet,
-            "tickColor": theme.quiet,
-            "gridColor": theme.grid,
-            "labelFlush": False,
-            "labelOverlap": "greedy",
-            "labelSeparation": 6,
-        },
-        "legend": {"labelColor": theme.ink, "labelFontSize": 12.5},
-        "title": {
-            "anchor": "start",
-            "frame": "group",
-            "color": theme.ink,
-            "fontSize": 16,
-            "fontWeight": 600,
-            "subtitleColor": theme.quiet,
-            "subtitleFontSize": 13,
-            "subtitlePadding": 5,
-        },
-    }
-    svg = {"embedOptions": {"renderer": "svg"}}
-    padding = {"left": 2, "right": 6, "top": 4, "bottom": 4}
-    finished = {
-        **spec,
-        "usermeta": svg,
-        "padding": padding,
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "config": config,
-    }
-    return {**finished, "params": params} if params else finished
+    return finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)

@@ -21,6 +21,7 @@ from linreg.settings import Comparison, Settings
 from linreg.surface import batch_moments
 from linreg.wiring import WIRINGS
 
+CAUSE, NO_CAUSE, IN_PART = "cause", "not the cause", "in part"
 CONFIRMED, REFUTED, LIMITED = "confirmed", "refuted", "true within limits"
 Z = 1.959963984540054  # of a two-sided interval of 95 %
 
@@ -53,7 +54,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Claim:
-    """What someone says, who, and the arms that test it. `why` says how the arms follow from the claim."""
+    """What is said, where, and the arms that test it. `why` says how the arms follow from the claim."""
 
     key: str
     who: str
@@ -61,6 +62,7 @@ class Claim:
     why: str
     arms: tuple[Arm, ...]
     check: Check | None = field(default=None, compare=False)
+    shown: int = 0  # the arm that its link opens
 
 
 def _arm(label: str, predicted: bool, **changes: Any) -> Arm:
@@ -99,31 +101,32 @@ CLAIMS: dict[str, Claim] = {
     for claim in (
         Claim(
             "never",
-            "the question",
+            "Said in the question.",
             "Without the line the model never converges.",
             "The script as asked, PyTorch's own init.",
             (ASKED,),
         ),
         Claim(
             "line",
-            "the question",
+            "Said in the question.",
             "With the line it quickly converges, to a loss of about 1.",
             "The line makes the weight `[2, 3]`, of shape `(2,)`.",
             (_arm("weight [2, 3]", True, wiring="weight_1d", init=(2.0, 3.0)),),
         ),
         Claim(
             "any_values",
-            "the question",
+            "Said in the question.",
             "Any values in the line work.",
             "The line with other values: RMSprop moves about one lr a step, so a run has a reach.",
             tuple(
                 _arm(f"[{value}, {value}]", True, wiring="weight_1d", init=(float(value), float(value)))
                 for value in (0, 20, 30, 35, 40, 100)
             ),
+            shown=3,
         ),
         Claim(
             "too_small",
-            "the question",
+            "Said in the question.",
             "The default weights are too small, and that is why.",
             "If so, a start at the truth must stay, and a start at (0, 0) must fail even with the shapes matched.",
             (
@@ -133,7 +136,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "debugger",
-            "the question",
+            "Said in the question.",
             "In the debugger the line changes the weight and nothing else.",
             "True, and the clue. Two by two, shape and value apart: the shape decides.",
             (
@@ -146,7 +149,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "does_not_compile",
-            "the answer",
+            "Said in the answer.",
             "The line does not compile; it must read [[2, 3]].",
             "The corrected line has to converge, and the line as asked has to fail.",
             (
@@ -157,7 +160,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "whatever_init",
-            "the answer",
+            "Said in the answer.",
             "With [[2, 3]] it does not converge, whatever the initial weights.",
             "The corrected line with other values, the true ones among them.",
             tuple(
@@ -167,7 +170,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "batch_of_one",
-            "the answer",
+            "Said in the answer.",
             "A batch size of one makes it converge.",
             "`(1, 1)` against `(1,)` gives one element, so nothing is mixed; with two rows a batch it is.",
             (
@@ -177,14 +180,14 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "dropped_squeeze",
-            "the forum copy",
+            "Implied by the forum's copy.",
             "`x.squeeze()` in `forward` matters.",
             "Its result is dropped. If it mattered, the model would converge.",
             (_arm("x.squeeze(), dropped", True, wiring="noop_squeeze"),),
         ),
         Claim(
             "broadcast",
-            "nobody",
+            "Said by nobody in the thread.",
             "The shapes are the cause: `(B, 1)` against `(B,)` compares all pairs.",
             "As asked, and with each of the three ways to match the shapes, nothing else changed.",
             (
@@ -328,9 +331,10 @@ def verdict(claim: Claim, found: Sequence[Trials], checked: bool | None = None) 
     return CONFIRMED if all(answers) else LIMITED if any(answers) else REFUTED
 
 
-def is_cause(found: Sequence[Trials]) -> bool:
-    """Whether a factor, switched alone, makes most runs converge in one of its arms."""
-    return any(of.interval[0] > 0.5 for of in found)
+def cause(found: Sequence[Trials]) -> str:
+    """What a factor is, switched alone: `cause` if most runs converge in each of its arms, `not the cause` if in none."""
+    answers = [of.interval[0] > 0.5 for of in found]
+    return CAUSE if all(answers) else IN_PART if any(answers) else NO_CAUSE
 
 
 # ---- the answer's printed path ---------------------------------------------------------------------------------------

@@ -274,6 +274,8 @@ class Rule:
     def kernel(self, parameters: int, lanes: int = LANES) -> Callable[..., None]:
         """The compiled kernel for 2 or 3 parameters: made when first asked for, from the disk where it can be."""
         key = (self.update, parameters, lanes)
+        if key in _kernels:  # without waiting for another one that is being compiled
+            return _kernels[key]
         with _LOCK:
             if key not in _kernels:
                 _kernels[key] = _compiled(*key)

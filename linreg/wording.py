@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,11 @@ from linreg.settings import Comparison, Settings, plain
 from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
+    from linreg.claims import Arm, Factor, Trials
+    from linreg.explore import Paths
+    from linreg.outcome import Yardstick
+    from linreg.surface import Quadratic
+    from linreg.sweep import Sweep, Task
     from linreg.trainer import Run
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -172,3 +177,130 @@ def shape_table(runs: Sequence[Run], labels: Sequence[str]) -> str:
 def _table(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
     lines = [("", *labels), ("---",) * (len(labels) + 1), *((name, *cells) for name, cells in rows.items())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def curvature_table(values: Sequence[float] | np.ndarray, directions: np.ndarray) -> str:
+    """The eigenvalues of a Hessian and their directions, as a Markdown table."""
+    names = ("steepest", "flattest") if len(values) == 2 else ("steepest", "between", "flattest")
+    rows = {
+        name: [quantity(float(value)), point(along)] for name, value, along in zip(names, values, directions, strict=True)
+    }
+    return _table(rows, ("curvature λ", "direction"))
+
+
+def paths_finding(label: str, surface: Quadratic, paths: Sequence[Paths], judge: Yardstick) -> str:
+    """How many optimizers reach a surface's minimum, where that is, and what the fit is worth there."""
+    if not paths:
+        return f"**{label}**: choose an optimizer."
+    arrived = sum(reaches(path, surface) for path in paths)
+    worth = share(float(judge.r_squared(surface.minimum)))
+    many = f"{arrived} of {len(paths)} optimizers" if len(paths) > 1 else f"{paths[0].optimizer}"
+    verb = "reach" if len(paths) > 1 else ("reaches" if arrived else "does not reach")
+    return f"**{label}**: {many} {verb} the minimum of this loss, {point(surface.minimum)}, where R² is {worth}."
+
+
+def reaches(path: Paths, surface: Quadratic) -> bool:
+    """Whether most of its runs end within a hundredth of the excess loss that they began with."""
+    excess = path.losses(surface) - surface.floor  # (S, R)
+    ended = np.where(np.isnan(excess[-1]), np.inf, excess[-1])
+    return bool(np.median(ended <= 0.01 * excess[0]) == 1)
+
+
+def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge: Yardstick) -> str:
+    """Each optimizer's learning rate, steps, end and fit, the sides below each other, as a Markdown table."""
+    rows = {}
+    for label, surface, paths in panels:
+        for path in paths:
+            excess = (
+                np.median(np.nan_to_num(path.losses(surface), nan=np.inf, posinf=np.inf), axis=1) - surface.floor
+            )  # (S,)
+            above = np.flatnonzero(~(excess <= 0.01 * excess[0]))
+            settled = len(above) == 0 or above[-1] + 1 < len(excess)
+            needed = f"{int(path.steps[above[-1] + 1 if len(above) else 0]):,}" if settled else "–"
+            ends = path.weights[-1][np.isfinite(path.weights[-1]).all(1)]  # (R, P)
+            lost = int((path.diverged_at >= 0).sum())
+            end = point(np.median(ends, axis=0)) if len(ends) else f"diverged at step {int(path.diverged_at.max()):,}"
+            if lost and len(ends):
+                end += f", {lost} of {len(path.diverged_at)} diverged"
+            worth = share(float(np.median(judge.r_squared(ends)))) if len(ends) else "–"
+            rows[f"{label}, {path.optimizer}"] = [f"{path.lr:.3g}", needed, end, worth]
+    return _table(rows, ("learning rate", "steps to lose 99 % of the excess loss", "ends at", "R²"))
+
+
+def curvature_finding(surface: Quadratic, sides: Sequence[Settings]) -> str:
+    """The condition number, and whether gradient descent at the current rates would settle."""
+    limit = surface.stable_lr()
+    verdicts = dict.fromkeys(
+        f"lr {plain(side.lr)} is {quantity(side.lr / limit)} times that limit"
+        if side.lr > limit
+        else f"lr {plain(side.lr)} is below it"
+        for side in sides
+    )
+    return (
+        f"The bowl is {quantity(surface.condition_number)} times as steep along one axis as along the other (its condition"
+        f" number). SGD is stable below 2/λ = {quantity(limit)}; {', '.join(verdicts)}."
+    )
+
+
+def claims_finding(verdicts: Sequence[str], seeds: int, arms: int) -> str:
+    """How many claims hold, and what was run to tell."""
+    counts = [f"{list(verdicts).count(kind)} {kind}" for kind in dict.fromkeys(sorted(verdicts))]
+    return (
+        f"**{len(verdicts)} claims: {', '.join(counts)}.** {arms} experiments, each on {seeds:,} tables with inits of their"
+        f" own: {arms * seeds:,} runs."
+    )
+
+
+def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> str:
+    """For each arm the share that converged, and median and spread of its final loss and weights."""
+    rows = {}
+    for arm, one in zip(arms, found, strict=True):
+        low, high = one.interval
+        rows[arm.label] = [
+            f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
+            "converges" if arm.predicted else "does not",
+            spread(one.loss, quantity),
+            *(spread(column, coordinate) for column in one.weights.T),
+        ]
+    return _table(rows, ("converged (95 %)", "predicted", "final loss (middle 90 %)", "final w1", "final w2"))
+
+
+def spread(values: np.ndarray, written: Callable[[float], str]) -> str:
+    """The median, and in brackets what the middle 90 % lie between: `1.27 (1.11 … 1.64)`."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return "–"
+    low, middle, high = (written(float(number)) for number in np.quantile(finite, [0.05, 0.5, 0.95]))
+    return f"{middle} ({low} … {high})"
+
+
+def factors_table(factors: Sequence[Factor], found: Mapping[str, Sequence[Trials]], causes: Mapping[str, str]) -> str:
+    """Each factor, what it was switched to, the share that then converged, and whether it is the cause."""
+    marks = {"cause": "✓", "not the cause": "✕"}
+    rows = {
+        factor.title: [
+            "; ".join(f"{arm.label}: {one.share:.0%}" for arm, one in zip(factor.arms, found[factor.key], strict=True)),
+            f"{marks.get(causes[factor.key], '–')} {causes[factor.key]}",
+        ]
+        for factor in factors
+    }
+    return _table(rows, ("switched to, share that converges", ""))
+
+
+def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> str:
+    """In how many cells most runs converge, side by side, whether that is at one value of an axis alone, and what was run."""
+    from linreg.sweep import AXES
+
+    said = []
+    for share_of in shares:  # (rows, columns)
+        good = share_of > 0.5
+        where = ""
+        for values, key, at in ((sweep.x_values, sweep.x, good.any(0)), (sweep.y_values, sweep.y, good.any(1))):
+            if at.sum() == 1 and len(values) > 1:
+                where += f", all of them at {AXES[key].title} {plain(float(np.array(values)[at][0]))}"
+        said.append(f"{int(good.sum()):,} of {int(np.isfinite(share_of).sum()):,} cells{where}")
+    runs = sum(task.runs for task in tasks)
+    return (
+        f"**Original: most runs converge in {said[0]}. Fixed: in {said[1]}.** {runs:,} runs of the compiled trainer,"
+        f" {sweep.inits} inits a cell."
+    )

@@ -8,11 +8,12 @@ import pytest
 import vl_convert
 
 from linreg import charts
-from linreg.charts import DARK, LIGHT, Side
+from linreg.charts import Side
 from linreg.data import make_data
 from linreg.presets import PRESETS
 from linreg.settings import Comparison, DataSettings, Settings
 from linreg.surface import Quadratic, least_squares, loss_surface
+from linreg.theme import DARK, LIGHT
 from linreg.trainer import train
 
 BOWL = Quadratic(np.array([[2.0, 0.3], [0.3, 1.0]]), np.array([2.0, 1.0]), 10.0)

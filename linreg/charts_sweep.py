@@ -1,0 +1,194 @@
+"""The figures of the sweep page: a map of cells, and the law of the batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from linreg.figure import Figure
+from linreg.sweep import AXES, Axis, Law, Metric, Sweep
+from linreg.theme import Theme, finished
+from linreg.wording import point, quantity
+
+
+def map_figure(
+    sweep: Sweep,
+    values: Float[np.ndarray, "rows columns"],
+    label: str,
+    metric: Metric,
+    scale: tuple[float, float],
+    limits: Sequence[tuple[float, float]],
+    theme: Theme,
+) -> Figure:
+    """One side's cells, coloured by a metric between the ends of `scale`; `limits` are points of a line drawn over them."""
+    x, y = (_edges(AXES[key], cells) for key, cells in ((sweep.x, sweep.x_values), (sweep.y, sweep.y_values)))
+    rows, columns = np.indices(values.shape)
+    table = pd.DataFrame(
+        {
+            "column": columns.ravel().astype(np.int16),
+            "row": rows.ravel().astype(np.int16),
+            "x": np.take(x[:-1], columns.ravel()),
+            "x2": np.take(x[1:], columns.ravel()),
+            "y": np.take(y[:-1], rows.ravel()),
+            "y2": np.take(y[1:], rows.ravel()),
+            "at_x": np.take(sweep.x_values, columns.ravel()),
+            "at_y": np.take(sweep.y_values, rows.ravel()),
+            "value": values.ravel(),
+        }
+    )
+    line = pd.DataFrame([(at_x, at_y) for at_x, at_y in limits], columns=["x", "y"])
+    within = line["x"].between(x[0], x[-1]) & line["y"].between(y[0], y[-1])
+    data = {"cells": table, "limit": line[within]}
+    finite = values[np.isfinite(values)]
+    said = f"from {quantity(float(finite.min()))} to {quantity(float(finite.max()))}" if len(finite) else "no cell has one"
+    alt_text = (
+        f"{label}: {metric.title} over {AXES[sweep.x].title} and {AXES[sweep.y].title}, {values.size} cells, {said}"
+        + (f", mean {quantity(float(finite.mean()))}." if len(finite) else ".")
+    )
+    caption = (
+        f"{metric.title[0].upper()}{metric.title[1:]}, of {sweep.inits} a cell. Cells without colour have none."
+        + (" Dashed: SGD is stable below 2/λ." if len(data["limit"]) else "")
+        + " A click on a cell opens it in the comparison."
+    )
+    spec = _map_spec(theme, label, sweep.x, sweep.y, (x[0], x[-1]), (y[0], y[-1]), metric, scale)
+    return Figure(spec, data, alt_text, caption, "cells")
+
+
+def _edges(axis: Axis, values: Sequence[float]) -> np.ndarray:
+    """Where the cells meet: half way between their values, in ratios on a log axis; one more than the values."""
+    at = np.log(values) if axis.log else np.array(values, dtype=np.float64)
+    middle = (at[1:] + at[:-1]) / 2
+    first, last = (at[0] * 2 - middle[0], at[-1] * 2 - middle[-1]) if len(at) > 1 else (at[0] - 0.5, at[0] + 0.5)
+    edges = np.array([first, *middle, last])
+    return np.exp(edges) if axis.log else edges
+
+
+@lru_cache(maxsize=64)
+def _map_spec(
+    theme: Theme,
+    label: str,
+    x: str,
+    y: str,
+    across: tuple[float, float],
+    up: tuple[float, float],
+    metric: Metric,
+    scale: tuple[float, float],
+) -> dict[str, Any]:
+    def axis(of: str, ends: tuple[float, float]) -> dict[str, Any]:
+        kind: Any = "log" if AXES[of].log else "linear"
+        return {
+            "title": AXES[of].title,
+            "scale": alt.Scale(type=kind, domain=list(ends), nice=False, zero=False),
+            "axis": alt.Axis(grid=False, format="~g" if AXES[of].low < 1 else ",", tickCount=6),
+        }
+
+    cells = alt.Chart(alt.NamedData("cells"))
+    clicked = alt.selection_point(name="cell", fields=["column", "row"], on="click", empty=False)
+    names = {"at_x": AXES[x].title, "at_y": AXES[y].title, "value": metric.title}
+    shade: Any = "log" if metric.log else "linear"
+    color = alt.Fill(
+        "value:Q",
+        scale=alt.Scale(type=shade, domain=list(scale), range=list(theme.ramp), interpolate="lab", clamp=True),
+        legend=alt.Legend(
+            orient="top",
+            title=None,
+            gradientLength=200,
+            gradientThickness=10,
+            format=".0%" if metric.key == "converged" else "~g",
+            tickCount=4,
+            offset=6,
+        ),
+    )
+    rects = (
+        cells.mark_rect(cursor="pointer", strokeWidth=0.8)
+        .transform_filter("isValid(datum.value)")
+        .encode(
+            x=alt.X("x:Q", **axis(x, across)),
+            x2="x2:Q",
+            y=alt.Y("y:Q", **axis(y, up)),
+            y2="y2:Q",
+            fill=color,
+            stroke=alt.Stroke("value:Q", scale=color["scale"], legend=None),
+            tooltip=[alt.Tooltip(f"{name}:Q", title=title, format=",.4~g") for name, title in names.items()],
+        )
+        .add_params(clicked)
+    )
+    limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
+    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7)
+    line = limit.mark_line(strokeWidth=1.8, stroke=theme.ink, strokeDash=[6, 4])
+    chart = alt.layer(rects, halo, line).properties(title=label, width="container", height=300)
+    return finished(chart.to_dict(), theme)
+
+
+def law_figure(law: Law, theme: Theme) -> Figure:
+    """Where the bug's runs end against the batch size: w*/B as lines, the exact minima as ticks, trained runs as dots."""
+    columns = ["size", "value", "weight"]
+    runs = pd.DataFrame(
+        [
+            (size, abs(float(end)), name)
+            for i, size in enumerate(law.sizes)
+            for w, name in enumerate(("w1", "w2"))
+            for end in law.finals[i, :, w]
+        ],
+        columns=columns,
+    )
+    exact, theory = (
+        pd.DataFrame(
+            [
+                (size, abs(float(row[w])), name)
+                for size, row in zip(law.sizes, table, strict=True)
+                for w, name in enumerate(("w1", "w2"))
+            ],
+            columns=columns,
+        )
+        for table in (law.minima, law.theory)
+    )
+    middle = np.median(law.finals, axis=1)
+    alt_text = "Final weights of the original against the batch size: " + "; ".join(
+        f"{size:,} rows {point(end)}, w*/B {point(at)}" for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
+    )
+    caption = (
+        f"Lines: w*/B, with w* = {point(law.true)}. Ticks: the exact minimum for each size. Dots:"
+        f" {law.finals.shape[1]} trained runs each, without their sign. Around the minimum a run wanders by about its learning rate."
+    )
+    drawn = np.concatenate([runs["value"], exact["value"], theory["value"]])
+    low = float(max(np.min(drawn[drawn > 0], initial=1.0), 1e-4))
+    data = {name: frame[frame["value"] >= low] for name, frame in (("runs", runs), ("exact", exact), ("theory", theory))}
+    return Figure(_law_spec(theme), data, f"{alt_text}.", caption, "exact")
+
+
+@lru_cache(maxsize=4)
+def _law_spec(theme: Theme) -> dict[str, Any]:
+    size = alt.X(
+        "size:Q",
+        title="batch size B",
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(format=",", grid=False, tickCount=5),
+    )
+    value = alt.Y(
+        "value:Q", title="size of the weight", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", tickCount=6)
+    )
+    color = alt.Color(
+        "weight:N",
+        scale=alt.Scale(domain=["w1", "w2"], range=[theme.series[2], theme.series[3]]),
+        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1, offset=4),
+    )
+
+    def over(table: str) -> alt.Chart:
+        return alt.Chart(alt.NamedData(table)).encode(x=size, y=value, color=color)
+
+    chart = alt.layer(
+        over("runs").mark_point(filled=True, size=22, opacity=0.35),
+        over("theory").mark_line(strokeWidth=1.8),
+        over("exact").mark_tick(orient="horizontal", thickness=2.5, size=16, opacity=1),
+    )
+    heading = alt.TitleParams(
+        "The bug divides the weights by the batch size", subtitle="where the original's runs end, log axes"
+    )
+    return finished(chart.properties(title=heading, width="container", height=320).to_dict(), theme)

@@ -1,0 +1,103 @@
+"""What all figures share: colours for light and dark, fonts, axes, and the config that goes into every spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a figure. Original and fixed are Okabe and Ito's vermilion and bluish green, the same everywhere."""
+
+    name: str
+    background: str
+    ink: str
+    quiet: str
+    grid: str
+    inner: str  # the lowest ring
+    outer: str  # the highest
+    contour: str
+    original: str = "#D55E00"
+    fixed: str = "#009E73"
+    star: str = "#F0E442"
+    ramp: tuple[str, ...] = ("#f3f5f8", "#9fc5c3", "#0b6e6e")  # of a map: low to high
+    series: tuple[str, ...] = (  # of things that are neither original nor fixed, such as optimizers
+        "#332288", "#cc6677", "#0077bb", "#aa4499", "#999933", "#117733", "#882255", "#cc7a00", "#44aa99", "#555555",
+    )  # fmt: skip
+
+
+LIGHT = Theme("light", "#ffffff", "#1f2430", "#5b6472", "#e6e9ee", "#8ba0bb", "#f3f5f8", "#ffffff")
+DARK = Theme(
+    "dark", "#0e1117", "#e8eaf0", "#a3acba", "#262c38", "#4d6078", "#151a22", "#0e1117", original="#ee7733", fixed="#1fbf92",
+    ramp=("#1a2230", "#2f6f78", "#8ff0d8"),
+    series=(
+        "#88ccee", "#ee8899", "#5599ff", "#cc88ff", "#cccc66", "#66cc77", "#ff88bb", "#eebb55", "#55ddbb", "#bbbbbb",
+    ),
+)  # fmt: skip
+THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+def side_color(theme: Theme) -> alt.Color:
+    """Original and fixed, with a legend above."""
+    return alt.Color(
+        "side:N",
+        scale=alt.Scale(domain=["Original", "Fixed"], range=[theme.original, theme.fixed]),
+        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, offset=4),
+    )
+
+
+def step_rule(theme: Theme, step: alt.X) -> alt.Chart:
+    """The replayed step as a line."""
+    rule: alt.Chart = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
+    return rule
+
+
+def number_axis() -> alt.Axis:
+    """Labels that stay short whatever a run does: `1,000,000`, and from there `1e+9`."""
+    short = "abs(datum.value) >= 1e7 || (datum.value != 0 && abs(datum.value) < 1e-3)"
+    return alt.Axis(tickCount=6, labelExpr=f"{short} ? format(datum.value, '.0e') : format(datum.value, ',')")
+
+
+def finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, Any]:
+    """The spec with the theme's colours and fonts in its own config, and where asked a height that follows the width."""
+    params = [*spec.get("params", []), *([{"name": "height", "expr": height}] if height else [])]
+    text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 12, "titleFontSize": 12.5}
+    config = {
+        "font": "Source Sans, Source Sans 3, Source Sans Pro, DejaVu Sans, sans-serif",
+        "background": theme.background,
+        "view": {"stroke": None},
+        "axis": {
+            **text,
+            "titleFontWeight": "normal",
+            "domainColor": theme.quiet,
+            "tickColor": theme.quiet,
+            "gridColor": theme.grid,
+            "labelFlush": False,
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
+        },
+        "legend": {"labelColor": theme.ink, "labelFontSize": 12.5},
+        "title": {
+            "anchor": "start",
+            "frame": "group",
+            "color": theme.ink,
+            "fontSize": 16,
+            "fontWeight": 600,
+            "subtitleColor": theme.quiet,
+            "subtitleFontSize": 13,
+            "subtitlePadding": 5,
+        },
+    }
+    svg = {"embedOptions": {"renderer": "svg"}}
+    padding = {"left": 2, "right": 6, "top": 4, "bottom": 4}
+    whole = {
+        **spec,
+        "usermeta": svg,
+        "padding": padding,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "config": config,
+    }
+    return {**whole, "params": params} if params else whole

@@ -1,0 +1,133 @@
+"""The claims page: every claim of the thread as an experiment over many seeds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from linreg import charts_claims, wording
+from linreg.claims import (
+    CLAIMS,
+    CONFIRMED,
+    FACTORS,
+    REFUTED,
+    Claim,
+    arms,
+    cause,
+    printed_paths,
+    seeds_run,
+    trials,
+    verdict,
+)
+from linreg.settings import Settings, to_query
+from linreg.ui.drawing import compiled, current_theme, data_table, show, words
+from linreg.ui.frame import number, view
+from linreg.views import ClaimsView
+
+MOST_KEPT = 1_000  # seeds
+PRINTED_RUNS = 40
+COLOURS = {CONFIRMED: "green", REFUTED: "red"}
+ICONS = {CONFIRMED: ":material/check:", REFUTED: ":material/close:"}
+
+
+class _KeptSeeds:
+    """What every arm came to, by seed, for all visitors."""
+
+    def __init__(self) -> None:
+        self.by_seed: dict[int, Mapping[Settings, Any]] = {}
+        self.lock = threading.Lock()
+
+    def keep(self, seed: int, found: Mapping[Settings, Any]) -> None:
+        with self.lock:
+            if len(self.by_seed) < MOST_KEPT:
+                self.by_seed[seed] = found
+
+
+@st.cache_resource(show_spinner=False)
+def _kept_seeds() -> _KeptSeeds:
+    return _KeptSeeds()
+
+
+def claims_section() -> None:
+    """The number of seeds, all claims with their verdicts, and what is the cause."""
+    with st.columns([1, 3])[0]:
+        number("view.seeds", "Seeds of data and init")
+    place = st.empty()
+    by_seed = _by_seed(view(ClaimsView).seeds, place)
+    verdicts = {key: verdict(claim, _found(claim, by_seed), _checked(key)[0]) for key, claim in CLAIMS.items()}
+    place.markdown(wording.claims_finding(list(verdicts.values()), len(by_seed), len(arms())))
+    for number_of, (key, claim) in enumerate(CLAIMS.items(), 1):
+        _draw(number_of, claim, by_seed, verdicts[key])
+    st.subheader("Which one is the cause")
+    st.markdown("Each thing that may be the cause, switched alone, the rest as asked.")
+    _draw_factors(by_seed)
+
+
+def _by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
+    """What every arm came to for the first seeds: those that are not kept yet are run behind a bar, and kept one by one."""
+    kept = _kept_seeds()
+    missing = [seed for seed in range(count) if seed not in kept.by_seed]
+    if missing:
+        bar = place.progress(0.0, f"Running {len(arms())} experiments on {len(missing)} seeds")
+        with compiled(sorted({arm.settings.optimizer for arm in arms()})):
+            for done, (seed, found) in enumerate(zip(missing, seeds_run(missing), strict=True), 1):
+                kept.keep(seed, found)
+                if done % 5 == 0:
+                    bar.progress(
+                        done / len(missing), f"Running {len(arms())} experiments: seed {done:,} of {len(missing):,}"
+                    )
+    return [kept.by_seed[seed] for seed in range(count)]
+
+
+def _found(claim: Claim, by_seed: Sequence[Mapping[Settings, Any]]) -> list[Any]:
+    return [trials(by_seed, arm) for arm in claim.arms]
+
+
+@st.cache_data(show_spinner="Asking PyTorch …")
+def _checked(key: str) -> tuple[bool | None, str]:
+    check = CLAIMS[key].check
+    return check.ask() if check else (None, "")
+
+
+@st.cache_data(show_spinner=False)
+def _printed() -> Any:
+    return printed_paths(PRINTED_RUNS)
+
+
+def _draw(number_of: int, claim: Claim, by_seed: Sequence[Mapping[Settings, Any]], answer: str) -> None:
+    """One claim: who says what, what was run, what came of it, the verdict, and the way to see it."""
+    found = _found(claim, by_seed)
+    with st.container(border=True):
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.markdown(f"##### {number_of}. {claim.says}")
+            st.badge(answer, icon=ICONS.get(answer, ":material/rule:"), color=COLOURS.get(answer, "orange"))  # type: ignore[arg-type]
+            st.markdown(f"{claim.who} {claim.why}")
+            if claim.check:
+                st.markdown(f"{claim.check.question} {_checked(claim.key)[1]}.")
+            shown = claim.arms[claim.shown]
+            name = shown.label.replace("[", "\\[")
+            st.page_link(
+                "streamlit_app.py",
+                label=f"See *{name}* in the comparison",
+                icon=":material/compare:",
+                query_params=to_query(shown.comparison()),
+            )
+        with right:
+            figure = charts_claims.arms_figure(claim.arms, found, current_theme())
+            show(figure)
+            data_table(figure, f"claim {claim.key}")
+        st.markdown(wording.trials_table(claim.arms, found))
+        if claim.key == "batch_of_one":
+            printed = charts_claims.printed_figure(_printed(), current_theme())
+            show(printed)
+            words(printed, "printed")
+
+
+def _draw_factors(by_seed: Sequence[Mapping[Settings, Any]]) -> None:
+    found = {key: [trials(by_seed, arm) for arm in factor.arms] for key, factor in FACTORS.items()}
+    st.markdown(wording.factors_table(list(FACTORS.values()), found, {key: cause(found[key]) for key in found}))
+    st.caption("With a batch of one, `(1, 1)` meets `(1,)`: the shapes still differ, and there is nothing left to mix.")

@@ -1,0 +1,105 @@
+"""Figures on the page, their words and data, and the slider that replays them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from linreg.figure import Figure
+from linreg.theme import LIGHT, THEMES, Theme
+from linreg.ui.frame import stand_at, write_url
+
+FRAMES, FRAME_SECONDS = 40, 0.2  # of a replay
+
+
+def current_theme() -> Theme:
+    """The colours of the visitor's page."""
+    return THEMES.get(st.context.theme.type or "light", LIGHT)
+
+
+def show(figure: Figure, key: str | None = None, on_select: Any = "ignore", mode: str | None = None) -> None:
+    """Draw a figure as it is, in the page's own colours."""
+    st.vega_lite_chart(
+        {**figure.spec, "datasets": dict(figure.data)},
+        theme=None,
+        width="stretch",
+        alt=figure.alt,
+        key=key,
+        on_select=on_select,
+        selection_mode=mode,
+    )
+
+
+def words(figure: Figure, key: str) -> None:
+    """What stands under a figure: its caption, and its data as a table one click away."""
+    st.caption(figure.caption)
+    data_table(figure, key)
+
+
+def data_table(figure: Figure, key: str) -> None:
+    """The figure's data, one click away."""
+    table = st.expander("Data as a table", type="compact", on_change="rerun", key=f"table.{key}")
+    if table.open:
+        table.dataframe(figure.data[figure.table], hide_index=True, height=240)
+
+
+# ---- the step --------------------------------------------------------------------------------------------------------
+
+
+def step_to_show(last: int) -> int:
+    """The step of the session; while playing, each call is one frame further."""
+    state = st.session_state
+    step = last if state["step"] is None else min(state["step"], last)
+    if state["playing"]:
+        step = min(step + max(last // FRAMES, 1), last)
+        state["step"] = step if step < last else None
+        if step == last:
+            state["playing"] = False
+            st.rerun()
+    return int(step)
+
+
+def step_controls(step: int, last: int) -> None:
+    """The slider and the play button."""
+    playing = st.session_state["playing"]
+    button, slider = st.columns([1, 7], vertical_alignment="bottom", gap="medium")
+    if button.button("Pause" if playing else "Play", key="play", on_click=_play, args=(last,), width="stretch"):
+        st.rerun()  # a fragment's clock starts and stops with the whole page
+    if playing:  # a slider that moves by itself would report its own moves as the visitor's
+        stand_at("playing.step", step)
+        slider.slider("Replay: step", 0, last, key="playing.step", format="localized", disabled=True)
+    else:
+        stand_at("control.step", step)
+        slider.slider("Replay: step", 0, last, key="control.step", format="localized", on_change=_slide)
+
+
+def _play(last: int) -> None:
+    state = st.session_state
+    state["playing"] = not state["playing"]
+    if state["playing"] and (state["step"] is None or state["step"] >= last):
+        state["step"] = 0
+
+
+def _slide() -> None:
+    state = st.session_state
+    if not state["playing"]:  # the slider that Play has replaced reports its last value once more
+        state["step"] = state["control.step"]
+        write_url()
+
+
+# ---- compiled kernels ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def compiled(optimizers: Sequence[str], parameters: int = 2) -> Iterator[None]:
+    """Around work that needs these optimizers' kernels: where one has yet to be compiled, the page says so."""
+    from linreg.ensemble import ready
+
+    if all(ready(optimizer, parameters) for optimizer in optimizers):
+        yield
+    else:
+        with st.spinner("Compiling the optimizers, once on this server …", show_time=True):
+            yield

@@ -1,0 +1,433 @@
+"""The page frame: configuration, menu, the session's comparison and its way into the URL, and the controls of the sidebar.
+
+One `Comparison` in the session is the truth, and beside it one view for each page that has settings of its own. Controls
+are set from them before they are drawn and change them in their `on_change`; the URL is written from them. No other
+module touches the session or the URL but for the replay's step.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from linreg.optimizers import OPTIMIZERS
+from linreg.presets import PRESETS
+from linreg.settings import (
+    Comparison,
+    Kind,
+    SettingsError,
+    clipped,
+    fixed_changes,
+    fixed_side,
+    from_query,
+    kinds,
+    kinds_of,
+    offered,
+    read,
+    to_query,
+    with_both,
+    written,
+)
+from linreg.views import View, from_view_query, to_view_query
+from linreg.wiring import WIRINGS
+
+LABELS = ("Original", "Fixed")
+PAGES = {  # the menu, in its order
+    "streamlit_app.py": "Original vs fixed",
+    "pages/claims.py": "Claims",
+    "pages/surface.py": "Surface",
+    "pages/sweep.py": "Sweep",
+}
+
+
+def page(title: str, kind: type[Any] | None = None, controls: bool = True) -> Comparison:
+    """Start a page: its configuration, the menu, the controls and the URL. Returns the comparison to show.
+
+    `kind` is the page's own view, if it has one; `view` gives it. A page on which nothing depends on the comparison draws no
+    controls.
+    """
+    icon = Path(__file__).parent.with_name("icon.svg")
+    st.set_page_config(page_title=f"{title} · linreg", page_icon=str(icon), layout="wide")
+    _warm_up()
+    _read_url(title, kind)
+    with st.sidebar:
+        for path, label in PAGES.items():
+            st.page_link(path, label=label)
+        if controls:
+            _controls()
+    write_url()
+    for sentence in st.session_state["ignored"]:  # until the next change
+        st.warning(as_text(sentence), icon="⚠️")
+    return current()
+
+
+@st.cache_resource(show_spinner=False)
+def _warm_up() -> threading.Thread:
+    """Compile the kernels in the background, once in a server's life, a moment after its first page."""
+
+    def work() -> None:
+        time.sleep(2)  # the first page itself first
+        from linreg.ensemble import warm
+
+        for _ in warm():
+            time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
+
+    thread = threading.Thread(target=work, name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def current() -> Comparison:
+    """The session's comparison."""
+    found: Comparison = st.session_state["comparison"]
+    return found
+
+
+def view(kind: type[View]) -> View:
+    """The session's view of a page."""
+    found: View = st.session_state["views"].setdefault(kind, kind())
+    return found
+
+
+def _read_url(title: str, kind: type[Any] | None) -> None:
+    """Take comparison and view from the URL on a first visit, and when the visitor has gone Back or has typed another one.
+
+    A page switch empties the query, and a change of a control is ahead of it: in both the session's comparison counts.
+    """
+    state = st.session_state
+    query = st.query_params.to_dict()
+    switched = state.get("page", title) != title and not query
+    if "comparison" not in state or (query != state["written"] and not switched and not state.pop("changed", False)):
+        state.setdefault("views", {})
+        own = kinds_of(kind) if kind else {}
+        state["comparison"], ignored = from_query(
+            {name: value for name, value in query.items() if name != "step" and name not in own}
+        )
+        if kind:
+            state["views"][kind], refused = from_view_query(kind, query)
+            ignored += refused
+        step = query.get("step", "")
+        state["step"] = int(step) if re.fullmatch(r"[0-9]{1,9}", step) else None
+        if step and state["step"] is None:
+            ignored.append(f"step={clipped(step)} was ignored: it is not a whole number.")
+        state["ignored"] = ignored
+        state["playing"] = False
+    elif state.get("page", title) != title:
+        state["step"], state["playing"] = None, False  # a step belongs to its page
+    state.pop("changed", None)
+    state["page"], state["kind"] = title, kind
+
+
+def write_url() -> None:
+    """Write what differs from the defaults into the address."""
+    state = st.session_state
+    query = to_query(current())
+    if state["kind"]:
+        query |= to_view_query(view(state["kind"]))
+    if state["step"] is not None:
+        query["step"] = str(state["step"])
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+    state["written"] = query
+
+
+def change(make: Callable[[], Comparison]) -> None:
+    """Take over a changed comparison; where it is impossible, keep the old one and say why."""
+    try:
+        changed = make()
+        for side in (changed.original, changed.fixed):
+            offered(side)
+    except SettingsError as error:
+        refuse(str(error))
+    else:
+        st.session_state["comparison"] = changed
+        _changed_now()
+
+
+def change_view(**changes: Any) -> None:
+    """Take over a change of the page's own view; where it is impossible, keep the old one and say why."""
+    kind = st.session_state["kind"]
+    try:
+        st.session_state["views"][kind] = replace(view(kind), **changes)
+    except SettingsError as error:
+        refuse(str(error))
+    else:
+        _changed_now()
+
+
+def _changed_now() -> None:
+    state = st.session_state
+    state["ignored"], state["changed"] = [], True
+    state["step"], state["playing"] = None, False
+
+
+def refuse(reason: str) -> None:
+    """Say why a change was not taken."""
+    st.session_state["ignored"] = [f"{reason[0].upper()}{reason[1:]}. The setting stays as it was."]
+    st.session_state["changed"] = True
+
+
+def as_text(foreign: str) -> str:
+    """Text from outside, safe in Markdown: every character shows as itself."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", foreign)
+
+
+# ---- controls --------------------------------------------------------------------------------------------------------
+
+
+def _controls() -> None:
+    comparison = current()
+    keys = {preset.comparison: key for key, preset in PRESETS.items()}
+    stand_at("control.preset", keys.get(comparison))
+    chosen = st.selectbox(
+        "Preset",
+        list(PRESETS),
+        format_func=lambda key: PRESETS[key].title,
+        key="control.preset",
+        index=None,
+        placeholder="your own settings",
+        on_change=_take_preset,
+    )
+    if chosen:
+        st.caption(PRESETS[chosen].comment)
+    st.subheader("Model")
+    choice("wiring", "Original code", titles=True)
+    choice("fixed.wiring", "Fixed code", titles=True)
+    text("init", "Initial weights", "`default` is PyTorch's own init, drawn from the seed; or two numbers, such as 2, 3")
+    toggle("bias", "Bias")
+    st.subheader("Optimizer")
+    choice("optimizer", "Optimizer", help=OPTIMIZERS[comparison.original.optimizer].explanation)
+    left, right = st.columns(2)
+    with left:
+        number("lr", "Learning rate")
+    with right:
+        number("momentum", "Momentum", disabled=not OPTIMIZERS[comparison.original.optimizer].takes_momentum)
+    st.subheader("Run")
+    left, right = st.columns(2)
+    with left:
+        number("batch_size", "Batch size")
+        toggle("shuffle", "Shuffle")
+    with right:
+        number("epochs", "Epochs")
+        number("seed", "Seed")
+    st.session_state["expected"] = st.empty()  # filled by the replay, which knows when a pace becomes known
+    with st.expander("Data"):
+        text("weights", "True weights")
+        left, right = st.columns(2)
+        with left:
+            number("samples", "Rows")
+            number("mean", "Feature mean")
+            number("noise", "Noise")
+        with right:
+            number("scale", "Feature scale")
+            number("correlation", "Correlation")
+            number("data_seed", "Data seed")
+    own = len(fixed_changes(comparison)) - 1
+    with st.expander("The fixed side also differs in …", expanded=own > 0):
+        st.caption("Left empty, a setting is the original's.")
+        text("fixed.init", "Initial weights")
+        choice("fixed.optimizer", "Optimizer")
+        left, right = st.columns(2)
+        with left:
+            number("fixed.lr", "Learning rate")
+            number("fixed.batch_size", "Batch size")
+            choice("fixed.bias", "Bias")
+            number("fixed.seed", "Seed")
+        with right:
+            number("fixed.momentum", "Momentum")
+            number("fixed.epochs", "Epochs")
+            choice("fixed.shuffle", "Shuffle")
+
+
+def _take_preset() -> None:
+    key = st.session_state["control.preset"]
+    if key:
+        change(lambda: PRESETS[key].comparison)
+
+
+_AS_ORIGINAL: Any = object()  # the value of a fixed side's control that is left empty
+
+
+def _value(name: str) -> Any:
+    """What a control stands at; on the fixed side `_AS_ORIGINAL` where the original's setting holds."""
+    if name.startswith("view."):
+        return getattr(view(st.session_state["kind"]), name.removeprefix("view."))
+    comparison = current()
+    if name.startswith("fixed."):
+        return fixed_changes(comparison).get(name.removeprefix("fixed."), _AS_ORIGINAL)
+    if hasattr(comparison.original, name):
+        return getattr(comparison.original, name)
+    return getattr(comparison.original.data, name.removeprefix("data_"))
+
+
+def _set(name: str, value: Any) -> None:
+    """A control's change: the new value on the side or the sides that it stands for, or in the page's view."""
+    if name.startswith("view."):
+        change_view(**{name.removeprefix("view."): value})
+        return
+    change(lambda: _changed(current(), name, value))
+
+
+def _changed(comparison: Comparison, name: str, value: Any) -> Comparison:
+    bare = name.removeprefix("fixed.")
+    if bare == name:
+        return with_both(comparison, {name: value})
+    own = {**fixed_changes(comparison), bare: value}
+    if bare == "optimizer":
+        own.pop("momentum", None)  # it belonged to the optimizer before
+    own = {key: kept for key, kept in own.items() if kept is not _AS_ORIGINAL}
+    return replace(comparison, fixed=fixed_side(comparison.original, own))
+
+
+def stand_at(key: str, value: Any) -> None:
+    """Set a control before it is drawn, unless it stands there already: to set it again would undo what the visitor
+    does to it in the meantime."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
+@dataclass(frozen=True)
+class _Control:
+    """What every control has: its setting, its value, and how the original's value stands in an empty one."""
+
+    name: str
+    kind: Kind
+    value: Any
+    inherited: Any
+    again: str = ""  # of a second control for the same setting
+
+    @property
+    def key(self) -> str:
+        return f"control.{self.name}{self.again}"
+
+    @property
+    def own(self) -> bool:
+        """Whether it may be left empty: the settings of the fixed side, but for its wiring."""
+        return self.name.startswith("fixed.") and self.name != "fixed.wiring"
+
+    @property
+    def placeholder(self) -> str | None:
+        return f"as original: {self.shown(self.inherited)}" if self.own else None
+
+    def shown(self, value: Any) -> str:
+        if self.kind.type is bool:
+            return "yes" if value else "no"
+        return written(value).replace(",", ", ")
+
+    def draw_from(self, value: Any) -> None:
+        stand_at(self.key, value)
+
+    def take(self, convert: Callable[[Any], Any] = lambda value: value) -> None:
+        value = st.session_state[self.key]
+        _set(self.name, _AS_ORIGINAL if value in (None, "") and self.own else convert(value))
+
+
+def _control(name: str, again: str = "") -> _Control:
+    if name.startswith("view."):
+        kind = kinds_of(st.session_state["kind"])[name.removeprefix("view.")]
+        return _Control(name, kind, _value(name), _value(name))
+    bare = name.removeprefix("fixed.")
+    return _Control(name, kinds()[bare], _value(name), _value(bare), again)
+
+
+def choice(
+    name: str, label: str, titles: bool | Callable[[str], str] = False, help: str | None = None, buttons: bool = False
+) -> None:
+    """A control for one of a few, as a list or as buttons; `titles` are the wirings', or what a function says."""
+    control = _control(name)
+    control.draw_from(None if control.value is _AS_ORIGINAL else control.value)
+    shown = titles if callable(titles) else (lambda key: WIRINGS[key].title) if titles else control.shown
+    if buttons:
+        st.segmented_control(
+            label,
+            control.kind.choices,
+            key=control.key,
+            format_func=shown,
+            help=help,
+            required=True,
+            on_change=control.take,
+        )
+        return
+    st.selectbox(
+        label,
+        [False, True] if control.kind.type is bool else control.kind.choices,
+        key=control.key,
+        index=None if control.own else 0,
+        placeholder=control.placeholder,
+        format_func=shown,
+        help=WIRINGS[control.value].explanation if titles is True else help,
+        on_change=control.take,
+    )
+
+
+def several(name: str, label: str) -> None:
+    """A control for some of a few."""
+    control = _control(name)
+    control.draw_from(list(control.value))
+    st.multiselect(label, control.kind.choices, key=control.key, on_change=control.take, args=(tuple,))
+
+
+def slider(name: str, label: str, low: float, high: float, step: float) -> None:
+    """A second control, to be dragged, for a number that the sidebar has too."""
+    control = _control(name, ".slider")
+    control.draw_from(min(max(float(control.value), low), high))
+    st.slider(label, low, high, step=step, key=control.key, on_change=control.take)
+
+
+def toggle(name: str, label: str) -> None:
+    """A control for yes and no."""
+    control = _control(name)
+    control.draw_from(control.value)
+    st.toggle(label, key=control.key, on_change=control.take)
+
+
+def number(name: str, label: str, disabled: bool = False, again: str = "", most: int | None = None) -> None:
+    """A control for one number; `again` names a second one for the same setting, `most` is a limit below the offered."""
+    control = _control(name, again)
+    as_type, whole = control.kind.type, control.kind.type is int
+    control.draw_from(None if control.value is _AS_ORIGINAL else as_type(control.value))
+    st.number_input(
+        label,
+        min_value=as_type(control.kind.offered.low),
+        max_value=as_type(control.kind.offered.high if most is None else most),
+        value=None if control.own else "min",
+        step=1 if whole else _arrow_step(control.inherited),
+        format="%d" if whole else "%g",
+        key=control.key,
+        placeholder=control.placeholder,
+        disabled=disabled,
+        on_change=control.take,
+    )
+
+
+def _arrow_step(value: float) -> float:
+    """What one press of an arrow adds: one in the first digit; less at a power of ten, so that it also leads down."""
+    if not value:
+        return 0.1
+    power = 10.0 ** math.floor(math.log10(abs(value)))
+    return power / 10 if math.isclose(abs(value), power) else power
+
+
+def text(name: str, label: str, help: str | None = None) -> None:
+    """A control for a few numbers, written as in the URL."""
+    control = _control(name)
+    control.draw_from("" if control.value is _AS_ORIGINAL else control.shown(control.value))
+
+    def numbers(text: str) -> Any:
+        return read(text.strip(), control.kind)
+
+    def take() -> None:
+        try:
+            control.take(numbers)
+        except ValueError as error:
+            refuse(f"{label} {clipped(st.session_state[control.key])} {error}")
+
+    st.text_input(label, key=control.key, help=help, placeholder=control.placeholder, on_change=take)

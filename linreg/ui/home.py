@@ -1,0 +1,285 @@
+"""The home page: training both sides with PyTorch behind a progress bar, replaying them, and saying what came of it."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from linreg import charts, wording
+from linreg.outcome import Outcome, outcome
+from linreg.script import differing_lines
+from linreg.settings import Comparison, Settings
+from linreg.theme import Theme
+from linreg.ui.cached import least_squares_of, surface_of, table_of
+from linreg.ui.drawing import FRAME_SECONDS, current_theme, data_table, show, step_controls, step_to_show, words
+from linreg.ui.frame import LABELS, current, write_url
+
+if TYPE_CHECKING:
+    from linreg.trainer import Run
+
+AUTOMATIC_STEPS = 20_000  # more are trained on a button
+KEPT_BYTES = 100_000_000  # of runs, in one server
+
+
+# ---- runs ------------------------------------------------------------------------------------------------------------
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _scene(comparison: Comparison, trained: bool) -> charts.Scene:
+    runs = _kept_runs().get(comparison) if trained else None
+    reach = 1 / math.sqrt(2)  # of PyTorch's own init of two weights
+    starts = [
+        start
+        for side in (comparison.original, comparison.fixed)
+        for start in ([side.init] if side.init else [(-reach, -reach), (reach, reach)])
+    ]
+    return charts.scene(
+        _sides(comparison, runs), least_squares_of(comparison.original.data, comparison.original.bias), starts
+    )
+
+
+def _sides(comparison: Comparison, runs: Sequence[Run] | None) -> list[charts.Side]:
+    sides = []
+    for index, settings in enumerate((comparison.original, comparison.fixed)):
+        side = charts.Side(LABELS[index], wording.met(settings), surface_of(settings))
+        if runs:
+            run = runs[index]
+            side = replace(side, weights=run.weights, losses=run.losses, diverged_at=run.diverged_at)
+        sides.append(side)
+    return sides
+
+
+class _KeptRuns:
+    """The latest runs of all visitors, by their settings, within a number of bytes."""
+
+    def __init__(self) -> None:
+        self.runs: OrderedDict[Settings, Run] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, comparison: Comparison) -> list[Run] | None:
+        """Both runs of a comparison, or None where one of them has yet to be trained."""
+        with self.lock:
+            found = [self.runs.get(side) for side in (comparison.original, comparison.fixed)]
+            for run in found:
+                if run:
+                    self.runs.move_to_end(run.settings)
+        return [run for run in found if run] if all(found) else None
+
+    def missing(self, comparison: Comparison) -> list[Settings]:
+        with self.lock:
+            return [side for side in dict.fromkeys((comparison.original, comparison.fixed)) if side not in self.runs]
+
+    def keep(self, runs: Sequence[Run]) -> None:
+        """Keep these, and of the older ones as many as fit."""
+        with self.lock:
+            for run in runs:
+                self.runs[run.settings] = run
+                self.runs.move_to_end(run.settings)
+            while (
+                len(self.runs) > 2 and sum(one.weights.nbytes + one.losses.nbytes for one in self.runs.values()) > KEPT_BYTES
+            ):
+                self.runs.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def _kept_runs() -> _KeptRuns:
+    return _KeptRuns()
+
+
+@st.cache_resource(show_spinner=False)
+def _paces() -> dict[tuple[Any, ...], float]:
+    """Seconds a step, as last measured on this server."""
+    return {}
+
+
+def _pace_key(settings: Settings) -> tuple[Any, ...]:
+    return settings.wiring, settings.batch_size, settings.optimizer
+
+
+# ---- training --------------------------------------------------------------------------------------------------------
+
+
+def results(comparison: Comparison) -> list[tuple[Run, Outcome]] | None:
+    """Both runs with their outcomes, once they are trained."""
+    runs = _kept_runs().get(comparison)
+    return [(run, _outcome(run.settings, run)) for run in runs] if runs else None
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _outcome(settings: Settings, _run: Run) -> Outcome:
+    return outcome(_run, table_of(settings.data), surface_of(settings))
+
+
+def _expect() -> None:
+    """How many steps the comparison has, and once a pace is known how long they take."""
+    comparison = current()
+    paces = [_known_pace(side) for side in (comparison.original, comparison.fixed)]
+    st.session_state["expected"].caption(wording.steps_and_time(comparison, paces))
+
+
+def _steps_to_train(comparison: Comparison) -> int:
+    return sum(settings.steps for settings in _kept_runs().missing(comparison))
+
+
+def _train(comparison: Comparison) -> bool:
+    """Train what is missing behind a progress bar, or offer a button for it. Returns whether there is anything to show."""
+    missing, steps = _kept_runs().missing(comparison), _steps_to_train(comparison)
+    if not _paces():  # a server's first training: the expected time stands there before it begins
+        _pace(missing[0])
+        _expect()
+    place = st.empty()
+    with place.container():
+        if steps > AUTOMATIC_STEPS and st.session_state.get("agreed") != comparison:
+            seconds = sum(settings.steps * _pace(settings) for settings in missing)
+            st.info(f"{steps:,} steps will take about {wording.duration(seconds)}.")
+            st.button(f"Train {steps:,} steps", type="primary", key="train", on_click=_agree, args=(comparison,))
+            return False
+        bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
+        started = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            left = (time.monotonic() - started) / done * (total - done)
+            bar.progress(done / total, f"Training: {done:,} of {total:,} steps, {wording.duration(left)} left")
+
+        _train_now(missing, progress)
+    place.empty()
+    _expect()
+    return True
+
+
+def _agree(comparison: Comparison) -> None:
+    """Kept in the session, so that a lost connection does not lose the visitor's word."""
+    st.session_state["agreed"] = comparison
+
+
+def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None]) -> None:
+    from linreg.trainer import train  # torch takes over a second to import: only when there is something to train
+
+    runs = train(missing, table_of(missing[0].data), progress)
+    for run in runs:
+        if run.diverged_at is None:  # its seconds are those of all its steps
+            _paces()[_pace_key(run.settings)] = run.seconds / len(run.losses)
+    _kept_runs().keep(runs)
+
+
+def _known_pace(settings: Settings) -> float | None:
+    """Seconds a step, of runs like these or else of the slowest yet; None on a server that has trained nothing."""
+    paces = _paces()
+    return paces.get(_pace_key(settings), max(paces.values(), default=None))
+
+
+def _pace(settings: Settings) -> float:
+    """Seconds a step: as measured before, or on up to 200 steps of these very settings."""
+    if _pace_key(settings) not in _paces():
+        from linreg.trainer import train
+
+        short = replace(settings, epochs=-(-200 // settings.steps_per_epoch), lr=1e-12)  # so small that it cannot diverge
+        table = table_of(settings.data)
+        rows = slice(0, 200 * settings.batch_size)
+        first = replace(table, X=table.X[rows], y=table.y[rows])
+        train([replace(short, epochs=1)], first)  # the first steps are slower
+        (run,) = train([short], first)
+        _paces()[_pace_key(settings)] = run.seconds / max(len(run.losses), 1)
+    return _paces()[_pace_key(settings)]
+
+
+# ---- replay ----------------------------------------------------------------------------------------------------------
+
+
+def replay(comparison: Comparison) -> None:
+    """Both surfaces with their paths, loss and weights against step, and one slider that replays them all."""
+    playing = st.session_state["playing"]
+    st.fragment(_replay, run_every=FRAME_SECONDS if playing else None)(comparison)
+
+
+def _replay(comparison: Comparison) -> None:
+    theme = current_theme()
+    _expect()  # on every run: a fragment may write only where it wrote in the last run of the whole page
+    before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
+    if not _kept_runs().get(comparison):
+        on_button = _steps_to_train(comparison) > AUTOMATIC_STEPS
+        with before.container():
+            _draw_surfaces(_sides(comparison, None), _scene(comparison, False), 0, theme)
+            if not _train(comparison):
+                return
+        if on_button:
+            st.rerun()  # the button has run this fragment alone, and the rest of the page waits for these runs
+        before.empty()
+    runs = _kept_runs().get(comparison)
+    assert runs
+    sides, scene = _sides(comparison, runs), _scene(comparison, True)
+    last = max(len(run.losses) for run in runs)
+    step = step_to_show(last)
+    step_controls(step, last)
+    _draw_surfaces(sides, scene, step, theme)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        loss = charts.loss_figure(sides, step, theme)
+        show(loss, key="loss", on_select=_click, mode="clicked")
+        words(loss, "loss")
+    with right:
+        weights = charts.weights_figure(sides, comparison.original.data.weights, step, theme)
+        show(weights)
+        words(weights, "weights")
+
+
+def _draw_surfaces(sides: Sequence[charts.Side], scene: charts.Scene, step: int, theme: Theme) -> None:
+    for which, column in enumerate(st.columns(2, gap="medium")):
+        with column:
+            figure = charts.surface_figure(sides, which, scene, step, theme)
+            show(figure)
+            if sides[which].weights is not None:
+                data_table(figure, LABELS[which])
+    st.caption(figure.caption)
+
+
+def _click() -> None:
+    """Go to the clicked step. A chart that is drawn again reports its last click again: that one is known."""
+    state = st.session_state
+    clicked = [point["step"] for point in state["loss"]["selection"].get("clicked", [])]
+    if clicked and clicked != state.get("clicked"):
+        state["step"], state["playing"], state["clicked"] = int(clicked[0]), False, clicked
+        write_url()
+
+
+# ---- findings --------------------------------------------------------------------------------------------------------
+
+
+def finding(comparison: Comparison, place: Any) -> None:
+    """The finding in words and in code: from the runs on the screen, or before them from the settings alone."""
+    found = results(comparison)
+    outcomes = [result for _, result in found] if found else [None, None]
+    lines = differing_lines(comparison.original, comparison.fixed)
+    with place.container():
+        st.markdown(f"##### {wording.headline(*outcomes)}")
+        for column, label, settings, result, code in zip(
+            st.columns(2, gap="medium"), LABELS, (comparison.original, comparison.fixed), outcomes, lines, strict=True
+        ):
+            column.markdown(f"**{label}.** {wording.explanation(settings, result)}")
+            column.code("\n".join(code) or "# nothing that the other side does not have", wrap_lines=True)
+
+
+def evidence(comparison: Comparison) -> None:
+    """The numbers and verdicts of both sides, the three shapes, and what PyTorch said."""
+    found = results(comparison)
+    if not found:
+        return
+    left, right = st.columns([4, 3], gap="medium")
+    left.subheader("What each side comes to")
+    left.markdown(wording.outcome_table([result for _, result in found], LABELS))
+    right.subheader("The three shapes")
+    right.markdown(wording.shape_table([run for run, _ in found], LABELS))
+    st.subheader("What PyTorch says")
+    for label, (run, _) in zip(LABELS, found, strict=True):
+        if run.warnings:
+            st.markdown(f"**{label}**: a `UserWarning`, once, on stderr")
+            st.code("\n".join(run.warnings), language=None, wrap_lines=True)
+        else:
+            st.markdown(f"**{label}**: nothing")

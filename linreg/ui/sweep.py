@@ -1,0 +1,222 @@
+"""The sweep page: two settings varied over a map of cells, both sides, and the law of the batch size."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from linreg import charts_sweep, wording
+from linreg.settings import Comparison, Settings, SettingsError
+from linreg.sweep import AXES, METRICS, Cells, Law, Sweep, Task, law_of_batch_size, swept
+from linreg.ui.cached import surface_of
+from linreg.ui.drawing import compiled, current_theme, data_table, show, words
+from linreg.ui.frame import LABELS, change, choice, number, text, view
+from linreg.views import SweepView
+
+MOST_KEPT = 4_000  # tasks; each holds a few numbers a cell
+LAW_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
+
+
+class _KeptCells:
+    """The cells of the latest tasks of all visitors."""
+
+    def __init__(self) -> None:
+        self.cells: OrderedDict[Task, Cells] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, task: Task) -> Cells | None:
+        with self.lock:
+            found = self.cells.get(task)
+            if found:
+                self.cells.move_to_end(task)
+            return found
+
+    def keep(self, task: Task, cells: Cells) -> None:
+        with self.lock:
+            self.cells[task] = cells
+            while len(self.cells) > MOST_KEPT:
+                self.cells.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def _kept_cells() -> _KeptCells:
+    return _KeptCells()
+
+
+def sweep_controls() -> None:
+    """What is varied, over which range, and how a cell is coloured."""
+    titles = {key: axis.title for key, axis in AXES.items()}
+    left, right, last = st.columns([2, 2, 2], gap="medium")
+    with left:
+        choice("view.x", "Across", titles=titles.__getitem__)
+    with right:
+        choice("view.y", "Up", titles=titles.__getitem__)
+    with last:
+        choice("view.metric", "Colour", titles=lambda key: METRICS[key].title)
+    with st.expander("Ranges, cells, inits and steps"):
+        left, right = st.columns(2, gap="medium")
+        with left:
+            text("view.x_range", "Range across", "two numbers, or `default`")
+            number("view.columns", "Cells across")
+            number("view.inits", "Inits a cell")
+        with right:
+            text("view.y_range", "Range up", "two numbers, or `default`")
+            number("view.rows", "Cells up")
+            number("view.steps", "Steps")
+
+
+def _sweep(comparison: Comparison) -> Sweep:
+    shown = view(SweepView)
+    return Sweep(
+        comparison,
+        shown.x,
+        shown.y,
+        AXES[shown.x].values(shown.columns, *(shown.x_range or ())),
+        AXES[shown.y].values(shown.rows, *(shown.y_range or ())),
+        shown.inits,
+        shown.steps,
+    )
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _tasks(sweep: Sweep) -> list[Task]:
+    return sweep.tasks()
+
+
+def sweep_section(comparison: Comparison) -> None:
+    """Both maps, as far as their cells are done, with a way to stop and to go on."""
+    _open_clicked()
+    grid, metric = _sweep(comparison), METRICS[view(SweepView).metric]
+    try:
+        tasks = _tasks(grid)
+    except SettingsError as error:
+        st.info(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        return
+    place, maps = st.empty(), st.container()
+    missing = [task for task in tasks if _kept_cells().get(task) is None]
+    if missing and st.session_state.get("stopped") != grid:
+        _run(grid, missing, place)
+        missing = []
+    if missing:
+        with place.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"Stopped: {sum(len(task.cells) for task in missing):,} cells of {2 * grid.cells:,} are not done.")
+            st.button("Go on", key="go_on", on_click=_go_on)
+    numbers = _numbers(grid, tasks)
+    with maps:
+        st.markdown(wording.sweep_finding(grid, numbers["share"], tasks))
+        _draw_maps(grid, numbers[metric.of], metric)
+
+
+def _run(grid: Sweep, missing: Sequence[Task], place: Any) -> None:
+    """Run what is missing behind a bar with a button that stops it; every task that is done is kept."""
+    runs = sum(task.runs for task in missing)
+    with place.container():
+        st.button("Stop", key="stop", on_click=_stop, args=(grid,))
+        bar = st.progress(0.0, f"{runs:,} runs")
+        done = 0
+        optimizers = sorted({task.settings.optimizer for task in missing})
+        with compiled(optimizers, 2 + missing[0].settings.bias):
+            for task, cells in zip(missing, swept(missing), strict=True):
+                _kept_cells().keep(task, cells)
+                done += task.runs
+                bar.progress(done / runs, f"{done:,} of {runs:,} runs")
+    place.empty()
+
+
+def _stop(grid: Sweep) -> None:
+    st.session_state["stopped"] = grid
+
+
+def _go_on() -> None:
+    st.session_state["stopped"] = None
+
+
+def _numbers(grid: Sweep, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
+    """Each number of the cells as (sides, rows, columns), NaN where it is not done."""
+    found = {name: np.full((2, grid.cells), np.nan) for name in Cells.__dataclass_fields__}
+    for task in tasks:
+        cells = _kept_cells().get(task)
+        if cells:
+            for name, table in found.items():
+                table[task.side, list(task.cells)] = getattr(cells, name)
+    return {name: table.reshape(2, len(grid.y_values), len(grid.x_values)) for name, table in found.items()}
+
+
+def _draw_maps(grid: Sweep, values: np.ndarray, metric: Any) -> None:
+    scale = _scale(values, metric)
+    limits = _limits(grid)
+    for side, column in enumerate(st.columns(2, gap="medium")):
+        with column:
+            figure = charts_sweep.map_figure(grid, values[side], LABELS[side], metric, scale, limits[side], current_theme())
+            key = f"map.{LABELS[side]}"
+            show(figure, key=key, on_select=lambda key=key: _click(key), mode="cell")
+            data_table(figure, f"map {LABELS[side]}")
+    st.caption(figure.caption)
+
+
+def _scale(values: np.ndarray, metric: Any) -> tuple[float, float]:
+    """What the colours stand for, the same on both sides."""
+    if metric.key in ("converged", "r_squared"):
+        return 0.0, 1.0
+    finite = values[np.isfinite(values) & (values > 0)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
+    return low, high if high > low else low * 10
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _limits(grid: Sweep) -> list[list[tuple[float, float]]]:
+    """For each side the points (x, y) of SGD's stability limit 2(1 + β)/λ, where lr is one of the axes."""
+    found: list[list[tuple[float, float]]] = [[], []]
+    if "lr" not in (grid.x, grid.y):
+        return found
+    lr_across = grid.x == "lr"
+    for index in range(len(grid.y_values if lr_across else grid.x_values)):
+        try:
+            cell = grid.cell(0, index) if lr_across else grid.cell(index, 0)
+        except SettingsError:
+            continue
+        for side, settings in enumerate((cell.original, cell.fixed)):
+            if settings.optimizer == "SGD":
+                lr = surface_of(replace(settings, lr=1.0, epochs=1, shuffle=False)).stable_lr(settings.momentum)
+                found[side].append((lr, grid.y_values[index]) if lr_across else (grid.x_values[index], lr))
+    return found
+
+
+def _click(key: str) -> None:
+    """Remember the clicked cell; a chart that is drawn again reports its last click again: that one is known."""
+    state = st.session_state
+    clicked = [(int(point["column"]), int(point["row"])) for point in state[key]["selection"].get("cell", [])]
+    if clicked and clicked[0] != state.get(f"{key}.clicked"):
+        state["open_cell"] = clicked[0]
+    state[f"{key}.clicked"] = clicked[0] if clicked else None
+
+
+def _open_clicked() -> None:
+    """Open the clicked cell in the comparison."""
+    cell = st.session_state.pop("open_cell", None)
+    if cell is not None:
+        grid = _sweep(st.session_state["comparison"])
+        change(lambda: grid.cell(*cell))
+        st.switch_page("streamlit_app.py")
+
+
+def law_section(comparison: Comparison) -> None:
+    """Where the bug's weights end against the batch size."""
+    settings = comparison.original
+    with compiled([settings.optimizer], 2 + settings.bias):
+        found = _law(replace(settings, batch_size=1, epochs=1, shuffle=False), view(SweepView).inits, view(SweepView).steps)
+    figure = charts_sweep.law_figure(found, current_theme())
+    show(figure)
+    words(figure, "law")
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _law(settings: Settings, inits: int, steps: int) -> Law:
+    sizes = tuple(size for size in LAW_SIZES if size <= settings.data.samples)
+    return law_of_batch_size(settings, sizes, inits, steps)

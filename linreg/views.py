@@ -1,0 +1,107 @@
+"""What a page shows beside the comparison, as frozen dataclasses with a way into the URL, like the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from linreg.optimizers import OPTIMIZERS
+from linreg.settings import POSITIVE, Interval, Kind, SettingsError, check, clipped, kinds_of, read, setting, written
+from linreg.sweep import AXES, METRICS
+
+LR = Kind("learning rates", float, POSITIVE, Interval(1e-12, 1e6), parts=range(len(OPTIMIZERS) + 1))
+MOST_STARTS = 12
+RANGE = Kind("range", float, offered=Interval(-1e9, 1e9), parts=(2,), optional=True)
+
+
+@dataclass(frozen=True)
+class SurfaceView:
+    """Which optimizers start where on which surface.
+
+    `rates`: `tuned` finds each optimizer's own, `one` is the comparison's lr for all, `own` takes `lrs`, in the order of the
+    optimizers. `starts` are w1, w2, w1, w2, …; with none, and no ring, the run's own init. `ring` is how many stand evenly
+    around the minimum, `radius` away. `batch` is the batch whose own surface is shown.
+    """
+
+    sides: str = setting("both", Kind("surfaces", str, choices=("both", "original", "fixed")))
+    optimizers: tuple[str, ...] = setting(
+        ("RMSprop", "SGD", "Adam"), Kind("optimizers", str, choices=tuple(OPTIMIZERS), several=True)
+    )
+    rates: str = setting("tuned", Kind("rates", str, choices=("tuned", "one", "own")))
+    lrs: tuple[float, ...] = setting((), LR)
+    starts: tuple[float, ...] = setting(
+        (), Kind("starts", float, offered=Interval(-1e6, 1e6), parts=range(0, 2 * MOST_STARTS + 1, 2))
+    )
+    ring: int = setting(6, Kind("starts in a ring", int, Interval(0), Interval(0, MOST_STARTS)))
+    radius: float = setting(4.0, Kind("radius of the ring", float, POSITIVE, Interval(1e-6, 1e6)))
+    arrows: bool = setting(False, Kind("gradient arrows", bool))
+    batch: int = setting(0, Kind("batch", int, Interval(0), Interval(0, 10**6)))
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class ClaimsView:
+    """Over how many seeds of data and init the claims are tested."""
+
+    seeds: int = setting(200, Kind("seeds", int, Interval(1), Interval(10, 1_000)))
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """Which two settings are varied, over which ranges (None is the axis's own), and how a cell is coloured."""
+
+    x: str = setting("lr", Kind("horizontal axis", str, choices=tuple(AXES)))
+    y: str = setting("batch_size", Kind("vertical axis", str, choices=tuple(AXES)))
+    x_range: tuple[float, float] | None = setting(None, RANGE)
+    y_range: tuple[float, float] | None = setting(None, RANGE)
+    columns: int = setting(40, Kind("columns", int, Interval(1), Interval(2, 80)))
+    rows: int = setting(12, Kind("rows", int, Interval(1), Interval(2, 40)))
+    inits: int = setting(20, Kind("inits a cell", int, Interval(1), Interval(1, 200)))
+    steps: int = setting(3_000, Kind("steps", int, Interval(1), Interval(1, 100_000)))
+    metric: str = setting("converged", Kind("colour", str, choices=tuple(METRICS)))
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.x == self.y:
+            raise SettingsError(f"both axes are {AXES[self.x].title}; choose another for one of them", "y", "x")
+        for name, key, limits in (("x_range", self.x, self.x_range), ("y_range", self.y, self.y_range)):
+            if limits and (limits[0] >= limits[1] or (AXES[key].log and limits[0] <= 0)):
+                floor = " above 0" if AXES[key].log else ""
+                raise SettingsError(f"range {written(limits)} is not one; use two numbers{floor}, the smaller first", name)
+
+
+View = TypeVar("View", SurfaceView, ClaimsView, SweepView)
+
+
+def to_view_query(view: Any) -> dict[str, str]:
+    """What differs from the defaults, as a URL query."""
+    default = type(view)()
+    return {
+        entry.name: written(getattr(view, entry.name))
+        for entry in fields(view)
+        if getattr(view, entry.name) != getattr(default, entry.name)
+    }
+
+
+def from_view_query(kind: type[View], query: Mapping[str, str]) -> tuple[View, list[str]]:
+    """The view that a URL query asks for, and what of it was ignored and why. Total; other names are left to others."""
+    changes: dict[str, Any] = {}
+    ignored: list[str] = []
+    for name, one in kinds_of(kind).items():
+        if name in query:
+            try:
+                changes[name] = read(str(query[name]), one)
+            except ValueError as error:
+                ignored.append(f"{name}={clipped(query[name])} was ignored: it {error}.")
+    while True:
+        try:
+            return kind(**changes), ignored
+        except SettingsError as error:
+            name = next(name for name in error.fields if name in changes)
+            ignored.append(f"{name}={clipped(changes.pop(name))} was ignored: {error}.")
