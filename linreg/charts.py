@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from linreg.figure import Figure
 from linreg.surface import Domain, Quadratic, kept_points, sublevel_rings
-from linreg.theme import Theme, finished, number_axis, side_color, step_rule
+from linreg.theme import Theme, filled, finished, number_axis, side_color, slot, step_rule
 from linreg.wording import coordinate, point, quantity
 
 ASPECT = 0.8  # height of a surface by its width
@@ -90,10 +90,19 @@ def domain_around(needed: Float[np.ndarray, "n 2"], paths: Sequence[np.ndarray] 
 
 def levels_over(surfaces: Sequence[Quadratic], domain: Domain) -> tuple[float, int]:
     """The spacing of the levels in √(loss − floor), a round number, and how many there are: the same for all surfaces."""
+    spacing = _round_number(max(_furthest(surface, domain) for surface in surfaces) / RINGS)
+    return spacing, max(levels_at(surface, domain, spacing) for surface in surfaces)
+
+
+def levels_at(surface: Quadratic, domain: Domain, spacing: float) -> int:
+    """How many levels of that spacing it takes to cover the picture."""
+    return math.ceil(_furthest(surface, domain) / spacing) if spacing else 0
+
+
+def _furthest(surface: Quadratic, domain: Domain) -> float:
+    """The greatest √(loss − floor) in the picture: at one of its corners."""
     corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
-    furthest = max(math.sqrt((surface.value(corners) - surface.floor).max()) for surface in surfaces)
-    spacing = _round_number(furthest / RINGS)
-    return spacing, math.ceil(furthest / spacing) if spacing else 0
+    return math.sqrt((surface.value(corners) - surface.floor).max())
 
 
 def _frame(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
@@ -126,9 +135,8 @@ def trail_of(weights: np.ndarray | None, domain: Domain, most: int = MOST_POINTS
 
     Thinned to a 1,500th of the picture and, where that leaves more than `most` points, further; ends and jumps are kept.
     """
-    columns = {"step": "int32", "w1": "float32", "w2": "float32", "piece": "int16"}
     if weights is None:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+        return cut_at_edge([], [], domain)
     path = weights[:, :2].astype(np.float64)
     pixel = np.array([domain[1] - domain[0], domain[3] - domain[2]]) / PIXELS
     steps = np.arange(len(path))
@@ -141,38 +149,48 @@ def trail_of(weights: np.ndarray | None, domain: Domain, most: int = MOST_POINTS
         kept = kept_points(path[steps] / pixel, tolerance)
     if len(kept) > most:
         kept = kept[np.unique(np.linspace(0, len(kept) - 1, most).astype(int))]
-    rows: list[tuple[int, float, float, int]] = []
-    piece = 0
-    corners = steps[kept]
-    if len(corners) == 1 and inside(path[0], domain):
-        rows.append((0, path[0, 0], path[0, 1], 0))
-    for first, last in pairwise(corners):
-        cut = _cut(path[first], path[last], domain)
-        if cut is None:
-            continue
-        start, end = cut
-        if not rows or rows[-1][1:3] != (start[0], start[1]):
-            piece += 1
-            rows.append((first, start[0], start[1], piece))
-        rows.append((last, end[0], end[1], piece))
-    frame = pd.DataFrame(rows, columns=list(columns))
-    return frame.astype(columns)
+    return cut_at_edge([steps[kept]], [path[steps[kept]]], domain)
 
 
-def _cut(a: np.ndarray, b: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.ndarray] | None:
-    """The part of the segment from a to b that lies in the domain (Liang and Barsky, 1984), or None."""
-    low, high = np.array(domain[::2]), np.array(domain[1::2])
-    along = b - a
+def cut_at_edge(steps: Sequence[np.ndarray], lines: Sequence[np.ndarray], domain: Domain) -> pd.DataFrame:
+    """Lines (n, 2), with the step of each point, as connected pieces within the picture (Liang and Barsky, 1984).
+
+    `line` says which line a row is of; a line of one point stays if it is in the picture.
+    """
+    kinds = {"step": "int32", "w1": "float32", "w2": "float32", "piece": "int16", "line": "int16"}
+    if not lines:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+    doubled = [np.repeat(line, 2, axis=0) if len(line) == 1 else line for line in lines]
+    which = np.repeat(np.arange(len(lines)), [len(line) - 1 for line in doubled])  # (n,), of each segment
+    a, b = np.concatenate([line[:-1] for line in doubled]), np.concatenate([line[1:] for line in doubled])  # (n, 2)
+    first, last = (
+        np.concatenate([(np.repeat(of, 2) if len(of) == 1 else of)[part] for of in steps])
+        for part in (slice(None, -1), slice(1, None))
+    )
+    low, high, along = np.array(domain[::2]), np.array(domain[1::2]), b - a
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.stack([(low - a) / along, (high - a) / along])  # (2, 2)
-    parallel = along == 0
-    if (parallel & ((a < low) | (a > high))).any():
-        return None
-    enter = np.where(parallel, 0.0, t.min(0)).max(initial=0.0)
-    leave = np.where(parallel, 1.0, t.max(0)).min(initial=1.0)
-    if enter > leave:
-        return None
-    return (a if enter == 0 else a + enter * along), (b if leave == 1 else a + leave * along)
+        t = np.stack([(low - a) / along, (high - a) / along])  # (2, n, 2)
+    still = along == 0
+    enter = np.where(still, 0.0, t.min(0)).max(1, initial=0.0)  # (n,)
+    leave = np.where(still, 1.0, t.max(0)).min(1, initial=1.0)
+    seen = (enter <= leave) & ~(still & ((a < low) | (a > high))).any(1)
+    a, b, enter, leave = a[seen], b[seen], enter[seen, None], leave[seen, None]
+    start, end = np.where(enter == 0, a, a + enter * (b - a)), np.where(leave == 1, b, a + leave * (b - a))
+    which, first, last = which[seen], first[seen], last[seen]
+    begins = np.ones(len(which), dtype=bool)  # of a segment, whether it does not go on where the one before it ended
+    begins[1:] = (start[1:] != end[:-1]).any(1) | (which[1:] != which[:-1])
+    at = np.flatnonzero(begins)
+    piece = np.cumsum(begins)
+    frame = pd.DataFrame(
+        {
+            "step": np.insert(last, at, first[at]),
+            "w1": np.insert(end[:, 0], at, start[at, 0]),
+            "w2": np.insert(end[:, 1], at, start[at, 1]),
+            "piece": np.insert(piece, at, piece[at]),
+            "line": np.insert(which, at, which[at]),
+        }
+    )
+    return frame.astype(kinds)
 
 
 def inside(points: np.ndarray, domain: Domain) -> np.ndarray:
@@ -195,7 +213,8 @@ def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, t
         "now": pd.DataFrame({"text": [now]}),
     }
     floor = f"mean loss never below {quantity(surface.floor)}"
-    spec = _surface_spec(theme, scene.domain, scene.levels, which, f"{side.label}: {side.shapes}", floor)
+    titles = {"title": f"{side.label}: {side.shapes}", "subtitle": floor}
+    spec = filled(_surface_template(theme, which), {**domain_slots(scene.domain), "levels": max(scene.levels, 2), **titles})
     whole = (
         "The run has yet to be trained"
         if side.weights is None
@@ -271,18 +290,24 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
     return frame.astype({"w1": "float32", "w2": "float32"})
 
 
-def weight_axes(domain: Domain) -> tuple[alt.X, alt.Y]:
-    """The axes of a surface."""
-    w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=list(domain[:2]), nice=False, zero=False))
-    w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=list(domain[2:]), nice=False, zero=False))
+def weight_axes() -> tuple[alt.X, alt.Y]:
+    """The axes of a surface, with slots for its domain."""
+    w1_ends, w2_ends = ([slot(f"{name} from"), slot(f"{name} to")] for name in ("w1", "w2"))
+    w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=w1_ends, nice=False, zero=False))
+    w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False))
     return w1, w2
 
 
-def ring_layer(theme: Theme, over_rings: alt.Chart, levels: int) -> alt.Chart:
-    """The filled rings, the outermost first."""
+def domain_slots(domain: Domain) -> dict[str, float]:
+    """What fills the slots of `weight_axes`."""
+    return dict(zip(("w1 from", "w1 to", "w2 from", "w2 to"), domain, strict=True))
+
+
+def ring_layer(theme: Theme, over_rings: alt.Chart) -> alt.Chart:
+    """The filled rings, the outermost first, with a slot for the number of `levels`."""
     fill = alt.Fill(
         "level:Q",
-        scale=alt.Scale(domain=[1, max(levels, 2)], range=[theme.inner, theme.outer], interpolate="lab"),
+        scale=alt.Scale(domain=[1, slot("levels")], range=[theme.inner, theme.outer], interpolate="lab"),
         legend=None,
     )
     layer: alt.Chart = over_rings.mark_line(
@@ -307,15 +332,15 @@ def cross_layer(theme: Theme, marks: alt.Chart) -> alt.Chart:
     return layer
 
 
-@lru_cache(maxsize=64)
-def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: str, subtitle: str) -> dict[str, Any]:
+@lru_cache(maxsize=8)
+def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     color = (theme.original, theme.fixed)[which]
-    w1, w2 = weight_axes(domain)
+    w1, w2 = weight_axes()
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    rings = ring_layer(theme, over("rings"), levels)
+    rings = ring_layer(theme, over("rings"))
     trail = (
         over("trail")
         .mark_line(stroke=color, strokeWidth=1.5, opacity=0.45, strokeJoin="round")
@@ -346,7 +371,7 @@ def _surface_spec(theme: Theme, domain: Domain, levels: int, which: int, title: 
         .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
     )
     chart = alt.layer(rings, trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
-    heading = alt.TitleParams(title, subtitle=subtitle, offset=20)
+    heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"), offset=20)
     spec = chart.properties(title=heading, width="container").to_dict()
     return finished(spec, theme, height=f"width * {ASPECT}")
 

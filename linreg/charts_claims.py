@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from linreg.claims import PRINT_STEPS, PRINTED, Arm, Trials, agrees
 from linreg.figure import Figure
-from linreg.theme import Theme, finished
+from linreg.theme import Theme, filled, finished, slot
 
 
 def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> Figure:
@@ -32,15 +32,19 @@ def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> F
     said = "; ".join(f"{row[0]} {row[1]:.0%}" for row in rows)
     alt_text = f"Share of the runs that converge: {said}."
     caption = "Bars: share that converged, with its 95 % interval. Rings: what the claim predicts."
-    return Figure(_arms_spec(theme, tuple(table["arm"])), {"arms": table}, alt_text, caption, "arms")
+    spec = {**filled(_arms_template(theme), {"arms": list(table["arm"])}), "height": 26 * len(table) + 6}
+    return Figure(spec, {"arms": table}, alt_text, caption, "arms")
 
 
-@lru_cache(maxsize=64)
-def _arms_spec(theme: Theme, labels: tuple[str, ...]) -> dict[str, Any]:
+@lru_cache(maxsize=4)
+def _arms_template(theme: Theme) -> dict[str, Any]:
     scale = alt.Scale(domain=[-0.04, 1.04], nice=False)
     axis = alt.Axis(values=[0, 0.5, 1], format=".0%", title="share that converges")
     row = alt.Y(
-        "arm:N", title=None, sort=list(labels), axis=alt.Axis(labelFontSize=12.5, labelLimit=210, ticks=False, domain=False)
+        "arm:N",
+        title=None,
+        sort=[slot("arms")],
+        axis=alt.Axis(labelFontSize=12.5, labelLimit=210, ticks=False, domain=False),
     )
     color = alt.Color(
         "answer:N",
@@ -57,7 +61,7 @@ def _arms_spec(theme: Theme, labels: tuple[str, ...]) -> dict[str, Any]:
         x=alt.X("predicted:Q", scale=scale)
     )
     dots = base.mark_point(filled=True, size=45, opacity=1).encode(x=alt.X("share:Q", scale=scale), color=color)
-    chart = alt.layer(bars, interval, rings, dots).properties(width="container", height=26 * len(labels) + 6)
+    chart = alt.layer(bars, interval, rings, dots).properties(width="container")
     return finished(chart.to_dict(), theme)
 
 

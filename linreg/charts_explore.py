@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,26 +14,29 @@ from jaxtyping import Float
 
 from linreg.charts import (
     ASPECT,
+    PIXELS,
     cross_layer,
+    cut_at_edge,
     domain_around,
+    domain_slots,
     inside,
+    levels_at,
     levels_over,
     ring_layer,
     rings_of,
     star_layer,
-    trail_of,
     weight_axes,
 )
 from linreg.explore import Paths
 from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
-from linreg.surface import Domain, Moments, Quadratic
-from linreg.theme import Theme, finished, number_axis
+from linreg.surface import Domain, Moments, Quadratic, kept_points
+from linreg.theme import Theme, filled, finished, number_axis, slot
 from linreg.wording import point, quantity, reaches
 
 TRAIL_POINTS = 1_400  # of all paths of one panel
 CURVE_STEPS = 140  # of a curve against step, closer together where it is early
-SNAP = 30  # places across the picture where a click can set a start
+SNAP = 20  # places across the picture where a click can set a start
 ARROWS = 15
 CLOUD = 500  # minima of single batches that are drawn
 
@@ -79,22 +82,30 @@ def path_scene(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) 
 
 
 def _trails(panel: Panel, domain: Domain) -> pd.DataFrame:
-    """All paths of a panel within the picture, in one table."""
+    """All paths of a panel within the picture, in one table: of each the first steps densely, then every k-th, and of those
+    what the eye sees."""
     runs = sum(path.weights.shape[1] for path in panel.paths)
-    parts = []
-    piece = 0
+    most = max(TRAIL_POINTS // max(runs, 1), 20)
+    pixel = np.array([domain[1] - domain[0], domain[3] - domain[2]]) / PIXELS
+    steps, lines, names = [], [], []
     for path in panel.paths:
+        rows = _early(path.steps)
         for run in range(path.weights.shape[1]):
-            track = path.weights[:, run]
-            trail = trail_of(track[np.isfinite(track).all(1)], domain, max(TRAIL_POINTS // runs, 20))
-            trail["step"] = path.steps[trail["step"]]
-            trail["piece"] += piece
-            piece = int(trail["piece"].max() if len(trail) else piece) + 1
-            parts.append(trail.assign(optimizer=path.optimizer))
-    empty = pd.DataFrame({"step": [], "w1": [], "w2": [], "piece": [], "optimizer": []})
-    table = pd.concat(parts) if parts else empty
-    kinds = {"step": "int32", "w1": "float32", "w2": "float32", "piece": "int16", "optimizer": "category"}
-    return table.astype(kinds)
+            track = path.weights[rows, run, :2]
+            finite = np.isfinite(track).all(1)
+            kept = kept_points(track[finite] / pixel)
+            if len(kept) > most:
+                kept = kept[np.unique(np.linspace(0, len(kept) - 1, most).astype(int))]
+            steps.append(path.steps[rows][finite][kept])
+            lines.append(track[finite][kept])
+            names.append(path.optimizer)
+    table = cut_at_edge(steps, lines, domain)
+    return table.assign(optimizer=pd.Categorical(np.array([*names, ""])[table["line"]])).drop(columns="line")
+
+
+def of_panel(scene: PathScene, which: int) -> PathScene:
+    """The scene of one panel without its paths."""
+    return replace(scene, rings=(scene.rings[which],), trails=(scene.trails[which].iloc[:0],))
 
 
 def paths_figure(
@@ -126,14 +137,16 @@ def paths_figure(
     names = [path.optimizer for path in panel.paths]
     arrived = [path.optimizer for path in panel.paths if reaches(path, panel.surface)]
     floor = f"loss never below {quantity(surface.floor)}"
-    spec = _paths_spec(theme, scene.domain, scene.levels, f"{panel.label}: {panel.shapes}", floor, tuple(names))
+    slots = {"title": f"{panel.label}: {panel.shapes}", "subtitle": floor, "levels": max(scene.levels, 2)}
+    spec = filled(_paths_template(theme), {**domain_slots(scene.domain), **slots, **optimizer_slots(theme, names)})
     alt_text = (
         f"{panel.label}, {panel.shapes}: paths of {', '.join(names) or 'no optimizer'} on the loss surface, which has its"
         f" minimum at {point(surface.minimum)}, {floor}. {len(arrived)} of {len(names)} come close to it."
     )
     caption = (
-        "Rings: starts. Dots: where each path is. Star: where this loss is least. Cross: least squares. Dashed: the bowl's"
-        f" axes. From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}."
+        ("Rings: starts. Dots: where each path is. " if names else "")
+        + "Star: where this loss is least. Cross: least squares. Dashed: the bowl's axes, with the curvature λ along each."
+        + f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}."
         + (" Arrows: down the gradient, larger where it is steeper." if arrows else "")
     )
     return Figure(spec, data, alt_text, caption, "trail")
@@ -180,7 +193,7 @@ def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
 
 
 def _snap(domain: Domain) -> pd.DataFrame:
-    """Where a click can set a start: numbers as round as the picture is large."""
+    """Where a click can set a start: numbers as round as the picture is large, each with the cell that it stands for."""
     width = (domain[1] - domain[0]) / SNAP
     power = 10.0 ** np.floor(np.log10(width))
     grid = min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda size: abs(np.log(size / width)))
@@ -188,28 +201,40 @@ def _snap(domain: Domain) -> pd.DataFrame:
         np.round(np.arange(np.ceil(low / grid), np.floor(high / grid) + 1) * grid, 12)
         for low, high in (domain[:2], domain[2:])
     )
-    columns, rows = np.meshgrid(w1, w2)
-    return pd.DataFrame({"w1": columns.ravel(), "w2": rows.ravel()})
+    columns, rows = (axis.ravel() for axis in np.meshgrid(w1, w2))
+    return pd.DataFrame(
+        {
+            "w1": columns,
+            "w2": rows,
+            "left": np.maximum(columns - grid / 2, domain[0]),
+            "right": np.minimum(columns + grid / 2, domain[1]),
+            "below": np.maximum(rows - grid / 2, domain[2]),
+            "above": np.minimum(rows + grid / 2, domain[3]),
+        }
+    )
 
 
-def optimizer_color(theme: Theme, names: Sequence[str]) -> alt.Color:
-    """One colour an optimizer, the same in every figure, and a legend of those that are shown."""
-    every = dict(zip(OPTIMIZERS, theme.series * 2, strict=False))
+def optimizer_color() -> alt.Color:
+    """One colour an optimizer, the same in every figure, and a legend of those that are shown: slots for both."""
     return alt.Color(
         "optimizer:N",
-        scale=alt.Scale(domain=list(names), range=[every[name] for name in names]),
+        scale=alt.Scale(domain=[slot("optimizers")], range=[slot("colours")]),
         legend=alt.Legend(
             orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1, offset=4, columns=5
         ),
     )
 
 
-@lru_cache(maxsize=64)
-def _paths_spec(
-    theme: Theme, domain: Domain, levels: int, title: str, subtitle: str, names: tuple[str, ...]
-) -> dict[str, Any]:
-    w1, w2 = weight_axes(domain)
-    color = optimizer_color(theme, names)
+def optimizer_slots(theme: Theme, names: Sequence[str]) -> dict[str, Any]:
+    """What fills the slots of `optimizer_color`."""
+    every = dict(zip(OPTIMIZERS, theme.series * 2, strict=False))
+    return {"optimizers": list(names), "colours": [every[name] for name in names]}
+
+
+@lru_cache(maxsize=4)
+def _paths_template(theme: Theme) -> dict[str, Any]:
+    w1, w2 = weight_axes()
+    color = optimizer_color()
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
@@ -222,6 +247,8 @@ def _paths_spec(
     path = over("path").mark_line(strokeWidth=2.4, **line).encode(detail="piece:O", order="step:Q", color=color)
     axes = over("axes").mark_line(stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True)
     axes = axes.encode(detail="axis:N", order="order:Q")
+    curvature = over("axes").mark_text(color=theme.ink, fontSize=11.5, dy=-9)
+    curvature = curvature.encode(text="label:N")
     arrows = over("arrows").mark_point(shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0)
     arrows = arrows.encode(
         angle=alt.Angle("angle:Q", scale=None), size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None)
@@ -233,12 +260,14 @@ def _paths_spec(
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
     cross = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
-    clicked = alt.selection_point(name="clicked", fields=["w1", "w2"], nearest=True, on="click", empty=False)
-    snap = over("snap").mark_point(opacity=0, size=30, aria=False).add_params(clicked)
+    clicked = alt.selection_point(name="clicked", fields=["w1", "w2"], on="click", empty=False)
+    snap = alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
+    snap = snap.encode(x=alt.X("left:Q", title="weight 1"), x2="right:Q", y=alt.Y("below:Q", title="weight 2"), y2="above:Q")
     chart = alt.layer(
-        ring_layer(theme, over("rings"), levels),
+        ring_layer(theme, over("rings")),
         arrows,
         axes,
+        curvature,
         whole,
         halo,
         path,
@@ -248,7 +277,7 @@ def _paths_spec(
         now.encode(color=color),
         snap,
     )
-    heading = alt.TitleParams(title, subtitle=subtitle)
+    heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
     return finished(spec, theme, height=f"width * {ASPECT}")
 
@@ -256,31 +285,32 @@ def _paths_spec(
 # ---- loss and distance against step ------------------------------------------------------------------------------------
 
 
-def descent_figure(panel: Panel, what: str, step: int, theme: Theme) -> Figure:
-    """Excess loss (`loss`) or distance to the minimum (`distance`) against step: an optimizer a curve, the median of its
-    starts."""
+def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) -> Figure:
+    """Excess loss (`loss`) or distance to the minimum (`distance`) against step: a curve for each optimizer and side, the
+    median of its starts."""
     title = {"loss": "Loss above its floor", "distance": "Distance to the minimum"}[what]
     parts = []
-    for path in panel.paths:
-        values = path.losses(panel.surface) - panel.surface.floor if what == "loss" else path.distances(panel.surface)
-        rows = _early(path.steps)
-        with np.errstate(invalid="ignore"):
+    for panel in panels:
+        for path in panel.paths:
+            values = path.losses(panel.surface) - panel.surface.floor if what == "loss" else path.distances(panel.surface)
+            rows = _early(path.steps)
             middle = np.median(np.where(np.isfinite(values[rows]), values[rows], np.inf), axis=1)  # (S,)
-        parts.append(pd.DataFrame({"step": path.steps[rows], "value": middle, "optimizer": path.optimizer}))
-    empty = pd.DataFrame({"step": [], "value": [], "optimizer": []})
+            parts.append(
+                pd.DataFrame({"step": path.steps[rows], "value": middle, "optimizer": path.optimizer, "side": panel.label})
+            )
+    empty = pd.DataFrame({"step": [], "value": [], "optimizer": [], "side": []})
     table = pd.concat(parts) if parts else empty
     table = table[np.isfinite(table["value"].astype(float)) & (table["value"] > 0)]
-    table = table.astype({"step": "int32", "value": "float64", "optimizer": "category"})
-    names = tuple(path.optimizer for path in panel.paths)
+    table = table.astype({"step": "int32", "value": "float64", "optimizer": "category", "side": "category"})
+    names = list(dict.fromkeys(path.optimizer for panel in panels for path in panel.paths))
     ends = [
-        f"{name} {quantity(float(group['value'].iloc[-1]))}" for name, group in table.groupby("optimizer", observed=True)
+        f"{str(side).lower()} {name} {quantity(float(group['value'].iloc[-1]))}"
+        for (side, name), group in table.groupby(["side", "optimizer"], observed=True)
     ]
     unit = "mean squared error" if what == "loss" else "in units of the weights"
-    spec = _descent_spec(theme, f"{panel.label}: {title[0].lower()}{title[1:]}", unit, names)
-    alt_text = (
-        f"{panel.label}: {title.lower()} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
-    )
-    caption = "The median of the starts. Both axes are stretched where they are small."
+    spec = filled(_descent_template(theme), {"title": title, "unit": unit, **optimizer_slots(theme, names)})
+    alt_text = f"{title} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
+    caption = "The median of the starts, each surface with its own minimum. Both axes are stretched where they are small."
     data = {"curve": table, "now": pd.DataFrame({"step": [step]})}
     return Figure(spec, data, alt_text, caption, "curve")
 
@@ -293,15 +323,20 @@ def _early(steps: np.ndarray) -> np.ndarray:
     return np.unique(np.rint(np.geomspace(1, last + 1, CURVE_STEPS)).astype(int) - 1)
 
 
-@lru_cache(maxsize=64)
-def _descent_spec(theme: Theme, title: str, unit: str, names: tuple[str, ...]) -> dict[str, Any]:
+@lru_cache(maxsize=4)
+def _descent_template(theme: Theme) -> dict[str, Any]:
     axis = alt.Axis(grid=False, values=[0, *(10**power for power in range(7))], labelExpr="format(datum.value, ',')")
     step = alt.X("step:Q", title="step", axis=axis, scale=alt.Scale(type="symlog", constant=1, nice=False))
-    value = alt.Y("value:Q", title=unit, scale=alt.Scale(type="log"), axis=number_axis())
+    value = alt.Y("value:Q", title=slot("unit"), scale=alt.Scale(type="log"), axis=number_axis())
     lines = alt.Chart(alt.NamedData("curve")).mark_line(strokeWidth=1.8, strokeJoin="round")
-    lines = lines.encode(x=step, y=value, color=optimizer_color(theme, names))
+    dash = alt.StrokeDash(
+        "side:N",
+        scale=alt.Scale(domain=["Fixed", "Original"], range=[[1, 0], [5, 3]]),
+        legend=alt.Legend(orient="top", title=None, symbolType="stroke", offset=4),
+    )
+    lines = lines.encode(x=step, y=value, color=optimizer_color(), strokeDash=dash)
     rule = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
-    return finished(alt.layer(lines, rule).properties(title=title, width="container", height=230).to_dict(), theme)
+    return finished(alt.layer(lines, rule).properties(title=slot("title"), width="container", height=230).to_dict(), theme)
 
 
 # ---- curvature -------------------------------------------------------------------------------------------------------
@@ -313,19 +348,20 @@ def rates_figure(rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple
     rules = pd.DataFrame([(name, lr) for name, lr in limits if np.isfinite(lr)], columns=["label", "lr"])
     rules["align"] = ["right", "left"][: len(rules)]
     said = "; ".join(f"{name} {quantity(lr)}" for name, lr in limits)
-    labels = tuple(dict.fromkeys(table["label"]))
+    labels = list(dict.fromkeys(table["label"]))
+    spec = {**filled(_rates_template(theme), {"labels": labels}), "height": 40 + 30 * len(labels)}
     alt_text = f"Learning rates in use, and the limits of gradient descent on this surface: {said}."
     caption = (
         "Rules: below its limit gradient descent settles on this bowl, above it overflows. The limits hold for SGD alone;"
         " the others divide by the gradient's size and have no such limit."
     )
-    return Figure(_rates_spec(theme, labels), {"rates": table, "limits": rules}, alt_text, caption, "rates")
+    return Figure(spec, {"rates": table, "limits": rules}, alt_text, caption, "rates")
 
 
-@lru_cache(maxsize=16)
-def _rates_spec(theme: Theme, labels: tuple[str, ...]) -> dict[str, Any]:
+@lru_cache(maxsize=4)
+def _rates_template(theme: Theme) -> dict[str, Any]:
     lr = alt.X("lr:Q", title="learning rate", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", grid=False))
-    row = alt.Y("label:N", title=None, sort=list(labels), axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False))
+    row = alt.Y("label:N", title=None, sort=[slot("labels")], axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False))
     apart = alt.YOffset("side:N", sort=["Original", "Fixed"], scale=alt.Scale(paddingOuter=1))
     color = alt.Color(
         "side:N",
@@ -346,8 +382,8 @@ def _rates_spec(theme: Theme, labels: tuple[str, ...]) -> dict[str, Any]:
         fontSize=12,
     )
     text = text.encode(x=lr, y=alt.value(3), text="label:N")
-    heading = alt.TitleParams("Learning rates in use, and the limits of gradient descent")
-    chart = alt.layer(rules, dots, text).properties(title=heading, width="container", height=40 + 30 * len(labels))
+    heading = alt.TitleParams("Learning rates", subtitle="in use, and the limits of gradient descent")
+    chart = alt.layer(rules, dots, text).properties(title=heading, width="container")
     return finished(chart.to_dict(), theme)
 
 
@@ -377,11 +413,13 @@ def batch_domains(minima: Sequence[Float[np.ndarray, "n 2"]]) -> list[Domain]:
     return [(*(middle[0] + (-half[0], half[0])).tolist(), *(middle[1] + (-half[1], half[1])).tolist()) for middle in middles]
 
 
-def batch_figure(batches: Batches, k: int, minima: Float[np.ndarray, "n 2"], domain: Domain, theme: Theme) -> Figure:
+def batch_figure(
+    batches: Batches, k: int, minima: Float[np.ndarray, "n 2"], domain: Domain, spacing: float, theme: Theme
+) -> Figure:
     """The surface of batch `k` alone, its minimum, and the minima of the other batches."""
     surface = batches.moments.batch(k).profile()
     mean = batches.moments.mean().profile()
-    spacing, levels = levels_over([surface], domain)
+    levels = levels_at(surface, domain, spacing)
     spread = np.quantile(np.abs(minima - np.median(minima, axis=0)), 0.68, axis=0)
     marks = [("minimum", *surface.minimum.tolist()), ("mean", *mean.minimum.tolist())]
     frame = pd.DataFrame(marks, columns=["kind", "w1", "w2"])
@@ -391,9 +429,8 @@ def batch_figure(batches: Batches, k: int, minima: Float[np.ndarray, "n 2"], dom
         "marks": frame[inside(frame[["w1", "w2"]].to_numpy(float), domain)],
     }
     subtitle = f"least at {point(surface.minimum, 3)}; two batches in three within ±{point(spread, 3)}"
-    spec = _batch_spec(
-        theme, domain, levels, f"{batches.label}, batch {k}: {batches.shapes}", subtitle, batches.label == "Original"
-    )
+    slots = {"title": f"{batches.label}, batch {k}: {batches.shapes}", "subtitle": subtitle, "levels": max(levels, 2)}
+    spec = filled(_batch_template(theme, batches.label == "Original"), {**domain_slots(domain), **slots})
     alt_text = (
         f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two thirds of the"
         f" batches have their minimum within {point(spread, 3)} of the middle; that of their mean is {point(mean.minimum)}."
@@ -405,9 +442,9 @@ def batch_figure(batches: Batches, k: int, minima: Float[np.ndarray, "n 2"], dom
     return Figure(spec, data, alt_text, caption, "cloud")
 
 
-@lru_cache(maxsize=64)
-def _batch_spec(theme: Theme, domain: Domain, levels: int, title: str, subtitle: str, original: bool) -> dict[str, Any]:
-    w1, w2 = weight_axes(domain)
+@lru_cache(maxsize=4)
+def _batch_template(theme: Theme, original: bool) -> dict[str, Any]:
+    w1, w2 = weight_axes()
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
@@ -419,7 +456,7 @@ def _batch_spec(theme: Theme, domain: Domain, levels: int, title: str, subtitle:
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), size=320)
     cross = cross_layer(theme, marks.transform_filter("datum.kind == 'mean'"))
-    chart = alt.layer(ring_layer(theme, over("rings"), levels), cloud, cross, star)
-    heading = alt.TitleParams(title, subtitle=subtitle)
+    chart = alt.layer(ring_layer(theme, over("rings")), cloud, cross, star)
+    heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
     return finished(spec, theme, height=f"width * {ASPECT}")

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from linreg.figure import Figure
 from linreg.sweep import AXES, Axis, Law, Metric, Sweep
-from linreg.theme import Theme, finished
+from linreg.theme import Theme, filled, finished, slot
 from linreg.wording import point, quantity
 
 
@@ -56,7 +56,8 @@ def map_figure(
         + (" Dashed: SGD is stable below 2/λ." if len(data["limit"]) else "")
         + " A click on a cell opens it in the comparison."
     )
-    spec = _map_spec(theme, label, sweep.x, sweep.y, (x[0], x[-1]), (y[0], y[-1]), metric, scale)
+    slots = {"title": label, "x from": x[0], "x to": x[-1], "y from": y[0], "y to": y[-1], "low": scale[0], "high": scale[1]}
+    spec = filled(_map_template(theme, sweep.x, sweep.y, metric), slots)
     return Figure(spec, data, alt_text, caption, "cells")
 
 
@@ -69,22 +70,13 @@ def _edges(axis: Axis, values: Sequence[float]) -> np.ndarray:
     return np.exp(edges) if axis.log else edges
 
 
-@lru_cache(maxsize=64)
-def _map_spec(
-    theme: Theme,
-    label: str,
-    x: str,
-    y: str,
-    across: tuple[float, float],
-    up: tuple[float, float],
-    metric: Metric,
-    scale: tuple[float, float],
-) -> dict[str, Any]:
-    def axis(of: str, ends: tuple[float, float]) -> dict[str, Any]:
+@lru_cache(maxsize=128)
+def _map_template(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
+    def axis(of: str, name: str) -> dict[str, Any]:
         kind: Any = "log" if AXES[of].log else "linear"
         return {
             "title": AXES[of].title,
-            "scale": alt.Scale(type=kind, domain=list(ends), nice=False, zero=False),
+            "scale": alt.Scale(type=kind, domain=[slot(f"{name} from"), slot(f"{name} to")], nice=False, zero=False),
             "axis": alt.Axis(grid=False, format="~g" if AXES[of].low < 1 else ",", tickCount=6),
         }
 
@@ -94,7 +86,9 @@ def _map_spec(
     shade: Any = "log" if metric.log else "linear"
     color = alt.Fill(
         "value:Q",
-        scale=alt.Scale(type=shade, domain=list(scale), range=list(theme.ramp), interpolate="lab", clamp=True),
+        scale=alt.Scale(
+            type=shade, domain=[slot("low"), slot("high")], range=list(theme.ramp), interpolate="lab", clamp=True
+        ),
         legend=alt.Legend(
             orient="top",
             title=None,
@@ -109,9 +103,9 @@ def _map_spec(
         cells.mark_rect(cursor="pointer", strokeWidth=0.8)
         .transform_filter("isValid(datum.value)")
         .encode(
-            x=alt.X("x:Q", **axis(x, across)),
+            x=alt.X("x:Q", **axis(x, "x")),
             x2="x2:Q",
-            y=alt.Y("y:Q", **axis(y, up)),
+            y=alt.Y("y:Q", **axis(y, "y")),
             y2="y2:Q",
             fill=color,
             stroke=alt.Stroke("value:Q", scale=color["scale"], legend=None),
@@ -122,7 +116,7 @@ def _map_spec(
     limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
     halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7)
     line = limit.mark_line(strokeWidth=1.8, stroke=theme.ink, strokeDash=[6, 4])
-    chart = alt.layer(rects, halo, line).properties(title=label, width="container", height=300)
+    chart = alt.layer(rects, halo, line).properties(title=slot("title"), width="container", height=300)
     return finished(chart.to_dict(), theme)
 
 
@@ -154,8 +148,8 @@ def law_figure(law: Law, theme: Theme) -> Figure:
         f"{size:,} rows {point(end)}, w*/B {point(at)}" for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
     )
     caption = (
-        f"Lines: w*/B, with w* = {point(law.true)}. Ticks: the exact minimum for each size. Dots:"
-        f" {law.finals.shape[1]} trained runs each, without their sign. Around the minimum a run wanders by about its learning rate."
+        f"Lines: w*/B, with w* = {point(law.true)}. Ticks: the exact minimum for each size. Dots: {law.finals.shape[1]} runs"
+        " each, without their sign. Around the minimum a run wanders by about its learning rate."
     )
     drawn = np.concatenate([runs["value"], exact["value"], theory["value"]])
     low = float(max(np.min(drawn[drawn > 0], initial=1.0), 1e-4))
@@ -188,7 +182,5 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
         over("theory").mark_line(strokeWidth=1.8),
         over("exact").mark_tick(orient="horizontal", thickness=2.5, size=16, opacity=1),
     )
-    heading = alt.TitleParams(
-        "The bug divides the weights by the batch size", subtitle="where the original's runs end, log axes"
-    )
+    heading = alt.TitleParams("Final weights by batch size", subtitle="of the original; lines: the law w*/B")
     return finished(chart.properties(title=heading, width="container", height=320).to_dict(), theme)

@@ -66,7 +66,7 @@ def tuned_lr(moments: Moments, optimizer: str, starts: Float[np.ndarray, "R P"],
     the start; among equals, and where no rate gets there, the one with the least excess over the last tenth of the steps
     wins. A rate at which one start diverges is out; if all are, the smallest is returned.
     """
-    best = _best_of(COARSE, 300, moments, optimizer, starts, steps, momentum)
+    best = _best_of(COARSE, 150, moments, optimizer, starts, steps, momentum)
     return _best_of(best * FINE, MOST_RECORDED, moments, optimizer, starts, steps, momentum)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,28 @@ DARK = Theme(
     ),
 )  # fmt: skip
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+SLOT = "§"  # in front of a name in a template: what each figure fills in
+
+
+def slot(name: str) -> Any:
+    """A place in a template for a number, a text or, alone in a list, for a whole list."""
+    return SLOT + name
+
+
+def filled(template: Any, values: Mapping[str, Any]) -> Any:
+    """The template with every slot filled. To build and check a chart takes Altair a hundred times as long."""
+    if isinstance(template, dict):
+        return {name: filled(part, values) for name, part in template.items()}
+    if isinstance(template, list):
+        if len(template) == 1 and isinstance(template[0], str) and template[0].startswith(SLOT):
+            value = values[template[0][1:]]
+            return list(value) if isinstance(value, list | tuple) else [value]
+        return [filled(part, values) for part in template]
+    if isinstance(template, str) and template.startswith(SLOT):
+        return values[template[1:]]
+    return template
 
 
 def side_color(theme: Theme) -> alt.Color:

@@ -17,13 +17,14 @@ RANGE = Kind("range", float, offered=Interval(-1e9, 1e9), parts=(2,), optional=T
 
 @dataclass(frozen=True)
 class SurfaceView:
-    """Which optimizers start where on which surface.
+    """Which optimizers start where on which surface, and which part of the page is shown.
 
     `rates`: `tuned` finds each optimizer's own, `one` is the comparison's lr for all, `own` takes `lrs`, in the order of the
     optimizers. `starts` are w1, w2, w1, w2, …; with none, and no ring, the run's own init. `ring` is how many stand evenly
     around the minimum, `radius` away. `batch` is the batch whose own surface is shown.
     """
 
+    part: str = setting("paths", Kind("part of the page", str, choices=("paths", "curvature", "batches")))
     sides: str = setting("both", Kind("surfaces", str, choices=("both", "original", "fixed")))
     optimizers: tuple[str, ...] = setting(
         ("RMSprop", "SGD", "Adam"), Kind("optimizers", str, choices=tuple(OPTIMIZERS), several=True)

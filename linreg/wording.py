@@ -206,8 +206,8 @@ def reaches(path: Paths, surface: Quadratic) -> bool:
     return bool(np.median(ended <= 0.01 * excess[0]) == 1)
 
 
-def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge: Yardstick) -> str:
-    """Each optimizer's learning rate, steps, end and fit, the sides below each other, as a Markdown table."""
+def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge: Yardstick) -> dict[str, dict[str, str]]:
+    """Each optimizer's learning rate, steps, end and fit, the sides below each other: row -> column -> text."""
     rows = {}
     for label, surface, paths in panels:
         for path in paths:
@@ -223,8 +223,13 @@ def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge:
             if lost and len(ends):
                 end += f", {lost} of {len(path.diverged_at)} diverged"
             worth = share(float(np.median(judge.r_squared(ends)))) if len(ends) else "–"
-            rows[f"{label}, {path.optimizer}"] = [f"{path.lr:.3g}", needed, end, worth]
-    return _table(rows, ("learning rate", "steps to lose 99 % of the excess loss", "ends at", "R²"))
+            rows[f"{label}, {path.optimizer}"] = {
+                "learning rate": f"{path.lr:.3g}",
+                "steps to lose 99 % of the excess loss": needed,
+                "ends at": end,
+                "R²": worth,
+            }
+    return rows
 
 
 def curvature_finding(surface: Quadratic, sides: Sequence[Settings]) -> str:
@@ -251,18 +256,20 @@ def claims_finding(verdicts: Sequence[str], seeds: int, arms: int) -> str:
     )
 
 
-def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> str:
-    """For each arm the share that converged, and median and spread of its final loss and weights."""
+def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict[str, str]]:
+    """For each arm the share that converged, and median and spread of its final loss and weights: row -> column -> text."""
     rows = {}
     for arm, one in zip(arms, found, strict=True):
         low, high = one.interval
-        rows[arm.label] = [
-            f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
-            "converges" if arm.predicted else "does not",
-            spread(one.loss, quantity),
-            *(spread(column, coordinate) for column in one.weights.T),
-        ]
-    return _table(rows, ("converged (95 %)", "predicted", "final loss (middle 90 %)", "final w1", "final w2"))
+        w1, w2 = (spread(column, coordinate) for column in one.weights[:, :2].T)
+        rows[arm.label] = {
+            "predicted": "converges" if arm.predicted else "does not",
+            "converged (95 %)": f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
+            "final loss (middle 90 %)": spread(one.loss, quantity),
+            "final w1": w1,
+            "final w2": w2,
+        }
+    return rows
 
 
 def spread(values: np.ndarray, written: Callable[[float], str]) -> str:
@@ -288,7 +295,7 @@ def factors_table(factors: Sequence[Factor], found: Mapping[str, Sequence[Trials
 
 
 def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> str:
-    """In how many cells most runs converge, side by side, whether that is at one value of an axis alone, and what was run."""
+    """In how many cells most runs converge, side by side, whether that is at one value of an axis, and how many runs."""
     from linreg.sweep import AXES
 
     said = []

@@ -9,9 +9,6 @@ comparison = ui.page("Surface", SurfaceView)
 
 st.header("Every optimizer, from anywhere, on both surfaces")
 st.markdown(wording.setup(comparison))
-ui.surface_controls()
-ui.paths_section(comparison)
-ui.curvature_section(comparison)
-ui.batch_section(comparison)
+ui.surface_section(comparison)
 
-st.caption("Try a correlation of 0.95 next: the valley becomes narrow, and gradient descent needs the momentum.")
+st.caption("Try a correlation of 0.95 next: the bowl becomes a narrow valley.")

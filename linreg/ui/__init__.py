@@ -1,22 +1,19 @@
 """All that is Streamlit: what the pages call. No other module of linreg imports it."""
 
 from linreg.ui.claims import claims_section
-from linreg.ui.explore import batch_section, curvature_section, paths_section, surface_controls
+from linreg.ui.explore import surface_section
 from linreg.ui.frame import page
 from linreg.ui.home import evidence, finding, replay
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section
 
 __all__ = [
-    "batch_section",
     "claims_section",
-    "curvature_section",
     "evidence",
     "finding",
     "law_section",
     "page",
-    "paths_section",
     "replay",
-    "surface_controls",
+    "surface_section",
     "sweep_controls",
     "sweep_section",
 ]

@@ -23,7 +23,7 @@ from linreg.claims import (
     verdict,
 )
 from linreg.settings import Settings, to_query
-from linreg.ui.drawing import compiled, current_theme, data_table, show, words
+from linreg.ui.drawing import compiled, current_theme, data_table, plain_table, show, words
 from linreg.ui.frame import number, view
 from linreg.views import ClaimsView
 
@@ -120,7 +120,7 @@ def _draw(number_of: int, claim: Claim, by_seed: Sequence[Mapping[Settings, Any]
             figure = charts_claims.arms_figure(claim.arms, found, current_theme())
             show(figure)
             data_table(figure, f"claim {claim.key}")
-        st.markdown(wording.trials_table(claim.arms, found))
+        plain_table(wording.trials_table(claim.arms, found))
         if claim.key == "batch_of_one":
             printed = charts_claims.printed_figure(_printed(), current_theme())
             show(printed)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from linreg.figure import Figure
@@ -44,6 +45,12 @@ def data_table(figure: Figure, key: str) -> None:
     table = st.expander("Data as a table", type="compact", on_change="rerun", key=f"table.{key}")
     if table.open:
         table.dataframe(figure.data[figure.table], hide_index=True, height=240)
+
+
+def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
+    """Words and numbers as a table that can be scrolled sideways on a phone: row -> column -> text."""
+    table = pd.DataFrame(list(rows.values()), index=list(rows))
+    st.table(table)
 
 
 # ---- the step --------------------------------------------------------------------------------------------------------

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from linreg import charts_explore, wording
-from linreg.charts_explore import Batches, Panel
+from linreg import charts, charts_explore, wording
+from linreg.charts_explore import Batches, Panel, PathScene
 from linreg.data import initial_weights
 from linreg.explore import Paths, as_points, curvature, fitting_momentum, paths, ring, tuned_lr
-from linreg.outcome import yardstick
 from linreg.settings import Comparison, Settings
-from linreg.ui.cached import least_squares_of, moments_of, surface_of, table_of
+from linreg.ui.cached import AS_TEXT, least_squares_of, moments_of, surface_of, yardstick_of
 from linreg.ui.drawing import (
     FRAME_SECONDS,
     compiled,
     current_theme,
     data_table,
+    plain_table,
     show,
     step_controls,
     step_to_show,
@@ -28,33 +29,54 @@ from linreg.ui.drawing import (
 from linreg.ui.frame import LABELS, change_view, choice, number, several, slider, text, toggle, view
 from linreg.views import MOST_STARTS, SurfaceView
 
-RATES = {"tuned": "tuned for each", "one": "the sidebar's for all", "own": "typed"}
+RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
+PARTS = {"paths": "paths", "curvature": "curvature", "batches": "single batches"}
 SIDES = {"both": "both", "original": "original", "fixed": "fixed"}
 
 
-def surface_controls() -> None:
-    """What is trained from where, and on which surfaces."""
-    shown = view(SurfaceView)
-    several("view.optimizers", "Optimizers")
-    left, middle, right = st.columns([3, 2, 2], gap="medium", vertical_alignment="bottom")
-    with left:
-        choice("view.rates", "Learning rates", titles=RATES.__getitem__, buttons=True)
-    with middle:
+def surface_section(comparison: Comparison) -> None:
+    """The part of the page that is chosen: paths, curvature, or single batches."""
+    part, sides, correlation, scale = st.columns([2.5, 2, 2, 1.3], gap="medium", vertical_alignment="bottom")
+    with part:
+        choice("view.part", "Show", titles=PARTS.__getitem__, buttons=True)
+    with sides:
         choice("view.sides", "Surfaces", titles=SIDES.__getitem__, buttons=True)
-    with right:
-        toggle("view.arrows", "Arrows down the gradient")
+    with correlation:
+        slider("correlation", "Correlation of the features", -0.99, 0.99, 0.01)
+    with scale:
+        number("scale", "Feature scale", again=".again")
+    {"paths": _paths_part, "curvature": _curvature_part, "batches": _batches_part}[view(SurfaceView).part](comparison)
+
+
+def _paths_part(comparison: Comparison) -> None:
+    """All paths on the chosen surfaces, and how loss and distance fall, replayed by one slider."""
+    _paths_controls()
+    playing = st.session_state["playing"]
+    st.fragment(_paths_figures, run_every=FRAME_SECONDS if playing else None)(comparison)
+
+
+def _paths_controls() -> None:
+    """What is trained from where."""
+    shown = view(SurfaceView)
+    optimizers, rates, arrows = st.columns([3.6, 3, 1.6], gap="medium", vertical_alignment="bottom")
+    with optimizers:
+        several("view.optimizers", "Optimizers")
+    with rates:
+        choice("view.rates", "Learning rates", titles=RATES.__getitem__, buttons=True)
+    with arrows:
+        toggle("view.arrows", "Gradient arrows")
     if shown.rates == "own":
         text(
             "view.lrs",
             "Learning rates, in the order of the optimizers",
             "such as 0.01, 1e-5; one left out is the sidebar's",
         )
-    left, middle, right, clear = st.columns([3, 1.5, 1.5, 1], gap="medium", vertical_alignment="bottom")
-    with left:
+    starts, count, radius, clear = st.columns([4, 1.5, 1.5, 1], gap="medium", vertical_alignment="bottom")
+    with starts:
         text("view.starts", "Starts: w1, w2, w1, w2, …", "or click on a surface; with none, the run's own initial weights")
-    with middle:
+    with count:
         number("view.ring", "Starts in a ring")
-    with right:
+    with radius:
         number("view.radius", "Radius of the ring", disabled=not shown.ring)
     clear.button("Clear", key="clear", on_click=_clear, disabled=not (shown.starts or shown.ring), width="stretch")
 
@@ -63,18 +85,11 @@ def _clear() -> None:
     change_view(starts=(), ring=0)
 
 
-def paths_section(comparison: Comparison) -> None:
-    """All paths on the chosen surfaces, and how loss and distance fall, replayed by one slider."""
-    playing = st.session_state["playing"]
-    st.fragment(_paths_section, run_every=FRAME_SECONDS if playing else None)(comparison)
-
-
-def _paths_section(comparison: Comparison) -> None:
+def _paths_figures(comparison: Comparison) -> None:
     if st.session_state.pop("start_added", False):
         st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
     shown, theme = view(SurfaceView), current_theme()
-    panels = _panels(comparison, shown)
-    scene = charts_explore.path_scene(panels, least_squares_of(comparison.original.data, comparison.original.bias))
+    panels, scene = _panels(comparison, shown)
     last = max((int(path.steps[-1]) for panel in panels for path in panel.paths), default=1)
     step = step_to_show(last)
     st.markdown(_finding(panels, comparison))
@@ -87,13 +102,12 @@ def _paths_section(comparison: Comparison) -> None:
             show(figure, key=key, on_select=lambda key=key: _start_at(key), mode="clicked")
             data_table(figure, f"paths {panels[which].label}")
     st.caption(figure.caption + " A click on a surface adds a start.")
-    st.markdown(_outcomes(panels, comparison))
-    for column, panel in zip(st.columns(len(panels), gap="medium"), panels, strict=True):
+    plain_table(_outcomes(panels, comparison))
+    for column, what in zip(st.columns(2, gap="medium"), ("loss", "distance"), strict=True):
         with column:
-            for what in ("loss", "distance"):
-                descent = charts_explore.descent_figure(panel, what, step, theme)
-                show(descent)
-                words(descent, f"{what} {panel.label}")
+            descent = charts_explore.descent_figure(panels, what, step, theme)
+            show(descent)
+            words(descent, what)
 
 
 def _start_at(key: str) -> None:
@@ -111,22 +125,27 @@ def _shown_sides(comparison: Comparison, shown: SurfaceView) -> list[tuple[str, 
     return both if shown.sides == "both" else [side for side in both if side[0].lower() == shown.sides]
 
 
-def _panels(comparison: Comparison, shown: SurfaceView) -> list[Panel]:
+def _panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
+    with compiled(shown.optimizers, 2 + comparison.original.bias):
+        return _trained_panels(comparison, replace(shown, arrows=False, batch=0))
+
+
+@st.cache_resource(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)
+def _trained_panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
+    """All paths of the view and their picture; shared by all visitors, since nothing changes them."""
     sides = _shown_sides(comparison, shown)
     middle = surface_of(sides[-1][1]).minimum  # of the fixed side where it is shown
-    with compiled(shown.optimizers, 2 + comparison.original.bias):
-        return [
-            Panel(
-                label,
-                wording.met(settings),
-                surface_of(settings),
-                tuple(
-                    _trained(settings, shown, index, _starts(settings, shown, middle))
-                    for index in range(len(shown.optimizers))
-                ),
-            )
-            for label, settings in sides
-        ]
+    panels = [
+        Panel(
+            label,
+            wording.met(settings),
+            surface_of(settings),
+            tuple(_trained(settings, shown, k, _starts(settings, shown, middle)) for k in range(len(shown.optimizers))),
+        )
+        for label, settings in sides
+    ]
+    bias = comparison.original.bias
+    return panels, charts_explore.path_scene(panels, least_squares_of(comparison.original.data, bias))
 
 
 def _starts(settings: Settings, shown: SurfaceView, middle: np.ndarray) -> tuple[tuple[float, ...], ...]:
@@ -145,13 +164,13 @@ def _trained(settings: Settings, shown: SurfaceView, index: int, starts: tuple[t
     return _paths(settings, optimizer, lr, starts)
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=512, show_spinner=False)
 def _tuned(settings: Settings, optimizer: str, starts: tuple[tuple[float, ...], ...]) -> float:
     momentum = fitting_momentum(optimizer, settings.momentum)
     return tuned_lr(moments_of(settings), optimizer, np.array(starts), min(settings.steps, 3_000), momentum)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=256, show_spinner=False)
 def _paths(settings: Settings, optimizer: str, lr: float, starts: tuple[tuple[float, ...], ...]) -> Paths:
     momentum = fitting_momentum(optimizer, settings.momentum)
     return paths(moments_of(settings), optimizer, lr, np.array(starts), settings.steps, momentum)
@@ -159,44 +178,48 @@ def _paths(settings: Settings, optimizer: str, lr: float, starts: tuple[tuple[fl
 
 def _finding(panels: Sequence[Panel], comparison: Comparison) -> str:
     """Where the paths end on each surface, and what the fit is worth there."""
-    judge = yardstick(table_of(comparison.original.data), comparison.original.bias)
+    judge = yardstick_of(comparison.original.data, comparison.original.bias)
     return "  \n".join(wording.paths_finding(panel.label, panel.surface, panel.paths, judge) for panel in panels)
 
 
-def _outcomes(panels: Sequence[Panel], comparison: Comparison) -> str:
-    judge = yardstick(table_of(comparison.original.data), comparison.original.bias)
+def _outcomes(panels: Sequence[Panel], comparison: Comparison) -> dict[str, dict[str, str]]:
+    judge = yardstick_of(comparison.original.data, comparison.original.bias)
     return wording.paths_table([(panel.label, panel.surface, panel.paths) for panel in panels], judge)
 
 
-def curvature_section(comparison: Comparison) -> None:
-    """The bowl's axes, its condition number and the stable rates, beside controls for scale and correlation."""
+def _curvature_part(comparison: Comparison) -> None:
+    """The bowl's axes, its condition number and the stable learning rates."""
     shown = view(SurfaceView)
     sides = _shown_sides(comparison, shown)
     surface = surface_of(sides[-1][1])
     bowl = curvature(surface)
-    st.subheader("The bowl: how steep, along which axes")
+    panels, scene = _panels(comparison, shown)
+    for which, column in enumerate(st.columns(len(panels), gap="medium")):
+        with column:
+            bowl_alone = replace(panels[which], paths=())
+            figure = charts_explore.paths_figure([bowl_alone], 0, charts_explore.of_panel(scene, which), 0, current_theme())
+            show(figure)
+    st.caption(figure.caption)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        slider("correlation", "Correlation of the features", -0.99, 0.99, 0.01)
-        number("scale", "Feature scale", again=".again")
         st.markdown(wording.curvature_table(bowl.values, bowl.directions))
         st.markdown(wording.curvature_finding(surface, [settings for _, settings in sides]))
     with right:
         momentum = comparison.original.momentum or 0.9
         limits = [("SGD", surface.stable_lr()), (f"SGD, momentum {momentum:g}", surface.stable_lr(momentum))]
         rates = [("the sidebar's lr", label, settings.lr) for label, settings in sides]
-        for panel in _panels(comparison, shown):
+        for panel in panels:
             rates += [(path.optimizer, panel.label, path.lr) for path in panel.paths]
         figure = charts_explore.rates_figure(rates, limits, current_theme())
         show(figure)
         words(figure, "rates")
 
 
-def batch_section(comparison: Comparison) -> None:
+def _batches_part(comparison: Comparison) -> None:
     """One batch's own surface, and where the other batches have their minima."""
     shown, theme = view(SurfaceView), current_theme()
     sides = _shown_sides(comparison, shown)
-    st.subheader("Each batch has a minimum of its own")
+    st.markdown("Each batch has a loss of its own, and a minimum of its own; a run descends on one batch after the other.")
     every = [Batches(label, wording.met(settings), moments_of(settings)) for label, settings in sides]
     count = min(len(one.moments) for one in every)
     if count > 1:
@@ -205,14 +228,16 @@ def batch_section(comparison: Comparison) -> None:
     k = min(shown.batch, count - 1)
     minima = [_minima(settings) for _, settings in sides]
     domains = charts_explore.batch_domains(minima)
+    bowls = [one.moments.batch(k).profile() for one in every]
+    spacing = max(charts.levels_over([bowl], domain)[0] for bowl, domain in zip(bowls, domains, strict=True))
     for column, one, cloud, domain in zip(st.columns(len(every), gap="medium"), every, minima, domains, strict=True):
         with column:
-            figure = charts_explore.batch_figure(one, k, cloud, domain, theme)
+            figure = charts_explore.batch_figure(one, k, cloud, domain, spacing, theme)
             show(figure)
             data_table(figure, f"batch {one.label}")
     st.caption(figure.caption)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
 def _minima(settings: Settings) -> Any:
     return charts_explore.batch_minima(moments_of(settings))

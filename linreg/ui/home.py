@@ -17,7 +17,7 @@ from linreg.outcome import Outcome, outcome
 from linreg.script import differing_lines
 from linreg.settings import Comparison, Settings
 from linreg.theme import Theme
-from linreg.ui.cached import least_squares_of, surface_of, table_of
+from linreg.ui.cached import AS_TEXT, least_squares_of, surface_of, table_of
 from linreg.ui.drawing import FRAME_SECONDS, current_theme, data_table, show, step_controls, step_to_show, words
 from linreg.ui.frame import LABELS, current, write_url
 
@@ -31,7 +31,7 @@ KEPT_BYTES = 100_000_000  # of runs, in one server
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
 def _scene(comparison: Comparison, trained: bool) -> charts.Scene:
     runs = _kept_runs().get(comparison) if trained else None
     reach = 1 / math.sqrt(2)  # of PyTorch's own init of two weights
@@ -112,7 +112,7 @@ def results(comparison: Comparison) -> list[tuple[Run, Outcome]] | None:
     return [(run, _outcome(run.settings, run)) for run in runs] if runs else None
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=128, show_spinner=False)
 def _outcome(settings: Settings, _run: Run) -> Outcome:
     return outcome(_run, table_of(settings.data), surface_of(settings))
 

@@ -14,7 +14,7 @@ import streamlit as st
 from linreg import charts_sweep, wording
 from linreg.settings import Comparison, Settings, SettingsError
 from linreg.sweep import AXES, METRICS, Cells, Law, Sweep, Task, law_of_batch_size, swept
-from linreg.ui.cached import surface_of
+from linreg.ui.cached import AS_TEXT, surface_of
 from linreg.ui.drawing import compiled, current_theme, data_table, show, words
 from linreg.ui.frame import LABELS, change, choice, number, text, view
 from linreg.views import SweepView
@@ -84,7 +84,7 @@ def _sweep(comparison: Comparison) -> Sweep:
     )
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
 def _tasks(sweep: Sweep) -> list[Task]:
     return sweep.tasks()
 
@@ -169,7 +169,7 @@ def _scale(values: np.ndarray, metric: Any) -> tuple[float, float]:
     return low, high if high > low else low * 10
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
 def _limits(grid: Sweep) -> list[list[tuple[float, float]]]:
     """For each side the points (x, y) of SGD's stability limit 2(1 + β)/λ, where lr is one of the axes."""
     found: list[list[tuple[float, float]]] = [[], []]
@@ -216,7 +216,7 @@ def law_section(comparison: Comparison) -> None:
     words(figure, "law")
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
 def _law(settings: Settings, inits: int, steps: int) -> Law:
     sizes = tuple(size for size in LAW_SIZES if size <= settings.data.samples)
     return law_of_batch_size(settings, sizes, inits, steps)
