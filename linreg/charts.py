@@ -21,6 +21,7 @@ from linreg.wording import coordinate, point, quantity
 
 ASPECT = 0.8  # height of a surface by its width
 RINGS = 11  # about so many levels
+AXIS_WIDTH = 36  # pixels between a surface and the title of its vertical axis
 PIXELS = 1500  # a path is exact to one of so many across the picture
 MOST_POINTS = 500
 BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
@@ -294,7 +295,9 @@ def weight_axes() -> tuple[alt.X, alt.Y]:
     """The axes of a surface, with slots for its domain."""
     w1_ends, w2_ends = ([slot(f"{name} from"), slot(f"{name} to")] for name in ("w1", "w2"))
     w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=w1_ends, nice=False, zero=False))
-    w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False))
+    # One width for the axis whatever its labels: they follow the height, the height follows the width, and that the axis.
+    axis = alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
+    w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False), axis=axis)
     return w1, w2
 
 

@@ -32,7 +32,7 @@ from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
 from linreg.surface import Domain, Moments, Quadratic, kept_points
 from linreg.theme import Theme, filled, finished, number_axis, slot
-from linreg.wording import point, quantity, reaches
+from linreg.wording import point, quantity
 
 TRAIL_POINTS = 1_400  # of all paths of one panel
 CURVE_STEPS = 140  # of a curve against step, closer together where it is early
@@ -135,7 +135,7 @@ def paths_figure(
         "snap": _snap(scene.domain),
     }
     names = [path.optimizer for path in panel.paths]
-    arrived = [path.optimizer for path in panel.paths if reaches(path, panel.surface)]
+    arrived = [path.optimizer for path in panel.paths if path.settled_at(panel.surface) is not None]
     floor = f"loss never below {quantity(surface.floor)}"
     slots = {"title": f"{panel.label}: {panel.shapes}", "subtitle": floor, "levels": max(scene.levels, 2)}
     spec = filled(_paths_template(theme), {**domain_slots(scene.domain), **slots, **optimizer_slots(theme, names)})
@@ -165,18 +165,24 @@ def _points(points: Sequence[Sequence[float]], domain: Domain) -> pd.DataFrame:
 
 
 def _axes(surface: Quadratic, scene: PathScene) -> pd.DataFrame:
-    """The axes of the bowl: from the minimum to the contour that is a third of the way out, and what λ is along each."""
+    """The axes of the bowl within the picture: from the minimum to the contour a third of the way out, and λ along each.
+
+    Nothing lies outside the picture: a label there would make the renderer shrink it.
+    """
     values, vectors = np.linalg.eigh(surface.hessian)
     excess = (scene.spacing * max(scene.levels, 1) / 3) ** 2
-    columns = ["w1", "w2", "axis", "order", "label"]
-    rows = []
     longest = np.hypot(scene.domain[1] - scene.domain[0], scene.domain[3] - scene.domain[2])
-    for number, (value, along) in enumerate(zip(values[::-1], vectors.T[::-1], strict=True)):
-        half = min(np.sqrt(2 * excess / value), longest) if value > 0 else longest
-        for end in (-1, 1):
-            w1, w2 = surface.minimum + end * half * along
-            rows.append((w1, w2, number, end, f"λ = {quantity(value)}" if end == 1 else ""))
-    return pd.DataFrame(rows, columns=columns)
+    halves = [min(np.sqrt(2 * excess / value), longest) if value > 0 else longest for value in values]
+    lines = [
+        surface.minimum + np.array([[-1.0], [1.0]]) * half * along for half, along in zip(halves, vectors.T, strict=True)
+    ]
+    table = cut_at_edge([np.array([-1, 1])] * len(lines), lines, scene.domain)
+    table = table.rename(columns={"line": "axis", "step": "order"}).astype({"w1": "float64", "w2": "float64"})
+    middle = surface.minimum + 0.8 * (table[["w1", "w2"]].to_numpy() - surface.minimum)
+    ends = (table["order"] == 1).to_numpy()
+    table["label"] = [f"λ = {quantity(values[axis])}" if end else "" for axis, end in zip(table["axis"], ends, strict=True)]
+    table["at1"], table["at2"] = middle[:, 0], middle[:, 1]
+    return table
 
 
 def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
@@ -247,8 +253,8 @@ def _paths_template(theme: Theme) -> dict[str, Any]:
     path = over("path").mark_line(strokeWidth=2.4, **line).encode(detail="piece:O", order="step:Q", color=color)
     axes = over("axes").mark_line(stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True)
     axes = axes.encode(detail="axis:N", order="order:Q")
-    curvature = over("axes").mark_text(color=theme.ink, fontSize=11.5, dy=-9)
-    curvature = curvature.encode(text="label:N")
+    curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, fontSize=11.5, dy=-8)
+    curvature = curvature.encode(x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N")
     arrows = over("arrows").mark_point(shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0)
     arrows = arrows.encode(
         angle=alt.Angle("angle:Q", scale=None), size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None)
@@ -332,7 +338,7 @@ def _descent_template(theme: Theme) -> dict[str, Any]:
     dash = alt.StrokeDash(
         "side:N",
         scale=alt.Scale(domain=["Fixed", "Original"], range=[[1, 0], [5, 3]]),
-        legend=alt.Legend(orient="top", title=None, symbolType="stroke", offset=4),
+        legend=alt.Legend(orient="bottom", title=None, symbolType="stroke", symbolSize=400, offset=4),
     )
     lines = lines.encode(x=step, y=value, color=optimizer_color(), strokeDash=dash)
     rule = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
@@ -428,17 +434,14 @@ def batch_figure(
         "cloud": _points(minima.tolist(), domain).astype("float32"),
         "marks": frame[inside(frame[["w1", "w2"]].to_numpy(float), domain)],
     }
-    subtitle = f"least at {point(surface.minimum, 3)}; two batches in three within ±{point(spread, 3)}"
+    subtitle = f"least at {point(surface.minimum, 3)}"
     slots = {"title": f"{batches.label}, batch {k}: {batches.shapes}", "subtitle": subtitle, "levels": max(levels, 2)}
     spec = filled(_batch_template(theme, batches.label == "Original"), {**domain_slots(domain), **slots})
     alt_text = (
         f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two thirds of the"
         f" batches have their minimum within {point(spread, 3)} of the middle; that of their mean is {point(mean.minimum)}."
     )
-    caption = (
-        "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross: the minimum of their mean,"
-        " which is what a run settles near."
-    )
+    caption = f"{batches.label}: two batches in three have their minimum within ±{point(spread, 3)} of the middle one."
     return Figure(spec, data, alt_text, caption, "cloud")
 
 
@@ -451,7 +454,7 @@ def _batch_template(theme: Theme, original: bool) -> dict[str, Any]:
 
     color = theme.original if original else theme.fixed
     cloud = over("cloud").mark_point(
-        filled=True, size=26, fill=color, opacity=0.55, stroke=theme.background, strokeWidth=0.4
+        clip=True, filled=True, size=26, fill=color, opacity=0.55, stroke=theme.background, strokeWidth=0.4
     )
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), size=320)

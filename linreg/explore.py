@@ -32,11 +32,37 @@ class Paths:
         with np.errstate(over="ignore", invalid="ignore"):
             return surface.value(self.weights)
 
+    def excess(self, surface: Quadratic) -> Float[np.ndarray, " S"]:
+        """The mean over the starts of loss − floor at each recorded step; infinite once one of the runs has diverged."""
+        return mean_excess(self.losses(surface), surface.floor)
+
+    def settled_at(self, surface: Quadratic) -> int | None:
+        """The recorded step from which on the excess loss stays below 1 % of what it was at the start."""
+        looks = int(looks_needed(self.excess(surface)[:, None])[0])
+        return int(self.steps[looks]) if looks < len(self.steps) else None
+
     def distances(self, surface: Quadratic) -> Float[np.ndarray, "S R"]:
         """How far the weights are from the minimum."""
         with np.errstate(over="ignore", invalid="ignore"):
             away: np.ndarray = np.linalg.norm(self.weights - surface.minimum, axis=-1)
         return away
+
+
+SETTLED = 0.01  # of the excess loss at the start
+
+
+def mean_excess(losses: Float[np.ndarray, "*S R"], floor: float) -> Float[np.ndarray, "*S"]:
+    """The mean over the starts of loss − floor; infinite where a loss is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        excess: np.ndarray = (losses - floor).mean(-1)
+    return np.where(np.isnan(excess), np.inf, excess)
+
+
+def looks_needed(excess: Float[np.ndarray, "S rates"]) -> Int[np.ndarray, " rates"]:
+    """Of each column the first row from which on it stays below SETTLED of its first; the number of rows if it does not."""
+    above = ~(excess <= SETTLED * excess[0])  # (S, rates)
+    needed: np.ndarray = len(above) - np.argmax(above[::-1], axis=0)
+    return np.where(above.any(0), needed, 0)
 
 
 def fitting_momentum(optimizer: str, momentum: float) -> float:
@@ -87,17 +113,10 @@ def _best_of(
     )
     surface = moments.mean()
     with np.errstate(over="ignore", invalid="ignore"):
-        excess = (
-            (surface.value(found.weights) - surface.floor).reshape(len(found.steps), len(rates), -1).mean(2)
-        )  # (S, rates)
-    excess = np.where(np.isnan(excess), np.inf, excess)
-    above = excess > 0.01 * excess[0]  # (S, rates)
-    needed = len(above) - np.argmax(
-        above[::-1], axis=0
-    )  # of the looks, those up to the last above; len(above) if never below
-    needed[~above.any(0)] = 0
+        losses = surface.value(found.weights).reshape(len(found.steps), len(rates), -1)  # (S, rates, R)
+    excess = mean_excess(losses, surface.floor)  # (S, rates)
     last = excess[found.steps >= 0.9 * steps].mean(0)  # (rates,)
-    return float(rates[np.lexsort((last, needed))[0]])
+    return float(rates[np.lexsort((last, looks_needed(excess)))[0]])
 
 
 def ring(middle: Float[np.ndarray, " P"], radius: float, count: int) -> Float[np.ndarray, "count P"]:

@@ -35,7 +35,7 @@ DARK = Theme(
     "dark", "#0e1117", "#e8eaf0", "#a3acba", "#262c38", "#4d6078", "#151a22", "#0e1117", original="#ee7733", fixed="#1fbf92",
     ramp=("#1a2230", "#2f6f78", "#8ff0d8"),
     series=(
-        "#88ccee", "#ee8899", "#5599ff", "#cc88ff", "#cccc66", "#66cc77", "#ff88bb", "#eebb55", "#55ddbb", "#bbbbbb",
+        "#88ccee", "#ee8899", "#5599ff", "#cc88ff", "#cccc66", "#66cc77", "#d2a679", "#eebb55", "#55ddbb", "#bbbbbb",
     ),
 )  # fmt: skip
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
@@ -116,8 +116,11 @@ def finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, 
     }
     svg = {"embedOptions": {"renderer": "svg"}}
     padding = {"left": 2, "right": 6, "top": 4, "bottom": 4}
+    title = spec.get("title", "")
+    title = {"text": title} if isinstance(title, str) else title
     whole = {
         **spec,
+        "title": {**title, "limit": {"expr": "width"}},  # a wider one would make the renderer shrink the picture
         "usermeta": svg,
         "padding": padding,
         "autosize": {"type": "fit-x", "contains": "padding"},

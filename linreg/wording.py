@@ -192,18 +192,11 @@ def paths_finding(label: str, surface: Quadratic, paths: Sequence[Paths], judge:
     """How many optimizers reach a surface's minimum, where that is, and what the fit is worth there."""
     if not paths:
         return f"**{label}**: choose an optimizer."
-    arrived = sum(reaches(path, surface) for path in paths)
+    arrived = sum(path.settled_at(surface) is not None for path in paths)
     worth = share(float(judge.r_squared(surface.minimum)))
     many = f"{arrived} of {len(paths)} optimizers" if len(paths) > 1 else f"{paths[0].optimizer}"
     verb = "reach" if len(paths) > 1 else ("reaches" if arrived else "does not reach")
     return f"**{label}**: {many} {verb} the minimum of this loss, {point(surface.minimum)}, where R² is {worth}."
-
-
-def reaches(path: Paths, surface: Quadratic) -> bool:
-    """Whether most of its runs end within a hundredth of the excess loss that they began with."""
-    excess = path.losses(surface) - surface.floor  # (S, R)
-    ended = np.where(np.isnan(excess[-1]), np.inf, excess[-1])
-    return bool(np.median(ended <= 0.01 * excess[0]) == 1)
 
 
 def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge: Yardstick) -> dict[str, dict[str, str]]:
@@ -211,12 +204,7 @@ def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge:
     rows = {}
     for label, surface, paths in panels:
         for path in paths:
-            excess = (
-                np.median(np.nan_to_num(path.losses(surface), nan=np.inf, posinf=np.inf), axis=1) - surface.floor
-            )  # (S,)
-            above = np.flatnonzero(~(excess <= 0.01 * excess[0]))
-            settled = len(above) == 0 or above[-1] + 1 < len(excess)
-            needed = f"{int(path.steps[above[-1] + 1 if len(above) else 0]):,}" if settled else "–"
+            settled = path.settled_at(surface)
             ends = path.weights[-1][np.isfinite(path.weights[-1]).all(1)]  # (R, P)
             lost = int((path.diverged_at >= 0).sum())
             end = point(np.median(ends, axis=0)) if len(ends) else f"diverged at step {int(path.diverged_at.max()):,}"
@@ -225,7 +213,7 @@ def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge:
             worth = share(float(np.median(judge.r_squared(ends)))) if len(ends) else "–"
             rows[f"{label}, {path.optimizer}"] = {
                 "learning rate": f"{path.lr:.3g}",
-                "steps to lose 99 % of the excess loss": needed,
+                "steps to lose 99 % of the excess loss": "–" if settled is None else f"{settled:,}",
                 "ends at": end,
                 "R²": worth,
             }

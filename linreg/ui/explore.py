@@ -234,8 +234,11 @@ def _batches_part(comparison: Comparison) -> None:
         with column:
             figure = charts_explore.batch_figure(one, k, cloud, domain, spacing, theme)
             show(figure)
-            data_table(figure, f"batch {one.label}")
-    st.caption(figure.caption)
+            words(figure, f"batch {one.label}")
+    st.caption(
+        "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross: the minimum of their mean,"
+        " which is what a run settles near. Both pictures are of one scale."
+    )
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)

@@ -353,6 +353,7 @@ def choice(
             format_func=shown,
             help=help,
             required=True,
+            wrap=True,
             on_change=control.take,
         )
         return
