@@ -144,7 +144,7 @@ def paths_figure(
         f" minimum at {point(surface.minimum)}, {floor}. {len(arrived)} of {len(names)} come close to it."
     )
     caption = (
-        ("Rings: starts. Dots: where each path is. " if names else "")
+        ("Open circles: starts. Dots: where each path is. " if names else "")
         + "Star: where this loss is least. Cross: least squares. Dashed: the bowl's axes, with the curvature λ along each."
         + f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}."
         + (" Arrows: down the gradient, larger where it is steeper." if arrows else "")
@@ -255,6 +255,7 @@ def _paths_template(theme: Theme) -> dict[str, Any]:
     axes = axes.encode(detail="axis:N", order="order:Q")
     curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, fontSize=11.5, dy=-8)
     curvature = curvature.encode(x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N")
+    behind = curvature.mark_text(stroke=theme.background, strokeWidth=3.5, strokeJoin="round", fontSize=11.5, dy=-8)
     arrows = over("arrows").mark_point(shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0)
     arrows = arrows.encode(
         angle=alt.Angle("angle:Q", scale=None), size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None)
@@ -273,7 +274,6 @@ def _paths_template(theme: Theme) -> dict[str, Any]:
         ring_layer(theme, over("rings")),
         arrows,
         axes,
-        curvature,
         whole,
         halo,
         path,
@@ -281,6 +281,8 @@ def _paths_template(theme: Theme) -> dict[str, Any]:
         star,
         starts,
         now.encode(color=color),
+        behind,
+        curvature,
         snap,
     )
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
@@ -313,10 +315,10 @@ def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) 
         f"{str(side).lower()} {name} {quantity(float(group['value'].iloc[-1]))}"
         for (side, name), group in table.groupby(["side", "optimizer"], observed=True)
     ]
-    unit = "mean squared error" if what == "loss" else "in units of the weights"
+    unit = "mean squared error" if what == "loss" else "distance in weights"
     spec = filled(_descent_template(theme), {"title": title, "unit": unit, **optimizer_slots(theme, names)})
     alt_text = f"{title} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
-    caption = "The median of the starts, each surface with its own minimum. Both axes are stretched where they are small."
+    caption = "The median of the starts, for each surface above its own minimum. Logarithmic axes, the steps from 0."
     data = {"curve": table, "now": pd.DataFrame({"step": [step]})}
     return Figure(spec, data, alt_text, caption, "curve")
 
@@ -358,7 +360,7 @@ def rates_figure(rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple
     spec = {**filled(_rates_template(theme), {"labels": labels}), "height": 40 + 30 * len(labels)}
     alt_text = f"Learning rates in use, and the limits of gradient descent on this surface: {said}."
     caption = (
-        "Rules: below its limit gradient descent settles on this bowl, above it overflows. The limits hold for SGD alone;"
+        "Dashed: below it gradient descent settles on this bowl, above it diverges. The limits hold for SGD alone;"
         " the others divide by the gradient's size and have no such limit."
     )
     return Figure(spec, {"rates": table, "limits": rules}, alt_text, caption, "rates")
@@ -459,7 +461,7 @@ def _batch_template(theme: Theme, original: bool) -> dict[str, Any]:
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), size=320)
     cross = cross_layer(theme, marks.transform_filter("datum.kind == 'mean'"))
-    chart = alt.layer(ring_layer(theme, over("rings")), cloud, cross, star)
+    chart = alt.layer(ring_layer(theme, over("rings")), star, cloud, cross)
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
     return finished(spec, theme, height=f"width * {ASPECT}")

@@ -53,7 +53,11 @@ def map_figure(
     )
     caption = (
         f"{metric.title[0].upper()}{metric.title[1:]}, of {sweep.inits} a cell. Cells without colour have none."
-        + (" Dashed: SGD is stable below 2/λ." if len(data["limit"]) else "")
+        + (
+            " Dashed: SGD is stable below 2/λ of the mean of all batches; single small batches are steeper."
+            if len(data["limit"])
+            else ""
+        )
         + " A click on a cell opens it in the comparison."
     )
     slots = {"title": label, "x from": x[0], "x to": x[-1], "y from": y[0], "y to": y[-1], "low": scale[0], "high": scale[1]}
@@ -147,9 +151,11 @@ def law_figure(law: Law, theme: Theme) -> Figure:
     alt_text = "Final weights of the original against the batch size: " + "; ".join(
         f"{size:,} rows {point(end)}, w*/B {point(at)}" for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
     )
+    lost = int((~np.isfinite(law.finals).all(2)).sum())
     caption = (
-        f"Lines: w*/B, with w* = {point(law.true)}. Ticks: the exact minimum for each size. Dots: {law.finals.shape[1]} runs"
-        " each, without their sign. Around the minimum a run wanders by about its learning rate."
+        f"Absolute values. Lines: w*/B with w* = {point(law.true)}, the mean over all tables. Ticks: the exact"
+        f" minimum for this table. Dots: {law.finals.shape[1]} trained runs at each size, most on one another"
+        + (f"; {lost:,} of {law.finals[..., 0].size:,} diverged and have none." if lost else ".")
     )
     drawn = np.concatenate([runs["value"], exact["value"], theory["value"]])
     low = float(max(np.min(drawn[drawn > 0], initial=1.0), 1e-4))

@@ -109,7 +109,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "line",
             "Said in the question.",
-            "With the line it quickly converges, to a loss of about 1.",
+            "With the line it converges, to a loss of about 1.",
             "The line makes the weight `[2, 3]`, of shape `(2,)`.",
             (_arm("weight [2, 3]", True, wiring="weight_1d", init=(2.0, 3.0)),),
         ),
@@ -117,7 +117,8 @@ CLAIMS: dict[str, Claim] = {
             "any_values",
             "Said in the question.",
             "Any values in the line work.",
-            "The line with other values: RMSprop moves about one lr a step, so a run has a reach.",
+            "The line with other values. RMSprop moves about one lr a step, so a run reaches about"
+            f" {Settings().steps:,} × {Settings().lr:g} = {Settings().steps * Settings().lr:g} far.",
             tuple(
                 _arm(f"[{value}, {value}]", True, wiring="weight_1d", init=(float(value), float(value)))
                 for value in (0, 20, 30, 35, 40, 100)
@@ -162,10 +163,10 @@ CLAIMS: dict[str, Claim] = {
             "whatever_init",
             "Said in the answer.",
             "With [[2, 3]] it does not converge, whatever the initial weights.",
-            "The corrected line with other values, the true ones among them.",
+            "The corrected line with other values, all within reach, the true ones among them.",
             tuple(
                 _arm(f"[[{value[0]:g}, {value[1]:g}]]", False, wiring="weight_2d", init=value)
-                for value in ((0.0, 0.0), (2.0, 3.0), TRUTH, (20.0, 20.0), (-100.0, 100.0))
+                for value in ((0.0, 0.0), (2.0, 3.0), TRUTH, (20.0, 20.0), (-20.0, 20.0))
             ),
         ),
         Claim(
@@ -182,12 +183,12 @@ CLAIMS: dict[str, Claim] = {
             "dropped_squeeze",
             "Implied by the forum's copy.",
             "`x.squeeze()` in `forward` matters.",
-            "Its result is dropped. If it mattered, the model would converge.",
-            (_arm("x.squeeze(), dropped", True, wiring="noop_squeeze"),),
+            "Kept, as `x = x.squeeze()`, it would match the shapes. Its result is dropped: does it matter all the same?",
+            (_arm("x.squeeze(), its result dropped", True, wiring="noop_squeeze"),),
         ),
         Claim(
             "broadcast",
-            "Said by nobody in the thread.",
+            "Ours: nobody in the thread says it.",
             "The shapes are the cause: `(B, 1)` against `(B,)` compares all pairs.",
             "As asked, and with each of the three ways to match the shapes, nothing else changed.",
             (

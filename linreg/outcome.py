@@ -57,8 +57,8 @@ class Yardstick:
     def r_squared(self, weights: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n"]:
         """1 − loss/variance; NaN where a weight is, or where the target is constant."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            found: np.ndarray = 1 - self.surface.value(weights) / self.variance
-        return np.where(np.isinf(found), np.nan, found) if self.variance == 0 else found
+            found: np.ndarray = np.asarray(1 - self.surface.value(weights) / self.variance)
+        return np.full_like(found, np.nan) if self.variance == 0 else found
 
     @property
     def best(self) -> float:
@@ -67,8 +67,7 @@ class Yardstick:
 
     def converged(self, weights: Float[np.ndarray, "*n P"]) -> Bool[np.ndarray, "*n"]:
         """Whether R² is within CONVERGED_WITHIN of that of least squares: the verdict of `outcome`."""
-        reached: np.ndarray = self.r_squared(weights) >= self.best - CONVERGED_WITHIN
-        return reached
+        return np.asarray(self.r_squared(weights) >= self.best - CONVERGED_WITHIN)
 
 
 def yardstick(dataset: Dataset, bias: bool = False) -> Yardstick:

@@ -117,7 +117,7 @@ class Sweep:
                 try:
                     cell = self.cell(column, row)
                 except SettingsError as error:
-                    refusal = error
+                    refusal = refusal or error
                     continue
                 for side, settings in enumerate((cell.original, cell.fixed)):
                     steps = settings.steps if "epochs" in (self.x, self.y) else self.steps

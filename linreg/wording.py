@@ -76,14 +76,20 @@ def met(settings: Settings) -> str:
     return f"{prediction} meets {target}"
 
 
-def setup(comparison: Comparison) -> str:
-    """What is regressed on what, and with what, in one line."""
+def sides(comparison: Comparison) -> str:
+    """What each side's loss compares, a line each."""
+    both = zip(("Original", "Fixed"), (comparison.original, comparison.fixed), strict=True)
+    return "  \n".join(f"**{label}**: {explanation(settings, None)}" for label, settings in both)
+
+
+def setup(comparison: Comparison, optimizer: bool = True) -> str:
+    """What is regressed on what, and with what, in one line; without the optimizer where a page has others."""
     data = comparison.original.data
     first, second = (plain(weight).replace("-", "−") for weight in data.weights)
     terms = f"y = {first}·x1 " + (f"− {second[1:]}·x2" if second.startswith("−") else f"+ {second}·x2")
     noise = " + noise" if data.noise else ""
     with_what = [
-        f"`nn.Linear(2, 1, bias={side.bias})` with {side.optimizer} at lr {plain(side.lr)}"
+        f"`nn.Linear(2, 1, bias={side.bias})`" + (f" with {side.optimizer} at lr {plain(side.lr)}" if optimizer else "")
         for side in (comparison.original, comparison.fixed)
     ]
     return f"{terms}{noise}, {data.samples:,} rows; {', then '.join(dict.fromkeys(with_what))}; `nn.MSELoss`."
@@ -189,14 +195,14 @@ def curvature_table(values: Sequence[float] | np.ndarray, directions: np.ndarray
 
 
 def paths_finding(label: str, surface: Quadratic, paths: Sequence[Paths], judge: Yardstick) -> str:
-    """How many optimizers reach a surface's minimum, where that is, and what the fit is worth there."""
+    """How many optimizers settle near a surface's minimum, where that is, and what the fit is worth there."""
     if not paths:
         return f"**{label}**: choose an optimizer."
     arrived = sum(path.settled_at(surface) is not None for path in paths)
     worth = share(float(judge.r_squared(surface.minimum)))
     many = f"{arrived} of {len(paths)} optimizers" if len(paths) > 1 else f"{paths[0].optimizer}"
-    verb = "reach" if len(paths) > 1 else ("reaches" if arrived else "does not reach")
-    return f"**{label}**: {many} {verb} the minimum of this loss, {point(surface.minimum)}, where R² is {worth}."
+    verb = "settle" if len(paths) > 1 else ("settles" if arrived else "does not settle")
+    return f"**{label}**: {many} {verb} near the minimum of this loss, {point(surface.minimum)}, where R² is {worth}."
 
 
 def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge: Yardstick) -> dict[str, dict[str, str]]:
@@ -224,7 +230,7 @@ def curvature_finding(surface: Quadratic, sides: Sequence[Settings]) -> str:
     """The condition number, and whether gradient descent at the current rates would settle."""
     limit = surface.stable_lr()
     verdicts = dict.fromkeys(
-        f"lr {plain(side.lr)} is {quantity(side.lr / limit)} times that limit"
+        f"for SGD, lr {plain(side.lr)} would be {quantity(side.lr / limit)} times that limit"
         if side.lr > limit
         else f"lr {plain(side.lr)} is below it"
         for side in sides
@@ -235,12 +241,13 @@ def curvature_finding(surface: Quadratic, sides: Sequence[Settings]) -> str:
     )
 
 
-def claims_finding(verdicts: Sequence[str], seeds: int, arms: int) -> str:
-    """How many claims hold, and what was run to tell."""
+def claims_finding(verdicts: Sequence[str], seeds: int, arms: int, tolerance: float) -> str:
+    """How many claims hold, what was run to tell, and what the limit of convergence is in terms of the loss."""
     counts = [f"{list(verdicts).count(kind)} {kind}" for kind in dict.fromkeys(sorted(verdicts))]
     return (
-        f"**{len(verdicts)} claims: {', '.join(counts)}.** {arms} experiments, each on {seeds:,} tables with inits of their"
-        f" own: {arms * seeds:,} runs."
+        f"**{len(verdicts)} claims: {', '.join(counts)}.** {arms} different experiments, some in more than one claim, each"
+        f" on {seeds:,} tables with inits of their own: {arms * seeds:,} runs. An R² lower by 0.01 is a loss higher by"
+        f" {quantity(tolerance)}."
     )
 
 
@@ -252,10 +259,10 @@ def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict
         w1, w2 = (spread(column, coordinate) for column in one.weights[:, :2].T)
         rows[arm.label] = {
             "predicted": "converges" if arm.predicted else "does not",
-            "converged (95 %)": f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
-            "final loss (middle 90 %)": spread(one.loss, quantity),
-            "final w1": w1,
-            "final w2": w2,
+            "converged (95 % interval)": f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
+            "final loss, median (middle 90 %)": spread(one.loss, quantity),
+            "final w1, likewise": w1,
+            "final w2, likewise": w2,
         }
     return rows
 
@@ -279,7 +286,7 @@ def factors_table(factors: Sequence[Factor], found: Mapping[str, Sequence[Trials
         ]
         for factor in factors
     }
-    return _table(rows, ("switched to, share that converges", ""))
+    return _table(rows, ("to, and the share that then converges", "is it the cause"))
 
 
 def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> str:
@@ -296,6 +303,6 @@ def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> st
         said.append(f"{int(good.sum()):,} of {int(np.isfinite(share_of).sum()):,} cells{where}")
     runs = sum(task.runs for task in tasks)
     return (
-        f"**Original: most runs converge in {said[0]}. Fixed: in {said[1]}.** {runs:,} runs of the compiled trainer,"
-        f" {sweep.inits} inits a cell."
+        f"**Cells in which most runs converge: original {said[0]}; fixed {said[1]}.** {runs:,} runs, {sweep.inits} inits"
+        " a cell."
     )

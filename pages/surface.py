@@ -7,8 +7,8 @@ from linreg.views import SurfaceView
 
 comparison = ui.page("Surface", SurfaceView)
 
-st.header("Every optimizer, from anywhere, on both surfaces")
-st.markdown(wording.setup(comparison))
+st.header("Optimizers on both surfaces")
+st.markdown(wording.setup(comparison, optimizer=False) + "  \n" + wording.sides(comparison))
 ui.surface_section(comparison)
 
-st.caption("Try a correlation of 0.95 next: the bowl becomes a narrow valley.")
+st.caption("Next: *Sweep*, a map of the learning rates and batch sizes at which a run converges.")

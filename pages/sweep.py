@@ -8,9 +8,9 @@ from linreg.views import SweepView
 comparison = ui.page("Sweep", SweepView)
 
 st.header("For which settings does it converge?")
-st.markdown(wording.setup(comparison))
+st.markdown(wording.setup(comparison) + "  \n" + wording.sides(comparison))
 ui.sweep_controls()
 ui.sweep_section(comparison)
 ui.law_section(comparison)
 
-st.caption("Try SGD next: the dashed limit 2/λ is where its map ends, with the bug and without.")
+st.caption("Next: another optimizer on the left; with SGD the map also has its stability limit.")

@@ -22,7 +22,10 @@ from linreg.claims import (
     trials,
     verdict,
 )
-from linreg.settings import Settings, to_query
+from linreg.outcome import CONVERGED_WITHIN
+from linreg.script import differing_lines
+from linreg.settings import DataSettings, Settings, to_query
+from linreg.ui.cached import yardstick_of
 from linreg.ui.drawing import compiled, current_theme, data_table, plain_table, show, words
 from linreg.ui.frame import number, view
 from linreg.views import ClaimsView
@@ -52,18 +55,22 @@ def _kept_seeds() -> _KeptSeeds:
 
 
 def claims_section() -> None:
-    """The number of seeds, all claims with their verdicts, and what is the cause."""
+    """The number of seeds, what is the cause, and all claims with their verdicts."""
     with st.columns([1, 3])[0]:
         number("view.seeds", "Seeds of data and init")
     place = st.empty()
     by_seed = _by_seed(view(ClaimsView).seeds, place)
     verdicts = {key: verdict(claim, _found(claim, by_seed), _checked(key)[0]) for key, claim in CLAIMS.items()}
-    place.markdown(wording.claims_finding(list(verdicts.values()), len(by_seed), len(arms())))
+    tolerance = CONVERGED_WITHIN * yardstick_of(DataSettings(), False).variance
+    place.markdown(wording.claims_finding(list(verdicts.values()), len(by_seed), len(arms()), tolerance))
+    st.subheader("Which one is the cause")
+    st.markdown("Each thing that may be the cause, changed alone, the rest as asked.")
+    _draw_factors(by_seed)
+    st.subheader("The claims, one by one")
+    st.markdown("*The line* of these claims, beside which the script is as asked:")
+    st.code("\n".join(differing_lines(Settings(), CLAIMS["line"].arms[0].settings)[1]))
     for number_of, (key, claim) in enumerate(CLAIMS.items(), 1):
         _draw(number_of, claim, by_seed, verdicts[key])
-    st.subheader("Which one is the cause")
-    st.markdown("Each thing that may be the cause, switched alone, the rest as asked.")
-    _draw_factors(by_seed)
 
 
 def _by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:

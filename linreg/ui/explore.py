@@ -62,7 +62,13 @@ def _paths_controls() -> None:
     with optimizers:
         several("view.optimizers", "Optimizers")
     with rates:
-        choice("view.rates", "Learning rates", titles=RATES.__getitem__, buttons=True)
+        choice(
+            "view.rates",
+            "Learning rates",
+            titles=RATES.__getitem__,
+            buttons=True,
+            help="Tuned: the rate with the fewest steps to lose 99 % of the excess loss, for each optimizer and side.",
+        )
     with arrows:
         toggle("view.arrows", "Gradient arrows")
     if shown.rates == "own":
@@ -205,7 +211,7 @@ def _curvature_part(comparison: Comparison) -> None:
         st.markdown(wording.curvature_table(bowl.values, bowl.directions))
         st.markdown(wording.curvature_finding(surface, [settings for _, settings in sides]))
     with right:
-        momentum = comparison.original.momentum or 0.9
+        momentum = comparison.original.momentum or 0.9  # with none, what momentum would do
         limits = [("SGD", surface.stable_lr()), (f"SGD, momentum {momentum:g}", surface.stable_lr(momentum))]
         rates = [("the sidebar's lr", label, settings.lr) for label, settings in sides]
         for panel in panels:
@@ -237,7 +243,7 @@ def _batches_part(comparison: Comparison) -> None:
             words(figure, f"batch {one.label}")
     st.caption(
         "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross: the minimum of their mean,"
-        " which is what a run settles near. Both pictures are of one scale."
+        " which is what a run settles near. Both pictures are to the same scale."
     )
 
 

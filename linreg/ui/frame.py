@@ -36,7 +36,7 @@ from linreg.settings import (
     with_both,
     written,
 )
-from linreg.views import View, from_view_query, to_view_query
+from linreg.views import ClaimsView, SurfaceView, SweepView, View, from_view_query, to_view_query
 from linreg.wiring import WIRINGS
 
 LABELS = ("Original", "Fixed")
@@ -45,6 +45,11 @@ PAGES = {  # the menu, in its order
     "pages/claims.py": "Claims",
     "pages/surface.py": "Surface",
     "pages/sweep.py": "Sweep",
+}
+KINDS: dict[str, type[Any]] = {  # the view of each page that has one
+    "pages/claims.py": ClaimsView,
+    "pages/surface.py": SurfaceView,
+    "pages/sweep.py": SweepView,
 }
 
 
@@ -60,7 +65,7 @@ def page(title: str, kind: type[Any] | None = None, controls: bool = True) -> Co
     _read_url(title, kind)
     with st.sidebar:
         for path, label in PAGES.items():
-            st.page_link(path, label=label)
+            st.page_link(path, label=label, query_params=_query_of(path))
         if controls:
             _controls()
     write_url()
@@ -120,10 +125,19 @@ def _read_url(title: str, kind: type[Any] | None) -> None:
             ignored.append(f"step={clipped(step)} was ignored: it is not a whole number.")
         state["ignored"] = ignored
         state["playing"] = False
-    elif state.get("page", title) != title:
-        state["step"], state["playing"] = None, False  # a step belongs to its page
+    if state.get("page", title) != title:
+        state["step"] = state["step"] if query else None  # a step belongs to its page
+        state["playing"] = False
+        for key in [key for key in state if str(key).startswith("control.")]:
+            del state[key]  # of the other page's controls: those of this page are others, and would not take it over
     state.pop("changed", None)
     state["page"], state["kind"] = title, kind
+
+
+def _query_of(path: str) -> dict[str, str]:
+    """The address of another page with the settings of this one: Back then leads from page to page, and nothing else."""
+    kind = KINDS.get(path)
+    return to_query(current()) | (to_view_query(view(kind)) if kind else {})
 
 
 def write_url() -> None:
