@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench bench-pages clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -18,6 +18,9 @@ lint: .venv/.installed-test
 bench: .venv/.installed-bench
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_trainer.py
 	PYTHONPATH=. $(BIN)/python -m pytest -q -s -W ignore tests/benchmarks/bench_ensemble.py
+
+bench-pages: .venv/.installed-test
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_pages.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

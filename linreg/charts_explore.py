@@ -27,7 +27,7 @@ from linreg.charts import (
     star_layer,
     weight_axes,
 )
-from linreg.explore import Paths
+from linreg.explore import Panel, Paths
 from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
 from linreg.surface import Domain, Moments, Quadratic, kept_points
@@ -39,16 +39,6 @@ CURVE_STEPS = 140  # of a curve against step, closer together where it is early
 SNAP = 20  # places across the picture where a click can set a start
 ARROWS = 15
 CLOUD = 500  # minima of single batches that are drawn
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One side: its surface, and the paths that every optimizer took on it from the same starts."""
-
-    label: str
-    shapes: str
-    surface: Quadratic
-    paths: tuple[Paths, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,7 +58,7 @@ def map_figure(
             if len(data["limit"])
             else ""
         )
-        + " A click on a cell opens it in the comparison."
+        + " A click on a cell opens it in the comparison, with whole epochs."
     )
     slots = {"title": label, "x from": x[0], "x to": x[-1], "y from": y[0], "y to": y[-1], "low": scale[0], "high": scale[1]}
     spec = filled(_map_template(theme, sweep.x, sweep.y, metric), slots)

@@ -51,7 +51,7 @@ def batch_order(settings: Settings, rows: int) -> Iterator[Int[np.ndarray, " N"]
         yield generator.permutation(rows) if settings.shuffle else None
 
 
-def initial_weights(settings: Settings, seed: int | None = None, features: int = 2) -> Float[np.ndarray, " P"]:
+def initial_weights(settings: Settings, seed: int | None = None) -> Float[np.ndarray, " P"]:
     """Where a run starts: its init, or what `nn.Linear` draws after `torch.manual_seed(seed)`, to the last bit of float32.
 
     The seed is the settings' own unless one is given.
@@ -59,14 +59,14 @@ def initial_weights(settings: Settings, seed: int | None = None, features: int =
     PyTorch draws each weight and then the bias from U(−1/√D, 1/√D), with 24 bits of a Mersenne twister's next number each
     (`at::uniform_real_distribution`), so that NumPy's twister gives the same without PyTorch.
     """
-    start = np.array(_drawn(settings.seed if seed is None else seed, features)[: features + settings.bias])  # (P,)
+    start = np.array(_drawn(settings.seed if seed is None else seed)[: 2 + settings.bias])  # (P,)
     if settings.init is not None:
         start[: len(settings.init)] = settings.init
     return start
 
 
 @lru_cache(maxsize=4096)  # to seed a twister takes longer than all the rest
-def _drawn(seed: int, features: int) -> tuple[float, ...]:
+def _drawn(seed: int, features: int = 2) -> tuple[float, ...]:
     """The weights and then the bias that a seed draws."""
     bits = np.random.RandomState(seed & 0xFFFFFFFF)._bit_generator.random_raw(features + 1)  # (D + 1,)
     gain = math.sqrt(2 / (1 + 5))  # of nn.Linear's kaiming_uniform_ with a = √5: once more 1/√D, but for rounding

@@ -190,6 +190,16 @@ def _checked(
 
 
 def _understood(rule: Rule, optimizer: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    """The hyperparameters with the registry's own; a momentum of 0 is none, and as good as not given."""
+    momentum = hyperparameters.get("momentum", 0.0)
+    if not momentum:
+        hyperparameters = {name: value for name, value in hyperparameters.items() if name != "momentum"}
+        if OPTIMIZERS[optimizer].needs_momentum:
+            raise SettingsError(f"{optimizer} needs momentum; use 0.9, for example", "momentum")
+    elif not 0 < momentum < np.inf:
+        raise SettingsError(
+            f"momentum {clipped(float(momentum))} is not possible; use a finite number at least 0", "momentum"
+        )
     for name in hyperparameters:
         if name not in rule.hyperparameters:
             raise SettingsError(f"{optimizer} has no {clipped(name)}; use {', '.join(rule.hyperparameters)}", name)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from linreg.optimizers import OPTIMIZERS
+from linreg.outcome import Yardstick
 from linreg.surface import Moments, Quadratic
 
+SETTLED = 0.01  # of the excess loss at the start
 MOST_RECORDED = 1_000  # steps of a path that are kept, its ends among them
 COARSE = np.geomspace(1e-7, 100, 55)  # learning rates: six a decade, …
 FINE = np.geomspace(10 ** (-1 / 6), 10 ** (1 / 6), 9)  # … then between the neighbours of the best
@@ -48,7 +48,15 @@ class Paths:
         return away
 
 
-SETTLED = 0.01  # of the excess loss at the start
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One side: its surface, what its fit is judged by, and the paths that every optimizer took from the same starts."""
+
+    label: str
+    shapes: str
+    surface: Quadratic
+    judge: Yardstick
+    paths: tuple[Paths, ...]
 
 
 def mean_excess(losses: Float[np.ndarray, "*S R"], floor: float) -> Float[np.ndarray, "*S"]:
@@ -65,14 +73,6 @@ def looks_needed(excess: Float[np.ndarray, "S rates"]) -> Int[np.ndarray, " rate
     return np.where(above.any(0), needed, 0)
 
 
-def fitting_momentum(optimizer: str, momentum: float) -> float:
-    """The momentum where the optimizer takes it, 0.9 where it needs some and there is none, else 0."""
-    entry = OPTIMIZERS[optimizer]
-    if not entry.takes_momentum:
-        return 0.0
-    return 0.9 if entry.needs_momentum and not momentum else momentum
-
-
 def paths(
     moments: Moments, optimizer: str, lr: float, starts: Float[np.ndarray, "R P"], steps: int, momentum: float = 0.0
 ) -> Paths:
@@ -80,8 +80,7 @@ def paths(
     from linreg.ensemble import train_ensemble
 
     every = -(-steps // MOST_RECORDED)
-    given: dict[str, Any] = {"momentum": momentum} if momentum else {}
-    found = train_ensemble(moments, starts, lr, optimizer, steps=steps, record_every=every, **given)
+    found = train_ensemble(moments, starts, lr, optimizer, steps=steps, record_every=every, momentum=momentum)
     return Paths(optimizer, lr, found.steps, found.weights, found.diverged_at)
 
 
@@ -101,7 +100,6 @@ def _best_of(
 ) -> float:
     from linreg.ensemble import train_ensemble
 
-    given: dict[str, Any] = {"momentum": momentum} if momentum else {}
     found = train_ensemble(
         moments,
         np.tile(starts, (len(rates), 1)),
@@ -109,7 +107,7 @@ def _best_of(
         optimizer,
         steps=steps,
         record_every=max(steps // looks, 1),
-        **given,
+        momentum=momentum,
     )
     surface = moments.mean()
     with np.errstate(over="ignore", invalid="ignore"):

@@ -260,6 +260,7 @@ class Rule:
 
     update: Any
     plan: Callable[..., Plan]
+    scheduled: bool = False  # whether its plan depends on the step
 
     @cached_property
     def hyperparameters(self) -> tuple[str, ...]:
@@ -268,7 +269,8 @@ class Rule:
 
     def planned(self, steps: int, **hyperparameters: Any) -> tuple[np.ndarray, np.ndarray]:
         """The constants (CONSTANTS,) and the schedule (steps or 1, SCHEDULED)."""
-        constants, schedule = self.plan(np.arange(1, steps + 1, dtype=np.float64), **hyperparameters)
+        last = steps if self.scheduled else 1
+        constants, schedule = self.plan(np.arange(1, last + 1, dtype=np.float64), **hyperparameters)
         return np.array([*constants, *[0.0] * (CONSTANTS - len(constants))]), schedule
 
     def kernel(self, parameters: int, lanes: int = LANES) -> Callable[..., None]:
@@ -305,9 +307,9 @@ RULES: dict[str, Rule] = {  # by class of torch.optim
     "SGD": Rule(_sgd, _plan_sgd),
     "Adagrad": Rule(_adagrad, _plan_adagrad),
     "Adadelta": Rule(_adadelta, _plan_adadelta),
-    "Adam": Rule(_adam, _plan_adam),
-    "AdamW": Rule(_adam, _plan_adamw),
-    "NAdam": Rule(_nadam, _plan_nadam),
-    "RAdam": Rule(_radam, _plan_radam),
-    "Adamax": Rule(_adamax, _plan_adamax),
+    "Adam": Rule(_adam, _plan_adam, scheduled=True),
+    "AdamW": Rule(_adam, _plan_adamw, scheduled=True),
+    "NAdam": Rule(_nadam, _plan_nadam, scheduled=True),
+    "RAdam": Rule(_radam, _plan_radam, scheduled=True),
+    "Adamax": Rule(_adamax, _plan_adamax, scheduled=True),
 }

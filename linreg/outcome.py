@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from linreg.data import Dataset
-from linreg.surface import Quadratic, least_squares, matched_surface
+from linreg.surface import Quadratic, least_squares, matched_surface, with_ones
 
 if TYPE_CHECKING:
     from linreg.trainer import Run
@@ -77,7 +77,7 @@ def yardstick(dataset: Dataset, bias: bool = False) -> Yardstick:
 
 def outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
     """The outcome of a run on the table that it was trained on, with the surface that it descended on."""
-    X = np.column_stack([dataset.X, np.ones(len(dataset))]) if run.settings.bias else dataset.X  # (N, P)
+    X = with_ones(dataset.X) if run.settings.bias else dataset.X  # (N, P)
     weights = run.weights[-1].astype(np.float64)  # (P,)
     reached, best = (r_squared(X @ w, dataset.y) for w in (weights, least_squares(X, dataset.y)))
     per_epoch = -(-len(dataset) // run.settings.batch_size)

@@ -305,7 +305,7 @@ def with_both(comparison: Comparison, changes: Mapping[str, Any]) -> Comparison:
     """
     own = fixed_changes(comparison)
     if "optimizer" in changes and "momentum" not in changes:
-        changes = {**changes, "momentum": _fitting_momentum(str(changes["optimizer"]), comparison.original.momentum)}
+        changes = {**changes, "momentum": fitting_momentum(str(changes["optimizer"]), comparison.original.momentum)}
     original = with_changes(comparison.original, changes)
     return Comparison(original, fixed_side(original, own))
 
@@ -313,11 +313,11 @@ def with_both(comparison: Comparison, changes: Mapping[str, Any]) -> Comparison:
 def fixed_side(original: Settings, own: Mapping[str, Any]) -> Settings:
     """The original with the fixed side's own settings; a momentum that it inherits is made to fit its optimizer."""
     if "momentum" not in own:
-        own = {**own, "momentum": _fitting_momentum(own.get("optimizer", original.optimizer), original.momentum)}
+        own = {**own, "momentum": fitting_momentum(own.get("optimizer", original.optimizer), original.momentum)}
     return replace(original, **own)
 
 
-def _fitting_momentum(optimizer: str, momentum: float) -> float:
+def fitting_momentum(optimizer: str, momentum: float) -> float:
     """The momentum that an optimizer can go on with: none where it takes none, 0.9 where it needs some and there is none."""
     entry = OPTIMIZERS.get(optimizer)
     if entry is None or entry.takes_momentum:

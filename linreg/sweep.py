@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,10 +16,22 @@ from jaxtyping import Float
 from linreg.data import Dataset, initial_weights, make_data
 from linreg.explore import ring
 from linreg.outcome import Yardstick, yardstick
-from linreg.settings import Comparison, DataSettings, Settings, SettingsError, with_both
+from linreg.settings import (
+    Comparison,
+    DataSettings,
+    Settings,
+    SettingsError,
+    fixed_changes,
+    fixed_side,
+    kinds,
+    offered,
+    plain,
+    with_both,
+)
 from linreg.surface import batch_moments
 
 WORTH_A_THREAD = 1_000_000  # steps of all runs of a task
+MOST_AT_ONCE = 200_000_000  # steps of all runs of a task: about a second, after which a sweep can be stopped
 RECORDED = 60  # steps of each run that are looked at, to tell when it converges
 
 
@@ -41,7 +52,7 @@ class Axis:
         spread = (np.geomspace if self.log else np.linspace)(low, high, count)
         if self.whole:
             return tuple(int(value) for value in np.unique(np.rint(spread).astype(int)))
-        return tuple(float(f"{value:.6g}") for value in spread)
+        return tuple(dict.fromkeys(float(f"{value:.6g}") for value in spread))
 
 
 AXES: dict[str, Axis] = {
@@ -97,16 +108,25 @@ class Sweep:
         return len(self.x_values) * len(self.y_values)
 
     def cell(self, column: int, row: int) -> Comparison:
-        """The comparison of one cell, its first init. Raises `SettingsError` where there is none."""
+        """The comparison of one cell, its first init. Both sides take the swept values; the fixed keeps what else it has.
+
+        Its epochs are whole, so it may run a little longer or shorter than the sweep. Raises `SettingsError` where there is
+        no such comparison, or none that the app offers.
+        """
         changes = {self.x: self.x_values[column], self.y: self.y_values[row]}
         distance = changes.pop("distance", None)
-        found = with_both(self.comparison, changes)
+        for name, value in changes.items():
+            if value not in kinds()[name].offered:
+                raise SettingsError(f"{kinds()[name].label} {plain(value)} is out of range ({kinds()[name].offered})", name)
+        original = with_both(self.comparison, changes).original
         if distance is not None:
-            found = with_both(found, {"init": tuple(_starts(found.original, 1, distance)[0, :2].tolist())})
+            original = replace(original, init=tuple(_starts(original, 1, distance)[0, :2].tolist()))
+        swept = {"init" if name == "distance" else name for name in (self.x, self.y)}
+        own = {name: value for name, value in fixed_changes(self.comparison).items() if name not in swept}
+        sides = [original, fixed_side(original, own)]
         if "epochs" not in changes:
-            per_epoch = found.original.steps_per_epoch
-            found = with_both(found, {"epochs": max(round(self.steps / per_epoch), 1)})
-        return found
+            sides = [replace(side, epochs=max(round(self.steps / side.steps_per_epoch), 1)) for side in sides]
+        return Comparison(*map(offered, sides))
 
     def tasks(self) -> list[Task]:
         """The work, cut where the table, the batches, the steps or the optimizer change."""
@@ -128,10 +148,13 @@ class Sweep:
                     rates.append(settings.lr)
         if not found and refusal:
             raise refusal
-        return [
-            Task(side, settings, distance, self.inits, steps, tuple(rates), tuple(cells))
-            for (side, settings, distance, steps), (cells, rates) in found.items()
-        ]
+        tasks = []
+        for (side, settings, distance, steps), (cells, rates) in found.items():
+            size = max(MOST_AT_ONCE // (steps * self.inits), 1)  # cells
+            for first in range(0, len(cells), size):
+                part = slice(first, first + size)
+                tasks.append(Task(side, settings, distance, self.inits, steps, tuple(rates[part]), tuple(cells[part])))
+        return tasks
 
     def _value(self, name: str, column: int, row: int) -> float | None:
         return self.x_values[column] if self.x == name else self.y_values[row] if self.y == name else None
@@ -167,16 +190,15 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The numbers of a task's cells: share that converged, medians over the inits, share that diverged."""
+    """The numbers of a task's cells: share that converged, and medians over the inits."""
 
     share: Float[np.ndarray, " C"]
     r_squared: Float[np.ndarray, " C"]
     loss: Float[np.ndarray, " C"]
     steps: Float[np.ndarray, " C"]
-    diverged: Float[np.ndarray, " C"]
 
 
-def done(task: Task, dataset: Dataset | None = None) -> Cells:
+def done(task: Task) -> Cells:
     """Train the runs of a task and reduce them.
 
     A run that diverged has not converged, and has neither a final loss nor an R²; where all of a cell have, these are NaN.
@@ -184,14 +206,9 @@ def done(task: Task, dataset: Dataset | None = None) -> Cells:
     """
     from linreg.ensemble import train_ensemble
 
-    table, judge = (
-        _table(task.settings.data, task.settings.bias)
-        if dataset is None
-        else (dataset, yardstick(dataset, task.settings.bias))
-    )
+    table, judge = _table(task.settings.data, task.settings.bias)
     moments = batch_moments(table, task.settings)
     starts = _starts(task.settings, 1 if task.fixed_start else task.inits, task.distance)  # (I, P)
-    momentum: dict[str, Any] = {"momentum": task.settings.momentum} if task.settings.momentum else {}
     found = train_ensemble(
         moments,
         np.tile(starts, (len(task.rates), 1)),
@@ -199,7 +216,7 @@ def done(task: Task, dataset: Dataset | None = None) -> Cells:
         task.settings.optimizer,
         steps=task.steps,
         record_every=-(-task.steps // RECORDED),
-        **momentum,
+        momentum=task.settings.momentum,
     )
     cells = (len(task.rates), len(starts))
     converged = judge.converged(found.weights)  # (S, C · I)
@@ -213,7 +230,6 @@ def done(task: Task, dataset: Dataset | None = None) -> Cells:
         _median(judge.r_squared(found.final).reshape(cells)),
         _median(losses),
         _median(np.where(final, since.reshape(cells), np.nan)),
-        (found.diverged_at >= 0).reshape(cells).mean(1),
     )
 
 
@@ -274,8 +290,8 @@ def law_of_batch_size(settings: Settings, sizes: tuple[int, ...], inits: int, st
 
     table, judge = _table(settings.data, settings.bias)
     groups = [batch_moments(table, replace(settings, batch_size=size, epochs=1, shuffle=False)) for size in sizes]
+    inits = 1 if settings.init is not None else inits  # all would be the same
     starts = _starts(settings, inits, None)  # (I, P)
-    momentum: dict[str, Any] = {"momentum": settings.momentum} if settings.momentum else {}
     found = train_ensemble(
         groups,
         np.tile(starts, (len(sizes), 1)),
@@ -284,7 +300,7 @@ def law_of_batch_size(settings: Settings, sizes: tuple[int, ...], inits: int, st
         steps=steps,
         record_every=steps,
         groups=np.repeat(np.arange(len(sizes)), inits),
-        **momentum,
+        momentum=settings.momentum,
     )
     minima = np.stack([group.mean().minimum[:2] for group in groups])
     finals = found.final[:, :2].reshape(len(sizes), inits, 2)

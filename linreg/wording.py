@@ -14,8 +14,7 @@ from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
     from linreg.claims import Arm, Factor, Trials
-    from linreg.explore import Paths
-    from linreg.outcome import Yardstick
+    from linreg.explore import Panel
     from linreg.surface import Quadratic
     from linreg.sweep import Sweep, Task
     from linreg.trainer import Run
@@ -194,51 +193,57 @@ def curvature_table(values: Sequence[float] | np.ndarray, directions: np.ndarray
     return _table(rows, ("curvature λ", "direction"))
 
 
-def paths_finding(label: str, surface: Quadratic, paths: Sequence[Paths], judge: Yardstick) -> str:
+def paths_finding(panel: Panel) -> str:
     """How many optimizers settle near a surface's minimum, where that is, and what the fit is worth there."""
+    paths, minimum = panel.paths, panel.surface.minimum
     if not paths:
-        return f"**{label}**: choose an optimizer."
-    arrived = sum(path.settled_at(surface) is not None for path in paths)
-    worth = share(float(judge.r_squared(surface.minimum)))
+        return f"**{panel.label}**: choose an optimizer."
+    arrived = sum(path.settled_at(panel.surface) is not None for path in paths)
+    worth = share(float(panel.judge.r_squared(minimum)))
     many = f"{arrived} of {len(paths)} optimizers" if len(paths) > 1 else f"{paths[0].optimizer}"
     verb = "settle" if len(paths) > 1 else ("settles" if arrived else "does not settle")
-    return f"**{label}**: {many} {verb} near the minimum of this loss, {point(surface.minimum)}, where R² is {worth}."
+    return f"**{panel.label}**: {many} {verb} near the minimum of this loss, {point(minimum)}, where R² is {worth}."
 
 
-def paths_table(panels: Sequence[tuple[str, Quadratic, Sequence[Paths]]], judge: Yardstick) -> dict[str, dict[str, str]]:
+def paths_table(panels: Sequence[Panel]) -> dict[str, dict[str, str]]:
     """Each optimizer's learning rate, steps, end and fit, the sides below each other: row -> column -> text."""
     rows = {}
-    for label, surface, paths in panels:
-        for path in paths:
-            settled = path.settled_at(surface)
+    for panel in panels:
+        for path in panel.paths:
+            settled = path.settled_at(panel.surface)
             ends = path.weights[-1][np.isfinite(path.weights[-1]).all(1)]  # (R, P)
             lost = int((path.diverged_at >= 0).sum())
             end = point(np.median(ends, axis=0)) if len(ends) else f"diverged at step {int(path.diverged_at.max()):,}"
             if lost and len(ends):
                 end += f", {lost} of {len(path.diverged_at)} diverged"
-            worth = share(float(np.median(judge.r_squared(ends)))) if len(ends) else "–"
-            rows[f"{label}, {path.optimizer}"] = {
+            worth = share(float(np.median(panel.judge.r_squared(ends)))) if len(ends) else "–"
+            rows[f"{panel.label}, {path.optimizer}"] = {
                 "learning rate": f"{path.lr:.3g}",
                 "steps to lose 99 % of the excess loss": "–" if settled is None else f"{settled:,}",
-                "ends at": end,
-                "R²": worth,
+                "ends at, median of the starts": end,
+                "R² there": worth,
             }
     return rows
 
 
-def curvature_finding(surface: Quadratic, sides: Sequence[Settings]) -> str:
-    """The condition number, and whether gradient descent at the current rates would settle."""
-    limit = surface.stable_lr()
-    verdicts = dict.fromkeys(
-        f"for SGD, lr {plain(side.lr)} would be {quantity(side.lr / limit)} times that limit"
-        if side.lr > limit
-        else f"lr {plain(side.lr)} is below it"
-        for side in sides
-    )
-    return (
-        f"The bowl is {quantity(surface.condition_number)} times as steep along one axis as along the other (its condition"
-        f" number). SGD is stable below 2/λ = {quantity(limit)}; {', '.join(verdicts)}."
-    )
+def curvature_finding(sides: Sequence[tuple[Quadratic, Settings]]) -> str:
+    """The condition number of each surface, and SGD's stability limit beside the learning rate in use."""
+    said = []
+    for surface, settings in sides:
+        number, momentum = surface.condition_number, settings.momentum
+        limit = surface.stable_lr(momentum)
+        shape_of = (
+            f"The bowl is {quantity(number)} times as steep along one axis as along the other (its condition number)."
+            if math.isfinite(number)
+            else "The bowl is flat along one axis: its minimum is a whole line."
+        )
+        formula = f"with momentum {plain(momentum)} is stable below 2(1 + β)/λ" if momentum else "is stable below 2/λ"
+        lr = plain(settings.lr)
+        beside = (
+            f"lr {lr} would be {quantity(settings.lr / limit)} times that" if settings.lr > limit else f"lr {lr} is below"
+        )
+        said.append(f"{shape_of} SGD {formula} = {quantity(limit)}; for SGD, {beside}.")
+    return "  \n".join(dict.fromkeys(said))
 
 
 def claims_finding(verdicts: Sequence[str], seeds: int, arms: int, tolerance: float) -> str:
@@ -302,7 +307,5 @@ def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> st
                 where += f", all of them at {AXES[key].title} {plain(float(np.array(values)[at][0]))}"
         said.append(f"{int(good.sum()):,} of {int(np.isfinite(share_of).sum()):,} cells{where}")
     runs = sum(task.runs for task in tasks)
-    return (
-        f"**Cells in which most runs converge: original {said[0]}; fixed {said[1]}.** {runs:,} runs, {sweep.inits} inits"
-        " a cell."
-    )
+    inits = "one init" if all(task.fixed_start for task in tasks) else f"{sweep.inits} inits"
+    return f"**Cells in which most runs converge: original {said[0]}; fixed {said[1]}.** {runs:,} runs, {inits} a cell."

@@ -10,7 +10,8 @@ from linreg import charts_claims, charts_explore, charts_sweep
 from linreg.charts import cut_at_edge
 from linreg.claims import PRINTED, Arm, Trials
 from linreg.data import make_data
-from linreg.explore import paths, ring
+from linreg.explore import Panel, paths, ring
+from linreg.outcome import yardstick
 from linreg.settings import Comparison, DataSettings, Settings
 from linreg.surface import batch_moments, least_squares, loss_surface
 from linreg.sweep import METRICS, Sweep, law_of_batch_size
@@ -27,7 +28,7 @@ MOMENTS = [batch_moments(TABLE, side) for side in SIDES]
 def panel(side, optimizers=("RMSprop", "SGD"), lr=0.05):
     label = ("Original", "Fixed")[side]
     found = tuple(paths(MOMENTS[side], name, lr, STARTS, 600) for name in optimizers)
-    return charts_explore.Panel(label, "shapes", loss_surface(TABLE, SIDES[side]), found)
+    return Panel(label, "shapes", loss_surface(TABLE, SIDES[side]), yardstick(TABLE), found)
 
 
 @pytest.fixture(scope="module")

@@ -99,10 +99,12 @@ def test_a_verdict_follows_its_arms():
     assert verdict(Claim("", "", "", "", (replace(arm, predicted=False),)), [none_do]) == "confirmed"
 
 
-def test_the_fixes_are_the_same_to_the_last_digit(runs):
-    ends = [trials(runs, arm).weights for arm in CLAIMS["broadcast"].arms[1:]]
-    np.testing.assert_array_equal(ends[0], ends[1])
-    np.testing.assert_array_equal(ends[0], ends[2])
+def test_the_fixes_are_the_same_to_the_last_digit():
+    """In PyTorch: the ensemble could not tell them apart."""
+    short = [replace(arm.seeded(0), epochs=3) for arm in CLAIMS["broadcast"].arms[1:]]
+    first, *others = [run.weights for run in train(short)]
+    for other in others:
+        np.testing.assert_array_equal(first, other)
 
 
 def test_the_answers_printed_path_is_what_a_run_gives():

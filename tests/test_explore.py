@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from linreg import DataSettings, Settings, batch_moments, make_data, train_ensemble
-from linreg.explore import as_points, curvature, fitting_momentum, paths, ring, tuned_lr
+from linreg.explore import as_points, curvature, paths, ring, tuned_lr
 from linreg.optimizers import OPTIMIZERS
+from linreg.settings import fitting_momentum
 
 DATA = DataSettings(samples=1_000, correlation=0.6)
 MOMENTS = batch_moments(make_data(DATA), Settings(data=DATA, wiring="squeeze"))

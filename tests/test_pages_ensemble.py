@@ -36,7 +36,7 @@ def test_the_surface_page_finds_where_the_paths_end():
     ]
     for run in train(settings):
         w1, w2 = run.weights[-1]
-        cell = ends.loc[f"Original, {run.settings.optimizer}", "ends at"].replace("−", "-")
+        cell = ends.loc[f"Original, {run.settings.optimizer}", "ends at, median of the starts"].replace("−", "-")
         assert [float(part) for part in cell.strip("()").split(", ")] == pytest.approx([w1, w2], abs=0.011)
     assert "**Fixed**: 2 of 2 optimizers settle near the minimum of this loss, (5.00, 3.0" in words(app)
 
@@ -52,7 +52,7 @@ def test_tuned_rates_are_the_table_s_and_own_rates_are_kept():
 
 def test_a_diverged_optimizer_says_so():
     app = opened("surface", samples="400", optimizers="SGD", rates="one", lr="0.01")
-    assert tables(app)[0].loc["Fixed, SGD", "ends at"].startswith("diverged at step")
+    assert tables(app)[0].loc["Fixed, SGD", "ends at, median of the starts"].startswith("diverged at step")
     assert "SGD does not settle near the minimum" in words(app)
 
 
@@ -201,3 +201,43 @@ def test_a_page_keeps_the_comparison_of_the_one_before():
     ran(app)
     assert control(app, "selectbox", "optimizer").value == "Adam"
     assert one(app.query_params["samples"]) == "300"
+
+
+# ---- odd settings ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("surface", {"fixed.bias": "1"}),
+        ("surface", {"bias": "1", "fixed.bias": "0", "sides": "original"}),
+        ("surface", {"part": "curvature", "correlation": "1"}),
+        ("surface", {"part": "batches", "batch": "500"}),
+        ("surface", {"shuffle": "1", "noise": "0", "weights": "0,0"}),
+        ("surface", {"samples": "2", "batch_size": "1", "bias": "1", "part": "batches"}),
+        ("sweep", {"x": "epochs", "x_range": "1,1e9", "columns": "3", "rows": "2", "steps": "20"}),
+        ("sweep", {"x_range": "1e-300,1", "columns": "3", "rows": "2", "steps": "20"}),
+        ("sweep", {"x_range": "1,1.0000001", "columns": "5", "rows": "2", "steps": "20"}),
+        ("sweep", {"init": "1,1", "columns": "3", "rows": "2", "steps": "20"}),
+        ("sweep", {"wiring": "squeeze", "columns": "3", "rows": "2", "steps": "20"}),
+        ("sweep", {"fixed.lr": "0.5", "fixed.batch_size": "1", "columns": "3", "rows": "2", "steps": "20"}),
+    ],
+)
+def test_odd_settings_open(page, query):
+    app = opened(
+        page, **{"samples": "300", "epochs": "3", **{name.replace(".", "__"): value for name, value in query.items()}}
+    )
+    if query.get("part") == "curvature":
+        assert "The bowl is flat along one axis" in words(app)
+    if "batch" in query:
+        assert app.number_input(key="control.view.batch").value == 2, "of the batches 0 to 2 the last"
+    if "init" in query:
+        assert "one init a cell" in words(app)
+    if query.get("wiring") == "squeeze":
+        assert any("shapes match" in caption.value for caption in app.caption)
+
+
+def test_a_large_sweep_waits_for_a_button():
+    app = opened("sweep", columns="80", rows="40", inits="200", steps="100000")
+    assert app.button(key="go_on").label == "Run them"
+    assert "cells of 5,760 are not done" in words(app), "36 whole batch sizes"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
@@ -12,12 +15,43 @@ from linreg.settings import Comparison, DataSettings, Settings
 from linreg.surface import Moments, Quadratic, batch_moments, least_squares, loss_surface, with_ones
 from linreg.sweep import Sweep
 from linreg.views import SurfaceView
+from linreg.wiring import WIRINGS
 
 # Streamlit takes settings apart field by field to tell whether it has met them; their text says as much, in no time.
+MOMENT_BYTES = 100_000_000
 AS_TEXT: dict[Any, Any] = dict.fromkeys((Settings, DataSettings, Comparison, Sweep, SurfaceView), repr)
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Key, Value]):
+    """The latest values of all visitors, as many as fit: by number, or by what `size` says of each."""
+
+    def __init__(self, most: float, size: Callable[[Value], float] = lambda _: 1) -> None:
+        self.values: OrderedDict[Key, Value] = OrderedDict()
+        self.most, self.size, self.filled = most, size, 0.0
+        self.lock = threading.Lock()
+
+    def get(self, key: Key) -> Value | None:
+        with self.lock:
+            if key in self.values:
+                self.values.move_to_end(key)
+            return self.values.get(key)
+
+    def keep(self, key: Key, value: Value) -> None:
+        """Keep this, and of the older ones as many as fit."""
+        with self.lock:
+            if key in self.values:
+                self.filled -= self.size(self.values.pop(key))
+            self.values[key] = value
+            self.filled += self.size(value)
+            while self.filled > self.most and len(self.values) > 1:
+                self.filled -= self.size(self.values.popitem(last=False)[1])
+
+
+@st.cache_resource(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)
 def table_of(data: DataSettings) -> Dataset:
     """The synthetic table."""
     return make_data(data)
@@ -36,10 +70,28 @@ def least_squares_of(data: DataSettings, bias: bool) -> Any:
     return least_squares(with_ones(X) if bias else X, table_of(data).y)
 
 
-@st.cache_resource(hash_funcs=AS_TEXT, max_entries=48, show_spinner=False)
+def batches_of(settings: Settings) -> Settings:
+    """The settings with only what the batches' moments depend on, so that runs which share them ask for the same."""
+    wiring = "original" if WIRINGS[settings.wiring].pairs else "squeeze"
+    order: dict[str, Any] = {"epochs": 1}
+    if settings.shuffle:
+        order = {"shuffle": True, "epochs": settings.epochs, "seed": settings.seed}
+    return Settings(settings.data, wiring=wiring, batch_size=settings.batch_size, bias=settings.bias, **order)
+
+
 def moments_of(settings: Settings) -> Moments:
     """The quadratic of every batch, shared by all visitors: nothing changes them."""
-    return batch_moments(table_of(settings.data), settings)
+    key, kept = batches_of(settings), _kept_moments()
+    found = kept.get(key)
+    if found is None:
+        found = batch_moments(table_of(settings.data), key)
+        kept.keep(key, found)
+    return found
+
+
+@st.cache_resource(show_spinner=False)
+def _kept_moments() -> Kept[Settings, Moments]:
+    return Kept(MOMENT_BYTES, lambda one: one.A.nbytes + one.c.nbytes + one.s.nbytes + one.n.nbytes)
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=48, show_spinner=False)

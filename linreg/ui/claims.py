@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,8 +23,8 @@ from linreg.claims import (
 )
 from linreg.outcome import CONVERGED_WITHIN
 from linreg.script import differing_lines
-from linreg.settings import DataSettings, Settings, to_query
-from linreg.ui.cached import yardstick_of
+from linreg.settings import VERSION, DataSettings, Settings, to_query
+from linreg.ui.cached import Kept, yardstick_of
 from linreg.ui.drawing import compiled, current_theme, data_table, plain_table, show, words
 from linreg.ui.frame import number, view
 from linreg.views import ClaimsView
@@ -36,22 +35,10 @@ COLOURS = {CONFIRMED: "green", REFUTED: "red"}
 ICONS = {CONFIRMED: ":material/check:", REFUTED: ":material/close:"}
 
 
-class _KeptSeeds:
-    """What every arm came to, by seed, for all visitors."""
-
-    def __init__(self) -> None:
-        self.by_seed: dict[int, Mapping[Settings, Any]] = {}
-        self.lock = threading.Lock()
-
-    def keep(self, seed: int, found: Mapping[Settings, Any]) -> None:
-        with self.lock:
-            if len(self.by_seed) < MOST_KEPT:
-                self.by_seed[seed] = found
-
-
 @st.cache_resource(show_spinner=False)
-def _kept_seeds() -> _KeptSeeds:
-    return _KeptSeeds()
+def _kept_seeds() -> Kept[int, Mapping[Settings, Any]]:
+    """What every arm came to, by seed, for all visitors."""
+    return Kept(MOST_KEPT)
 
 
 def claims_section() -> None:
@@ -76,17 +63,19 @@ def claims_section() -> None:
 def _by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
     """What every arm came to for the first seeds: those that are not kept yet are run behind a bar, and kept one by one."""
     kept = _kept_seeds()
-    missing = [seed for seed in range(count) if seed not in kept.by_seed]
+    found = {seed: kept.get(seed) for seed in range(count)}
+    missing = [seed for seed, runs in found.items() if runs is None]
     if missing:
         bar = place.progress(0.0, f"Running {len(arms())} experiments on {len(missing)} seeds")
         with compiled(sorted({arm.settings.optimizer for arm in arms()})):
-            for done, (seed, found) in enumerate(zip(missing, seeds_run(missing), strict=True), 1):
-                kept.keep(seed, found)
+            for done, (seed, runs) in enumerate(zip(missing, seeds_run(missing), strict=True), 1):
+                kept.keep(seed, runs)
+                found[seed] = runs
                 if done % 5 == 0:
                     bar.progress(
                         done / len(missing), f"Running {len(arms())} experiments: seed {done:,} of {len(missing):,}"
                     )
-    return [kept.by_seed[seed] for seed in range(count)]
+    return [runs for runs in found.values() if runs]
 
 
 def _found(claim: Claim, by_seed: Sequence[Mapping[Settings, Any]]) -> list[Any]:
@@ -121,7 +110,10 @@ def _draw(number_of: int, claim: Claim, by_seed: Sequence[Mapping[Settings, Any]
                 "streamlit_app.py",
                 label=f"See *{name}* in the comparison",
                 icon=":material/compare:",
-                query_params=to_query(shown.comparison()),
+                query_params={
+                    "v": str(VERSION),
+                    **to_query(shown.comparison()),
+                },  # of the defaults too: without any, settings stay
             )
         with right:
             figure = charts_claims.arms_figure(claim.arms, found, current_theme())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +9,11 @@ import numpy as np
 import streamlit as st
 
 from linreg import charts, charts_explore, wording
-from linreg.charts_explore import Batches, Panel, PathScene
+from linreg.charts_explore import Batches, PathScene
 from linreg.data import initial_weights
-from linreg.explore import Paths, as_points, curvature, fitting_momentum, paths, ring, tuned_lr
-from linreg.settings import Comparison, Settings
-from linreg.ui.cached import AS_TEXT, least_squares_of, moments_of, surface_of, yardstick_of
+from linreg.explore import Panel, Paths, as_points, curvature, paths, ring, tuned_lr
+from linreg.settings import Comparison, Settings, fitting_momentum
+from linreg.ui.cached import AS_TEXT, batches_of, least_squares_of, moments_of, surface_of, yardstick_of
 from linreg.ui.drawing import (
     FRAME_SECONDS,
     compiled,
@@ -98,7 +97,7 @@ def _paths_figures(comparison: Comparison) -> None:
     panels, scene = _panels(comparison, shown)
     last = max((int(path.steps[-1]) for panel in panels for path in panel.paths), default=1)
     step = step_to_show(last)
-    st.markdown(_finding(panels, comparison))
+    st.markdown("  \n".join(wording.paths_finding(panel) for panel in panels))
     step_controls(step, last)
     columns = st.columns(len(panels), gap="medium")
     for which, column in enumerate(columns):
@@ -108,7 +107,7 @@ def _paths_figures(comparison: Comparison) -> None:
             show(figure, key=key, on_select=lambda key=key: _start_at(key), mode="clicked")
             data_table(figure, f"paths {panels[which].label}")
     st.caption(figure.caption + " A click on a surface adds a start.")
-    plain_table(_outcomes(panels, comparison))
+    plain_table(wording.paths_table(panels))
     for column, what in zip(st.columns(2, gap="medium"), ("loss", "distance"), strict=True):
         with column:
             descent = charts_explore.descent_figure(panels, what, step, theme)
@@ -132,7 +131,7 @@ def _shown_sides(comparison: Comparison, shown: SurfaceView) -> list[tuple[str, 
 
 
 def _panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
-    with compiled(shown.optimizers, 2 + comparison.original.bias):
+    with compiled(shown.optimizers, max(2 + settings.bias for _, settings in _shown_sides(comparison, shown))):
         return _trained_panels(comparison, replace(shown, arrows=False, batch=0))
 
 
@@ -146,6 +145,7 @@ def _trained_panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Pa
             label,
             wording.met(settings),
             surface_of(settings),
+            yardstick_of(settings.data, settings.bias),
             tuple(_trained(settings, shown, k, _starts(settings, shown, middle)) for k in range(len(shown.optimizers))),
         )
         for label, settings in sides
@@ -164,33 +164,22 @@ def _trained(settings: Settings, shown: SurfaceView, index: int, starts: tuple[t
     optimizer = shown.optimizers[index]
     lr = settings.lr
     if shown.rates == "tuned":
-        lr = _tuned(settings, optimizer, starts)
+        momentum = fitting_momentum(optimizer, settings.momentum)
+        lr = _tuned(batches_of(settings), optimizer, starts, min(settings.steps, 3_000), momentum)
     elif shown.rates == "own" and index < len(shown.lrs):
         lr = shown.lrs[index]
     return _paths(settings, optimizer, lr, starts)
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=512, show_spinner=False)
-def _tuned(settings: Settings, optimizer: str, starts: tuple[tuple[float, ...], ...]) -> float:
-    momentum = fitting_momentum(optimizer, settings.momentum)
-    return tuned_lr(moments_of(settings), optimizer, np.array(starts), min(settings.steps, 3_000), momentum)
+def _tuned(batches: Settings, optimizer: str, starts: tuple[tuple[float, ...], ...], steps: int, momentum: float) -> float:
+    return tuned_lr(moments_of(batches), optimizer, np.array(starts), steps, momentum)
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=256, show_spinner=False)
 def _paths(settings: Settings, optimizer: str, lr: float, starts: tuple[tuple[float, ...], ...]) -> Paths:
     momentum = fitting_momentum(optimizer, settings.momentum)
     return paths(moments_of(settings), optimizer, lr, np.array(starts), settings.steps, momentum)
-
-
-def _finding(panels: Sequence[Panel], comparison: Comparison) -> str:
-    """Where the paths end on each surface, and what the fit is worth there."""
-    judge = yardstick_of(comparison.original.data, comparison.original.bias)
-    return "  \n".join(wording.paths_finding(panel.label, panel.surface, panel.paths, judge) for panel in panels)
-
-
-def _outcomes(panels: Sequence[Panel], comparison: Comparison) -> dict[str, dict[str, str]]:
-    judge = yardstick_of(comparison.original.data, comparison.original.bias)
-    return wording.paths_table([(panel.label, panel.surface, panel.paths) for panel in panels], judge)
 
 
 def _curvature_part(comparison: Comparison) -> None:
@@ -209,7 +198,7 @@ def _curvature_part(comparison: Comparison) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.markdown(wording.curvature_table(bowl.values, bowl.directions))
-        st.markdown(wording.curvature_finding(surface, [settings for _, settings in sides]))
+        st.markdown(wording.curvature_finding([(surface_of(settings), settings) for _, settings in sides]))
     with right:
         momentum = comparison.original.momentum or 0.9  # with none, what momentum would do
         limits = [("SGD", surface.stable_lr()), (f"SGD, momentum {momentum:g}", surface.stable_lr(momentum))]

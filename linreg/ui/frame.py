@@ -128,7 +128,7 @@ def _read_url(title: str, kind: type[Any] | None) -> None:
     if state.get("page", title) != title:
         state["step"] = state["step"] if query else None  # a step belongs to its page
         state["playing"] = False
-        for key in [key for key in state if str(key).startswith("control.")]:
+        for key in [key for key in state if str(key).startswith("control.") or str(key).endswith(".clicked")]:
             del state[key]  # of the other page's controls: those of this page are others, and would not take it over
     state.pop("changed", None)
     state["page"], state["kind"] = title, kind
@@ -153,17 +153,18 @@ def write_url() -> None:
     state["written"] = query
 
 
-def change(make: Callable[[], Comparison]) -> None:
-    """Take over a changed comparison; where it is impossible, keep the old one and say why."""
+def change(make: Callable[[], Comparison]) -> bool:
+    """Take over a changed comparison; where it is impossible, keep the old one and say why. Whether it was taken."""
     try:
         changed = make()
         for side in (changed.original, changed.fixed):
             offered(side)
     except SettingsError as error:
         refuse(str(error))
-    else:
-        st.session_state["comparison"] = changed
-        _changed_now()
+        return False
+    st.session_state["comparison"] = changed
+    _changed_now()
+    return True
 
 
 def change_view(**changes: Any) -> None:
@@ -408,11 +409,12 @@ def number(name: str, label: str, disabled: bool = False, again: str = "", most:
     """A control for one number; `again` names a second one for the same setting, `most` is a limit below the offered."""
     control = _control(name, again)
     as_type, whole = control.kind.type, control.kind.type is int
-    control.draw_from(None if control.value is _AS_ORIGINAL else as_type(control.value))
+    highest = as_type(control.kind.offered.high if most is None else most)
+    control.draw_from(None if control.value is _AS_ORIGINAL else min(as_type(control.value), highest))
     st.number_input(
         label,
         min_value=as_type(control.kind.offered.low),
-        max_value=as_type(control.kind.offered.high if most is None else most),
+        max_value=highest,
         value=None if control.own else "min",
         step=1 if whole else _arrow_step(control.inherited),
         format="%d" if whole else "%g",

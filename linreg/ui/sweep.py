@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,41 +10,23 @@ import numpy as np
 import streamlit as st
 
 from linreg import charts_sweep, wording
-from linreg.settings import Comparison, Settings, SettingsError
-from linreg.sweep import AXES, METRICS, Cells, Law, Sweep, Task, law_of_batch_size, swept
-from linreg.ui.cached import AS_TEXT, surface_of
+from linreg.settings import VERSION, Comparison, Settings, SettingsError, to_query
+from linreg.sweep import AXES, METRICS, Cells, Law, Metric, Sweep, Task, law_of_batch_size, swept
+from linreg.ui.cached import AS_TEXT, Kept, surface_of
 from linreg.ui.drawing import compiled, current_theme, data_table, show, words
-from linreg.ui.frame import LABELS, change, choice, number, text, view
+from linreg.ui.frame import LABELS, change, choice, current, number, text, view
 from linreg.views import SweepView
+from linreg.wiring import WIRINGS
 
-MOST_KEPT = 4_000  # tasks; each holds a few numbers a cell
+MOST_KEPT = 8_000  # tasks; each holds a few numbers a cell
+AUTOMATIC_WORK = 2_000_000_000  # steps of all runs; more are done on a button
+LAW_INITS, LAW_STEPS = 20, 20_000  # at most
 LAW_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 
 
-class _KeptCells:
-    """The cells of the latest tasks of all visitors."""
-
-    def __init__(self) -> None:
-        self.cells: OrderedDict[Task, Cells] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, task: Task) -> Cells | None:
-        with self.lock:
-            found = self.cells.get(task)
-            if found:
-                self.cells.move_to_end(task)
-            return found
-
-    def keep(self, task: Task, cells: Cells) -> None:
-        with self.lock:
-            self.cells[task] = cells
-            while len(self.cells) > MOST_KEPT:
-                self.cells.popitem(last=False)
-
-
 @st.cache_resource(show_spinner=False)
-def _kept_cells() -> _KeptCells:
-    return _KeptCells()
+def _kept_cells() -> Kept[Task, Cells]:
+    return Kept(MOST_KEPT)
 
 
 def sweep_controls() -> None:
@@ -99,21 +79,24 @@ def sweep_section(comparison: Comparison) -> None:
         st.info(f"{str(error)[0].upper()}{str(error)[1:]}.")
         return
     place, maps = st.empty(), st.container()
-    missing = [task for task in tasks if _kept_cells().get(task) is None]
-    if missing and st.session_state.get("stopped") != grid:
-        _run(grid, missing, place)
-        missing = []
-    if missing:
+    cells = {task: _kept_cells().get(task) for task in tasks}
+    missing = [task for task, found in cells.items() if found is None]
+    work = sum(task.runs * task.steps for task in missing)
+    stopped = st.session_state.get("stopped") == grid
+    if missing and not stopped and (work <= AUTOMATIC_WORK or st.session_state.get("agreed_sweep") == grid):
+        _run(grid, missing, cells, place)
+    elif missing:
+        undone = f"{sum(len(task.cells) for task in missing):,} cells of {2 * grid.cells:,} are not done"
         with place.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"Stopped: {sum(len(task.cells) for task in missing):,} cells of {2 * grid.cells:,} are not done.")
-            st.button("Go on", key="go_on", on_click=_go_on)
-    numbers = _numbers(grid, tasks)
+            st.markdown(f"Stopped: {undone}." if stopped else f"{undone}: {work:,} steps of all runs.")
+            st.button("Go on" if stopped else "Run them", key="go_on", on_click=_go_on, args=(grid,))
+    numbers = _numbers(grid, cells)
     with maps:
         st.markdown(wording.sweep_finding(grid, numbers["share"], tasks))
-        _draw_maps(grid, numbers[metric.of], metric)
+        _draw_maps(grid, numbers[metric.of], metric, 1 if all(task.fixed_start for task in tasks) else grid.inits)
 
 
-def _run(grid: Sweep, missing: Sequence[Task], place: Any) -> None:
+def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], place: Any) -> None:
     """Run what is missing behind a bar with a button that stops it; every task that is done is kept."""
     runs = sum(task.runs for task in missing)
     with place.container():
@@ -121,9 +104,10 @@ def _run(grid: Sweep, missing: Sequence[Task], place: Any) -> None:
         bar = st.progress(0.0, f"{runs:,} runs")
         done = 0
         optimizers = sorted({task.settings.optimizer for task in missing})
-        with compiled(optimizers, 2 + missing[0].settings.bias):
-            for task, cells in zip(missing, swept(missing), strict=True):
-                _kept_cells().keep(task, cells)
+        with compiled(optimizers, max(2 + task.settings.bias for task in missing)):
+            for task, found in zip(missing, swept(missing), strict=True):
+                _kept_cells().keep(task, found)
+                cells[task] = found
                 done += task.runs
                 bar.progress(done / runs, f"{done:,} of {runs:,} runs")
     place.empty()
@@ -133,34 +117,35 @@ def _stop(grid: Sweep) -> None:
     st.session_state["stopped"] = grid
 
 
-def _go_on() -> None:
-    st.session_state["stopped"] = None
+def _go_on(grid: Sweep) -> None:
+    st.session_state["stopped"], st.session_state["agreed_sweep"] = None, grid
 
 
-def _numbers(grid: Sweep, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
+def _numbers(grid: Sweep, cells: dict[Task, Cells | None]) -> dict[str, np.ndarray]:
     """Each number of the cells as (sides, rows, columns), NaN where it is not done."""
-    found = {name: np.full((2, grid.cells), np.nan) for name in Cells.__dataclass_fields__}
-    for task in tasks:
-        cells = _kept_cells().get(task)
-        if cells:
-            for name, table in found.items():
-                table[task.side, list(task.cells)] = getattr(cells, name)
-    return {name: table.reshape(2, len(grid.y_values), len(grid.x_values)) for name, table in found.items()}
+    tables = {name: np.full((2, grid.cells), np.nan) for name in Cells.__dataclass_fields__}
+    for task, found in cells.items():
+        if found:
+            for name, table in tables.items():
+                table[task.side, list(task.cells)] = getattr(found, name)
+    return {name: table.reshape(2, len(grid.y_values), len(grid.x_values)) for name, table in tables.items()}
 
 
-def _draw_maps(grid: Sweep, values: np.ndarray, metric: Any) -> None:
+def _draw_maps(grid: Sweep, values: np.ndarray, metric: Metric, inits: int) -> None:
     scale = _scale(values, metric)
     limits = _limits(grid)
     for side, column in enumerate(st.columns(2, gap="medium")):
         with column:
-            figure = charts_sweep.map_figure(grid, values[side], LABELS[side], metric, scale, limits[side], current_theme())
+            figure = charts_sweep.map_figure(
+                replace(grid, inits=inits), values[side], LABELS[side], metric, scale, limits[side], current_theme()
+            )
             key = f"map.{LABELS[side]}"
             show(figure, key=key, on_select=lambda key=key: _click(key), mode="cell")
             data_table(figure, f"map {LABELS[side]}")
     st.caption(figure.caption)
 
 
-def _scale(values: np.ndarray, metric: Any) -> tuple[float, float]:
+def _scale(values: np.ndarray, metric: Metric) -> tuple[float, float]:
     """What the colours stand for, the same on both sides."""
     if metric.key in ("converged", "r_squared"):
         return 0.0, 1.0
@@ -201,16 +186,23 @@ def _open_clicked() -> None:
     """Open the clicked cell in the comparison."""
     cell = st.session_state.pop("open_cell", None)
     if cell is not None:
-        grid = _sweep(st.session_state["comparison"])
-        change(lambda: grid.cell(*cell))
-        st.switch_page("streamlit_app.py")
+        grid = _sweep(current())
+        column, row = cell
+        inside = column < len(grid.x_values) and row < len(grid.y_values)  # not of a map that has been redrawn since
+        if inside and change(lambda: grid.cell(column, row)):
+            st.switch_page("streamlit_app.py", query_params={"v": str(VERSION), **to_query(current())})
 
 
 def law_section(comparison: Comparison) -> None:
     """Where the bug's weights end against the batch size."""
     settings = comparison.original
+    if not WIRINGS[settings.wiring].pairs:
+        st.caption("The original's shapes match, so its minimum does not depend on the batch size.")
+        return
+    shown = view(SweepView)
     with compiled([settings.optimizer], 2 + settings.bias):
-        found = _law(replace(settings, batch_size=1, epochs=1, shuffle=False), view(SweepView).inits, view(SweepView).steps)
+        plain = replace(settings, batch_size=1, epochs=1, shuffle=False)
+        found = _law(plain, min(shown.inits, LAW_INITS), min(shown.steps, LAW_STEPS))
     figure = charts_sweep.law_figure(found, current_theme())
     show(figure)
     words(figure, "law")
