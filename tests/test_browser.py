@@ -79,13 +79,17 @@ class Visit:
         self.page = self.context.new_page()
         self.elsewhere, self.complaints = [], []
         self.page.on("request", lambda request: self._asked(request.url, server.port))
-        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.on("console", lambda message: message.type == "error" and self._complained(message))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(server.url + "/" + query)
 
     def _asked(self, url, port):
         if not re.match(rf"(https?|wss?)://127\.0\.0\.1:{port}/|data:|blob:", url):
             self.elsewhere.append(url)
+
+    def _complained(self, message):
+        if "/_stcore/" not in message.location["url"]:  # Streamlit looks for its server beside a page first
+            self.complaints.append(message.text)
 
     def until_trained(self):
         self.page.get_by_text("R² of least squares").wait_for(timeout=120_000)

@@ -1,0 +1,118 @@
+"""The ensemble's pages in Chromium: the menu and Back, clicks on surfaces and cells, a stopped sweep, every width."""
+
+import re
+
+import pytest
+from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
+
+OUTSIDE = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
+    const svg = t.closest('svg').getBoundingClientRect(), b = t.getBoundingClientRect();
+    const inside = b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1 && b.bottom <= svg.bottom + 1;
+    return b.width && !inside;
+  }).map(t => t.textContent)"""
+
+
+def drawn(here, figures):
+    here.page.wait_for_function(f"document.querySelectorAll('svg.marks').length >= {figures}", timeout=120_000)
+    here.settled()
+    return here
+
+
+def menu(here, name):
+    here.page.get_by_test_id("stSidebar").get_by_text(name, exact=True).click()
+
+
+def test_the_menu_keeps_the_settings_and_back_leads_from_page_to_page(visit):
+    here = visit("?samples=1000&optimizer=Adam&epochs=3").until_trained()
+    menu(here, "Sweep")
+    here.page.wait_for_function("location.pathname == '/sweep' && location.search.includes('optimizer=Adam')")
+    drawn(here, 3)
+    assert here.field("Epochs").input_value() == "3"
+    assert here.field("Rows").input_value() == "1000"
+    menu(here, "Claims")
+    here.page.wait_for_function("location.pathname == '/claims'")
+    here.page.go_back()
+    here.page.wait_for_function("location.pathname == '/sweep'")
+    drawn(here, 3)
+    here.page.go_back()
+    here.page.wait_for_function("location.pathname == '/' && location.search.includes('optimizer=Adam')")
+    here.until_trained()
+    assert here.field("Epochs").input_value() == "3"
+
+
+def test_a_click_on_a_surface_adds_a_start(visit):
+    here = drawn(visit("surface?samples=1000&ring=2"), 4)
+    chart = here.page.locator("svg.marks").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    here.page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    here.page.wait_for_function("location.search.includes('starts=')")
+    starts = re.search(r"starts=([^&]+)", here.address)[1].replace("%2C", ",").split(",")
+    drawn(here, 4)
+    assert [float(part) for part in here.field("Starts: w1, w2, w1, w2, …").input_value().split(", ")] == [
+        *map(float, starts)
+    ]
+    here.page.go_back()
+    here.page.wait_for_function("!location.search.includes('starts=')")
+
+
+def test_the_paths_are_replayed_in_place(visit):
+    here = drawn(visit("surface?samples=1000&ring=2"), 4)
+    here.page.evaluate("document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)")
+    slider = here.page.get_by_role("slider").last
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowLeft")
+    here.page.wait_for_function("location.search.includes('step=297')")
+    here.settled()
+    marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
+    assert marks == ["0", "1", "2", "3"]
+
+
+def test_a_click_on_a_cell_opens_it_in_the_comparison(visit):
+    here = drawn(visit("sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100"), 3)
+    chart = here.page.locator("svg.marks").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    here.page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"])
+    here.page.wait_for_function("location.pathname == '/' && location.search.includes('batch_size=')", timeout=30_000)
+    here.until_trained()
+    assert here.field("Batch size").input_value() == "22", "the middle row of 5, 22, 100"
+
+
+def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
+    here = visit("sweep?x=scale&y=noise&inits=2&steps=2000")
+    here.page.get_by_role("button", name="Stop", exact=True).last.click(timeout=60_000)
+    here.page.get_by_text(re.compile(r"Stopped: [\d,]+ cells of 960 are not done")).wait_for(timeout=30_000)
+    drawn(here, 3)
+    here.page.get_by_role("button", name="Go on").click()
+    here.page.get_by_text(re.compile("Stopped")).wait_for(state="detached", timeout=60_000)
+    here.page.get_by_text(re.compile(r"original \d+ of 480 cells")).wait_for(timeout=60_000)
+
+
+def test_a_claim_opens_its_run(visit):
+    here = drawn(visit("claims?seeds=10"), 11)
+    here.page.get_by_text("in the comparison").nth(2).click()
+    here.page.wait_for_function("location.pathname == '/' && location.search.includes('init=35')")
+    here.until_trained()
+    assert here.field("Initial weights").input_value() == "35, 35"
+
+
+@pytest.mark.parametrize(
+    ("path", "figures", "width", "scheme"),
+    [
+        ("surface?samples=1000", 4, 390, "dark"),
+        ("surface?samples=1000&part=curvature&correlation=0.9", 3, 1100, "light"),
+        ("surface?samples=1000&part=batches", 2, 390, "light"),
+        ("claims?seeds=10", 11, 390, "dark"),
+        ("sweep?samples=1000&columns=5&rows=3&inits=1&steps=50", 3, 390, "light"),
+        ("sweep?samples=1000&columns=5&rows=3&inits=1&steps=50&optimizer=SGD&metric=loss", 3, 1400, "dark"),
+    ],
+)
+def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme):
+    here = drawn(visit(path, width=width, scheme=scheme), figures)
+    assert here.page.evaluate(OUTSIDE) == []
+    heights = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(s => s.getBoundingClientRect().height)")
+    least = 50 if "claims" in path else 100
+    assert min(heights) > least, "none has collapsed"
+    assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
