@@ -211,10 +211,14 @@ def _pass_moments(
         for i, j in combinations_with_replacement(range(len(origin)), 2):
             A[:, i, j] = A[:, j, i] = _mean(x[i] * x[j])
         if pairs:
-            centred = p - _mean(p)[:, None]  # (K, B)
-            spread = np.stack([_mean(column * centred) for column in x], axis=1)  # (K, P): V·o
-            c = np.stack([_mean(column) for column in x], axis=1) * _mean(r)[:, None] - spread
-            s = _mean(centred**2) + _mean((target - _mean(target)[:, None]) ** 2) + _mean(r) ** 2
+            mean = np.stack([_mean(column) for column in x], axis=1)  # (K, P)
+            centred = x - mean.T[:, :, None]  # (P, K, B)
+            V = np.empty_like(A)
+            for i, j in combinations_with_replacement(range(len(origin)), 2):
+                V[:, i, j] = V[:, j, i] = _mean(centred[i] * centred[j])
+            spread = V @ origin  # (K, P)
+            c = mean * _mean(r)[:, None] - spread
+            s = spread @ origin + _mean((target - _mean(target)[:, None]) ** 2) + _mean(r) ** 2
         else:
             c = np.stack([_mean(column * r) for column in x], axis=1)  # (K, P)
             s = _mean(r**2)

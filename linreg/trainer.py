@@ -351,18 +351,23 @@ def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor,
     return (prediction_shape, target_shape, loss_shape), tuple(dict.fromkeys(said))
 
 
+def _our_filters() -> list[Any]:
+    return [entry for entry in warnings.filters if getattr(entry[1], "pattern", None) == _MESSAGE]
+
+
 @contextmanager
 def _without_the_warning() -> Iterator[None]:
     """The warning that the rehearsal has kept is not printed again at every step; all others pass as ever."""
     global _trainings
     with _LOCK:
         _trainings += 1
-        warnings.filterwarnings("ignore", message=_MESSAGE, category=UserWarning)
+        if not _our_filters():  # to add it again would take it away for a moment, in which another thread may be warned
+            warnings.filterwarnings("ignore", message=_MESSAGE, category=UserWarning)
     try:
         yield
     finally:
         with _LOCK:
             _trainings -= 1
             if not _trainings:
-                ours = [entry for entry in warnings.filters if getattr(entry[1], "pattern", None) == _MESSAGE]
+                ours = _our_filters()
                 warnings.filters[:] = [entry for entry in warnings.filters if entry not in ours]  # type: ignore[index]

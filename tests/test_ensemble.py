@@ -61,7 +61,7 @@ def test_every_optimizer_equals_pytorch_in_every_wiring_at_every_batch_size(batc
     assert_equal_paths(every, make_data(few))
 
 
-@pytest.mark.parametrize(("batch_size", "bias"), [(100, False), (100, True), (1, False)])
+@pytest.mark.parametrize(("batch_size", "bias"), [(100, False), (100, True)])
 def test_every_optimizer_equals_pytorch_over_3000_steps(batch_size, bias):
     """Not with all rows in one batch: there RMSprop and Adadelta end in an oscillation that is chaotic in PyTorch too, so
     that two of its own runs, started 1e-15 apart, end in different places."""
