@@ -17,8 +17,8 @@ from linreg.sweep import Sweep
 from linreg.views import SurfaceView
 from linreg.wiring import WIRINGS
 
-# Streamlit takes settings apart field by field to tell whether it has met them; their text says as much, in no time.
 MOMENT_BYTES = 100_000_000
+# Streamlit takes settings apart field by field to tell whether it has met them; their text says as much, in no time.
 AS_TEXT: dict[Any, Any] = dict.fromkeys((Settings, DataSettings, Comparison, Sweep, SurfaceView), repr)
 
 

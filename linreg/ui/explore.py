@@ -132,7 +132,7 @@ def _shown_sides(comparison: Comparison, shown: SurfaceView) -> list[tuple[str, 
 
 def _panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
     with compiled(shown.optimizers, max(2 + settings.bias for _, settings in _shown_sides(comparison, shown))):
-        return _trained_panels(comparison, replace(shown, arrows=False, batch=0))
+        return _trained_panels(comparison, replace(shown, part="paths", arrows=False, batch=0))
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)

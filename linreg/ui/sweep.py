@@ -100,7 +100,7 @@ def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], 
     """Run what is missing behind a bar with a button that stops it; every task that is done is kept."""
     runs = sum(task.runs for task in missing)
     with place.container():
-        st.button("Stop", key="stop", on_click=_stop, args=(grid,))
+        st.button("Stop the sweep", key="stop", on_click=_stop, args=(grid,))
         bar = st.progress(0.0, f"{runs:,} runs")
         done = 0
         optimizers = sorted({task.settings.optimizer for task in missing})
