@@ -8,12 +8,10 @@ in the registry is element by element, so each run gets the very bits that a scr
 from __future__ import annotations
 
 import inspect
-import re
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -161,25 +159,24 @@ def _train_pass(group: Sequence[Settings], dataset: Dataset, report: _Throttled,
     losses = torch.empty(steps, len(group), dtype=dtype)  # (T, R)
     batches = _batches(X, y, group[0])
     live, done, chunk = list(range(len(lanes))), 0, FIRST_CHUNK
-    with _without_the_warning():
-        while done < steps and live:
-            end, began = min(done + chunk, steps), time.perf_counter()
-            active = sorted({lanes[i].family for i in live})
-            losses[done:end, live] = _chunk(
-                [lanes[i].loss for i in live],
-                [families[f] for f in active],
-                [weights[f][done:end].unbind() for f in active],
-                batches,
-            )
-            for f in active:
-                weights[f][end] = families[f].flat.data
-            for i in live:
-                path = weights[lanes[i].family][done : end + 1, lanes[i].columns]
-                lanes[i].diverged_at = _first_not_finite(losses[done:end, i], path, done)
-            live = [i for i in live if lanes[i].diverged_at is None]
-            report((end - done) * len(group))
-            pace = (time.perf_counter() - began) / (end - done)
-            done, chunk = end, int(min(max(REPORT_SECONDS / pace, 1), MOST_CHUNK))
+    while done < steps and live:
+        end, began = min(done + chunk, steps), time.perf_counter()
+        active = sorted({lanes[i].family for i in live})
+        losses[done:end, live] = _chunk(
+            [lanes[i].loss for i in live],
+            [families[f] for f in active],
+            [weights[f][done:end].unbind() for f in active],
+            batches,
+        )
+        for f in active:
+            weights[f][end] = families[f].flat.data
+        for i in live:
+            path = weights[lanes[i].family][done : end + 1, lanes[i].columns]
+            lanes[i].diverged_at = _first_not_finite(losses[done:end, i], path, done)
+        live = [i for i in live if lanes[i].diverged_at is None]
+        report((end - done) * len(group))
+        pace = (time.perf_counter() - began) / (end - done)
+        done, chunk = end, int(min(max(REPORT_SECONDS / pace, 1), MOST_CHUNK))
     if done < steps:
         report((steps - done) * len(group))
     share = (time.perf_counter() - started) / len(group)
@@ -235,7 +232,7 @@ def _families(group: Sequence[Settings], X: Tensor, y: Tensor) -> tuple[list[_La
         layer = _layer(one, X)
         wiring.place(layer)
         family = members.setdefault((one.optimizer, one.lr, one.momentum), [])
-        criterion = nn.MSELoss()
+        criterion = _Broadcast() if wiring.pairs else nn.MSELoss()
         loss = partial(_batch_loss, layer, wiring.forward, wiring.loss, criterion)
         lane = _Lane(
             one,
@@ -266,6 +263,16 @@ def _family(optimizer: str, lr: float, momentum: float, lanes: Sequence[_Lane]) 
     built = OPTIMIZERS[optimizer].build([flat], lr, momentum)
     # torch.optim wraps `step` for profilers and for gradients of gradients, at half its cost for so few parameters.
     return _Family(flat, flat.grad, partial(inspect.unwrap(type(built).step), built))
+
+
+class _Broadcast(nn.MSELoss):
+    """`nn.MSELoss` on operands that are broadcast beforehand, as it does itself, but after a warning at every step.
+
+    The rehearsal has kept that warning; to filter it would take the filters of the whole process, which threads share.
+    """
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return super().forward(*torch.broadcast_tensors(prediction, target))
 
 
 def _batch_loss(layer: nn.Linear, forward: Forward, loss: Loss, criterion: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -318,8 +325,6 @@ def _first_not_finite(losses: Tensor, weights: Tensor, start: int) -> int | None
 # ---- what PyTorch says -----------------------------------------------------------------------------------------------
 
 _LOCK = threading.Lock()  # `warnings` keeps its filters in one list for all threads
-_MESSAGE = r"Using a target size \(torch\.Size"
-_trainings = 0  # under way, in all threads
 
 
 def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Shapes, tuple[str, ...]]:
@@ -334,10 +339,10 @@ def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor,
     thread, show = threading.get_ident(), warnings.showwarning
 
     def keep(message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
-        """Keep what this thread is told. Other threads go on meanwhile: they are told as ever, but not this warning."""
+        """Keep what this thread is told. Other threads go on meanwhile, and are told as ever."""
         if threading.get_ident() == thread:
             said.append(str(message))
-        elif not re.match(_MESSAGE, str(message)):
+        else:
             show(message, category, filename, lineno, *more)
 
     with _LOCK, warnings.catch_warnings(), torch.no_grad():
@@ -349,25 +354,3 @@ def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor,
         met.append(wiring.loss(elementwise, wiring.forward(layer, x), target))
     prediction_shape, target_shape, loss_shape = (tuple(tensor.shape) for tensor in met)
     return (prediction_shape, target_shape, loss_shape), tuple(dict.fromkeys(said))
-
-
-def _our_filters() -> list[Any]:
-    return [entry for entry in warnings.filters if getattr(entry[1], "pattern", None) == _MESSAGE]
-
-
-@contextmanager
-def _without_the_warning() -> Iterator[None]:
-    """The warning that the rehearsal has kept is not printed again at every step; all others pass as ever."""
-    global _trainings
-    with _LOCK:
-        _trainings += 1
-        if not _our_filters():  # to add it again would take it away for a moment, in which another thread may be warned
-            warnings.filterwarnings("ignore", message=_MESSAGE, category=UserWarning)
-    try:
-        yield
-    finally:
-        with _LOCK:
-            _trainings -= 1
-            if not _trainings:
-                ours = _our_filters()
-                warnings.filters[:] = [entry for entry in warnings.filters if entry not in ours]  # type: ignore[index]

@@ -61,15 +61,11 @@ def test_every_optimizer_equals_pytorch_in_every_wiring_at_every_batch_size(batc
     assert_equal_paths(every, make_data(few))
 
 
-@pytest.mark.parametrize(("batch_size", "bias"), [(100, False), (100, True)])
-def test_every_optimizer_equals_pytorch_over_3000_steps(batch_size, bias):
+@pytest.mark.parametrize("bias", [False, True])
+def test_every_optimizer_equals_pytorch_over_3000_steps(bias):
     """Not with all rows in one batch: there RMSprop and Adadelta end in an oscillation that is chaotic in PyTorch too, so
     that two of its own runs, started 1e-15 apart, end in different places."""
-    both = [
-        one
-        for key in ("original", "squeeze")
-        for one in each_optimizer(data=SMALL, wiring=key, batch_size=batch_size, epochs=3 * batch_size, bias=bias)
-    ]
+    both = [one for key in ("original", "squeeze") for one in each_optimizer(data=SMALL, wiring=key, epochs=300, bias=bias)]
     assert {one.steps for one in both} == {3_000}
     assert_equal_paths(both, make_data(SMALL))
 
