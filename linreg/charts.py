@@ -91,7 +91,7 @@ def domain_around(needed: Float[np.ndarray, "n 2"], paths: Sequence[np.ndarray] 
 
 def levels_over(surfaces: Sequence[Quadratic], domain: Domain) -> tuple[float, int]:
     """The spacing of the levels in √(loss − floor), a round number, and how many there are: the same for all surfaces."""
-    spacing = _round_number(max(_furthest(surface, domain) for surface in surfaces) / RINGS)
+    spacing = round_number(max(_furthest(surface, domain) for surface in surfaces) / RINGS)
     return spacing, max(levels_at(surface, domain, spacing) for surface in surfaces)
 
 
@@ -115,7 +115,7 @@ def _frame(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
     return (low + high) / 2, np.array([width, width * ASPECT])
 
 
-def _round_number(value: float) -> float:
+def round_number(value: float) -> float:
     """The nearest of 1, 2, 2.5 and 5 times a power of ten; 0 for 0."""
     if not value > 0 or not math.isfinite(value):
         return 0.0

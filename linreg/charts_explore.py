@@ -24,6 +24,7 @@ from linreg.charts import (
     levels_over,
     ring_layer,
     rings_of,
+    round_number,
     star_layer,
     weight_axes,
 )
@@ -190,9 +191,7 @@ def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
 
 def _snap(domain: Domain) -> pd.DataFrame:
     """Where a click can set a start: numbers as round as the picture is large, each with the cell that it stands for."""
-    width = (domain[1] - domain[0]) / SNAP
-    power = 10.0 ** np.floor(np.log10(width))
-    grid = min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda size: abs(np.log(size / width)))
+    grid = round_number((domain[1] - domain[0]) / SNAP)
     w1, w2 = (
         np.round(np.arange(np.ceil(low / grid), np.floor(high / grid) + 1) * grid, 12)
         for low, high in (domain[:2], domain[2:])

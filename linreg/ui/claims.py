@@ -55,7 +55,7 @@ def claims_section() -> None:
     _draw_factors(by_seed)
     st.subheader("The claims, one by one")
     st.markdown("*The line* of these claims, beside which the script is as asked:")
-    st.code("\n".join(differing_lines(Settings(), CLAIMS["line"].arms[0].settings)[1]))
+    st.code("\n".join(differing_lines(Settings(), CLAIMS["line"].arms[0].settings)[1]), wrap_lines=True)
     for number_of, (key, claim) in enumerate(CLAIMS.items(), 1):
         _draw(number_of, claim, by_seed, verdicts[key])
 
