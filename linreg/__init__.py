@@ -9,27 +9,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from linreg.data import Dataset, make_data
+    from linreg.data import Dataset, TableStream, make_data, read_table, standardised, stream_table
     from linreg.ensemble import Ensemble, train_ensemble
     from linreg.figure import Figure
+    from linreg.guard import looks_broadcast, no_silent_broadcast
     from linreg.outcome import Outcome
     from linreg.settings import Comparison, DataSettings, Settings, SettingsError, from_query, to_query
-    from linreg.surface import Moments, Quadratic, batch_moments, loss_surface
+    from linreg.shapes import ShapeDiagnosis, diagnose_shapes
+    from linreg.surface import Moments, Quadratic, TableSums, batch_moments, loss_surface, matched_surface, table_sums
+    from linreg.tables import BUNDLED, Table, TableError, open_bundled, open_table
     from linreg.trainer import Run, train
     from linreg.wiring import WIRINGS, Wiring
 
 _HOMES = {
-    "data": ("Dataset", "make_data"),
+    "data": ("Dataset", "TableStream", "make_data", "read_table", "standardised", "stream_table"),
     "ensemble": ("Ensemble", "train_ensemble"),
     "figure": ("Figure",),
+    "guard": ("looks_broadcast", "no_silent_broadcast"),
     "outcome": ("Outcome",),
     "settings": ("Comparison", "DataSettings", "Settings", "SettingsError", "from_query", "to_query"),
-    "surface": ("Moments", "Quadratic", "batch_moments", "loss_surface"),
+    "shapes": ("ShapeDiagnosis", "diagnose_shapes"),
+    "surface": (
+        "Moments",
+        "Quadratic",
+        "TableSums",
+        "batch_moments",
+        "loss_surface",
+        "matched_surface",
+        "table_sums",
+    ),
+    "tables": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table"),
     "trainer": ("Run", "train"),
     "wiring": ("WIRINGS", "Wiring"),
 }
 
 __all__ = [
+    "BUNDLED",
     "WIRINGS",
     "Comparison",
     "DataSettings",
@@ -42,11 +57,26 @@ __all__ = [
     "Run",
     "Settings",
     "SettingsError",
+    "ShapeDiagnosis",
+    "Table",
+    "TableError",
+    "TableStream",
+    "TableSums",
     "Wiring",
     "batch_moments",
+    "diagnose_shapes",
     "from_query",
+    "looks_broadcast",
     "loss_surface",
     "make_data",
+    "matched_surface",
+    "no_silent_broadcast",
+    "open_bundled",
+    "open_table",
+    "read_table",
+    "standardised",
+    "stream_table",
+    "table_sums",
     "to_query",
     "train",
     "train_ensemble",

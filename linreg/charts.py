@@ -349,11 +349,9 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
         .mark_line(stroke=color, strokeWidth=1.5, opacity=0.45, strokeJoin="round")
         .encode(detail="piece:O", order="step:Q")
     )
-    line: dict[str, Any] = {"strokeJoin": "round", "strokeCap": "round"}
-    halo = (
-        over("path").mark_line(stroke=theme.background, strokeWidth=6.5, **line).encode(detail="piece:O", order=alt.value(0))
-    )
-    path = over("path").mark_line(stroke=color, strokeWidth=3.5, **line).encode(detail="piece:O", order=alt.value(0))
+    line: dict[str, Any] = {"strokeJoin": "round", "strokeCap": "round", "order": False}  # as the rows come, not along w1
+    halo = over("path").mark_line(stroke=theme.background, strokeWidth=6.5, **line).encode(detail="piece:O")
+    path = over("path").mark_line(stroke=color, strokeWidth=3.5, **line).encode(detail="piece:O")
     marks = over("marks")
     start = marks.transform_filter("datum.kind == 'start'").mark_point(
         shape="circle", size=130, filled=True, fill=theme.background, stroke=color, strokeWidth=3, opacity=1
@@ -454,14 +452,17 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     return finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
 
 
-def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: int, theme: Theme) -> Figure:
-    """Each weight against step, both sides, with the true weights as lines, and the replayed step marked."""
+def weights_figure(
+    sides: Sequence[Side], aim: Sequence[float], step: int, theme: Theme, aim_is: str = "true weights"
+) -> Figure:
+    """Each weight against step, both sides, with the weights to aim at as lines, and the replayed step marked."""
+    names = ("w1", "w2", "bias")
     curves, ends, here = [], [], []
     for side in sides:
         if side.weights is None:
             continue
         last = len(side.weights) - 1
-        for column, name in enumerate(("w1", "w2", "bias")[: side.weights.shape[1]]):
+        for column, name in enumerate(names[: side.weights.shape[1]]):
             values = side.weights[:, column].astype(np.float64)
             shown = _envelope(values)
             curves.append(pd.DataFrame({"step": shown, "value": values[shown], "side": side.label, "weight": name}))
@@ -470,9 +471,12 @@ def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: i
             here.append((k, values[k], side.label, name))
     columns = ["step", "value", "side", "weight"]
     table = pd.concat([*curves, pd.DataFrame({name: [] for name in columns})]).astype({"step": "int32", "value": "float64"})
-    drawn = [*table["value"], *map(float, true_weights)]
-    true = [(0, float(value), "", f"w{number} = {coordinate(value)}") for number, value in enumerate(true_weights, 1)]
-    labels = [(value, f"true {label}") for _, value, _, label in _joined(true, max(drawn) - min(drawn))]
+    drawn = [*table["value"], *map(float, aim)]
+    true = [(0, float(value), "", f"{name} = {coordinate(value)}") for name, value in zip(names, aim, strict=False)]
+    labels = [
+        (value, f"true {label}" if aim_is == "true weights" else label)
+        for _, value, _, label in _joined(true, max(drawn) - min(drawn))
+    ]
     lines = [(value, "") for _, value, _, _ in true if value not in [place for place, _ in labels]]
     data = {
         "weights": table,
@@ -482,9 +486,9 @@ def weights_figure(sides: Sequence[Side], true_weights: Sequence[float], step: i
         "now": pd.DataFrame({"step": [step]}),
     }
     finals = [f"{side.label.lower()} ends at {point(side.weights[-1])}" for side in sides if side.weights is not None]
-    alt_text = f"Weights against step: {'; '.join(finals)}; the true weights are {point(true_weights)}."
-    caption = "Each weight as it is trained. Dashed: the weights that made the data."
-    return Figure(_weights_spec(theme), data, alt_text, caption, "weights")
+    alt_text = f"Weights against step: {'; '.join(finals)}; the {aim_is} are {point(aim)}."
+    caption = f"Each weight as it is trained. Dashed: the {aim_is}."
+    return Figure(_weights_spec(theme, aim_is), data, alt_text, caption, "weights")
 
 
 def _joined(ends: Sequence[tuple[int, float, str, str]], span: float) -> list[tuple[int, float, str, str]]:
@@ -502,7 +506,7 @@ def _joined(ends: Sequence[tuple[int, float, str, str]], span: float) -> list[tu
 
 
 @lru_cache(maxsize=8)
-def _weights_spec(theme: Theme) -> dict[str, Any]:
+def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
     color = side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
     value = alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False), axis=number_axis())
@@ -528,5 +532,5 @@ def _weights_spec(theme: Theme) -> dict[str, Any]:
         .encode(x=step, color=color)
     )
     chart = alt.layer(true, lines, true_label, step_rule(theme, step), here, ends)
-    heading = alt.TitleParams("Weights", subtitle="dashed: the weights that made the data")
+    heading = alt.TitleParams("Weights", subtitle=f"dashed: the {aim_is}")
     return finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)

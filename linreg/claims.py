@@ -17,9 +17,9 @@ from jaxtyping import Bool, Float
 
 from linreg.data import initial_weights, make_data
 from linreg.outcome import yardstick
-from linreg.settings import Comparison, Settings
+from linreg.settings import Comparison, DataSettings, Settings, with_changes
 from linreg.surface import batch_moments
-from linreg.wiring import WIRINGS
+from linreg.wiring import STRANGE_INIT, WIRINGS
 
 CAUSE, NO_CAUSE, IN_PART = "cause", "not the cause", "in part"
 CONFIRMED, REFUTED, LIMITED = "confirmed", "refuted", "true within limits"
@@ -36,7 +36,7 @@ class Arm:
 
     def seeded(self, seed: int) -> Settings:
         """The arm's run for one seed of data and init."""
-        return replace(self.settings, seed=seed, data=replace(self.settings.data, seed=seed))
+        return with_changes(self.settings, {"seed": seed, "data_seed": seed})
 
     def comparison(self) -> Comparison:
         """The comparison that shows the arm's first seed: beside it the same run with the shapes matched."""
@@ -66,31 +66,29 @@ class Claim:
 
 
 def _arm(label: str, predicted: bool, **changes: Any) -> Arm:
-    data = {name: changes.pop(name) for name in ("scale",) if name in changes}
-    settings = Settings()
-    return Arm(label, replace(settings, data=replace(settings.data, **data), **changes), predicted)
+    return Arm(label, with_changes(Settings(), changes), predicted)
 
 
 ASKED = _arm("as asked", False)
-TRUTH = Settings().data.weights
+TRUTH = DataSettings().weights
 
 
 def _line_changes_only_the_weight() -> tuple[bool, str]:
     """Build the layer, apply the line, and compare `vars()`."""
-    from linreg.trainer import changed_attributes
+    from linreg.evidence import layer_attributes
 
-    changes = changed_attributes(Settings(wiring="weight_1d", init=(2.0, 3.0)))
-    said = "; ".join(f"{name}: {before} → {after}" for name, (before, after) in changes.items())
-    return list(changes) == ["weight"], f"`vars(layer)` differs in {said}"
+    changes = [row for row in layer_attributes(Settings(wiring="weight_1d", init=STRANGE_INIT)) if row.changed]
+    said = "; ".join(f"{row.name}: {row.before} → {row.after}" for row in changes)
+    return [row.name for row in changes] == ["weight"], f"`vars(layer)` differs in {said}"
 
 
 def _line_does_not_run() -> tuple[bool, str]:
     """Train the line's model on two batches."""
     from linreg.trainer import train
 
-    settings = Settings(wiring="weight_1d", init=(2.0, 3.0), epochs=1)
+    settings = Settings(wiring="weight_1d", init=STRANGE_INIT, epochs=1)
     try:
-        (run,) = train([replace(settings, data=replace(settings.data, samples=200))])
+        (run,) = train([with_changes(settings, {"samples": 200})])
     except RuntimeError as error:
         return True, f"PyTorch raises: {error}"
     return False, f"it runs, and the output has the shape `{run.prediction_shape}`"
@@ -111,7 +109,7 @@ CLAIMS: dict[str, Claim] = {
             "Said in the question.",
             "With the line it converges, to a loss of about 1.",
             "The line makes the weight `[2, 3]`, of shape `(2,)`.",
-            (_arm("weight [2, 3]", True, wiring="weight_1d", init=(2.0, 3.0)),),
+            (_arm("weight [2, 3]", True, wiring="weight_1d", init=STRANGE_INIT),),
         ),
         Claim(
             "any_values",
@@ -142,9 +140,9 @@ CLAIMS: dict[str, Claim] = {
             "True, and the clue. Two by two, shape and value apart: the shape decides.",
             (
                 _arm("(1, 2), drawn", False),
-                _arm("(1, 2), [[2, 3]]", False, init=(2.0, 3.0)),
+                _arm("(1, 2), [[2, 3]]", False, init=STRANGE_INIT),
                 _arm("(2,), drawn", True, wiring="weight_1d"),
-                _arm("(2,), [2, 3]", True, wiring="weight_1d", init=(2.0, 3.0)),
+                _arm("(2,), [2, 3]", True, wiring="weight_1d", init=STRANGE_INIT),
             ),
             Check("Does `vars(layer)` differ in the weight alone?", _line_changes_only_the_weight),
         ),
@@ -154,8 +152,8 @@ CLAIMS: dict[str, Claim] = {
             "The line does not compile; it must read [[2, 3]].",
             "The corrected line has to converge, and the line as asked has to fail.",
             (
-                _arm("weight [[2, 3]]", True, wiring="weight_2d", init=(2.0, 3.0)),
-                _arm("weight [2, 3]", False, wiring="weight_1d", init=(2.0, 3.0)),
+                _arm("weight [[2, 3]]", True, wiring="weight_2d", init=STRANGE_INIT),
+                _arm("weight [2, 3]", False, wiring="weight_1d", init=STRANGE_INIT),
             ),
             Check("Does PyTorch refuse the line?", _line_does_not_run),
         ),
@@ -166,7 +164,7 @@ CLAIMS: dict[str, Claim] = {
             "The corrected line with other values, all within reach, the true ones among them.",
             tuple(
                 _arm(f"[[{value[0]:g}, {value[1]:g}]]", False, wiring="weight_2d", init=value)
-                for value in ((0.0, 0.0), (2.0, 3.0), TRUTH, (20.0, 20.0), (-20.0, 20.0))
+                for value in ((0.0, 0.0), STRANGE_INIT, TRUTH, (20.0, 20.0), (-20.0, 20.0))
             ),
         ),
         Claim(
@@ -355,11 +353,8 @@ def printed_paths(seeds: int) -> Float[np.ndarray, "seeds 11 2"]:
     from linreg.ensemble import train_ensemble
 
     settings = Settings(batch_size=1, epochs=1, init=(PRINTED[0][0] - 0.1, PRINTED[0][1] - 0.1))
-    rows = replace(settings.data, samples=PRINT_STEPS[-1])
-    groups = [
-        batch_moments(make_data(replace(rows, seed=seed)), replace(settings, data=replace(rows, seed=seed)))
-        for seed in range(seeds)
-    ]
+    tables = [DataSettings(samples=PRINT_STEPS[-1], seed=seed) for seed in range(seeds)]
+    groups = [batch_moments(make_data(table), replace(settings, data=table)) for table in tables]
     start = np.tile(np.array(settings.init), (seeds, 1))
     found = train_ensemble(groups, start, settings.lr, steps=PRINT_STEPS[-1], groups=np.arange(seeds))
     path: np.ndarray = found.weights[list(PRINT_STEPS)].swapaxes(0, 1)

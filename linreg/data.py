@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from linreg.settings import DataSettings, Settings, SettingsError
+from linreg.settings import Data, Settings, SettingsError, TableSettings
+
+if TYPE_CHECKING:  # Arrow is loaded when a file is read
+    from linreg.tables import Dropped, Progress, Source, Stream, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +32,15 @@ class Dataset:
         return len(self.y)
 
 
-def make_data(data: DataSettings) -> Dataset:
-    """The synthetic table of the settings, drawn from a generator of its own.
+def make_data(data: Data) -> Dataset:
+    """The table of the settings: a file's columns, or the synthetic table, drawn from a generator of its own.
 
     With z ~ N(0, 1): x1 = mean + scale·z1, x2 = mean + scale·(ρ·z1 + √(1 − ρ²)·z2), y = w1·x1 + w2·x2 + noise·z3.
     All of z1 and z2 is drawn before z3, so the features do not depend on the noise.
     """
+    if isinstance(data, TableSettings):
+        found = read_table(table_of(data.table), data.target, data.features)
+        return standardised(found) if data.standardise else found
     generator = np.random.default_rng(data.seed)
     z = generator.standard_normal((data.samples, 2))  # (N, 2)
     rho = data.correlation
@@ -39,6 +48,103 @@ def make_data(data: DataSettings) -> Dataset:
     X = data.mean + data.scale * (z @ mixing if rho else z)  # (N, 2)
     y = X @ np.array(data.weights) + data.noise * generator.standard_normal(data.samples)  # (N,)
     return Dataset(X, y)
+
+
+def read_table(source: Source | Table, target: str, features: Sequence[str]) -> Dataset:
+    """The rows of a CSV or Parquet file that have a number in every chosen column, in the file's order and units.
+
+    The source is a path, the file's bytes, a binary file, or a `Table`, whose `select` also says what was left out.
+    Raises `TableError`.
+    """
+    from linreg.tables import Table, open_table
+
+    table = source if isinstance(source, Table) else open_table(source)
+    found = table.select(target, features)
+    return Dataset(found.X, found.y, found.features, found.target)
+
+
+_HELD: WeakValueDictionary[str, Table] = WeakValueDictionary()  # by content: a key names the same table for all
+
+
+def hold(table: Table) -> str:
+    """The key by which settings name an opened table, for as long as somebody keeps it."""
+    _HELD[table.digest] = table
+    return table.digest
+
+
+def table_of(key: str) -> Table:
+    """A bundled table by its name, or an opened one that is held. Raises `TableError` where there is none."""
+    from linreg.tables import BUNDLED, TableError
+
+    if key in BUNDLED:
+        return _bundled(key)
+    found = _HELD.get(key)
+    if found is None:
+        raise TableError("an uploaded table is not in a link, and this one is not here; upload the file again")
+    return found
+
+
+@cache
+def _bundled(key: str) -> Table:
+    from linreg.tables import open_bundled
+
+    return open_bundled(key)
+
+
+def table_settings(key: str, target: str, features: Sequence[str], standardise: bool = False) -> TableSettings:
+    """The settings of a table's columns, its rows counted. Raises `TableError` or `SettingsError`, which say why not."""
+    found = table_of(key).select(target, features)
+    return TableSettings(key, found.target, (found.features[0], found.features[1]), found.kept, standardise)
+
+
+def stream_table(
+    path: str | Path,
+    target: str,
+    features: Sequence[str],
+    rows_per_chunk: int = 1 << 17,
+    progress: Progress | None = None,
+) -> TableStream:
+    """The same rows in pieces of at most so many, for a file of any size: what `loss_surface` and its like take.
+
+    `progress` is called as `progress(done, total)`, in bytes of a CSV file or rows of a Parquet file. Raises `TableError`,
+    at once or while it is read.
+    """
+    from linreg.tables import stream
+
+    return TableStream(stream(path, target, features, rows_per_chunk, progress))
+
+
+class TableStream:
+    """The pieces of a file, each a `Dataset`; every loop over them reads the file once, and `dropped` is of the last one."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return (Dataset(part.X, part.y, part.features, part.target) for part in self._stream)
+
+    @property
+    def kept(self) -> int:
+        """How many rows were found to have a number in every chosen column."""
+        return self._stream.kept
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What was left out, and why."""
+        return self._stream.dropped
+
+
+def standardised(dataset: Dataset) -> Dataset:
+    """The table with every feature at mean 0 and (population) standard deviation 1; a constant one becomes all zeros.
+
+    The target keeps its unit, so that a weight is its change per standard deviation of the feature.
+    """
+    centred = dataset.X - dataset.X.mean(0)  # (N, D)
+    reach = np.abs(centred).max(0)  # (D,), divided out first, so that no square under- or overflows
+    varies = dataset.X.max(0) > dataset.X.min(0)  # rounding may leave the mean beside a constant
+    unit = centred / np.where(varies, reach, 1)
+    unit -= unit.mean(0)
+    return replace(dataset, X=np.where(varies, unit / np.where(varies, unit.std(0), 1), 0.0))
 
 
 def batch_order(settings: Settings, rows: int) -> Iterator[Int[np.ndarray, " N"] | None]:
@@ -78,10 +184,14 @@ def _drawn(seed: int, features: int = 2) -> tuple[float, ...]:
 
 def check_fits(settings: Settings, dataset: Dataset) -> None:
     """Raise a `SettingsError` if a batch is larger than the table, or the table has no rows."""
-    if not len(dataset):
+    check_rows(settings, len(dataset))
+
+
+def check_rows(settings: Settings, rows: int) -> None:
+    """The same for a table of so many rows."""
+    if not rows:
         raise SettingsError("the table has no rows; use one with at least 1")
-    if settings.batch_size > len(dataset):
+    if settings.batch_size > rows:
         raise SettingsError(
-            f"batch size {settings.batch_size:,} is above the {len(dataset):,} rows of the table; use 1 to {len(dataset):,}",
-            "batch_size",
+            f"batch size {settings.batch_size:,} is above the {rows:,} rows of the table; use 1 to {rows:,}", "batch_size"
         )

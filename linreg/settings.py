@@ -208,6 +208,28 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
+class TableSettings:
+    """A table that was read: its key (a bundled one's name, or an upload's digest), its columns, and the rows that it keeps.
+
+    `linreg.data.table_settings` counts them. With `standardise` each feature has mean 0 and standard deviation 1.
+    """
+
+    table: str
+    target: str
+    features: tuple[str, str]
+    samples: int
+    standardise: bool = False
+
+    def __post_init__(self) -> None:
+        if len({self.target, *self.features}) != 3:
+            names = ", ".join(clipped(name) for name in (self.target, *self.features))
+            raise SettingsError(f"target and features {names} are not three columns; choose different ones", "target")
+
+
+Data = DataSettings | TableSettings
+
+
+@dataclass(frozen=True)
 class Settings:
     """One run: the data, the wiring, the optimizer and how long.
 
@@ -215,7 +237,7 @@ class Settings:
     own default init, drawn from `seed`. `seed` also orders the batches when `shuffle` is on.
     """
 
-    data: DataSettings = DataSettings()
+    data: Data = DataSettings()
     wiring: str = setting("original", Kind("wiring", str, choices=tuple(WIRINGS)))
     init: tuple[float, ...] | None = setting(
         None, Kind("initial weights", float, offered=Interval(-1e6, 1e6), parts=(2, 3), optional=True)
@@ -294,7 +316,36 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """The settings with changes by URL name: those of `DataSettings` change the data, `data_seed` its seed."""
     data = {_data_field(name): value for name, value in changes.items() if name in _data_kinds()}
     run = {name: value for name, value in changes.items() if name not in _data_kinds()}
+    if data and isinstance(settings.data, TableSettings):
+        name = next(name for name in changes if name in _data_kinds())
+        raise SettingsError(
+            f"{_data_kinds()[name].label} belongs to the synthetic data, and this is a table of its own;"
+            " choose another setting, or go back to the synthetic data",
+            name,
+        )
     return replace(settings, data=replace(settings.data, **data), **run)
+
+
+def with_table(comparison: Comparison, table: TableSettings, bias: bool = True) -> Comparison:
+    """The comparison on a table: as many steps as before, batches no larger than the table."""
+    sides = []
+    for side in (comparison.original, comparison.fixed):
+        size = min(side.batch_size, table.samples)
+        epochs = max(round(side.steps / -(-table.samples // size)), 1)
+        init = side.init if bias or side.init is None else side.init[:2]
+        sides.append(replace(side, data=table, bias=bias, batch_size=size, epochs=epochs, init=init))
+    return Comparison(*sides)
+
+
+def without_table(comparison: Comparison) -> Comparison:
+    """The comparison on the synthetic data of the defaults, without a bias, for as many steps as before."""
+    data = DEFAULTS[VERSION].original.data
+    sides = []
+    for side in (comparison.original, comparison.fixed):
+        epochs = max(round(side.steps / -(-data.samples // side.batch_size)), 1)
+        init = side.init and side.init[:2]
+        sides.append(replace(side, data=data, bias=False, epochs=epochs, init=init))
+    return Comparison(*sides)
 
 
 def with_both(comparison: Comparison, changes: Mapping[str, Any]) -> Comparison:
@@ -371,6 +422,8 @@ def kinds() -> dict[str, Kind]:
 # ---- URL -------------------------------------------------------------------------------------------------------------
 
 
+TABLE_NAMES = ("table", "target", "feature1", "feature2", "standardise")
+Tables = Callable[[str, str, tuple[str, str], bool], TableSettings]
 DEFAULTS: dict[int, Comparison] = {VERSION: Comparison()}  # what each version of a link leaves out
 
 
@@ -380,11 +433,15 @@ def to_query(comparison: Comparison) -> dict[str, str]:
     A bare name sets both sides, `fixed.NAME` the fixed side; the wiring is set for each side by itself.
     """
     default = DEFAULTS[VERSION]
-    query = {}
-    for name in _data_kinds():
-        value = getattr(comparison.original.data, _data_field(name))
-        if value != getattr(default.original.data, _data_field(name)):
-            query[name] = written(value)
+    query: dict[str, str] = {}
+    data = comparison.original.data
+    if isinstance(data, TableSettings):
+        query |= dict(zip(TABLE_NAMES, (data.table, data.target, *data.features, written(data.standardise)), strict=True))
+    else:
+        for name in _data_kinds():
+            value = getattr(data, _data_field(name))
+            if value != getattr(default.original.data, _data_field(name)):
+                query[name] = written(value)
     for name in kinds_of(Settings):
         ours, theirs = getattr(comparison.original, name), getattr(comparison.fixed, name)
         if ours != getattr(default.original, name):
@@ -394,13 +451,17 @@ def to_query(comparison: Comparison) -> dict[str, str]:
     return {"v": str(VERSION), **query} if query else {}
 
 
-def from_query(query: Mapping[str, str]) -> tuple[Comparison, list[str]]:
+def from_query(query: Mapping[str, str], tables: Tables | None = None) -> tuple[Comparison, list[str]]:
     """The comparison that a URL query asks for, and what of it was ignored and why, a sentence each.
 
-    Total: whatever the query holds, the result is a valid comparison within what the app offers.
+    Total: whatever the query holds, the result is a valid comparison within what the app offers. `tables` finds the table
+    that a query names by its key, target, two features and whether to standardise, or raises a `ValueError` that says why
+    not; without it tables are ignored.
     """
     ignored: list[str] = []
     default = DEFAULTS[VERSION]
+    named = {name: str(query[name]) for name in TABLE_NAMES if name in query}
+    query = {name: text for name, text in query.items() if name not in TABLE_NAMES}
     both: dict[str, Any] = {}
     own: dict[str, Any] = {}
     for name, text in ((str(name), str(text)) for name, text in query.items()):
@@ -418,10 +479,29 @@ def from_query(query: Mapping[str, str]) -> tuple[Comparison, list[str]]:
                 (both if name == bare else own)[bare] = read(text, kinds[bare])
             except ValueError as error:
                 ignored.append(f"{clipped(name)}={clipped(text)} was ignored: it {error}.")
-    original = _built(lambda changes: with_changes(default.original, changes), both, ignored)
+    start = default.original
+    if named:
+        try:
+            table = _named_table(named, tables)
+            start = replace(start, data=table, batch_size=min(start.batch_size, table.samples))
+        except ValueError as error:
+            ignored.append(f"table={clipped(named.get('table', ''))} was ignored, and what was set for it: {error}.")
+            return default, ignored
+    original = _built(lambda changes: with_changes(start, changes), both, ignored)
     wiring = {"wiring": default.fixed.wiring}
     fixed = _built(lambda changes: fixed_side(original, {**wiring, **changes}), own, ignored, "fixed.")
     return Comparison(original, fixed), ignored
+
+
+def _named_table(named: Mapping[str, str], tables: Tables | None) -> TableSettings:
+    """The table that the names ask for; a `ValueError` that says why there is none."""
+    missing = [name for name in TABLE_NAMES[:-1] if not named.get(name)]
+    if missing:
+        raise ValueError(f"the link does not say its {missing[0]}")
+    if tables is None:
+        raise ValueError("no tables can be read here")
+    table, target, first, second = (named[name] for name in TABLE_NAMES[:-1])
+    return tables(table, target, (first, second), named.get("standardise") == "1")
 
 
 def _built(

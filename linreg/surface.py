@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -12,11 +13,12 @@ import contourpy
 import numpy as np
 from jaxtyping import Float, Int
 
-from linreg.data import Dataset, batch_order, check_fits
-from linreg.settings import Settings
+from linreg.data import Dataset, batch_order, check_rows
+from linreg.settings import Settings, SettingsError
 from linreg.wiring import WIRINGS
 
 RANK_TOLERANCE = 1e-14  # of the largest eigenvalue, once every column has unit length
+BLOCK_ROWS = 1 << 14  # that are rotated at once: as many as stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,39 +135,206 @@ class Moments:
         return Quadratic(self.A.mean(0), self.c.mean(0), float(self.s.mean()), self.origin)
 
 
-def batch_moments(dataset: Dataset, settings: Settings) -> Moments:
-    """The exact quadratic of every batch, in the order in which the run meets them.
+Tables = Dataset | Iterable[Dataset]  # a table, or its pieces in order, which are read once
 
-    With the origin o at least squares and r = y − X·o, so that nothing large cancels near it:
-    matched shapes have A = XᵀX/B, c = Xᵀr/B, s = mean(r²); all pairs have the same A, c = x̄·r̄ − V·o and
+
+def batch_moments(tables: Tables, settings: Settings) -> Moments:
+    """The exact quadratic of every batch, in the order in which the run meets them; batches go on from piece to piece.
+
+    With the origin o at the least squares of the table (of its first piece) and r = y − X·o, so that nothing large cancels
+    near it: matched shapes have A = XᵀX/B, c = Xᵀr/B, s = mean(r²); all pairs have the same A, c = x̄·r̄ − V·o and
     s = oᵀV o + Var(y) + r̄², with V = Cov(X) of the batch. With a bias, X has a last column of ones.
-    Raises `SettingsError` if a batch is larger than the table.
+    Raises `SettingsError` if a batch is larger than the table, or if a table in pieces is to be shuffled.
     """
-    check_fits(settings, dataset)
-    X = with_ones(dataset.X) if settings.bias else dataset.X  # (N, P)
-    origin = _origin(dataset, settings.bias)  # (P,)
     pairs = WIRINGS[settings.wiring].pairs
-    parts = []
-    for order in batch_order(settings, len(dataset)) if settings.shuffle else [None]:
-        rows, y = (X, dataset.y) if order is None else (X[order], dataset.y[order])
-        parts.append(_pass_moments(rows, y, origin, settings.batch_size, pairs))
+    parts: list[tuple[np.ndarray, ...]] = []
+    for piece in _met(tables, settings):
+        if not parts:
+            origin = _origin(piece, settings.bias)  # (P,)
+        X = with_ones(piece.X) if settings.bias else piece.X  # (n, P)
+        parts.append(_pass_moments(X, piece.y, origin, settings.batch_size, pairs))
     A, c, s, n = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Moments(A, c, s, origin, n)
 
 
-def loss_surface(dataset: Dataset, settings: Settings) -> Quadratic:
-    """The surface that the run descends on: the mean of its batches' quadratics over (w1, w2) or (w1, w2, bias)."""
-    if not WIRINGS[settings.wiring].pairs and len(dataset) % settings.batch_size == 0:
+def loss_surface(tables: Tables, settings: Settings) -> Quadratic:
+    """The surface that the run descends on: the mean of its batches' quadratics over (w1, w2) or (w1, w2, bias).
+
+    A table in pieces takes the memory of one piece and one batch. Raises `SettingsError` as `batch_moments` does.
+    """
+    if isinstance(tables, Dataset) and not WIRINGS[settings.wiring].pairs and len(tables) % settings.batch_size == 0:
         settings = replace(settings, shuffle=False)  # the mean over equal batches of matched rows knows no order
-    return batch_moments(dataset, settings).mean()
+    mean = _MeanSurface(settings.batch_size, settings.bias, WIRINGS[settings.wiring].pairs)
+    for piece in _met(tables, settings):
+        mean.add(piece)
+    return mean.quadratic()
 
 
-def matched_surface(dataset: Dataset, bias: bool = False) -> Quadratic:
+def matched_surface(tables: Tables, bias: bool = False) -> Quadratic:
     """The loss of all rows at once, each prediction against its own target: what any run is judged by."""
-    X = with_ones(dataset.X) if bias else dataset.X  # (N, P)
-    origin = _origin(dataset, bias)
-    A, c, s, _ = _pass_moments(X, dataset.y, origin, len(X), pairs=False)
-    return Quadratic(A[0], c[0], float(s[0]), origin)
+    mean = _MeanSurface(1, bias, pairs=False)
+    for piece in [tables] if isinstance(tables, Dataset) else tables:
+        mean.add(piece)
+    return mean.quadratic()
+
+
+@dataclass(frozen=True, eq=False)
+class TableSums:
+    """What one pass over a table tells, in the table's units; variances are of the whole population.
+
+    `matched` and `matched_with_bias` are what a run is judged by, `surface` is what it descends on.
+    """
+
+    rows: int
+    target_mean: float
+    target_variance: float
+    feature_means: Float[np.ndarray, " D"]
+    feature_variances: Float[np.ndarray, " D"]
+    feature_minima: Float[np.ndarray, " D"]
+    feature_maxima: Float[np.ndarray, " D"]
+    matched: Quadratic
+    matched_with_bias: Quadratic
+    surface: Quadratic
+
+
+def table_sums(tables: Tables, settings: Settings) -> TableSums:
+    """All that is judged by and shown of a table, in one pass over its rows, with `loss_surface` of the settings.
+
+    The memory and the errors are those of `loss_surface`.
+    """
+    in_order = replace(settings, shuffle=False) if isinstance(tables, Dataset) else settings
+    surface = _MeanSurface(settings.batch_size, settings.bias, WIRINGS[settings.wiring].pairs)
+    matched, with_bias = (_MeanSurface(1, bias, pairs=False) for bias in (False, True))
+    spread = None
+    for piece in _met(tables, in_order):
+        for mean in (surface, matched, with_bias):
+            mean.add(piece)
+        found = _spread(np.column_stack([piece.y, piece.X]))
+        spread = found if spread is None else _merged(spread, found)
+    assert spread is not None  # _met gives at least one piece, or raises
+    return TableSums(
+        spread.rows,
+        float(spread.mean[0]),
+        float(spread.squares[0] / spread.rows),
+        spread.mean[1:],
+        spread.squares[1:] / spread.rows,
+        spread.low[1:],
+        spread.high[1:],
+        matched.quadratic(),
+        with_bias.quadratic(),
+        loss_surface(tables, settings) if in_order != settings else surface.quadratic(),
+    )
+
+
+def _met(tables: Tables, settings: Settings) -> Iterator[Dataset]:
+    """The rows in the order in which the run meets them, in pieces of whole batches; a smaller batch ends a pass."""
+    if isinstance(tables, Dataset):
+        check_rows(settings, len(tables))
+        for order in batch_order(settings, len(tables)) if settings.shuffle else [None]:
+            if order is None:
+                yield tables
+            else:
+                shuffled = Dataset(tables.X[order], tables.y[order])
+                _ORIGINS[shuffled] = _ORIGINS.setdefault(tables, {})  # the same rows
+                yield shuffled
+        return
+    if settings.shuffle:
+        raise SettingsError("a table in pieces is read once and in order, not shuffled; use shuffle False", "shuffle")
+    rows, waiting = 0, []
+    for piece in tables:
+        rows += len(piece)
+        waiting.append(piece)
+        whole = sum(map(len, waiting)) // settings.batch_size * settings.batch_size
+        if whole:
+            X, y = np.concatenate([one.X for one in waiting]), np.concatenate([one.y for one in waiting])
+            yield Dataset(X[:whole], y[:whole])
+            waiting = [Dataset(X[whole:].copy(), y[whole:].copy())]  # a copy, so that the piece is let go
+    check_rows(settings, rows)
+    if any(map(len, waiting)):
+        yield Dataset(np.concatenate([one.X for one in waiting]), np.concatenate([one.y for one in waiting]))
+
+
+class _MeanSurface:
+    """The mean of batches' quadratics, as the triangle R of their rows: [X | y − X·o] = QR, updated piece by piece.
+
+    Nothing is squared before the end, so that it is as accurate as least squares on all rows at once, however many there
+    are (Golub, 1965; "TSQR" in Demmel et al., 2012). The loss of a batch of all pairs is that of other rows: (x̄, ȳ), and
+    (x − x̄)/√B with the target 0, plus Var(y).
+    """
+
+    def __init__(self, batch_size: int, bias: bool, pairs: bool) -> None:
+        self.batch_size, self.bias, self.pairs = batch_size, bias, pairs
+        self.rows = self.batches = 0
+        self.constant = 0.0
+        self.origin: np.ndarray = np.empty(0)  # (P,), of the first piece
+        self.triangle: np.ndarray = np.empty((0, 0))  # (P + 1, P + 1)
+
+    def add(self, table: Dataset) -> None:
+        """Count in a piece: whole batches, and at the end of a pass a smaller one."""
+        if not len(table):
+            return
+        X = with_ones(table.X) if self.bias else table.X  # (n, P)
+        if not self.rows:
+            self.origin = _origin(table, self.bias)
+            self.triangle = np.empty((0, len(self.origin) + 1))
+        self.rows += len(X)
+        full = len(X) - len(X) % self.batch_size
+        step = max(BLOCK_ROWS // self.batch_size, 1) * self.batch_size
+        for first in range(0, full, step):
+            self._add_batches(X[first : min(first + step, full)], table.y[first : min(first + step, full)], self.batch_size)
+        if full < len(X):
+            self._add_batches(X[full:], table.y[full:], len(X) - full)
+
+    def _add_batches(self, X: np.ndarray, y: np.ndarray, size: int) -> None:
+        self.batches += len(X) // size
+        rows = np.column_stack([X, y - X @ self.origin])  # (n, P + 1)
+        if not self.pairs or size == 1:  # a pair of one row is matched
+            rows /= np.sqrt(size)
+        else:
+            x = X.reshape(-1, size, X.shape[1])  # (K, B, P)
+            centred = (x - x.mean(1, keepdims=True)).reshape(X.shape)  # (n, P)
+            means = rows.reshape(len(x), size, -1).mean(1)  # (K, P + 1)
+            rows = np.concatenate([means, np.column_stack([centred, -centred @ self.origin]) / np.sqrt(size)])
+            self.constant += float(y.reshape(-1, size).var(1).sum())
+        self.triangle = np.asarray(np.linalg.qr(np.concatenate([self.triangle, rows]), mode="r"))
+
+    def quadratic(self) -> Quadratic:
+        """The mean, with its origin where it is least."""
+        if not self.rows:
+            raise SettingsError("the table has no rows; use one with at least 1")
+        R, t = self.triangle[:, :-1], self.triangle[:, -1]  # (P + 1, P), (P + 1,)
+        d = least_squares(R, t, self.rows)  # (P,)
+        rest = t - R @ d  # (P + 1,)
+        s = float(rest @ rest + self.constant) / self.batches
+        return Quadratic(R.T @ R / self.batches, R.T @ rest / self.batches, s, self.origin + d)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """Rows, and of each column the mean, the sum of squares about it, the least and the largest value."""
+
+    rows: int
+    mean: np.ndarray
+    squares: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def _spread(columns: np.ndarray) -> _Spread:
+    mean = columns.mean(0)
+    return _Spread(len(columns), mean, ((columns - mean) ** 2).sum(0), columns.min(0), columns.max(0))
+
+
+def _merged(a: _Spread, b: _Spread) -> _Spread:
+    """Of the rows of both (Chan, Golub and LeVeque, 1979)."""
+    rows, apart = a.rows + b.rows, b.mean - a.mean
+    return _Spread(
+        rows,
+        a.mean + apart * (b.rows / rows),
+        a.squares + b.squares + apart**2 * (a.rows * b.rows / rows),
+        np.minimum(a.low, b.low),
+        np.maximum(a.high, b.high),
+    )
 
 
 def with_ones(X: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N D1"]:
@@ -184,12 +353,16 @@ def _origin(dataset: Dataset, bias: bool) -> np.ndarray:
     return known[bias]
 
 
-def least_squares(X: Float[np.ndarray, "N P"], y: Float[np.ndarray, " N"]) -> Float[np.ndarray, " P"]:
-    """The weights of least squares, of least norm where they are not unique."""
+def least_squares(X: Float[np.ndarray, "N P"], y: Float[np.ndarray, " N"], rows: int = 0) -> Float[np.ndarray, " P"]:
+    """The weights of least squares, of least norm where they are not unique.
+
+    What is singular is judged as NumPy does for that many rows, if X stands for more than it has.
+    """
+    rcond = np.finfo(float).eps * max(rows, *X.shape)
     length = np.sqrt((X**2).sum(0))  # (P,)
     scale = np.where(length > 0, length, 1)
-    found, _, rank, _ = np.linalg.lstsq(X / scale, y, rcond=None)  # columns alike, so that none is cut for its unit
-    weights: np.ndarray = found / scale if rank == X.shape[1] else np.linalg.lstsq(X, y, rcond=None)[0]
+    found, _, rank, _ = np.linalg.lstsq(X / scale, y, rcond=rcond)  # columns alike, so that none is cut for its unit
+    weights: np.ndarray = found / scale if rank == X.shape[1] else np.linalg.lstsq(X, y, rcond=rcond)[0]
     return weights
 
 

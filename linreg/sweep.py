@@ -18,6 +18,7 @@ from linreg.explore import ring
 from linreg.outcome import Yardstick, yardstick
 from linreg.settings import (
     Comparison,
+    Data,
     DataSettings,
     Settings,
     SettingsError,
@@ -244,16 +245,20 @@ def _median(values: np.ndarray) -> np.ndarray:
 
 
 def _starts(settings: Settings, inits: int, distance: float | None) -> np.ndarray:
-    """The starts of a cell (I, P): PyTorch's own of as many seeds, a ring around the true weights, or the one set."""
+    """The starts of a cell (I, P): PyTorch's own of as many seeds, a ring around the true weights, or the one set.
+
+    The true weights of a table are those of least squares.
+    """
     if distance is not None:
-        middle = initial_weights(replace(settings, init=settings.data.weights))
-        return ring(middle, distance, inits)
+        data = settings.data
+        true = data.weights if isinstance(data, DataSettings) else _table(data, settings.bias)[1].surface.minimum
+        return ring(initial_weights(replace(settings, init=tuple(true[:2]))), distance, inits)
     return np.stack([initial_weights(settings, settings.seed + k) for k in range(inits)])
 
 
 @lru_cache(maxsize=4)
-def _table(data: DataSettings, bias: bool) -> tuple[Dataset, Yardstick]:
-    """A synthetic table and what its runs are judged by: tasks that follow each other ask for the same ones."""
+def _table(data: Data, bias: bool) -> tuple[Dataset, Yardstick]:
+    """A table and what its runs are judged by: tasks that follow each other ask for the same ones."""
     table = make_data(data)
     return table, yardstick(table, bias)
 

@@ -63,12 +63,14 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     return template
 
 
-def side_color(theme: Theme) -> alt.Color:
-    """Original and fixed, with a legend above."""
+def side_color(theme: Theme, symbol: str = "stroke") -> alt.Color:
+    """Original and fixed, with a legend above, of strokes or of squares."""
     return alt.Color(
         "side:N",
         scale=alt.Scale(domain=["Original", "Fixed"], range=[theme.original, theme.fixed]),
-        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, offset=4),
+        legend=alt.Legend(
+            orient="top", title=None, symbolType=symbol, symbolStrokeWidth=3 if symbol == "stroke" else 0, offset=4
+        ),
     )
 
 

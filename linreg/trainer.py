@@ -85,27 +85,6 @@ def train(
     return [runs[index] for index in range(len(settings))]
 
 
-def changed_attributes(settings: Settings) -> dict[str, tuple[str, str]]:
-    """What a wiring's line changes in the layer: attributes and parameters whose type or shape differs, before and after.
-
-    `vars(layer)` is compared as a debugger shows it, and the parameters in it one by one.
-    """
-    layer = _layer(settings, torch.zeros(1, 2))
-    before = _attributes(layer)
-    WIRINGS[settings.wiring].place(layer)
-    after = _attributes(layer)
-    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
-
-
-def _attributes(layer: nn.Linear) -> dict[str, str]:
-    """Each of `vars(layer)` in words, its parameters by their shape."""
-    plain = {name: repr(value) for name, value in vars(layer).items() if name != "_parameters"}
-    return plain | {
-        name: "None" if one is None else f"{type(one).__name__} {tuple(one.shape)}"
-        for name, one in layer._parameters.items()
-    }
-
-
 def _steps(settings: Settings, rows: int) -> int:
     return settings.epochs * -(-rows // settings.batch_size)
 
@@ -229,7 +208,7 @@ def _families(group: Sequence[Settings], X: Tensor, y: Tensor) -> tuple[list[_La
     members: dict[tuple[str, float, float], list[_Lane]] = {}
     for one in group:
         wiring = WIRINGS[one.wiring]
-        layer = _layer(one, X)
+        layer = layer_of(one, X.dtype)
         wiring.place(layer)
         family = members.setdefault((one.optimizer, one.lr, one.momentum), [])
         criterion = _Broadcast() if wiring.pairs else nn.MSELoss()
@@ -279,17 +258,17 @@ def _batch_loss(layer: nn.Linear, forward: Forward, loss: Loss, criterion: nn.Mo
     return loss(criterion, forward(layer, x), y)
 
 
-def _layer(settings: Settings, x: Tensor) -> nn.Linear:
+def layer_of(settings: Settings, dtype: torch.dtype = torch.float32) -> nn.Linear:
     """`nn.Linear` as PyTorch makes it after `torch.manual_seed(seed)`, but from a generator of its own; then the init."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, x.shape[1], 1, bias=settings.bias, dtype=x.dtype)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, 2, 1, bias=settings.bias, dtype=dtype)
     generator = torch.Generator().manual_seed(settings.seed)
-    reach = 1 / x.shape[1] ** 0.5
+    reach = 1 / 2**0.5
     nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
     if settings.bias:
         nn.init.uniform_(layer.bias, -reach, reach, generator=generator)
     if settings.init is not None:
         with torch.no_grad():
-            layer.weight.copy_(torch.tensor([settings.init[:2]], dtype=x.dtype))  # (1, 2)
+            layer.weight.copy_(torch.tensor([settings.init[:2]], dtype=dtype))  # (1, 2)
             if len(settings.init) == 3:
                 layer.bias.fill_(settings.init[2])
     return layer

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, TypeVar
 
 from linreg.optimizers import OPTIMIZERS
 from linreg.settings import POSITIVE, Interval, Kind, SettingsError, check, clipped, kinds_of, read, setting, written
+from linreg.shapes import LOSSES, MOST_AXES
 from linreg.sweep import AXES, METRICS
 
 LR = Kind("learning rates", float, POSITIVE, Interval(1e-12, 1e6), parts=range(len(OPTIMIZERS) + 1))
@@ -53,6 +55,34 @@ class ClaimsView:
         check(self)
 
 
+SHAPE = partial(Kind, type=int, limit=Interval(0), offered=Interval(0), parts=range(MOST_AXES + 1))
+WEIGHT = Kind("weight", float, offered=Interval(-1e6, 1e6), optional=True)
+
+
+@dataclass(frozen=True)
+class CauseView:
+    """How many rows the matrix has, and the weights at which the losses are taken apart; None is least squares' own."""
+
+    rows: int = setting(6, Kind("rows of the matrix", int, Interval(2), Interval(2, 12)))
+    w1: float | None = setting(None, WEIGHT)
+    w2: float | None = setting(None, WEIGHT)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class CodeView:
+    """Two shapes that meet in a loss."""
+
+    prediction: tuple[int, ...] = setting((100, 1), SHAPE("prediction shape"))
+    truth: tuple[int, ...] = setting((100,), SHAPE("target shape"))
+    loss: str = setting("mse", Kind("loss", str, choices=tuple(LOSSES)))
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 @dataclass(frozen=True)
 class SweepView:
     """Which two settings are varied, over which ranges (None is the axis's own), and how a cell is coloured."""
@@ -77,7 +107,7 @@ class SweepView:
                 raise SettingsError(f"range {written(limits)} is not one; use two numbers{floor}, the smaller first", name)
 
 
-View = TypeVar("View", SurfaceView, ClaimsView, SweepView)
+View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)
 
 
 def to_view_query(view: Any) -> dict[str, str]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     Forward = Callable[[nn.Linear, Tensor], Tensor]
     Loss = Callable[[Criterion, Tensor, Tensor], Tensor]
 
+STRANGE_INIT = (2.0, 3.0)  # what the strange line of the thread sets
+
 
 def _keep(layer: nn.Linear) -> None:
     """Leave the weight as `nn.Linear` made it, (1, 2)."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from linreg.outcome import Outcome
-from linreg.settings import Comparison, Settings, plain
+from linreg.settings import Comparison, Data, Settings, TableSettings, clipped, plain
 from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
+    from linreg.cause import Cell, Pairs, Terms, Walk
     from linreg.claims import Arm, Factor, Trials
     from linreg.explore import Panel
+    from linreg.findings import Findings
+    from linreg.guard import Reaction
+    from linreg.shapes import ShapeDiagnosis
     from linreg.surface import Quadratic
     from linreg.sweep import Sweep, Task
+    from linreg.tables import Dropped
     from linreg.trainer import Run
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -83,15 +89,32 @@ def sides(comparison: Comparison) -> str:
 
 def setup(comparison: Comparison, optimizer: bool = True) -> str:
     """What is regressed on what, and with what, in one line; without the optimizer where a page has others."""
-    data = comparison.original.data
-    first, second = (plain(weight).replace("-", "−") for weight in data.weights)
-    terms = f"y = {first}·x1 " + (f"− {second[1:]}·x2" if second.startswith("−") else f"+ {second}·x2")
-    noise = " + noise" if data.noise else ""
     with_what = [
         f"`nn.Linear(2, 1, bias={side.bias})`" + (f" with {side.optimizer} at lr {plain(side.lr)}" if optimizer else "")
         for side in (comparison.original, comparison.fixed)
     ]
-    return f"{terms}{noise}, {data.samples:,} rows; {', then '.join(dict.fromkeys(with_what))}; `nn.MSELoss`."
+    data = comparison.original.data
+    return f"{regression(data)}, {data.samples:,} rows; {', then '.join(dict.fromkeys(with_what))}; `nn.MSELoss`."
+
+
+def regression(data: Data) -> str:
+    """What is regressed on what: the formula of the synthetic data, or a table's columns."""
+    if isinstance(data, TableSettings):
+        target, first, second = (column(name) for name in (data.target, *data.features))
+        return f"{target} on w1·{first} and w2·{second}" + (", both standardised" if data.standardise else "")
+    first, second = (plain(weight).replace("-", "−") for weight in data.weights)
+    terms = f"y = {first}·x1 " + (f"− {second[1:]}·x2" if second.startswith("−") else f"+ {second}·x2")
+    return terms + (" + noise" if data.noise else "")
+
+
+def as_text(foreign: str) -> str:
+    """Text from outside, safe in Markdown: every character shows as itself."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", foreign)
+
+
+def column(name: str) -> str:
+    """A column's name in a sentence: as itself, on one line, and not too long."""
+    return as_text(clipped(name))
 
 
 def duration(seconds: float) -> str:
@@ -309,3 +332,230 @@ def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> st
     runs = sum(task.runs for task in tasks)
     inits = "one init" if all(task.fixed_start for task in tasks) else f"{sweep.inits} inits"
     return f"**Cells in which most runs converge: original {said[0]}; fixed {said[1]}.** {runs:,} runs, {inits} a cell."
+
+
+# ---- the cause -------------------------------------------------------------------------------------------------------
+
+
+def matrix_finding(pairs: Pairs) -> str:
+    """How many differences there are, how many were meant, and what the others make of the loss."""
+    rows, (on, off) = len(pairs), pairs.loss_parts
+    total = on + off
+    other = f"The other {rows * rows - rows} make {_part(off, total)} of the loss"
+    return (
+        f"Predictions {shape((rows, 1))} minus targets {shape((rows,))} are {shape((rows, rows))}: {rows * rows}"
+        f" differences, of which {rows} were meant. {other}: it is {quantity(total)}, where"
+        f" {quantity(pairs.meant)} was meant."
+    )
+
+
+def matrix_table(pairs: Pairs) -> str:
+    """Pairs, loss and gradient on the diagonal and off it, with their shares, as a Markdown table."""
+    rows, loss, gradient = len(pairs), pairs.loss_parts, pairs.gradient_parts
+    sizes = [float(np.linalg.norm(part)) for part in gradient]
+    lines = {
+        name: [
+            f"{count} of {rows * rows}",
+            f"{quantity(loss[k])} ({_part(loss[k], sum(loss))})",
+            f"({', '.join(quantity(float(slope)) for slope in gradient[k])}) ({_part(sizes[k], sum(sizes))})",
+        ]
+        for k, (name, count) in enumerate((("on the diagonal", rows), ("off it", rows * rows - rows)))
+    }
+    return _table(lines, ("pairs", "part of the loss", "part of the gradient, share by length"))
+
+
+def _part(part: float, whole: float) -> str:
+    """A share as a percentage that claims neither all nor nothing where that is rounded."""
+    if not whole:
+        return "–"
+    ratio = part / whole
+    for decimals in range(1, 8):
+        text = f"{ratio:.{decimals}%}"
+        if ratio in (0, 1) or float(text[:-1]) not in (0, 100):
+            return text
+    return "almost all" if ratio > 0.5 else "almost nothing"
+
+
+def terms_finding(terms: Terms, weights: Sequence[float] | np.ndarray) -> str:
+    """Both losses at these weights, and the one term in which they differ."""
+    return (
+        f"At {point(weights)} the original's loss is {quantity(terms.all_pairs)} and the fixed one"
+        f" {quantity(terms.matched)}. They differ by −2·Cov(p, y) = {quantity(terms.minus_twice_cov)}, the one term that"
+        " ties a prediction to its own target. What is left is least where all predictions are the same: at the mean."
+    )
+
+
+def bowls_finding(asked: Quadratic, matched: Quadratic) -> str:
+    """How far the minimum has moved, how much its loss is lifted, and whether the curvatures are the same."""
+    curvatures = [np.linalg.eigvalsh(surface.hessian)[::-1] for surface in (asked, matched)]
+    same = np.allclose(curvatures[0], curvatures[1], rtol=1e-9)
+    values = " and ".join(quantity(float(value)) for value in curvatures[1])
+    bends = f"Both bend by λ = {values}" if same else "Their curvatures differ"
+    lift = quantity(asked.floor - matched.floor)
+    return (
+        f"{bends}, so a learning rate that is stable for one is stable for the other. The broadcast moves the minimum from"
+        f" {point(matched.minimum)} to {point(asked.minimum)} and lifts the least loss by {lift}, from"
+        f" {quantity(matched.floor)} to {quantity(asked.floor)}."
+    )
+
+
+def walk_finding(walk: Walk, batch_size: int, here: Quadratic) -> str:
+    """Where the minimum is with one row a batch, with two, and with as many as the comparison has."""
+    first, second = walk.minima[0], walk.minima[min(1, len(walk.minima) - 1)]
+    return (
+        f"With one row a batch `(1, 1)` meets `(1,)`: one difference, nothing to mix, and the minimum is least squares'"
+        f" {point(first)}. That is why a batch of one hides the bug. With two rows it is at {point(second)}, with"
+        f" {batch_size:,} at {point(here.minimum[:2])}."
+    )
+
+
+def shape_or_value_table(cells: Sequence[Sequence[Cell]]) -> dict[str, dict[str, str]]:
+    """What the four runs came to: row (the weight's shape) -> column (its values) -> text."""
+    names = [f"values {point(cells[0][0].init, 3)}, PyTorch's own", f"values {point(cells[0][1].init, 0)}, the line's"]
+    return {
+        f"weight of shape {row[0].weight_shape}": {
+            name: "✕ diverged"
+            if cell.diverged
+            else f"{'✓' if cell.converged else '✕'} ends at {point(cell.weights)}, loss {quantity(cell.loss)}"
+            for name, cell in zip(names, row, strict=True)
+        }
+        for row in cells
+    }
+
+
+def shape_or_value_finding(cells: Sequence[Sequence[Cell]]) -> str:
+    """Which of the two decides whether a run converges."""
+    came = np.array([[cell.converged for cell in row] for row in cells])  # (shape, value)
+    by_shape, by_value = bool((came[0] != came[1]).all()), bool((came[:, 0] != came[:, 1]).all())
+    if by_shape:
+        return "**The shape decides, the values do not**: with `(2,)` both runs converge, with `(1, 2)` neither does."
+    if by_value:
+        return "**The values decide, the shape does not**, at these settings."
+    if came.all() or not came.any():
+        return f"**Nothing tells them apart at these settings**: {'all' if came.all() else 'none'} of the four converge."
+    return "**Shape and values both matter at these settings**: with these steps not every start is within reach."
+
+
+def attributes_finding(changed: Sequence[str], rows: int) -> str:
+    """How many rows of `vars(layer)` a line changes, and which."""
+    names = ", ".join(f"`{name}`" for name in changed) or "none"
+    return f"Of {rows} rows of `vars(layer)` the line changes {len(changed)}: {names}. Its values change, and its shape."
+
+
+def fixes_table(losses: Sequence[tuple[str, str, float]]) -> dict[str, dict[str, str]]:
+    """Each line, where it stands, and the loss that PyTorch gives with it, to the last digit of float32."""
+    return {f"`{code}`": {"where": where, "loss": str(np.float32(loss))} for code, where, loss in losses}
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------------
+
+
+def verdict_of_shapes(found: ShapeDiagnosis) -> str:
+    """Whether the shapes are right, in a word, and what the loss computes, in a sentence."""
+    verdicts = {
+        "matched": "✓ matched",
+        "silent": "✕ a silent broadcast",
+        "outer": "all pairs, written out",
+        "one-sided": "one side is repeated",
+        "raises": "✕ PyTorch raises",
+    }
+    return f"**{verdicts[found.kind][0].upper()}{verdicts[found.kind][1:]}.** {found.finding}"
+
+
+def reaction(answer: Reaction) -> str:
+    """What PyTorch did: raised, warned, or nothing."""
+    if answer.error is not None:
+        return "It raises:"
+    return "It goes on, and warns:" if answer.warnings else "It goes on, and says nothing."
+
+
+def guarded(answer: Reaction) -> str:
+    """Whether the guard reports it."""
+    return "`no_silent_broadcast` " + ("**reports it**." if answer.broadcast else "lets it pass.")
+
+
+# ---- a table of one's own --------------------------------------------------------------------------------------------
+
+
+def rows_used(kept: int, dropped: Sequence[Dropped]) -> str:
+    """How many rows are used, and how many are left out for what, with the first of them."""
+    rows = kept + sum(one.count for one in dropped)
+    said = f"**{kept:,} of {rows:,} rows are used.**"
+    for one in dropped:
+        holds = f", `{as_code(one.value)}`" if one.value else ""
+        first = f"first in row {one.first_row:,} of the file{holds}"
+        said += f" {one.count:,} left out: {column(one.column)} is {one.reason}, {first}."
+    return said
+
+
+def as_code(foreign: str) -> str:
+    """Text from outside between backticks."""
+    return clipped(foreign).replace("`", "ˋ")
+
+
+def data_findings(found: Findings, data: TableSettings) -> list[str]:
+    """What the bug does to this table and what stands in the way of training on it, a paragraph each."""
+    settings, sums = found.settings, found.sums
+    target = column(data.target)
+    names = [column(name) for name in data.features] + ["the bias"]
+    mean, deviation = quantity(sums.target_mean), quantity(math.sqrt(sums.target_variance))
+    said = []
+    if sums.target_variance == 0:
+        said.append(f"**{target} is constant**, {mean} in every row: there is nothing to explain, and R² cannot judge.")
+    else:
+        said.append(
+            f"**What the bug does**: at the minimum of the loss as written, with batches of {settings.batch_size:,}, R² is"
+            f" {share(found.written.r_squared)}; fixed, it is {share(found.fixed.r_squared)}. {target} is {mean} on average,"
+            f" with a standard deviation of {deviation}. That of the fixed predictions is {quantity(found.fixed.spread)},"
+            f" that of the predictions as written {quantity(found.written.spread)}{_shrunk(found)}."
+        )
+    for index in found.constant:
+        said.append(
+            f"**{names[index]} is constant**, {quantity(float(sums.feature_minima[index]))} in every row, so its weight"
+            " cannot be told from a bias; choose another feature."
+        )
+    if found.collinear:
+        said.append(
+            f"**{names[0]} and {names[1]} are collinear**, with a correlation of {share(found.correlation)}: their weights"
+            " trade off against each other, and the valley is flat; leave one of them out."
+        )
+    said += [_steepness(found, data), _way(found, data, names)]
+    return said
+
+
+def _shrunk(found: Findings) -> str:
+    """What the bug leaves of the spread of the predictions, where it leaves less."""
+    left = found.written.spread / found.fixed.spread if found.fixed.spread else 1.0
+    return f": {left:.1%} of it, nearly a constant" if left < 0.1 else f": {left:.0%} of it" if left < 0.95 else ""
+
+
+def _steepness(found: Findings, data: TableSettings) -> str:
+    """The condition number and the stable learning rate, and what standardising would make of them."""
+    now, then = found.training, found.standardised
+    flat = "the bowl is flat along one axis" if math.isinf(now.condition_number) else ""
+    steep = flat or f"the bowl is {quantity(now.condition_number)} times as steep along one axis as along another"
+    said = f"**Steepness**: {steep}, and SGD is stable below lr {quantity(now.stable_lr)}."
+    if data.standardise:
+        return f"{said} The features are standardised already."
+    if math.isinf(then.condition_number):
+        return f"{said} Standardising would not help that."
+    return f"{said} Standardised features would make that {quantity(then.condition_number)} and {quantity(then.stable_lr)}."
+
+
+def _way(found: Findings, data: TableSettings, names: Sequence[str]) -> str:
+    """Whether RMSprop's reach covers the distance to the minimum, and what would."""
+    settings, now, then = found.settings, found.training, found.standardised
+    per_epoch = -(-found.sums.rows // settings.batch_size)
+    steps = settings.epochs * per_epoch
+    said = (
+        f"**Reach**: RMSprop moves a weight by about lr a step, so {steps:,} steps of {plain(settings.lr)} reach about"
+        f" {quantity(found.reach)}. The furthest way is that of {names[now.furthest]}, {quantity(now.distance)}:"
+    )
+    if found.reach >= now.distance:
+        said += " within reach."
+    else:
+        epochs = math.ceil(1.1 * now.distance / settings.lr / per_epoch)
+        said += f" out of reach; {epochs:,} epochs would do, or lr {quantity(1.1 * now.distance / steps)}."
+    if not data.standardise:
+        said += f" Standardised, it would be {quantity(then.distance)}, of {names[then.furthest]}."
+    return said

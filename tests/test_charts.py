@@ -1,6 +1,7 @@
 """Figures by their encodings, domains and data; and every template compiles in Vega without a word."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -219,6 +220,18 @@ def test_a_minimum_that_is_not_unique_is_said():
     data = DataSettings(samples=400, correlation=1.0)
     sides, scene = trained(Comparison(Settings(data=data), Settings(data=data, wiring="squeeze")))
     assert "not unique" in charts.surface_figure(sides, 1, scene, 10, LIGHT).caption
+
+
+def test_a_path_is_drawn_in_the_order_of_its_steps():
+    """Vega-Lite sorts a line by its horizontal axis unless told otherwise: a spiral would be a zigzag."""
+    sides = [side(), side("Fixed")]
+    figure = charts.surface_figure(sides, 0, charts.scene(sides, BOWL.minimum, []), 400, LIGHT)
+    svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
+    (path,) = (tag for tag in re.findall(r"<path[^>]+>", svg) if 'stroke-width="3.5"' in tag and LIGHT.original in tag)
+    points = np.array([point.split(",") for point in re.findall(r"-?[0-9.]+,-?[0-9.]+", path.split(' d="')[1])], dtype=float)
+    trail = figure.data["path"][["w1", "w2"]].to_numpy(float)
+    assert np.corrcoef(points[:, 0], trail[:, 0])[0, 1] == pytest.approx(1, abs=1e-4)
+    assert np.corrcoef(points[:, 1], -trail[:, 1])[0, 1] == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)

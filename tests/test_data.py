@@ -1,11 +1,14 @@
-"""The synthetic table is the thread's, and repeats itself."""
+"""The synthetic table is the thread's, and repeats itself; a table from a file is the file's."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from linreg.data import batch_order, initial_weights, make_data
+from linreg.data import Dataset, batch_order, initial_weights, make_data, read_table, standardised, stream_table
 from linreg.settings import DataSettings, Settings
+from linreg.surface import least_squares, with_ones
+from linreg.tables import TableError, open_bundled, open_table
 
 
 def test_the_thread_s_table():
@@ -57,3 +60,50 @@ def test_a_given_init_is_kept_and_the_bias_beside_it_is_drawn():
     bias = torch.nn.Linear(2, 1).bias.item()
     assert initial_weights(Settings(seed=3, bias=True, init=(1.0, 2.0))).tolist() == [1, 2, bias]
     assert initial_weights(Settings(bias=True, init=(1.0, 2.0, 4.0))).tolist() == [1, 2, 4]
+
+
+# ---- tables from files -----------------------------------------------------------------------------------------------
+
+
+def test_a_table_read_whole_or_in_pieces_is_pandas_own(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(1_000, 3)), columns=["y", "b", "a"])
+    frame.loc[[3, 500], "a"] = np.nan
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    expected = frame.dropna()
+    for path in (tmp_path / "t.csv", tmp_path / "t.parquet"):
+        whole = read_table(path, "y", ["a", "b"])
+        np.testing.assert_array_equal(whole.X, expected[["a", "b"]])
+        np.testing.assert_array_equal(whole.y, expected["y"])
+        assert (whole.features, whole.target) == (("a", "b"), "y")
+        pieces = stream_table(path, "y", ["a", "b"], rows_per_chunk=64)
+        for _ in range(2):
+            parts = list(pieces)
+            assert max(map(len, parts)) <= 64
+            assert (parts[0].features, parts[0].target) == (("a", "b"), "y")
+            np.testing.assert_array_equal(np.concatenate([part.X for part in parts]), whole.X)
+            assert (pieces.kept, [one.count for one in pieces.dropped]) == (998, [2])
+    assert len(read_table(open_table(tmp_path / "t.csv"), "y", ["b"])) == 1_000
+    assert len(read_table((tmp_path / "t.csv").read_bytes(), "y", ["b"])) == 1_000
+    with pytest.raises(TableError, match=r"t.csv has no column 'z'; its columns are"):
+        stream_table(tmp_path / "t.csv", "z", ["a"])
+
+
+def test_standardised_features_have_mean_zero_and_deviation_one():
+    rng = np.random.default_rng(0)
+    spread = [1e-200, 1e-9, 1.0, 1e90]
+    X = np.column_stack([rng.normal(size=(500, 4)) * spread, np.full(500, 0.1), np.full(500, -7.0)])
+    table = Dataset(X, rng.normal(3, 2, 500), tuple("abcdef"), "t")
+    found = standardised(table)
+    np.testing.assert_allclose(found.X.mean(0), 0, atol=1e-15)
+    np.testing.assert_allclose(found.X[:, :4].std(0), 1, rtol=1e-14)
+    np.testing.assert_allclose(found.X[:, 2], (X[:, 2] - X[:, 2].mean()) / X[:, 2].std(), atol=1e-14)
+    assert (found.X[:, 4:] == 0).all(), "a constant becomes zeros, whatever rounding leaves beside its mean"
+    assert found.y is table.y
+    assert (found.features, found.target) == (table.features, "t")
+
+
+def test_a_standardised_table_keeps_its_predictions():
+    table = read_table(open_bundled("auto-mpg"), "mpg", ["horsepower", "weight"])
+    raw, unit = (with_ones(one.X) @ least_squares(with_ones(one.X), one.y) for one in (table, standardised(table)))
+    np.testing.assert_allclose(raw, unit, rtol=1e-12)

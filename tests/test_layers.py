@@ -9,11 +9,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "ui", "views", "charts_claims", "charts_sweep", "charts_explore", "charts", "theme", "figure", "script", "wording",
-    "claims", "sweep", "explore", "outcome", "trainer", "ensemble", "kernels", "surface", "presets", "data", "settings",
-    "optimizers", "wiring",
+    "__main__", "ui", "example", "pytest_plugin", "views", "charts_code", "charts_cause", "charts_claims", "charts_sweep",
+    "charts_explore", "charts", "theme", "figure", "script", "wording", "findings", "claims", "evidence", "cause", "sweep",
+    "explore", "outcome", "guard", "trainer", "ensemble", "kernels", "surface", "presets", "data", "tables", "settings",
+    "optimizers", "wiring", "shapes",
 )  # fmt: skip  # a module imports only from those after it
-UI = ("__init__", "claims", "explore", "sweep", "home", "drawing", "cached", "frame")  # the same within linreg.ui
+UI = (  # the same within linreg.ui
+    "__init__", "table", "cause", "code", "claims", "explore", "sweep", "home", "drawing", "cached", "frame",
+)  # fmt: skip
 PAGES = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py")]
 
 
@@ -76,6 +79,7 @@ def test_what_is_slow_to_load_waits(absent):
 def test_the_public_names_are_there():
     program = (
         "from linreg import DataSettings, Settings, Comparison, Dataset, Run, Quadratic, Moments, Figure, Wiring, make_data,"
-        " train, batch_moments, loss_surface, to_query, from_query; import sys; sys.exit('streamlit' in sys.modules)"
+        " train, batch_moments, loss_surface, to_query, from_query, train_ensemble, no_silent_broadcast, looks_broadcast,"
+        " diagnose_shapes, ShapeDiagnosis, read_table; import sys; sys.exit('streamlit' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

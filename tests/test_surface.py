@@ -1,5 +1,7 @@
 """The surface is the loss: equal to brute force over all pairs, to least squares, and to PyTorch's own gradient."""
 
+import dataclasses
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +12,16 @@ from hypothesis import strategies as st
 
 from linreg.data import Dataset, batch_order, make_data
 from linreg.settings import DataSettings, Settings, SettingsError
-from linreg.surface import Quadratic, batch_moments, kept_points, loss_surface, sublevel_rings, thinned
+from linreg.surface import (
+    Quadratic,
+    batch_moments,
+    kept_points,
+    loss_surface,
+    matched_surface,
+    sublevel_rings,
+    table_sums,
+    thinned,
+)
 from linreg.wiring import WIRINGS
 
 
@@ -189,6 +200,160 @@ def test_the_bug_erases_the_covariance():
 def test_a_batch_larger_than_the_table_is_refused():
     with pytest.raises(SettingsError, match="batch size 100 is above the 60 rows"):
         batch_moments(make_data(DataSettings(samples=60)), Settings())
+
+
+# ---- a table in pieces ------------------------------------------------------------------------------------------------
+
+
+def pieces(table, *cuts):
+    """The table's rows as an iterator: it can be read once."""
+    return (Dataset(*rows) for rows in zip(np.split(table.X, cuts), np.split(table.y, cuts), strict=True))
+
+
+def assert_same(found, expected, scale=1.0):
+    """The same quadratic, whatever their origins: at its origin, its minimum and around both."""
+    np.testing.assert_allclose(found.A, expected.A, rtol=1e-12, atol=1e-12 * np.abs(expected.A).max())
+    for middle in (expected.origin, expected.minimum):
+        for step in (np.zeros(len(middle)), *np.eye(len(middle)) * scale):
+            w = middle + step
+            reach = np.abs(w) + np.abs(found.origin) + np.abs(expected.origin)
+            rounding = 1e-13 * (reach @ np.abs(expected.A) @ reach) + 1e-14 * (found.s + expected.s)
+            np.testing.assert_allclose(found.value(w), expected.value(w), rtol=1e-10, atol=rounding)
+
+
+@settings(deadline=None, max_examples=60)
+@given(problems(), st.data())
+def test_a_table_in_pieces_gives_what_the_whole_gives(problem, data):
+    run = dataclasses.replace(problem[0], shuffle=False)
+    table = make_data(run.data)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(table)), max_size=6)))  # empty pieces too
+    whole, found = batch_moments(table, run), batch_moments(pieces(table, *cuts), run)
+    assert found.n.tolist() == whole.n.tolist()
+    for k in range(len(whole)):
+        assert_same(found.batch(k), whole.batch(k))
+    assert_same(whole.mean(), loss_surface(table, run))
+    assert_same(loss_surface(pieces(table, *cuts), run), loss_surface(table, run))
+    for bias in (False, True):
+        assert_same(matched_surface(pieces(table, *cuts), bias), matched_surface(table, bias))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 60, 100, 199, 200])
+@pytest.mark.parametrize(
+    ("wiring", "bias"), [(key, bias) for key, entry in WIRINGS.items() for bias in {False, entry.takes_bias}]
+)
+def test_every_wiring_in_pieces_is_brute_force(wiring, bias, batch_size):
+    table = make_data(DataSettings(samples=200, mean=30.0, correlation=0.5))
+    run = Settings(data=DataSettings(samples=200), wiring=wiring, batch_size=batch_size, bias=bias)
+    surface = loss_surface(pieces(table, 3, 50, 51, 120), run)
+    w = np.array([1.5, -0.5, 2.0])[: 2 + bias]
+    assert surface.value(w) == pytest.approx(brute_force(table, run, w), rel=1e-11)
+    assert surface.gradient(surface.minimum) == pytest.approx(np.zeros(2 + bias), abs=1e-8 * np.abs(surface.A).max())
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("order", ["as drawn", "sorted", "a constant first"])
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1.0])
+def test_pieces_are_as_accurate_as_least_squares_on_the_whole(noise, order, bias):
+    """Means a million times the spread, nearly no noise, and a first piece that tells nothing about a weight."""
+    table = make_data(DataSettings(samples=3_000, mean=1e6, scale=1.0, noise=noise, correlation=0.3))
+    X = table.X[np.argsort(table.X[:, 0])] if order == "sorted" else table.X.copy()
+    if order == "a constant first":
+        X[:500, 1] = 1e6
+    table = Dataset(X, table.y - table.X @ [5.0, 3.0] + X @ [5.0, 3.0])
+    expected, residual = lstsq_in_longdouble(np.column_stack([X, np.ones(len(X))]) if bias else X, table.y)
+    for cuts in ((), (500, 501, 1_800)):
+        found = matched_surface(pieces(table, *cuts), bias)
+        np.testing.assert_allclose(found.minimum[:2], expected[:2], rtol=1e-8)
+        rounding = 2.2e-16 * 8e6  # of each y − X·w
+        tolerance = 2 * rounding * float(residual) ** 0.5 / len(X) ** 0.5 + rounding**2
+        assert found.floor == pytest.approx(float(residual), rel=1e-9, abs=tolerance)
+        sums = table_sums(pieces(table, *cuts), Settings(wiring="squeeze", batch_size=1, bias=bias))
+        assert_same(sums.surface, found, 1e-3)
+
+
+def lstsq_in_longdouble(X, y):
+    """Weights and mean squared residual by Gram and Schmidt (twice) in extended precision."""
+    Q, R = X.astype(np.longdouble), np.eye(X.shape[1], dtype=np.longdouble)
+    for _ in range(2):
+        for j in range(X.shape[1]):
+            for i in range(j):
+                dot = Q[:, i] @ Q[:, j] / (Q[:, i] @ Q[:, i])
+                Q[:, j] -= dot * Q[:, i]
+                R[:, j] -= dot * R[:, i]  # X @ R == Q
+    r, w = y.astype(np.longdouble), np.zeros(X.shape[1], np.longdouble)
+    for _ in range(2):
+        for j in range(X.shape[1]):
+            dot = Q[:, j] @ r / (Q[:, j] @ Q[:, j])
+            r = r - dot * Q[:, j]
+            w += dot * R[:, j]
+    return w.astype(float), (r @ r) / len(r)
+
+
+def test_noise_free_pieces_have_a_floor_of_zero():
+    table = make_data(DataSettings(samples=1_000, noise=0.0, mean=50.0))
+    assert matched_surface(pieces(table, 10, 400)).floor == 0
+    assert matched_surface(pieces(table, 10, 400), bias=True).floor == 0
+
+
+@pytest.mark.parametrize("kind", ["duplicated", "zero", "constant", "constant at first"])
+def test_singular_pieces_give_the_least_norm_and_say_so(kind):
+    rng = np.random.default_rng(3)
+    first = rng.normal(2, 30, 300)
+    second = {"duplicated": first, "zero": 0 * first, "constant": 7 + 0 * first}.get(
+        kind, np.r_[np.full(100, 7.0), first[100:]]
+    )
+    table = Dataset(np.column_stack([first, second]), 2 * first + rng.normal(0, 1, 300))
+    for bias in (False, True):
+        X = np.column_stack([table.X, np.ones(300)]) if bias else table.X
+        found = matched_surface(pieces(table, 100, 101, 250), bias)
+        assert found.unique is bool(np.linalg.matrix_rank(X) == X.shape[1])
+        expected, _, _, _ = np.linalg.lstsq(X, table.y, rcond=None)
+        np.testing.assert_allclose(found.minimum, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_one_pass_tells_all_of_a_table():
+    table = make_data(DataSettings(samples=1_234, mean=1e4, scale=3.0))
+    run = Settings(batch_size=100)
+    for found in (table_sums(pieces(table, 5, 600), run), table_sums(table, run)):
+        assert found.rows == 1_234
+        assert (found.target_mean, found.target_variance) == pytest.approx((table.y.mean(), table.y.var()), rel=1e-12)
+        np.testing.assert_allclose(found.feature_means, table.X.mean(0), rtol=1e-13)
+        np.testing.assert_allclose(found.feature_variances, table.X.var(0), rtol=1e-12)
+        np.testing.assert_array_equal(found.feature_minima, table.X.min(0))
+        np.testing.assert_array_equal(found.feature_maxima, table.X.max(0))
+        assert_same(found.matched, matched_surface(table))
+        assert_same(found.matched_with_bias, matched_surface(table, bias=True))
+        assert_same(found.surface, batch_moments(table, run).mean())
+    shuffled = dataclasses.replace(run, shuffle=True, epochs=2)
+    assert_same(table_sums(table, shuffled).surface, batch_moments(table, shuffled).mean())
+
+
+@pytest.mark.parametrize("work", [batch_moments, loss_surface, table_sums])
+def test_pieces_are_refused_where_the_whole_would_be(work):
+    table = make_data(DataSettings(samples=60))
+    with pytest.raises(SettingsError, match="batch size 100 is above the 60 rows of the table; use 1 to 60"):
+        work(pieces(table, 20), Settings())
+    with pytest.raises(SettingsError, match="the table has no rows; use one with at least 1"):
+        work(iter([]), Settings())
+    with pytest.raises(SettingsError, match="a table in pieces is read once and in order, not shuffled; use shuffle False"):
+        work(pieces(table, 20), Settings(batch_size=10, shuffle=True))
+    with pytest.raises(SettingsError, match="the table has no rows"):
+        matched_surface([])
+
+
+@pytest.mark.parametrize("batch_size", [1, 100, 30_000])
+def test_the_surface_of_pieces_holds_one_piece_and_one_batch(batch_size):
+    piece = make_data(DataSettings(samples=20_000))
+    peaks = []
+    for count in (5, 20):
+        tracemalloc.start()
+        table_sums(
+            (Dataset(piece.X + k, piece.y) for k in range(count)),
+            Settings(DataSettings(samples=100_000), batch_size=batch_size),
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.05 * peaks[0] < 12e6
 
 
 def test_rings_lie_on_their_level_or_on_the_edge():

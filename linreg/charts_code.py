@@ -1,0 +1,66 @@
+"""The figure of the shapes page: which prediction meets which target."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from jaxtyping import Bool
+
+from linreg.charts_cause import matrix_data, matrix_spec
+from linreg.figure import Figure
+from linreg.shapes import Shape, ShapeDiagnosis
+from linreg.theme import Theme
+
+LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
+
+
+def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure | None:
+    """A cell for each pair of a prediction and a target, filled where the loss compares them, outlined where they belong
+    together. Long axes are drawn shorter. None where PyTorch raises, and where there is nothing, or too much, to draw."""
+    shapes = diagnosis.prediction_shape, diagnosis.target_shape
+    if diagnosis.broadcast_shape is None or not all(map(prod, shapes)):
+        return None
+    drawn = _drawn(*shapes)
+    if drawn is None:
+        return None
+    met = pairs_that_meet(*drawn)
+    several = [[size for size in shape if size != 1] for shape in drawn]
+    own = np.eye(met.shape[0], met.shape[1], dtype=bool) if several[0] == several[1] else np.zeros_like(met)
+    labels = [[str(list(index)) for index in np.ndindex(shape)] for shape in drawn]
+    data = matrix_data(0.75 * met, own, [["" for _ in row] for row in met], *labels)
+    data["cells"]["met"] = met.ravel()
+    shortened = "" if drawn == shapes else f" Drawn for {drawn[0]} and {drawn[1]}: long axes are shortened."
+    beyond = int((met & ~own).sum())
+    outlined = " Outlined: a prediction and its own target." if own.any() else ""
+    return Figure(
+        matrix_spec(theme),
+        data,
+        f"Of {met.size} pairs of a prediction and a target the loss compares {int(met.sum())}, {beyond} of them beside those"
+        " that belong together.",
+        f"Rows: predictions. Columns: targets. Filled: the loss compares the two.{outlined}{shortened}",
+        "cells",
+    )
+
+
+def pairs_that_meet(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]:
+    """Which element of one shape meets which of the other when the two are broadcast."""
+    numbered = [np.arange(prod(shape)).reshape(shape) for shape in (prediction, target)]
+    met = np.zeros((prod(prediction), prod(target)), dtype=bool)
+    met[tuple(side.ravel() for side in np.broadcast_arrays(*numbered))] = True
+    return met
+
+
+def _drawn(prediction: Shape, target: Shape) -> tuple[Shape, Shape] | None:
+    """Both shapes with axes short enough to draw; equal sizes stay equal, different ones different."""
+    sizes = sorted({size for size in (*prediction, *target) if size > 1}, reverse=True)
+    for longest in range(LONGEST, 1, -1):
+        short: dict[int, int] = {1: 1}
+        for k, size in enumerate(sizes):
+            short[size] = min(size, max(longest - k, 2))
+        if len(set(short.values())) < len(short):
+            continue
+        drawn = tuple(short[size] for size in prediction), tuple(short[size] for size in target)
+        if max(map(prod, drawn)) <= MOST_DRAWN:
+            return drawn
+    return None

@@ -1,0 +1,151 @@
+"""What is said of a table, against least squares, brute force and the standardised table itself."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linreg import tables, wording
+from linreg.__main__ import main
+from linreg.data import Dataset, initial_weights, make_data, standardised, table_settings
+from linreg.findings import find
+from linreg.settings import DataSettings, Settings, TableSettings
+from linreg.surface import loss_surface
+
+COLUMNS = TableSettings("t", "y", ("a", "b"), 400)
+
+
+def skewed(rows=400, seed=0):
+    generator = np.random.default_rng(seed)
+    a = generator.normal(3_000, 800, rows)
+    b = 0.02 * a + generator.normal(0, 8, rows)
+    return Dataset(np.column_stack([a, b]), 40 - 0.005 * a - 0.1 * b + generator.normal(0, 3, rows), ("a", "b"), "y")
+
+
+def all_pairs_minimum(table, batch_size):
+    """The minimum of the loss as written by brute force: the normal equations of every pair of every batch."""
+    A, c = np.zeros((3, 3)), np.zeros(3)
+    for first in range(0, len(table), batch_size):
+        X = np.column_stack([table.X, np.ones(len(table))])[first : first + batch_size]
+        y = table.y[first : first + batch_size]
+        A += X.T @ X / len(X)
+        c += sum(np.outer(row, y).mean(1) for row in X) / len(X)
+    return np.linalg.solve(A, c)
+
+
+def test_both_fits_are_those_of_brute_force():
+    table = skewed()
+    found = find(table, Settings(bias=True, batch_size=80, data=DataSettings(samples=400)))
+    X = np.column_stack([table.X, np.ones(len(table))])
+    best = np.linalg.lstsq(X, table.y, rcond=None)[0]
+    for fit, weights in ((found.fixed, best), (found.written, all_pairs_minimum(table, 80))):
+        assert fit.weights == pytest.approx(weights, rel=1e-5)
+        p = X @ weights
+        assert fit.r_squared == pytest.approx(1 - np.mean((table.y - p) ** 2) / table.y.var(), abs=1e-6)
+        assert fit.spread == pytest.approx(p.std(), rel=1e-4)
+    assert found.correlation == pytest.approx(np.corrcoef(table.X.T)[0, 1])
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_standardising_would_change_what_it_does_change(bias):
+    table, settings = skewed(), Settings(bias=bias, wiring="squeeze", data=DataSettings(samples=400))
+    said, so = find(table, settings).standardised, loss_surface(standardised(table), settings)
+    assert said.condition_number == pytest.approx(so.condition_number, rel=1e-6)
+    assert said.stable_lr == pytest.approx(so.stable_lr(), rel=1e-9)
+    way = np.abs(so.minimum - initial_weights(settings))
+    assert said.distance == pytest.approx(way.max(), rel=1e-6)
+    assert said.furthest == way.argmax()
+
+
+def test_training_is_that_of_the_table_as_it_is():
+    table, settings = skewed(), Settings(bias=True, data=DataSettings(samples=400), lr=0.02, epochs=10)
+    found, so = find(table, settings), loss_surface(table, Settings(wiring="squeeze", bias=True, batch_size=100))
+    assert found.training.condition_number == pytest.approx(so.condition_number, rel=1e-6)
+    assert found.training.stable_lr == pytest.approx(so.stable_lr(), rel=1e-9)
+    assert found.reach == pytest.approx(0.02 * (10 * 4 + 9))
+
+
+def test_the_reach_is_how_far_the_thread_s_run_gets():
+    """RMSprop from (100, 100) for 3,000 steps: it ends at (69.5, 69.5), so it has come 30.5."""
+    found = find(make_data(DataSettings()), Settings(init=(100.0, 100.0)))
+    assert found.reach == pytest.approx(30.5, abs=0.5)
+    assert found.training.distance == pytest.approx(97, abs=0.1)
+    assert "out of reach" in wording.data_findings(found, COLUMNS)[-1]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_constant_and_collinear_features_are_named(bias):
+    table = skewed()
+    settings = Settings(bias=bias, data=DataSettings(samples=400))
+    constant = Dataset(np.column_stack([table.X[:, 0], np.full(400, 7.0)]), table.y, ("a", "b"), "y")
+    found = find(constant, settings)
+    assert found.constant == (1,)
+    assert not found.collinear
+    said = " ".join(wording.data_findings(found, COLUMNS))
+    assert "**b is constant**, 7.00 in every row" in said
+    assert "nan" not in said.lower()
+    twins = Dataset(np.column_stack([table.X[:, 0], 2 * table.X[:, 0]]), table.y, ("a", "b"), "y")
+    found = find(twins, settings)
+    assert found.collinear
+    assert math.isinf(found.training.condition_number)
+    assert "**a and b are collinear**" in " ".join(wording.data_findings(found, COLUMNS))
+
+
+def test_a_constant_target_is_no_ground_for_r_squared():
+    table = skewed()
+    found = find(Dataset(table.X, np.full(400, 3.0)), Settings(data=DataSettings(samples=400), bias=True))
+    said = " ".join(wording.data_findings(found, COLUMNS))
+    assert said.startswith("**y is constant**, 3.00 in every row")
+    assert "R² is" not in said
+
+
+def test_one_row_a_batch_loses_nothing():
+    found = find(skewed(), Settings(data=DataSettings(samples=400), bias=True, batch_size=1))
+    assert found.written.weights == pytest.approx(found.fixed.weights)
+    assert "of it" not in wording.data_findings(found, COLUMNS)[0]
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+
+AUTO_MPG = str(Path(tables.__file__).parent / "bundled" / tables.BUNDLED["auto-mpg"].file)
+
+
+def test_the_command_line_says_what_the_textbook_says(capsys):
+    assert main(["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("392 of 398 rows are used. 6 left out: horsepower is missing, first in row 34 of the file.")
+    assert "fixed, it is 0.7064" in out
+    assert not err, "progress is for a terminal"
+    assert main(["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["fixed"]["weights"] == pytest.approx([-0.0473, -0.005794, 45.6402], abs=6e-5)  # ISLR
+    assert found["dropped"][0]["count"] == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.csv", "--target", "a", "--features", "b", "c"], "nowhere.csv cannot be opened"),
+        ([None, "--target", "mpgs", "--features", "horsepower", "weight"], "has no column 'mpgs'"),
+        ([None, "--target", "mpg", "--features", "horsepower", "name"], "holds no numbers"),
+        ([None, "--target", "mpg", "--features", "horsepower", "weight", "--batch-size", "500"], "above the 392 rows"),
+        ([None, "--target", "mpg", "--features", "horsepower", "weight", "--lr", "0"], "learning rate 0 is not possible"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_2(capsys, arguments, said):
+    assert main(["diagnose", *(AUTO_MPG if part is None else part for part in arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_table_s_settings_count_its_rows():
+    settings = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), standardise=True)
+    assert settings.samples == 392
+    table = make_data(settings)
+    assert table.X.mean(0) == pytest.approx([0, 0], abs=1e-12)
+    assert table.X.std(0) == pytest.approx([1, 1])
