@@ -1,19 +1,27 @@
 """All that is Streamlit: what the pages call. No other module of linreg imports it."""
 
+from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
+from linreg.ui.code import guard_section, shapes_section
 from linreg.ui.explore import surface_section
 from linreg.ui.frame import page
 from linreg.ui.home import evidence, finding, replay
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section
+from linreg.ui.table import on_a_table, your_data_section
 
 __all__ = [
+    "cause_section",
     "claims_section",
     "evidence",
     "finding",
+    "guard_section",
     "law_section",
+    "on_a_table",
     "page",
     "replay",
+    "shapes_section",
     "surface_section",
     "sweep_controls",
     "sweep_section",
+    "your_data_section",
 ]

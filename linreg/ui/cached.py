@@ -11,7 +11,7 @@ import streamlit as st
 
 from linreg.data import Dataset, make_data
 from linreg.outcome import Yardstick, yardstick
-from linreg.settings import Comparison, DataSettings, Settings
+from linreg.settings import Comparison, Data, DataSettings, Settings, TableSettings
 from linreg.surface import Moments, Quadratic, batch_moments, least_squares, loss_surface, with_ones
 from linreg.sweep import Sweep
 from linreg.views import SurfaceView
@@ -19,7 +19,7 @@ from linreg.wiring import WIRINGS
 
 MOMENT_BYTES = 100_000_000
 # Streamlit takes settings apart field by field to tell whether it has met them; their text says as much, in no time.
-AS_TEXT: dict[Any, Any] = dict.fromkeys((Settings, DataSettings, Comparison, Sweep, SurfaceView), repr)
+AS_TEXT: dict[Any, Any] = dict.fromkeys((Settings, DataSettings, TableSettings, Comparison, Sweep, SurfaceView), repr)
 
 
 Key = TypeVar("Key", bound=Hashable)
@@ -52,7 +52,7 @@ class Kept(Generic[Key, Value]):
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)
-def table_of(data: DataSettings) -> Dataset:
+def table_of(data: Data) -> Dataset:
     """The synthetic table."""
     return make_data(data)
 
@@ -64,7 +64,7 @@ def surface_of(settings: Settings) -> Quadratic:
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
-def least_squares_of(data: DataSettings, bias: bool) -> Any:
+def least_squares_of(data: Data, bias: bool) -> Any:
     """The weights of least squares."""
     X = table_of(data).X
     return least_squares(with_ones(X) if bias else X, table_of(data).y)
@@ -95,6 +95,6 @@ def _kept_moments() -> Kept[Settings, Moments]:
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=48, show_spinner=False)
-def yardstick_of(data: DataSettings, bias: bool) -> Yardstick:
+def yardstick_of(data: Data, bias: bool) -> Yardstick:
     """What the runs on a table are judged by."""
     return yardstick(table_of(data), bias)

@@ -12,7 +12,7 @@ from linreg import charts, charts_explore, wording
 from linreg.charts_explore import Batches, PathScene
 from linreg.data import initial_weights
 from linreg.explore import Panel, Paths, as_points, curvature, paths, ring, tuned_lr
-from linreg.settings import Comparison, Settings, fitting_momentum
+from linreg.settings import Comparison, DataSettings, Settings, fitting_momentum
 from linreg.ui.cached import AS_TEXT, batches_of, least_squares_of, moments_of, surface_of, yardstick_of
 from linreg.ui.drawing import (
     FRAME_SECONDS,
@@ -40,10 +40,11 @@ def surface_section(comparison: Comparison) -> None:
         choice("view.part", "Show", titles=PARTS.__getitem__, buttons=True)
     with sides:
         choice("view.sides", "Surfaces", titles=SIDES.__getitem__, buttons=True)
-    with correlation:
-        slider("correlation", "Correlation of the features", -0.99, 0.99, 0.01)
-    with scale:
-        number("scale", "Feature scale", again=".again")
+    if isinstance(comparison.original.data, DataSettings):
+        with correlation:
+            slider("correlation", "Correlation of the features", -0.99, 0.99, 0.01)
+        with scale:
+            number("scale", "Feature scale", again=".again")
     {"paths": _paths_part, "curvature": _curvature_part, "batches": _batches_part}[view(SurfaceView).part](comparison)
 
 

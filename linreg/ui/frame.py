@@ -18,12 +18,15 @@ from typing import Any
 
 import streamlit as st
 
+from linreg.data import table_settings
 from linreg.optimizers import OPTIMIZERS
 from linreg.presets import PRESETS
 from linreg.settings import (
     Comparison,
+    Data,
     Kind,
     SettingsError,
+    TableSettings,
     clipped,
     fixed_changes,
     fixed_side,
@@ -34,30 +37,38 @@ from linreg.settings import (
     read,
     to_query,
     with_both,
+    without_table,
     written,
 )
-from linreg.views import ClaimsView, SurfaceView, SweepView, View, from_view_query, to_view_query
+from linreg.shapes import parse_shape
+from linreg.views import CauseView, ClaimsView, CodeView, SurfaceView, SweepView, View, from_view_query, to_view_query
 from linreg.wiring import WIRINGS
+from linreg.wording import as_text, regression
 
 LABELS = ("Original", "Fixed")
 PAGES = {  # the menu, in its order
     "streamlit_app.py": "Original vs fixed",
+    "pages/cause.py": "Cause",
     "pages/claims.py": "Claims",
     "pages/surface.py": "Surface",
     "pages/sweep.py": "Sweep",
+    "pages/your_data.py": "Your data",
+    "pages/your_code.py": "Your code",
 }
 KINDS: dict[str, type[Any]] = {  # the view of each page that has one
+    "pages/cause.py": CauseView,
     "pages/claims.py": ClaimsView,
     "pages/surface.py": SurfaceView,
     "pages/sweep.py": SweepView,
+    "pages/your_code.py": CodeView,
 }
 
 
-def page(title: str, kind: type[Any] | None = None, controls: bool = True) -> Comparison:
+def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[Comparison], bool] = True) -> Comparison:
     """Start a page: its configuration, the menu, the controls and the URL. Returns the comparison to show.
 
     `kind` is the page's own view, if it has one; `view` gives it. A page on which nothing depends on the comparison draws no
-    controls.
+    controls; `controls` may also be asked of the comparison.
     """
     icon = Path(__file__).parent.with_name("icon.svg")
     st.set_page_config(page_title=f"{title} · linreg", page_icon=str(icon), layout="wide")
@@ -66,8 +77,10 @@ def page(title: str, kind: type[Any] | None = None, controls: bool = True) -> Co
     with st.sidebar:
         for path, label in PAGES.items():
             st.page_link(path, label=label, query_params=_query_of(path))
-        if controls:
+        if controls(current()) if callable(controls) else controls:
             _controls()
+        else:
+            st.session_state["expected"] = st.empty()
     write_url()
     for sentence in st.session_state["ignored"]:  # until the next change
         st.warning(as_text(sentence), icon="⚠️")
@@ -114,7 +127,7 @@ def _read_url(title: str, kind: type[Any] | None) -> None:
         state.setdefault("views", {})
         own = kinds_of(kind) if kind else {}
         state["comparison"], ignored = from_query(
-            {name: value for name, value in query.items() if name != "step" and name not in own}
+            {name: value for name, value in query.items() if name != "step" and name not in own}, table_settings
         )
         if kind:
             state["views"][kind], refused = from_view_query(kind, query)
@@ -190,11 +203,6 @@ def refuse(reason: str) -> None:
     st.session_state["changed"] = True
 
 
-def as_text(foreign: str) -> str:
-    """Text from outside, safe in Markdown: every character shows as itself."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", foreign)
-
-
 # ---- controls --------------------------------------------------------------------------------------------------------
 
 
@@ -235,16 +243,7 @@ def _controls() -> None:
         number("seed", "Seed")
     st.session_state["expected"] = st.empty()  # filled by the replay, which knows when a pace becomes known
     with st.expander("Data"):
-        text("weights", "True weights")
-        left, right = st.columns(2)
-        with left:
-            number("samples", "Rows")
-            number("mean", "Feature mean")
-            number("noise", "Noise")
-        with right:
-            number("scale", "Feature scale")
-            number("correlation", "Correlation")
-            number("data_seed", "Data seed")
+        _data_controls(comparison.original.data)
     own = len(fixed_changes(comparison)) - 1
     with st.expander("The fixed side also differs in …", expanded=own > 0):
         st.caption("Left empty, a setting is the original's.")
@@ -260,6 +259,27 @@ def _controls() -> None:
             number("fixed.momentum", "Momentum")
             number("fixed.epochs", "Epochs")
             choice("fixed.shuffle", "Shuffle")
+
+
+def _data_controls(data: Data) -> None:
+    if isinstance(data, TableSettings):
+        st.markdown(f"{regression(data)}, {data.samples:,} rows of a table.")
+        st.button("Back to the thread's data", key="no_table", on_click=_leave_table, width="stretch")
+        return
+    text("weights", "True weights")
+    left, right = st.columns(2)
+    with left:
+        number("samples", "Rows")
+        number("mean", "Feature mean")
+        number("noise", "Noise")
+    with right:
+        number("scale", "Feature scale")
+        number("correlation", "Correlation")
+        number("data_seed", "Data seed")
+
+
+def _leave_table() -> None:
+    change(lambda: without_table(current()))
 
 
 def _take_preset() -> None:
@@ -391,10 +411,10 @@ def several(name: str, label: str) -> None:
     st.multiselect(label, control.kind.choices, key=control.key, on_change=control.take, args=(tuple,))
 
 
-def slider(name: str, label: str, low: float, high: float, step: float) -> None:
-    """A second control, to be dragged, for a number that the sidebar has too."""
+def slider(name: str, label: str, low: float, high: float, step: float, default: float = 0.0) -> None:
+    """A control to be dragged, beside the sidebar's own if that has one; `default` is where None stands."""
     control = _control(name, ".slider")
-    control.draw_from(min(max(float(control.value), low), high))
+    control.draw_from(min(max(default if control.value is None else float(control.value), low), high))
     st.slider(label, low, high, step=step, key=control.key, on_change=control.take)
 
 
@@ -448,3 +468,17 @@ def text(name: str, label: str, help: str | None = None) -> None:
             refuse(f"{label} {clipped(st.session_state[control.key])} {error}")
 
     st.text_input(label, key=control.key, help=help, placeholder=control.placeholder, on_change=take)
+
+
+def shape(name: str, label: str) -> None:
+    """A control for the shape of a tensor, written as PyTorch prints it."""
+    control = _control(name)
+    control.draw_from(str(control.value))
+
+    def take() -> None:
+        try:
+            control.take(parse_shape)
+        except ValueError as error:
+            refuse(str(error))
+
+    st.text_input(label, key=control.key, help="such as (100, 1), [64] or torch.Size([100, 1])", on_change=take)

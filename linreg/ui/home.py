@@ -15,11 +15,11 @@ import streamlit as st
 from linreg import charts, wording
 from linreg.outcome import Outcome, outcome
 from linreg.script import differing_lines
-from linreg.settings import Comparison, Settings
+from linreg.settings import Comparison, DataSettings, Settings
 from linreg.theme import Theme
 from linreg.ui.cached import AS_TEXT, least_squares_of, surface_of, table_of
 from linreg.ui.drawing import FRAME_SECONDS, current_theme, data_table, show, step_controls, step_to_show, words
-from linreg.ui.frame import LABELS, current, write_url
+from linreg.ui.frame import LABELS, write_url
 
 if TYPE_CHECKING:
     from linreg.trainer import Run
@@ -117,9 +117,8 @@ def _outcome(settings: Settings, _run: Run) -> Outcome:
     return outcome(_run, table_of(settings.data), surface_of(settings))
 
 
-def _expect() -> None:
+def _expect(comparison: Comparison) -> None:
     """How many steps the comparison has, and once a pace is known how long they take."""
-    comparison = current()
     paces = [_known_pace(side) for side in (comparison.original, comparison.fixed)]
     st.session_state["expected"].caption(wording.steps_and_time(comparison, paces))
 
@@ -133,7 +132,7 @@ def _train(comparison: Comparison) -> bool:
     missing, steps = _kept_runs().missing(comparison), _steps_to_train(comparison)
     if not _paces():  # a server's first training: the expected time stands there before it begins
         _pace(missing[0])
-        _expect()
+        _expect(comparison)
     place = st.empty()
     with place.container():
         if steps > AUTOMATIC_STEPS and st.session_state.get("agreed") != comparison:
@@ -150,7 +149,7 @@ def _train(comparison: Comparison) -> bool:
 
         _train_now(missing, progress)
     place.empty()
-    _expect()
+    _expect(comparison)
     return True
 
 
@@ -201,7 +200,7 @@ def replay(comparison: Comparison) -> None:
 
 def _replay(comparison: Comparison) -> None:
     theme = current_theme()
-    _expect()  # on every run: a fragment may write only where it wrote in the last run of the whole page
+    _expect(comparison)  # on every run: a fragment may write only where it wrote in the last run of the whole page
     before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
     if not _kept_runs().get(comparison):
         on_button = _steps_to_train(comparison) > AUTOMATIC_STEPS
@@ -225,7 +224,12 @@ def _replay(comparison: Comparison) -> None:
         show(loss, key="loss", on_select=_click, mode="clicked")
         words(loss, "loss")
     with right:
-        weights = charts.weights_figure(sides, comparison.original.data.weights, step, theme)
+        data, bias = comparison.original.data, comparison.original.bias
+        if isinstance(data, DataSettings):
+            weights = charts.weights_figure(sides, data.weights, step, theme)
+        else:
+            aim = least_squares_of(data, bias).tolist()
+            weights = charts.weights_figure(sides, aim, step, theme, "least squares weights")
         show(weights)
         words(weights, "weights")
 

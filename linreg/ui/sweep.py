@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from linreg import charts_sweep, wording
-from linreg.settings import VERSION, Comparison, Settings, SettingsError, to_query
+from linreg.settings import VERSION, Comparison, Settings, SettingsError, TableSettings, to_query
 from linreg.sweep import AXES, METRICS, Cells, Law, Metric, Sweep, Task, law_of_batch_size, swept
 from linreg.ui.cached import AS_TEXT, Kept, surface_of
 from linreg.ui.drawing import compiled, current_theme, data_table, show, words
@@ -206,6 +206,8 @@ def law_section(comparison: Comparison) -> None:
     figure = charts_sweep.law_figure(found, current_theme())
     show(figure)
     words(figure, "law")
+    if isinstance(settings.data, TableSettings):
+        st.caption("The law is for rows in random order. This table's rows come as they stand in the file.")
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)

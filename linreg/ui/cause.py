@@ -1,0 +1,190 @@
+"""The cause page: the bug step by step, each step computed and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from linreg import charts_cause, wording
+from linreg.cause import BatchStatistics, Walk, batch_statistics, pairs_of, shape_or_value, walk_of_the_minimum
+from linreg.charts import round_number
+from linreg.settings import Comparison, Data, Settings
+from linreg.shapes import LOSSES
+from linreg.ui.cached import AS_TEXT, surface_of, table_of, yardstick_of
+from linreg.ui.code import reaction_of
+from linreg.ui.drawing import compiled, current_theme, plain_table, show, words
+from linreg.ui.frame import change_view, number, slider, view
+from linreg.views import CauseView
+from linreg.wiring import STRANGE_INIT
+
+
+def cause_section(comparison: Comparison) -> None:
+    """All six steps. What is written as the original pairs all rows here, whatever the comparison has there."""
+    asked = replace(comparison.original, wiring="original")
+    matched = replace(asked, wiring="squeeze")
+    st.subheader("1. Each prediction meets every target")
+    weights = _weights_controls(asked, matched)
+    _matrix(asked, weights)
+    st.subheader("2. Broadcasting erases the covariance")
+    _terms(asked, weights)
+    st.subheader("3. The same bowl, moved and lifted")
+    _bowls(asked, matched)
+    st.subheader("4. The larger the batch, the further the minimum walks")
+    _walk(asked)
+    st.subheader("5. The strange line changes one row under the debugger")
+    _strange_line(asked)
+    st.subheader("6. PyTorch says so once, if at all")
+    _said(asked, weights)
+
+
+def _weights_controls(asked: Settings, matched: Settings) -> np.ndarray:
+    """The rows of the matrix and the weights that the reader moves, with two places to go to; returns the weights."""
+    best, wrong = surface_of(matched).minimum, surface_of(asked).minimum
+    reach = 2 * round_number(float(np.abs(best[:2]).max())) or 1.0
+    rows, first, second, there, here = st.columns([1.2, 2, 2, 1.2, 1.6], gap="medium", vertical_alignment="bottom")
+    with rows:
+        number("view.rows", "Rows in the matrix")
+    for column, name, at in ((first, "w1", best[0]), (second, "w2", best[1])):
+        with column:
+            slider(f"view.{name}", f"Weight {name[1]}", -reach, reach, reach / 200, float(at))
+    there.button("Least squares", key="at_best", on_click=_stand, args=(None, None), width="stretch")
+    ends = tuple(float(weight) for weight in wrong[:2])
+    here.button("Original's minimum", key="at_wrong", on_click=_stand, args=ends, width="stretch")
+    shown = view(CauseView)
+    return np.array([best[0] if shown.w1 is None else shown.w1, best[1] if shown.w2 is None else shown.w2])
+
+
+def _stand(w1: float | None, w2: float | None) -> None:
+    change_view(w1=w1, w2=w2)
+
+
+def _with_bias(asked: Settings, weights: np.ndarray) -> np.ndarray:
+    """The weights, and where there is a bias the best one beside them, which is the same for both losses."""
+    if not asked.bias:
+        return weights
+    return np.append(weights, _statistics(asked.data, asked.batch_size).best_bias(weights))
+
+
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
+def _statistics(data: Data, batch_size: int) -> BatchStatistics:
+    return batch_statistics(table_of(data), batch_size)
+
+
+def _matrix(asked: Settings, weights: np.ndarray) -> None:
+    pairs = pairs_of(table_of(asked.data), _with_bias(asked, weights), view(CauseView).rows)
+    left, right = st.columns(2, gap="large")
+    with left:
+        figure = charts_cause.matrix_figure(pairs, current_theme())
+        show(figure)
+        words(figure, "matrix")
+    with right:
+        st.markdown(wording.matrix_finding(pairs))
+        st.markdown(wording.matrix_table(pairs))
+        st.caption(
+            "The parts add up to the loss of this batch and to its gradient over the weights. Here the batch is the first"
+            f" {len(pairs)} rows of the table; in training it has {asked.batch_size:,}."
+        )
+
+
+def _terms(asked: Settings, weights: np.ndarray) -> None:
+    terms = _statistics(asked.data, asked.batch_size).terms(_with_bias(asked, weights))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        figure = charts_cause.terms_figure(terms, current_theme())
+        show(figure)
+        words(figure, "terms")
+    with right:
+        st.markdown(wording.terms_finding(terms, weights))
+        st.markdown(
+            "Matched, mean (pᵢ − yᵢ)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)².  \n"
+            "Broadcast, mean (pᵢ − yⱼ)² = Var(p) + Var(y) + (p̄ − ȳ)²."
+        )
+        if asked.bias:
+            st.caption("The bias is at its best for these weights, which makes the means equal over all rows.")
+        st.caption("Move the weights above: the first two bars of both losses stay the same.")
+
+
+def _bowls(asked: Settings, matched: Settings) -> None:
+    surfaces = [surface_of(asked), surface_of(matched)]
+    st.markdown(wording.bowls_finding(*surfaces))
+    for column, figure, key in zip(
+        st.columns(2, gap="medium"),
+        (charts_cause.bowls_figure(surfaces, current_theme()), charts_cause.section_figure(surfaces, current_theme())),
+        ("bowls", "section"),
+        strict=True,
+    ):
+        with column:
+            show(figure)
+            words(figure, key)
+
+
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
+def _walked(data: Data, bias: bool) -> Walk:
+    return walk_of_the_minimum(table_of(data), Settings(data, batch_size=1, bias=bias))
+
+
+def _walk(asked: Settings) -> None:
+    walk = _walked(asked.data, asked.bias)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        figure = charts_cause.walk_figure(walk, asked.batch_size, current_theme())
+        show(figure)
+        words(figure, "walk")
+    with right:
+        st.markdown(wording.walk_finding(walk, asked.batch_size, surface_of(asked)))
+        st.markdown(
+            "A run's objective is the mean of its batches' losses. For independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B: of"
+            " the covariance, one part in B comes back, from the rows that happen to meet themselves."
+        )
+        number("batch_size", "Batch size of the comparison", again=".again")
+
+
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
+def _four_runs(settings: Settings) -> Any:
+    return shape_or_value(table_of(settings.data), settings, yardstick_of(settings.data, False))
+
+
+@st.cache_data(show_spinner="Asking PyTorch …")
+def _attributes(seed: int) -> list[tuple[str, str, str, bool]]:
+    from linreg.evidence import layer_attributes
+
+    rows = layer_attributes(Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed))
+    return [(row.name, row.before, row.after, row.changed) for row in rows]
+
+
+def _strange_line(asked: Settings) -> None:
+    st.code("self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))", language="python")
+    rows = _attributes(asked.seed)
+    changed = [row for row in rows if row[3]]
+    st.markdown(wording.attributes_finding([row[0] for row in changed], len(rows)))
+    plain_table({name: {"before the line": before, "after it": after} for name, before, after, _ in changed})
+    with st.expander(f"All {len(rows)} rows of vars(layer)"):
+        plain_table({name: {"before the line": before, "after it": after} for name, before, after, _ in rows})
+    with compiled([asked.optimizer]):
+        cells = _four_runs(asked)
+    st.markdown(wording.shape_or_value_finding(cells))
+    plain_table(wording.shape_or_value_table(cells))
+
+
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner="Asking PyTorch …")
+def _losses_of_fixes(data: Data, rows: int, weights: tuple[float, ...]) -> list[tuple[str, str, float]]:
+    from linreg.evidence import losses_of_fixes
+
+    table = table_of(data)
+    return [(fix.code, fix.where, loss) for fix, loss in losses_of_fixes(table.X[:rows], table.y[:rows], np.array(weights))]
+
+
+def _said(asked: Settings, weights: np.ndarray) -> None:
+    rows = asked.batch_size
+    told = {key: reaction_of((rows, 1), (rows,), key) for key in ("mse", "raw", "bce_with_logits")}
+    for column, (key, answer) in zip(st.columns(3, gap="large"), told.items(), strict=True):
+        with column:
+            st.markdown(f"`{LOSSES[key].title}`  \n{wording.reaction(answer)}")
+            for text in (*answer.warnings, *([answer.error] if answer.error else [])):
+                st.code(text, language=None, wrap_lines=True)
+    st.markdown(f"Four fixes, and the loss that PyTorch gives with each on the first batch at {wording.point(weights)}:")
+    losses = _losses_of_fixes(asked.data, rows, tuple(_with_bias(asked, weights).tolist()))
+    plain_table(wording.fixes_table(losses))

@@ -1,0 +1,86 @@
+"""The shapes page: what a loss makes of two shapes, what PyTorch says of it, and the guard at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from linreg import charts_code, wording
+from linreg.shapes import LOSSES, diagnose_shapes
+from linreg.ui.drawing import current_theme, show, words
+from linreg.ui.frame import choice, shape, view
+from linreg.views import CodeView
+
+if TYPE_CHECKING:
+    from linreg.guard import Reaction
+
+EXAMPLE = Path(__file__).parent.with_name("example.py")
+
+
+def shapes_section() -> None:
+    """Two shapes and a loss, and all that follows from them. What is typed is matched as a shape, and never run."""
+    first, second, third = st.columns(3, gap="medium")
+    with first:
+        shape("view.prediction", "Shape of the prediction")
+    with second:
+        shape("view.truth", "Shape of the target")
+    with third:
+        choice("view.loss", "Loss", titles=lambda key: LOSSES[key].title)
+    shown = view(CodeView)
+    found = diagnose_shapes(shown.prediction, shown.truth, shown.loss)
+    left, right = st.columns(2, gap="large")
+    with left:
+        figure = charts_code.shapes_figure(found, current_theme())
+        if figure:
+            show(figure)
+            words(figure, "shapes")
+        else:
+            st.caption("There is nothing to draw: the shapes do not broadcast, hold nothing, or have too many axes.")
+    with right:
+        st.markdown(wording.verdict_of_shapes(found))
+        if found.corrected:
+            st.markdown("**The fix**" if len(found.corrected) == 1 else "**The fix**, either of")
+            st.code("\n".join(found.corrected), language="python", wrap_lines=True)
+        st.markdown("**What PyTorch does**, asked by running it on numbers of these shapes")
+        try:
+            answer = reaction_of(shown.prediction, shown.truth, shown.loss)
+        except ValueError as error:
+            st.caption(f"Not run: {wording.as_text(str(error))}.")
+            return
+        st.markdown(wording.reaction(answer))
+        for text in (*answer.warnings, *([answer.error] if answer.error else [])):
+            st.code(text, language=None, wrap_lines=True)
+        st.markdown(wording.guarded(answer))
+
+
+@st.cache_data(max_entries=256, show_spinner="Asking PyTorch …")
+def reaction_of(prediction: tuple[int, ...], target: tuple[int, ...], loss: str) -> Reaction:
+    """What PyTorch does with a loss of these shapes."""
+    from linreg.guard import reaction
+
+    return reaction(prediction, target, loss)
+
+
+def guard_section() -> None:
+    """A training loop under the guard, and what comes of running it."""
+    st.code(_source(), language="python")
+    st.markdown("Its output, on the first batch:")
+    st.code(_output(), language=None, wrap_lines=True)
+
+
+def _source() -> str:
+    return EXAMPLE.read_text(encoding="utf-8").split('"""', 2)[2].split("\n\n\nif __name__")[0].strip()
+
+
+@st.cache_data(show_spinner="Running it …")
+def _output() -> str:
+    from linreg import example
+    from linreg.guard import SilentBroadcastError
+
+    try:
+        example.main()
+    except SilentBroadcastError as error:
+        return f"{type(error).__name__}: {error}".replace(f"{EXAMPLE.parent}/", "")
+    return "It runs to its end."

@@ -1,0 +1,236 @@
+"""The page of one's own data: a table, its columns, the findings in its own units, and the comparison on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from linreg import wording
+from linreg.data import hold, table_of, table_settings
+from linreg.findings import Findings, find
+from linreg.settings import Comparison, Settings, SettingsError, TableSettings, with_both, with_table
+from linreg.tables import BUNDLED, Column, Selection, Table, TableError, open_table
+from linreg.ui import cached
+from linreg.ui.cached import AS_TEXT
+from linreg.ui.drawing import plain_table
+from linreg.ui.frame import change, current, refuse, stand_at
+from linreg.ui.home import evidence, finding, replay
+
+OPENS_ON = "auto-mpg"
+PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 60
+ROLES = ("Target", "Feature 1", "Feature 2")
+
+
+def on_a_table(comparison: Comparison) -> bool:
+    """Whether the session's comparison is on a table: then the sidebar's controls are those of this page too."""
+    return isinstance(comparison.original.data, TableSettings)
+
+
+def your_data_section() -> None:
+    """All of the page; on a table that is not taken over yet the session's comparison keeps its own data."""
+    _take_upload()
+    try:
+        comparison = _on_a_table(current())
+    except (TableError, SettingsError) as error:
+        st.error(wording.as_text(f"{error}."))
+        return
+    data = comparison.original.data
+    assert isinstance(data, TableSettings)
+    table = table_of(data.table)
+    _choices(comparison, data, table)
+    selection = _selected(data.table, data.target, data.features)
+    st.markdown(wording.rows_used(selection.kept, selection.dropped))
+    _preview(data, table)
+    st.subheader("What this table does to the regression")
+    for paragraph in wording.data_findings(_findings(comparison.original), data):
+        st.markdown(paragraph)
+    st.subheader("The comparison on this table")
+    st.markdown(wording.setup(comparison))
+    place = st.empty()
+    finding(comparison, place)
+    replay(comparison)
+    finding(comparison, place)
+    evidence(comparison)
+
+
+def _on_a_table(comparison: Comparison) -> Comparison:
+    """The comparison on its own table, or else on the bundled one."""
+    if on_a_table(comparison):
+        return comparison
+    bundled = BUNDLED[OPENS_ON]
+    return with_table(comparison, table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True))
+
+
+# ---- the file --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Upload:
+    """The session's last file: the table in it, or why there is none. The session keeps it alive."""
+
+    file: str
+    table: Table | None
+    refusal: str = ""
+
+
+def _take_upload() -> None:
+    """The file that a visitor gives, read once; a bad one is refused, and all stays as it was."""
+    state = st.session_state
+    most = int(st.get_option("server.maxUploadSize"))  # in MB: the one setting for it
+    given = st.file_uploader(
+        "A CSV or Parquet file of your own",
+        key="upload",
+        help="It stays on this server, in memory, for as long as your page is open. A link to this page does not hold it.",
+    )
+    upload: _Upload | None = state.get("uploaded")
+    if given and (upload is None or upload.file != given.file_id):
+        try:
+            with st.spinner(f"Reading {wording.column(given.name)} …", show_time=True):
+                table = open_table(given, given.name, most * 2**20)
+                state["uploaded"] = upload = _Upload(given.file_id, table)
+                hold(table)
+                target, *features = _first_numbers(table)
+                _commit(table.digest, target, features, standardise=True)
+        except TableError as error:
+            upload = _Upload(given.file_id, upload.table if upload else None, str(error))
+            state["uploaded"] = upload
+        else:
+            st.rerun()  # the menu and the sidebar above are of the table before
+    if given and upload and upload.refusal:
+        st.error(wording.as_text(f"{upload.refusal}. Nothing else has changed."))
+
+
+def _numbers(columns: Sequence[Column]) -> list[str]:
+    return [column.name for column in columns if column.numeric]
+
+
+def _first_numbers(table: Table) -> tuple[str, str, str]:
+    """A first choice: the last column of numbers as the target, the first two as features."""
+    names = _numbers(table.columns)
+    if len(names) < 3:
+        found = ", ".join(names) or "none"
+        raise TableError(f"{table.name} has {len(names)} columns of numbers ({found}); a target and two features need 3")
+    return names[-1], names[0], names[1]
+
+
+def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -> None:
+    """Take the table over into the session's comparison, so that every page is on it."""
+    bias = current().original.bias if on_a_table(current()) else True
+    try:
+        settings = table_settings(key, target, features, standardise)
+    except (TableError, SettingsError) as error:
+        refuse(str(error))
+        return
+    change(lambda: with_table(current(), settings, bias))
+
+
+# ---- the columns -----------------------------------------------------------------------------------------------------
+
+
+def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
+    """Which table, which columns, standardised or not, with a bias or not."""
+    upload: _Upload | None = st.session_state.get("uploaded")
+    titles = {key: f"{bundled.title} (bundled)" for key, bundled in BUNDLED.items()}
+    if upload and upload.table:
+        titles[upload.table.digest] = upload.table.name
+    names = _numbers(table.columns)
+    which, *roles = st.columns([2, 1, 1, 1], gap="medium")
+    stand_at("control.table", data.table)
+    which.selectbox(
+        "Table", list(titles), key="control.table", format_func=lambda key: titles.get(key, key), on_change=_choose_table
+    )
+    for column, role, name in zip(roles, ROLES, (data.target, *data.features), strict=True):
+        stand_at(f"control.{role}", name)
+        column.selectbox(role, names, key=f"control.{role}", on_change=_choose_column, args=(data, role))
+    standardise, bias, take = st.columns([2, 1, 2], gap="medium", vertical_alignment="center")
+    stand_at("control.standardise", data.standardise)
+    standardise.toggle(
+        "Standardise the features",
+        key="control.standardise",
+        help="Each feature at mean 0 and standard deviation 1; the target keeps its unit.",
+        on_change=_choose_standardise,
+        args=(data,),
+    )
+    stand_at("control.with_bias", comparison.original.bias)
+    bias.toggle("With a bias", key="control.with_bias", on_change=_choose_bias)
+    if current() != comparison:
+        take.button("Use this table on every page", key="take", on_click=_take, args=(data,), width="stretch")
+    else:
+        take.caption("Every page is on this table. *Data* in the sidebar leads back to the thread's.")
+    if data.table in BUNDLED:
+        bundled = BUNDLED[data.table]
+        st.caption(f"{bundled.source}. Licence: {bundled.licence}.")
+    else:
+        st.caption("A link holds the settings and the names of the columns, not the uploaded table.")
+
+
+def _choose_table() -> None:
+    key = st.session_state["control.table"]
+    if key in BUNDLED:
+        bundled = BUNDLED[key]
+        _commit(key, bundled.target, bundled.features, standardise=True)
+    else:
+        target, *features = _first_numbers(table_of(key))
+        _commit(key, target, features, standardise=True)
+
+
+def _choose_column(data: TableSettings, role: str) -> None:
+    """The chosen column in its role; where it had another role, the two are exchanged."""
+    chosen = dict(zip(ROLES, (data.target, *data.features), strict=True))
+    name = st.session_state[f"control.{role}"]
+    for other in ROLES:
+        if chosen[other] == name:
+            chosen[other] = chosen[role]
+    chosen[role] = name
+    target, *features = chosen.values()
+    _commit(data.table, target, features, data.standardise)
+
+
+def _choose_standardise(data: TableSettings) -> None:
+    _commit(data.table, data.target, data.features, st.session_state["control.standardise"])
+
+
+def _choose_bias() -> None:
+    bias = st.session_state["control.with_bias"]
+    change(lambda: with_both(_on_a_table(current()), {"bias": bias}))
+
+
+def _take(data: TableSettings) -> None:
+    _commit(data.table, data.target, data.features, data.standardise)
+
+
+# ---- what is in it ---------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _selected(key: str, target: str, features: tuple[str, ...]) -> Selection:
+    return table_of(key).select(target, features)
+
+
+@st.cache_resource(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
+def _findings(settings: Settings) -> Findings:
+    return find(cached.table_of(settings.data), settings)
+
+
+def _preview(data: TableSettings, table: Table) -> None:
+    """The first rows, and the type of each column."""
+    with st.expander(f"The first rows of {wording.column(table.name)}, and its columns"):
+        head: pd.DataFrame = table.head(PREVIEW_ROWS)
+        st.dataframe(head.iloc[:, :PREVIEW_COLUMNS], hide_index=True)
+        more = len(table.columns) - PREVIEW_COLUMNS
+        if more > 0:
+            st.caption(f"{more:,} more columns are not shown.")
+        roles: Mapping[str, str] = dict(zip((data.target, *data.features), ROLES, strict=True))
+        plain_table({column.name: _described(column, roles) for column in table.columns[:PREVIEW_COLUMNS]})
+
+
+def _described(column: Column, roles: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "type": column.type,
+        "missing": f"{column.missing:,}",
+        "used as": roles.get(column.name, "" if column.numeric else "not a number"),
+    }

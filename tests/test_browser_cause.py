@@ -1,0 +1,85 @@
+"""Cause, Your data and Your code in Chromium: a file is uploaded and its R² changes, bad files are refused, every width."""
+
+import re
+
+import numpy as np
+import pytest
+from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
+from test_browser_ensemble import OUTSIDE, drawn, menu
+
+
+def csv(rows=240):
+    """Three numbers and a word a row; `level` follows from `a` and `b` and hardly from `c`."""
+    generator = np.random.default_rng(0)
+    a, b, c = generator.normal(size=(3, rows))
+    level = 2 * a - b + 0.3 * generator.normal(size=rows)
+    lines = [f"{p:.4f},{q:.4f},{r:.4f},x{k},{s:.4f}" for k, (p, q, r, s) in enumerate(zip(a, b, c, level, strict=True))]
+    lines[10] = "0.1,,0.2,x10,0.3"
+    X, kept = np.column_stack([a, b, c, np.ones(rows)]), np.arange(rows) != 10
+
+    def worth(*columns):
+        rest = level[kept] - X[kept][:, columns] @ np.linalg.lstsq(X[kept][:, columns], level[kept], rcond=None)[0]
+        return 1 - rest.var() / level[kept].var()
+
+    return "\n".join(["a,b,c,word,level", *lines]).encode(), worth(0, 1, 3)
+
+
+def given(here, name, content):
+    here.page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
+
+
+def said_of_the_fixed(here):
+    text = here.page.get_by_text(re.compile("fixed, it is")).first
+    text.wait_for(timeout=60_000)
+    return float(re.search(r"fixed, it is (−?[\d.]+)\d", text.inner_text())[1].replace("−", "-"))
+
+
+def test_an_upload_is_chosen_from_and_its_r_squared_changes(visit):
+    content, worth = csv()
+    here = visit("your_data?epochs=3").until_trained()
+    assert said_of_the_fixed(here) == pytest.approx(0.706, abs=1e-3), "it opens on the bundled table"
+    given(here, "mine <b>.csv", content)
+    here.page.get_by_text("239 of 240 rows are used.").wait_for(timeout=60_000)
+    here.until_trained()
+    assert said_of_the_fixed(here) == pytest.approx(worth, abs=2e-3)
+    here.field("Feature 2").click()
+    here.page.get_by_role("option", name="c", exact=True).click()
+    here.page.wait_for_function("location.search.includes('feature2=c')")
+    here.page.wait_for_function("() => document.body.innerText.includes('240 of 240 rows are used.')")  # b has the gap
+    here.until_trained()
+    assert said_of_the_fixed(here) < worth - 0.1
+    given(here, "broken.csv", b"a,b,c\n1,2,3\n4,5,6,7\n8,9,10\n")
+    here.page.get_by_text("Nothing else has changed").wait_for(timeout=60_000)
+    assert "240 of 240 rows are used." in here.page.inner_text("body")
+    menu(here, "Original vs fixed")
+    here.page.wait_for_function("location.pathname == '/' && location.search.includes('feature2=c')")
+    here.until_trained()
+    here.page.go_back()
+    here.page.get_by_text("240 of 240 rows are used.").wait_for(timeout=60_000)
+
+
+def test_shapes_are_typed_and_answered(visit):
+    here = drawn(visit("your_code"), 1)
+    field = here.field("Shape of the target")
+    field.fill("(100, 1)")
+    field.press("Enter")
+    here.page.get_by_text("each prediction meets its own target").wait_for(timeout=30_000)
+    here.page.go_back()
+    here.page.get_by_text("each prediction meets 100 targets").wait_for(timeout=30_000)
+
+
+@pytest.mark.parametrize(
+    ("path", "figures", "width", "scheme"),
+    [
+        ("cause?samples=1000", 5, 390, "light"),
+        ("cause?samples=1000&rows=12", 5, 1400, "dark"),
+        ("your_code", 1, 390, "dark"),
+        ("your_data", 4, 390, "light"),
+    ],
+)
+def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme):
+    here = drawn(visit(path, width=width, scheme=scheme), figures)
+    assert here.page.evaluate(OUTSIDE) == []
+    heights = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(s => s.getBoundingClientRect().height)")
+    assert min(heights) > 100, "none has collapsed"
+    assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
