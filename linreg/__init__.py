@@ -12,10 +12,17 @@ if TYPE_CHECKING:
     from linreg.data import Dataset, TableStream, make_data, read_table, standardised, stream_table
     from linreg.ensemble import Ensemble, train_ensemble
     from linreg.figure import Figure
-    from linreg.guard import looks_broadcast, no_silent_broadcast
+    from linreg.guard import (
+        Broadcast,
+        CannotTell,
+        SilentBroadcastError,
+        SilentBroadcastWarning,
+        looks_broadcast,
+        no_silent_broadcast,
+    )
     from linreg.outcome import Outcome
     from linreg.settings import Comparison, DataSettings, Settings, SettingsError, from_query, to_query
-    from linreg.shapes import ShapeDiagnosis, diagnose_shapes
+    from linreg.shapes import ShapeDiagnosis, diagnose_shapes, parse_shape
     from linreg.surface import Moments, Quadratic, TableSums, batch_moments, loss_surface, matched_surface, table_sums
     from linreg.tables import BUNDLED, Table, TableError, open_bundled, open_table
     from linreg.trainer import Run, train
@@ -25,10 +32,17 @@ _HOMES = {
     "data": ("Dataset", "TableStream", "make_data", "read_table", "standardised", "stream_table"),
     "ensemble": ("Ensemble", "train_ensemble"),
     "figure": ("Figure",),
-    "guard": ("looks_broadcast", "no_silent_broadcast"),
+    "guard": (
+        "Broadcast",
+        "CannotTell",
+        "SilentBroadcastError",
+        "SilentBroadcastWarning",
+        "looks_broadcast",
+        "no_silent_broadcast",
+    ),
     "outcome": ("Outcome",),
     "settings": ("Comparison", "DataSettings", "Settings", "SettingsError", "from_query", "to_query"),
-    "shapes": ("ShapeDiagnosis", "diagnose_shapes"),
+    "shapes": ("ShapeDiagnosis", "diagnose_shapes", "parse_shape"),
     "surface": (
         "Moments",
         "Quadratic",
@@ -46,6 +60,8 @@ _HOMES = {
 __all__ = [
     "BUNDLED",
     "WIRINGS",
+    "Broadcast",
+    "CannotTell",
     "Comparison",
     "DataSettings",
     "Dataset",
@@ -58,6 +74,8 @@ __all__ = [
     "Settings",
     "SettingsError",
     "ShapeDiagnosis",
+    "SilentBroadcastError",
+    "SilentBroadcastWarning",
     "Table",
     "TableError",
     "TableStream",
@@ -73,6 +91,7 @@ __all__ = [
     "no_silent_broadcast",
     "open_bundled",
     "open_table",
+    "parse_shape",
     "read_table",
     "standardised",
     "stream_table",

@@ -148,11 +148,13 @@ class Walk:
 
 
 def walk_of_the_minimum(dataset: Dataset, settings: Settings) -> Walk:
-    """The exact minimum of the all-pairs loss at each size of the batch, and what E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B predicts.
+    """The exact minimum of the all-pairs loss for batches of 1, 2, 4, … rows and of the settings' own.
 
-    With means near zero, or with a bias that absorbs them, the prediction is w*/B; otherwise the means' part stays.
+    E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B predicts it: w*/B with means near zero, or with a bias that absorbs them; otherwise the
+    means' part stays.
     """
-    sizes = tuple(2**power for power in range(MOST_WALKED.bit_length()) if 2**power <= min(len(dataset), MOST_WALKED))
+    powers = (2**power for power in range(MOST_WALKED.bit_length()))
+    sizes = tuple(sorted({settings.batch_size, *(size for size in powers if size <= min(len(dataset), MOST_WALKED))}))
     surfaces = [_all_pairs(dataset, settings, size) for size in sizes]
     whole = batch_statistics(dataset, len(dataset))
     V, cov = whole.covariance[:-1, :-1], whole.covariance[:-1, -1]

@@ -230,12 +230,16 @@ def surface_figure(sides: Sequence[Side], which: int, scene: Scene, step: int, t
 
 def _surface_caption(sides: Sequence[Side], scene: Scene) -> str:
     """What the marks and the contours mean, of both sides, since they are seen together."""
-    biased = [side.label.lower() for side in sides if len(side.surface.c) > 2]
     loose = [side.label.lower() for side in sides if not side.surface.profile().unique]
     return (
         "Ring: start. Dot: where the path is. Star: where this loss is least. Cross: least squares, the best there is."
         f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}, on both sides alike."
-        + (f" The bias is at its best for each pair of weights ({', '.join(biased)})." if biased else "")
+        + (
+            " The surface has the bias at its best for each pair of weights; a path whose bias is still on its way has a"
+            " higher loss than its place shows."
+            if any(len(side.surface.c) > 2 for side in sides)
+            else ""
+        )
         + (f" The minimum is not unique ({', '.join(loose)}): the star marks the one of least norm." if loose else "")
     )
 

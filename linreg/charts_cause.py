@@ -46,12 +46,12 @@ def matrix_figure(pairs: Pairs, theme: Theme) -> Figure:
         f" the {rows * rows - rows} others make {share} of the loss."
     )
     caption = (
-        "Left: the predictions. Above: the targets. A cell is prediction − target, the darker the larger."
+        "Left: the predictions. Above: the targets. A cell is their difference, the darker the larger its size."
         " Outlined: the diagonal, what was meant."
     )
     if theme.name == "dark":
         caption = caption.replace("darker", "brighter")
-    return Figure(matrix_spec(theme), data, alt_text, caption, "cells")
+    return Figure(_size_matrix_spec(theme), data, alt_text, caption, "cells")
 
 
 def matrix_data(
@@ -87,7 +87,14 @@ def short(value: float) -> str:
 
 
 @lru_cache(maxsize=4)
-def matrix_spec(theme: Theme) -> dict[str, Any]:
+def _size_matrix_spec(theme: Theme) -> dict[str, Any]:
+    scale = alt.Scale(domain=[0, 1], range=list(theme.ramp), interpolate="lab")
+    title = alt.TitleParams("Prediction − target", subtitle="rows: predictions, columns: targets")
+    return matrix_spec(theme, alt.Fill("size:Q", scale=scale, legend=None), title)
+
+
+def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[str, Any]:
+    """The template of `matrix_data`, with what its cells are filled by."""
     scale = alt.Scale(domain=[0, 1], nice=False)
     whole = {"x": alt.X("x:Q", scale=scale, axis=None), "y": alt.Y("y:Q", scale=alt.Scale(domain=[1, 0]), axis=None)}
     middle = {"x": alt.X("mx:Q", scale=scale, axis=None), "y": alt.Y("my:Q", scale=alt.Scale(domain=[1, 0]), axis=None)}
@@ -97,21 +104,20 @@ def matrix_spec(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table))
 
-    fill = alt.Fill("size:Q", scale=alt.Scale(domain=[0, 1], range=list(theme.ramp), interpolate="lab"), legend=None)
     squares = over("cells").mark_rect(stroke=theme.background, strokeWidth=1.5).encode(**whole, x2="x2", y2="y2", fill=fill)
     outline = (
         over("outlined")
         .mark_rect(filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1)
         .encode(**whole, x2="x2", y2="y2")
     )
-    ink = alt.condition("datum.size > 0.6", alt.value(theme.background), alt.value(theme.ink))
+    ink = alt.condition("datum.size > 0.75", alt.value(theme.background), alt.value(theme.ink))
     numbers = over("cells").mark_text(fontSize=font, opacity=legible).encode(**middle, text="text:N", color=ink)
     heads = (
         over("heads")
         .mark_text(fontSize=font, fontWeight=600, color=theme.ink, opacity=legible)
         .encode(**middle, text="text:N")
     )
-    chart = alt.layer(squares, outline, numbers, heads).properties(width="container")
+    chart = alt.layer(squares, outline, numbers, heads).properties(width="container", title=title)
     return finished(chart.to_dict(), theme, height="min(width, 520) * 0.82")
 
 
@@ -159,7 +165,8 @@ def _terms_spec(theme: Theme) -> dict[str, Any]:
     to_the_right = base.transform_filter("datum.share >= 0").mark_text(align="left", dx=5, color=theme.ink)
     to_the_left = base.transform_filter("datum.share < 0").mark_text(align="right", dx=-5, color=theme.ink)
     texts = [part.encode(x=alt.X("share:Q", scale=scale), text="text:N") for part in (to_the_right, to_the_left)]
-    chart = alt.layer(bars, zero, *texts).properties(width="container", height=260)
+    heading = alt.TitleParams("The terms of both losses", subtitle="means over the batches")
+    chart = alt.layer(bars, zero, *texts).properties(width="container", height=260, title=heading)
     return finished(chart.to_dict(), theme)
 
 
@@ -203,7 +210,7 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
     halo = marks.mark_text(dy=-14, stroke=theme.background, strokeWidth=3.5, fontSize=12.5).encode(text="label:N")
     label = marks.mark_text(dy=-14, color=theme.ink, fontSize=12.5).encode(text="label:N")
     chart = alt.layer(rings, between, dots, halo, label).properties(width="container")
-    heading = alt.TitleParams("Both losses over the weights", subtitle="the same ellipses, moved")
+    heading = alt.TitleParams("Both losses over the weights", subtitle="the same contours, moved")
     return finished(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")
 
 
@@ -241,7 +248,7 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
     color = side_color(theme)
     along = alt.X(
         "along:Q",
-        title="distance from the original's minimum",
+        title="signed distance from the original's minimum",
         scale=alt.Scale(nice=False),
         axis=alt.Axis(grid=False, tickCount=6),
     )
@@ -260,30 +267,28 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
 
 def walk_figure(walk: Walk, batch_size: int, theme: Theme) -> Figure:
     """The minimum of the all-pairs loss at each size of the batch, as dots on a line, with what theory predicts as rings."""
-    nearest = int(np.argmin(np.abs(np.log(np.array(walk.sizes) / batch_size))))
+    here = walk.sizes.index(batch_size)
     table = pd.DataFrame({"B": walk.sizes, "w1": walk.minima[:, 0], "w2": walk.minima[:, 1], "floor": walk.floors})
     theory = pd.DataFrame({"B": walk.sizes, "w1": walk.predicted[:, 0], "w2": walk.predicted[:, 1]})
-    labels = table.loc[_apart(walk.minima), ["B", "w1", "w2"]]
-    labels["label"] = [f"B = {size:,}" for size in labels["B"]]
+    labels = table.loc[_apart(walk.minima, here), ["B", "w1", "w2"]]
+    labels["label"] = [f"B = {size:,}" + (", the comparison's" if size == batch_size else "") for size in labels["B"]]
     domain = domain_around(np.concatenate([walk.minima, walk.predicted, np.zeros((1, walk.minima.shape[1]))]))
     alt_text = (
         f"The minimum of the all-pairs loss walks from {point(walk.minima[0])} with one row a batch to"
-        f" {point(walk.minima[-1])} with {walk.sizes[-1]:,}; near the comparison's {batch_size:,} it is at"
-        f" {point(walk.minima[nearest])}."
+        f" {point(walk.minima[-1])} with {walk.sizes[-1]:,}; with the comparison's {batch_size:,} it is at"
+        f" {point(walk.minima[here])}."
     )
-    caption = (
-        "Dots: where the all-pairs loss is least with B rows a batch, exactly. Rings: what independent rows would give."
-    )
+    caption = "Dots: the exact minimum with B rows a batch. Rings: its mean over all tables like this one."
     spec = filled(_walk_template(theme), domain_slots(domain))
     return Figure(spec, {"walk": table, "theory": theory, "labels": labels}, alt_text, caption, "walk")
 
 
-def _apart(points: Float[np.ndarray, "S 2"], least: float = 0.1) -> np.ndarray:
-    """Which points, from the first on, are far enough from the last one taken to carry a label of their own."""
+def _apart(points: Float[np.ndarray, "S 2"], here: int, least: float = 0.1) -> Bool[np.ndarray, " S"]:
+    """Which points carry a label of their own: one of them, and those that are far enough from all that do."""
     span = float(np.linalg.norm(points.max(0) - points.min(0))) or 1.0
-    taken = [0]
-    for k in range(1, len(points)):
-        if np.linalg.norm(points[k] - points[taken[-1]]) >= least * span:
+    taken = [here]
+    for k in range(len(points)):
+        if np.linalg.norm(points[taken] - points[k], axis=1).min() >= least * span:
             taken.append(k)
     return np.isin(np.arange(len(points)), taken)
 

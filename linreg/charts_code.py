@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
+from typing import Any
 
+import altair as alt
 import numpy as np
 from jaxtyping import Bool
 
@@ -16,8 +19,10 @@ LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
 
 
 def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure | None:
-    """A cell for each pair of a prediction and a target, filled where the loss compares them, outlined where they belong
-    together. Long axes are drawn shorter. None where PyTorch raises, and where there is nothing, or too much, to draw."""
+    """A cell for each pair of a prediction and a target: whether the loss compares them, and whether they belong together.
+
+    Long axes are drawn shorter. None where PyTorch raises, and where there is nothing, or too much, to draw.
+    """
     shapes = diagnosis.prediction_shape, diagnosis.target_shape
     if diagnosis.broadcast_shape is None or not all(map(prod, shapes)):
         return None
@@ -26,21 +31,33 @@ def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure | None:
         return None
     met = pairs_that_meet(*drawn)
     several = [[size for size in shape if size != 1] for shape in drawn]
-    own = np.eye(met.shape[0], met.shape[1], dtype=bool) if several[0] == several[1] else np.zeros_like(met)
+    belong = several[0] == several[1]  # each prediction has a target of its own
+    own = np.eye(met.shape[0], met.shape[1], dtype=bool) if belong else np.zeros_like(met)
     labels = [[str(list(index)) for index in np.ndindex(shape)] for shape in drawn]
-    data = matrix_data(0.75 * met, own, [["" for _ in row] for row in met], *labels)
-    data["cells"]["met"] = met.ravel()
+    data = matrix_data(met.astype(float), np.zeros_like(met), [[""] * met.shape[1]] * met.shape[0], *labels)
+    data["cells"]["compared"] = np.select([own, met & belong, met], KINDS[:3], KINDS[3]).ravel()
     shortened = "" if drawn == shapes else f" Drawn for {drawn[0]} and {drawn[1]}: long axes are shortened."
     beyond = int((met & ~own).sum())
-    outlined = " Outlined: a prediction and its own target." if own.any() else ""
     return Figure(
-        matrix_spec(theme),
+        _shapes_spec(theme),
         data,
-        f"Of {met.size} pairs of a prediction and a target the loss compares {int(met.sum())}, {beyond} of them beside those"
-        " that belong together.",
-        f"Rows: predictions. Columns: targets. Filled: the loss compares the two.{outlined}{shortened}",
+        f"Of {met.size} pairs of a prediction and a target the loss compares {int(met.sum())}"
+        + (f", {beyond} of them beside those that belong together." if belong else "."),
+        f"Rows: predictions. Columns: targets. A cell: what the loss does with the two.{shortened}",
         "cells",
     )
+
+
+KINDS = ("its own target", "another's target", "compared", "not compared")
+
+
+@lru_cache(maxsize=4)
+def _shapes_spec(theme: Theme) -> dict[str, Any]:
+    colors = [theme.fixed, theme.original, theme.series[2], theme.grid]
+    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolStrokeWidth=0)
+    fill = alt.Fill("compared:N", scale=alt.Scale(domain=list(KINDS), range=colors), legend=legend)
+    title = alt.TitleParams("Which pairs the loss compares", subtitle="rows: predictions, columns: targets")
+    return matrix_spec(theme, fill, title)
 
 
 def pairs_that_meet(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]:

@@ -1,4 +1,4 @@
-"""A training loop with the thread's bug in it, under the guard: what the app shows, and what it runs to show the output."""
+"""A training loop with the thread's bug in it, under the guard."""
 
 import torch
 from torch import nn

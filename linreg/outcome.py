@@ -22,7 +22,8 @@ class Outcome:
     """A run in numbers. R² is of the predictions on all rows, each against its own target; NaN if the target is constant.
 
     `final_loss` is the exact mean of all batches' losses at the final weights; `last_epoch_loss` the mean of the last
-    epoch's batch losses as the run saw them on its way. Both are None for a run that diverged. `weights` are the last
+    epoch's batch losses as the run saw them on its way. Both are None for a run that diverged. `start_loss` is the exact
+    mean at the initial weights. `weights` are the last
     finite ones, `minimum` is where the surface that the run descends on is least.
     """
 
@@ -36,6 +37,7 @@ class Outcome:
     verdict: str
     steps: int
     diverged_at: int | None
+    start_loss: float = float("nan")
 
     @property
     def converged(self) -> bool:
@@ -99,6 +101,7 @@ def outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
         verdict,
         len(run.losses),
         run.diverged_at,
+        float(surface.value(run.weights[0].astype(np.float64))),
     )
 
 

@@ -101,7 +101,7 @@ def regression(data: Data) -> str:
     """What is regressed on what: the formula of the synthetic data, or a table's columns."""
     if isinstance(data, TableSettings):
         target, first, second = (column(name) for name in (data.target, *data.features))
-        return f"{target} on w1·{first} and w2·{second}" + (", both standardised" if data.standardise else "")
+        return f"{target} on {first} (w1) and {second} (w2)" + (", both standardised" if data.standardise else "")
     first, second = (plain(weight).replace("-", "−") for weight in data.weights)
     terms = f"y = {first}·x1 " + (f"− {second[1:]}·x2" if second.startswith("−") else f"+ {second}·x2")
     return terms + (" + noise" if data.noise else "")
@@ -141,7 +141,8 @@ def headline(original: Outcome | None, fixed: Outcome | None) -> str:
     if not (original.judged and fixed.judged):
         return f"The target is constant, so R² cannot judge: the loss ends at {losses[0]} and at {losses[1]}."
     if fixed.converged and not original.converged:
-        return f"As written, the loss stays at {losses[0]}. Fixed, it falls to {losses[1]}."
+        fell = original.final_loss is not None and original.final_loss < original.start_loss / 2
+        return f"As written, the loss {'comes to' if fell else 'stays at'} {losses[0]}. Fixed, it falls to {losses[1]}."
     if original.converged and fixed.converged:
         return f"Both sides converge: the loss comes to {losses[0]} on the original and to {losses[1]} on the fixed side."
     if original.converged:
@@ -337,11 +338,20 @@ def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> st
 # ---- the cause -------------------------------------------------------------------------------------------------------
 
 
+def cause_finding(asked: Settings, written: Quadratic, meant: Quadratic) -> str:
+    """The whole bug in a sentence: which shapes meet, how many pairs that makes, and where it puts the minimum."""
+    rows = asked.batch_size
+    return (
+        f"Predictions {shape((rows, 1))} and targets {shape((rows,))} broadcast to {rows * rows:,} pairs a batch. Their loss"
+        f" is least at {point(written.minimum)}; least squares is at {point(meant.minimum)}."
+    )
+
+
 def matrix_finding(pairs: Pairs) -> str:
     """How many differences there are, how many were meant, and what the others make of the loss."""
     rows, (on, off) = len(pairs), pairs.loss_parts
     total = on + off
-    other = f"The other {rows * rows - rows} make {_part(off, total)} of the loss"
+    other = f"The other {rows * rows - rows} make {_part(off, total)} of the loss of these {rows} rows"
     return (
         f"Predictions {shape((rows, 1))} minus targets {shape((rows,))} are {shape((rows, rows))}: {rows * rows}"
         f" differences, of which {rows} were meant. {other}: it is {quantity(total)}, where"
@@ -359,9 +369,9 @@ def matrix_table(pairs: Pairs) -> str:
             f"{quantity(loss[k])} ({_part(loss[k], sum(loss))})",
             f"({', '.join(quantity(float(slope)) for slope in gradient[k])}) ({_part(sizes[k], sum(sizes))})",
         ]
-        for k, (name, count) in enumerate((("on the diagonal", rows), ("off it", rows * rows - rows)))
+        for k, (name, count) in enumerate((("on the diagonal", rows), ("off the diagonal", rows * rows - rows)))
     }
-    return _table(lines, ("pairs", "part of the loss", "part of the gradient, share by length"))
+    return _table(lines, ("pairs", "in the loss", "in the gradient over (w1, w2)"))
 
 
 def _part(part: float, whole: float) -> str:
@@ -379,9 +389,10 @@ def _part(part: float, whole: float) -> str:
 def terms_finding(terms: Terms, weights: Sequence[float] | np.ndarray) -> str:
     """Both losses at these weights, and the one term in which they differ."""
     return (
-        f"At {point(weights)} the original's loss is {quantity(terms.all_pairs)} and the fixed one"
+        f"At {point(weights)}, over all batches, the original's loss is {quantity(terms.all_pairs)} and the fixed one"
         f" {quantity(terms.matched)}. They differ by −2·Cov(p, y) = {quantity(terms.minus_twice_cov)}, the one term that"
-        " ties a prediction to its own target. What is left is least where all predictions are the same: at the mean."
+        " ties a prediction to its own target. What is left is least where the predictions of a batch hardly vary, near"
+        " their mean."
     )
 
 
@@ -389,11 +400,16 @@ def bowls_finding(asked: Quadratic, matched: Quadratic) -> str:
     """How far the minimum has moved, how much its loss is lifted, and whether the curvatures are the same."""
     curvatures = [np.linalg.eigvalsh(surface.hessian)[::-1] for surface in (asked, matched)]
     same = np.allclose(curvatures[0], curvatures[1], rtol=1e-9)
-    values = " and ".join(quantity(float(value)) for value in curvatures[1])
-    bends = f"Both bend by λ = {values}" if same else "Their curvatures differ"
+    steep, flat = quantity(float(curvatures[1][0])), quantity(float(curvatures[1][-1]))
+    bends = (
+        f"Both losses curve alike, by {steep} along the steepest axis and {flat} along the flattest, so both bear the same"
+        " learning rates"
+        if same
+        else "The two losses curve differently"
+    )
     lift = quantity(asked.floor - matched.floor)
     return (
-        f"{bends}, so a learning rate that is stable for one is stable for the other. The broadcast moves the minimum from"
+        f"{bends}. The broadcast moves the minimum from"
         f" {point(matched.minimum)} to {point(asked.minimum)} and lifts the least loss by {lift}, from"
         f" {quantity(matched.floor)} to {quantity(asked.floor)}."
     )
@@ -404,8 +420,8 @@ def walk_finding(walk: Walk, batch_size: int, here: Quadratic) -> str:
     first, second = walk.minima[0], walk.minima[min(1, len(walk.minima) - 1)]
     return (
         f"With one row a batch `(1, 1)` meets `(1,)`: one difference, nothing to mix, and the minimum is least squares'"
-        f" {point(first)}. That is why a batch of one hides the bug. With two rows it is at {point(second)}, with"
-        f" {batch_size:,} at {point(here.minimum[:2])}."
+        f" {point(first)}. That is why a batch of one hides the bug. With two rows it is at {point(second)}, with the"
+        f" comparison's {batch_size:,} at {point(here.minimum[:2])}."
     )
 
 
@@ -439,7 +455,10 @@ def shape_or_value_finding(cells: Sequence[Sequence[Cell]]) -> str:
 def attributes_finding(changed: Sequence[str], rows: int) -> str:
     """How many rows of `vars(layer)` a line changes, and which."""
     names = ", ".join(f"`{name}`" for name in changed) or "none"
-    return f"Of {rows} rows of `vars(layer)` the line changes {len(changed)}: {names}. Its values change, and its shape."
+    return (
+        f"A debugger shows {rows} attributes of the layer, `vars(layer)`. The line changes {len(changed)} of them, {names}:"
+        " its values, and its shape."
+    )
 
 
 def fixes_table(losses: Sequence[tuple[str, str, float]]) -> dict[str, dict[str, str]]:
@@ -453,20 +472,20 @@ def fixes_table(losses: Sequence[tuple[str, str, float]]) -> dict[str, dict[str,
 def verdict_of_shapes(found: ShapeDiagnosis) -> str:
     """Whether the shapes are right, in a word, and what the loss computes, in a sentence."""
     verdicts = {
-        "matched": "✓ matched",
-        "silent": "✕ a silent broadcast",
-        "outer": "all pairs, written out",
-        "one-sided": "one side is repeated",
+        "matched": "✓ Matched",
+        "silent": "✕ A silent broadcast",
+        "outer": "All pairs, written out",
+        "one-sided": "One side is repeated",
         "raises": "✕ PyTorch raises",
     }
-    return f"**{verdicts[found.kind][0].upper()}{verdicts[found.kind][1:]}.** {found.finding}"
+    return f"**{verdicts[found.kind]}.** {found.finding}"
 
 
 def reaction(answer: Reaction) -> str:
     """What PyTorch did: raised, warned, or nothing."""
     if answer.error is not None:
         return "It raises:"
-    return "It goes on, and warns:" if answer.warnings else "It goes on, and says nothing."
+    return "It runs, and warns:" if answer.warnings else "It runs, and says nothing."
 
 
 def guarded(answer: Reaction) -> str:
@@ -504,10 +523,10 @@ def data_findings(found: Findings, data: TableSettings) -> list[str]:
         said.append(f"**{target} is constant**, {mean} in every row: there is nothing to explain, and R² cannot judge.")
     else:
         said.append(
-            f"**What the bug does**: at the minimum of the loss as written, with batches of {settings.batch_size:,}, R² is"
-            f" {share(found.written.r_squared)}; fixed, it is {share(found.fixed.r_squared)}. {target} is {mean} on average,"
-            f" with a standard deviation of {deviation}. That of the fixed predictions is {quantity(found.fixed.spread)},"
-            f" that of the predictions as written {quantity(found.written.spread)}{_shrunk(found)}."
+            f"**What the bug does**: as written, with batches of {settings.batch_size:,}, the best R² in reach is"
+            f" {share(found.written.r_squared)} instead of {share(found.fixed.r_squared)}, and the predictions have"
+            f" a standard deviation of {quantity(found.written.spread)} instead of"
+            f" {quantity(found.fixed.spread)}{_shrunk(found)}. {target} is {mean} on average, with a standard deviation of {deviation}."
         )
     for index in found.constant:
         said.append(
@@ -524,9 +543,18 @@ def data_findings(found: Findings, data: TableSettings) -> list[str]:
 
 
 def _shrunk(found: Findings) -> str:
-    """What the bug leaves of the spread of the predictions, where it leaves less."""
-    left = found.written.spread / found.fixed.spread if found.fixed.spread else 1.0
-    return f": {left:.1%} of it, nearly a constant" if left < 0.1 else f": {left:.0%} of it" if left < 0.95 else ""
+    """What the bug leaves of the spread of the predictions, and why where it is more than independent rows would keep."""
+    settings, whole = found.settings, found.fixed.spread
+    left = found.written.spread / whole if whole else 1.0
+    if left > 0.95:
+        return ""
+    said = f" ({left:.0%})" if left >= 0.1 else f" ({left:.1%}: nearly a constant)"
+    if settings.bias and not settings.shuffle and left > max(3 / settings.batch_size, 0.1):
+        said += (
+            f"; that is more than the 1/{settings.batch_size:,} of rows in random order, since rows that follow each other"
+            " in this table are alike, and the means of the batches keep part of the fit"
+        )
+    return said
 
 
 def _steepness(found: Findings, data: TableSettings) -> str:
@@ -536,7 +564,7 @@ def _steepness(found: Findings, data: TableSettings) -> str:
     steep = flat or f"the bowl is {quantity(now.condition_number)} times as steep along one axis as along another"
     said = f"**Steepness**: {steep}, and SGD is stable below lr {quantity(now.stable_lr)}."
     if data.standardise:
-        return f"{said} The features are standardised already."
+        return said
     if math.isinf(then.condition_number):
         return f"{said} Standardising would not help that."
     return f"{said} Standardised features would make that {quantity(then.condition_number)} and {quantity(then.stable_lr)}."
@@ -548,8 +576,9 @@ def _way(found: Findings, data: TableSettings, names: Sequence[str]) -> str:
     per_epoch = -(-found.sums.rows // settings.batch_size)
     steps = settings.epochs * per_epoch
     said = (
-        f"**Reach**: RMSprop moves a weight by about lr a step, so {steps:,} steps of {plain(settings.lr)} reach about"
-        f" {quantity(found.reach)}. The furthest way is that of {names[now.furthest]}, {quantity(now.distance)}:"
+        f"**Reach**: RMSprop moves a weight by about lr a step, ten times that in the first, so {steps:,} steps of"
+        f" {plain(settings.lr)} reach about {quantity(found.reach)}. The furthest way is that of {names[now.furthest]},"
+        f" {quantity(now.distance)}:"
     )
     if found.reach >= now.distance:
         said += " within reach."

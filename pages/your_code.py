@@ -11,10 +11,10 @@ st.header("What does your loss compare?")
 st.markdown("Print `pred.shape` and `y.shape` in front of the loss, and type them here.")
 ui.shapes_section()
 
-st.subheader("Hold the guard over a training loop")
+st.subheader("Make the broadcast an error")
 st.markdown(
-    "`no_silent_broadcast` is a context manager and a decorator. Inside it, an operation of two tensors of different rank"
-    " that are both expanded raises instead of going on; biases, masks and outer products with equal ranks pass."
+    "Inside `no_silent_broadcast`, a context manager and a decorator, an operation raises if two of its tensors differ in"
+    " rank and both are expanded. Biases and masks pass, and so do equal ranks, such as `(100, 1)` with `(1, 100)`."
 )
 ui.guard_section()
 st.markdown(

@@ -5,6 +5,5 @@ Settings are left out: they check themselves, and the tests hand them what is wr
 
 from jaxtyping import install_import_hook
 
-install_import_hook(
-    [f"linreg.{name}" for name in ("data", "tables", "surface", "trainer", "ensemble", "outcome", "charts")], "shapes.checked"
-)
+CHECKED = ("data", "tables", "surface", "trainer", "ensemble", "outcome", "cause", "findings", "evidence", "charts")
+install_import_hook([f"linreg.{name}" for name in CHECKED], "shapes.checked")

@@ -145,7 +145,16 @@ def test_long_axes_are_drawn_shorter_and_stay_told_apart():
     assert "Drawn for (6, 1) and (6,)" in figure.caption
     figure = charts_code.shapes_figure(diagnose_shapes((64, 1), (10,)), LIGHT)
     assert "Drawn for (6, 1) and (5,)" in figure.caption
-    assert not len(figure.data["outlined"]), "nothing belongs together"
+    assert set(figure.data["cells"]["compared"]) == {"compared"}, "nothing belongs together"
+
+
+def test_a_cell_says_what_the_loss_does_with_a_pair():
+    cells = charts_code.shapes_figure(diagnose_shapes((4, 1), (4,)), LIGHT).data["cells"]
+    own = cells["prediction"] == cells["target"]
+    assert set(cells.loc[own, "compared"]) == {"its own target"}
+    assert set(cells.loc[~own, "compared"]) == {"another's target"}
+    cells = charts_code.shapes_figure(diagnose_shapes((4,), (4,)), LIGHT).data["cells"]
+    assert set(cells.loc[~own, "compared"]) == {"not compared"}
 
 
 @pytest.mark.parametrize(("prediction", "target"), [((3,), (4,)), ((0, 1), (0,)), ((2, 3, 4, 5), (2, 3, 4, 5))])

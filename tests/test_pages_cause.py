@@ -49,14 +49,14 @@ def test_the_cause_page_tells_what_the_pairs_come_to():
 
 def test_the_reader_moves_the_weights_and_the_link_holds_them():
     app = opened("cause", samples="500")
-    assert "At (5.00, 3.00) the original's loss is" in words(app)
+    assert "At (5.00, 3.00), over all batches, the original's loss is" in words(app)
     control_of(app, "control.view.w1").set_value(-2.0)
     app = ran(app)
-    assert "At (−2.00, 3.00) the original's loss is" in words(app)
+    assert "At (−2.00, 3.00), over all batches, the original's loss is" in words(app)
     assert address(app)["w1"] == "-2"
-    app = pressed(app, "Least squares")
+    app = pressed(app, "To least squares")
     assert "w1" not in address(app)
-    app = pressed(app, "Original's minimum")
+    app = pressed(app, "To the bug's minimum")
     w1, w2 = (float(address(app)[name]) for name in ("w1", "w2"))
     assert np.hypot(w1, w2) < 0.6
 
@@ -66,7 +66,7 @@ def test_pytorch_s_own_words_and_the_four_fixes_are_on_the_page():
     said = " ".join(block.value for block in app.code)
     assert "Using a target size (torch.Size([100])) that is different to the input size (torch.Size([100, 1]))" in said
     assert "Target size (torch.Size([100])) must be the same as input size (torch.Size([100, 1]))" in said
-    assert "It goes on, and says nothing." in words(app)
+    assert "It runs, and says nothing." in words(app)
     fixes = next(table for table in tables(app) if "`criterion(pred_y, batch_y)`" in table.index)["loss"]
     assert len(set(fixes[1:])) == 1
     assert len(fixes) == 5
@@ -88,14 +88,14 @@ def test_the_cause_page_bears_other_settings(query):
 
 def test_two_shapes_are_diagnosed_and_pytorch_is_asked():
     app = opened("your_code")
-    assert "**✕ a silent broadcast.**" in words(app)
+    assert "**✕ A silent broadcast.**" in words(app)
     assert "10,000 terms" in words(app)
     assert "`no_silent_broadcast` **reports it**." in words(app)
     control_of(app, "control.view.prediction").set_value("torch.Size([32])")
     control_of(app, "control.view.truth").set_value("[32]")
     app = ran(app)
     assert (address(app)["prediction"], address(app)["truth"]) == ("32", "32")
-    assert "**✓ matched.**" in words(app)
+    assert "**✓ Matched.**" in words(app)
     assert "`no_silent_broadcast` lets it pass." in words(app)
 
 
@@ -106,7 +106,7 @@ def test_what_is_no_shape_is_refused_in_one_sentence(typed):
     app = ran(app)
     assert len(app.warning) == 1
     assert "stays as it was" in app.warning[0].value
-    assert "**✕ a silent broadcast.**" in words(app), "nothing is lost"
+    assert "**✕ A silent broadcast.**" in words(app), "nothing is lost"
 
 
 def test_shapes_too_large_to_run_are_still_diagnosed():
@@ -135,7 +135,7 @@ def test_the_example_s_output_is_that_of_running_it():
 def test_the_page_opens_on_the_bundled_table_and_leaves_the_session_alone():
     app = opened("your_data")
     assert "**392 of 398 rows are used.**" in words(app)
-    assert "fixed, it is 0.7064" in words(app)
+    assert "instead of 0.7064" in words(app)
     assert not address(app)
     assert isinstance(app.session_state["comparison"].original.data, DataSettings)
 
@@ -150,7 +150,7 @@ def test_a_choice_takes_the_table_over_for_every_page():
     for page in ("cause", "surface", "sweep"):
         app.switch_page(f"pages/{page}.py")
         app = ran(app)
-        assert "mpg on w1·horsepower and w2·weight, 392 rows" in words(app)
+        assert "mpg on horsepower (w1) and weight (w2), 392 rows" in words(app)
     app = pressed(app, "Back to the thread's data")
     assert app.session_state["comparison"].original == Settings()
 

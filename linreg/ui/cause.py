@@ -25,6 +25,8 @@ def cause_section(comparison: Comparison) -> None:
     """All six steps. What is written as the original pairs all rows here, whatever the comparison has there."""
     asked = replace(comparison.original, wiring="original")
     matched = replace(asked, wiring="squeeze")
+    st.markdown(f"**{wording.cause_finding(asked, surface_of(asked), surface_of(matched))}**")
+    st.markdown(wording.setup(comparison, optimizer=False) + " Each step below is computed on this data.")
     st.subheader("1. Each prediction meets every target")
     weights = _weights_controls(asked, matched)
     _matrix(asked, weights)
@@ -34,9 +36,9 @@ def cause_section(comparison: Comparison) -> None:
     _bowls(asked, matched)
     st.subheader("4. The larger the batch, the further the minimum walks")
     _walk(asked)
-    st.subheader("5. The strange line changes one row under the debugger")
+    st.subheader("5. The strange line drops a dimension of the weight")
     _strange_line(asked)
-    st.subheader("6. PyTorch says so once, if at all")
+    st.subheader("6. PyTorch says so in one warning, or not at all")
     _said(asked, weights)
 
 
@@ -44,15 +46,15 @@ def _weights_controls(asked: Settings, matched: Settings) -> np.ndarray:
     """The rows of the matrix and the weights that the reader moves, with two places to go to; returns the weights."""
     best, wrong = surface_of(matched).minimum, surface_of(asked).minimum
     reach = 2 * round_number(float(np.abs(best[:2]).max())) or 1.0
-    rows, first, second, there, here = st.columns([1.2, 2, 2, 1.2, 1.6], gap="medium", vertical_alignment="bottom")
+    rows, first, second, there, here = st.columns([1, 1.6, 1.6, 1.5, 1.9], gap="medium", vertical_alignment="bottom")
     with rows:
         number("view.rows", "Rows in the matrix")
     for column, name, at in ((first, "w1", best[0]), (second, "w2", best[1])):
         with column:
             slider(f"view.{name}", f"Weight {name[1]}", -reach, reach, reach / 200, float(at))
-    there.button("Least squares", key="at_best", on_click=_stand, args=(None, None), width="stretch")
+    there.button("To least squares", key="at_best", on_click=_stand, args=(None, None), width="stretch")
     ends = tuple(float(weight) for weight in wrong[:2])
-    here.button("Original's minimum", key="at_wrong", on_click=_stand, args=ends, width="stretch")
+    here.button("To the bug's minimum", key="at_wrong", on_click=_stand, args=ends, width="stretch")
     shown = view(CauseView)
     return np.array([best[0] if shown.w1 is None else shown.w1, best[1] if shown.w2 is None else shown.w2])
 
@@ -84,8 +86,8 @@ def _matrix(asked: Settings, weights: np.ndarray) -> None:
         st.markdown(wording.matrix_finding(pairs))
         st.markdown(wording.matrix_table(pairs))
         st.caption(
-            "The parts add up to the loss of this batch and to its gradient over the weights. Here the batch is the first"
-            f" {len(pairs)} rows of the table; in training it has {asked.batch_size:,}."
+            "The parts add up to the loss of this batch, the mean over all its pairs, and to its gradient; in brackets their"
+            f" shares. The batch is the first {len(pairs)} rows of the table; in training it has {asked.batch_size:,}."
         )
 
 
@@ -104,7 +106,7 @@ def _terms(asked: Settings, weights: np.ndarray) -> None:
         )
         if asked.bias:
             st.caption("The bias is at its best for these weights, which makes the means equal over all rows.")
-        st.caption("Move the weights above: the first two bars of both losses stay the same.")
+        st.caption("Move the weights above: Var(p), Var(y) and (p̄ − ȳ)² are the same in both losses, wherever they are.")
 
 
 def _bowls(asked: Settings, matched: Settings) -> None:
@@ -122,12 +124,12 @@ def _bowls(asked: Settings, matched: Settings) -> None:
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
-def _walked(data: Data, bias: bool) -> Walk:
-    return walk_of_the_minimum(table_of(data), Settings(data, batch_size=1, bias=bias))
+def _walked(data: Data, batch_size: int, bias: bool) -> Walk:
+    return walk_of_the_minimum(table_of(data), Settings(data, batch_size=batch_size, bias=bias))
 
 
 def _walk(asked: Settings) -> None:
-    walk = _walked(asked.data, asked.bias)
+    walk = _walked(asked.data, asked.batch_size, asked.bias)
     left, right = st.columns([3, 2], gap="large")
     with left:
         figure = charts_cause.walk_figure(walk, asked.batch_size, current_theme())
@@ -136,8 +138,9 @@ def _walk(asked: Settings) -> None:
     with right:
         st.markdown(wording.walk_finding(walk, asked.batch_size, surface_of(asked)))
         st.markdown(
-            "A run's objective is the mean of its batches' losses. For independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B: of"
-            " the covariance, one part in B comes back, from the rows that happen to meet themselves."
+            "In a batch of B rows, one pair in B is a row with its own target, so 1/B of the covariance stays: for"
+            " independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and w*, the weights of least squares, shrink to w*/B where"
+            " the means are near zero."
         )
         number("batch_size", "Batch size of the comparison", again=".again")
 
@@ -156,7 +159,8 @@ def _attributes(seed: int) -> list[tuple[str, str, str, bool]]:
 
 
 def _strange_line(asked: Settings) -> None:
-    st.code("self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))", language="python")
+    st.markdown("The question's way out is a line in the model that sets the weight by hand:")
+    st.code("self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))", language="python", wrap_lines=True)
     rows = _attributes(asked.seed)
     changed = [row for row in rows if row[3]]
     st.markdown(wording.attributes_finding([row[0] for row in changed], len(rows)))
@@ -185,6 +189,9 @@ def _said(asked: Settings, weights: np.ndarray) -> None:
             st.markdown(f"`{LOSSES[key].title}`  \n{wording.reaction(answer)}")
             for text in (*answer.warnings, *([answer.error] if answer.error else [])):
                 st.code(text, language=None, wrap_lines=True)
-    st.markdown(f"Four fixes, and the loss that PyTorch gives with each on the first batch at {wording.point(weights)}:")
+    st.markdown(
+        f"The loss that PyTorch gives at {wording.point(weights)} on the first {rows:,} rows, as written and with each of"
+        " four fixes:"
+    )
     losses = _losses_of_fixes(asked.data, rows, tuple(_with_bias(asked, weights).tolist()))
     plain_table(wording.fixes_table(losses))

@@ -43,7 +43,7 @@ def shapes_section() -> None:
         if found.corrected:
             st.markdown("**The fix**" if len(found.corrected) == 1 else "**The fix**, either of")
             st.code("\n".join(found.corrected), language="python", wrap_lines=True)
-        st.markdown("**What PyTorch does**, asked by running it on numbers of these shapes")
+        st.markdown("**What PyTorch does**, run here on numbers of these shapes")
         try:
             answer = reaction_of(shown.prediction, shown.truth, shown.loss)
         except ValueError as error:
@@ -65,13 +65,9 @@ def reaction_of(prediction: tuple[int, ...], target: tuple[int, ...], loss: str)
 
 def guard_section() -> None:
     """A training loop under the guard, and what comes of running it."""
-    st.code(_source(), language="python")
-    st.markdown("Its output, on the first batch:")
+    st.code(EXAMPLE.read_text(encoding="utf-8"), language="python", line_numbers=True)
+    st.markdown("It stops at the first batch:")
     st.code(_output(), language=None, wrap_lines=True)
-
-
-def _source() -> str:
-    return EXAMPLE.read_text(encoding="utf-8").split('"""', 2)[2].split("\n\n\nif __name__")[0].strip()
 
 
 @st.cache_data(show_spinner="Running it …")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from linreg import charts, wording
-from linreg.outcome import Outcome, outcome
+from linreg.outcome import CONVERGED_WITHIN, Outcome, outcome
 from linreg.script import differing_lines
 from linreg.settings import Comparison, DataSettings, Settings
 from linreg.theme import Theme
@@ -278,12 +278,13 @@ def evidence(comparison: Comparison) -> None:
     left, right = st.columns([4, 3], gap="medium")
     left.subheader("What each side comes to")
     left.markdown(wording.outcome_table([result for _, result in found], LABELS))
+    left.caption(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares.")
     right.subheader("The three shapes")
     right.markdown(wording.shape_table([run for run, _ in found], LABELS))
     st.subheader("What PyTorch says")
     for label, (run, _) in zip(LABELS, found, strict=True):
         if run.warnings:
-            st.markdown(f"**{label}**: a `UserWarning`, once, on stderr")
+            st.markdown(f"**{label}**: a `UserWarning` on stderr, once for each pair of shapes")
             st.code("\n".join(run.warnings), language=None, wrap_lines=True)
         else:
             st.markdown(f"**{label}**: nothing")

@@ -225,7 +225,7 @@ def _preview(data: TableSettings, table: Table) -> None:
         if more > 0:
             st.caption(f"{more:,} more columns are not shown.")
         roles: Mapping[str, str] = dict(zip((data.target, *data.features), ROLES, strict=True))
-        plain_table({column.name: _described(column, roles) for column in table.columns[:PREVIEW_COLUMNS]})
+        plain_table({wording.as_text(one.name): _described(one, roles) for one in table.columns[:PREVIEW_COLUMNS]})
 
 
 def _described(column: Column, roles: Mapping[str, str]) -> dict[str, Any]:
