@@ -17,6 +17,8 @@ lint: .venv/.installed-test
 
 bench: .venv/.installed-bench
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_trainer.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_guard.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_tables.py
 	PYTHONPATH=. $(BIN)/python -m pytest -q -s -W ignore tests/benchmarks/bench_ensemble.py
 
 bench-pages: .venv/.installed-test

@@ -13,8 +13,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -25,10 +24,11 @@ import torch
 from torch import Tensor
 from torch._C import _pop_torch_function_stack, _push_on_torch_function_stack
 from torch.compiler import is_dynamo_compiling
-from torch.distributions import MixtureSameFamily
+from torch.distributions import LKJCholesky, MixtureSameFamily
 from torch.distributions.utils import broadcast_all
 from torch.overrides import TorchFunctionMode
 
+from linreg.heard import heard
 from linreg.shapes import (
     LOSSES,
     Loss,
@@ -41,6 +41,7 @@ from linreg.shapes import (
     loss_named,
     meet_silently,
     parse_shape,
+    shown_fixes,
 )
 
 __all__ = [
@@ -58,6 +59,8 @@ __all__ = [
     "parse_shape",
     "reaction",
 ]
+
+__tracebackhide__ = True  # pytest then shows the user's line last
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -104,14 +107,18 @@ _LOSS_NAMES = (
     "hinge_embedding_loss", "margin_ranking_loss", "multilabel_soft_margin_loss", "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
 )  # fmt: skip
+_ON_PURPOSE = (  # PyTorch's own lines in which all pairs are meant: each sample with each component, each row with each size
+    MixtureSameFamily.log_prob,
+    MixtureSameFamily.cdf,
+    LKJCholesky.__init__,
+    LKJCholesky.log_prob,
+)
 _APART = {  # arguments that are no operands, or that PyTorch itself holds to the shape of another
     "gaussian_nll_loss": (2, "var"),
     "masked_scatter": (2, "source"),
     "binary_cross_entropy": (1, "target"),
     "binary_cross_entropy_with_logits": (1, "target"),
 }
-
-
 _Functions = dict[Callable[..., Any], tuple[str, str]]
 
 
@@ -148,8 +155,9 @@ _WATCHED = _watched()
 class Broadcast:
     """A silent broadcast: the operation, the two shapes that met, and the result's shape before any reduction.
 
-    `where` is `file:line` of the innermost frame outside of PyTorch. `fixes` are two ways to write one of the operands,
-    called by the name that it has on that line, if it has one. `message` says it in words, without `where`.
+    `where` is `file:line` of the innermost frame outside of PyTorch. `fixes` are one or two ways to write an operand so that
+    elements pair one by one, or, if no change of axes does that, so that it states that all pairs are meant. Operands go by
+    the names that they have on that line, if they have one. `message` says it in words, without `where`.
     """
 
     operation: str
@@ -211,9 +219,7 @@ def _find(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, An
         return None
     shapes = [tuple(tensor.shape) for _, tensor in tensors]
     result = broadcast_shape(*shapes)
-    if result is None:  # PyTorch raises
-        return None
-    if _called_by(MixtureSameFamily.log_prob, MixtureSameFamily.cdf):  # each sample with each component, on purpose
+    if result is None or _called_by(*_ON_PURPOSE):  # PyTorch raises, or knows what it does
         return None
     if operation == "broadcast_tensors" and not _called_by(broadcast_all):
         return None
@@ -221,16 +227,18 @@ def _find(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, An
     names = [_name_in(frame, tensor) or fallback for fallback, tensor in tensors]
     fixes = find_fixes(shapes, names)
     first, second = (f"{names[i]} {shapes[i]}" for i in pairs[0])
-    pairing, meant = ([fix.code for fix in fixes if fix.all_pairs is meant] for meant in (False, True))
-    advice = f"Write {' or '.join(pairing[:2])}; if all pairs are meant, {meant[0]}." if pairing else (
-        f"No change of axes pairs them one by one; if all pairs are meant, write {' or '.join(meant[:2])}."
-    )  # fmt: skip
+    offered = " or ".join(fix.code for fix in shown_fixes(fixes))
+    meant = next((f"; if all pairs are meant, {fix.code}" for fix in fixes if fix.all_pairs), "")
+    if fixes[0].all_pairs:
+        advice = f"No change of axes pairs them one by one; if all pairs are meant, write {offered}."
+    else:
+        advice = f"Write {offered}{meant}."
     report = Broadcast(
         written,
         (shapes[pairs[0][0]], shapes[pairs[0][1]]),
         result,
         f"{frame.f_code.co_filename}:{frame.f_lineno}",
-        tuple(fix.code for fix in fixes[:2]),
+        tuple(fix.code for fix in shown_fixes(fixes)),
         f"{written} broadcasts {first} and {second} to {result}, so all pairs meet. {advice}",
     )
     return report, frame
@@ -258,12 +266,12 @@ def _operands(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
 
 
 def _name_in(frame: FrameType, tensor: Tensor) -> str | None:
-    """What the frame calls this very tensor."""
-    return next((name for name, value in frame.f_locals.items() if value is tensor and name.isidentifier()), None)
+    """What the frame calls this very tensor: one of its variables, or a global that its code names."""
+    names = {name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals} | frame.f_locals
+    return next((name for name, value in names.items() if value is tensor and name.isidentifier()), None)
 
 
 # ---- the guard -------------------------------------------------------------------------------------------------------
-
 
 _UNCOMPILED = (
     "linreg.guard watches no compiled code; to run it as Python inside no_silent_broadcast, also enter"
@@ -369,10 +377,11 @@ class no_silent_broadcast:  # a context manager, named as torch.no_grad is
     Also a decorator, for functions and for generators (on while the generator runs, off while it waits). An object can be
     used again, nested and from several threads. Of nested guards the innermost decides. A guard holds for the thread that
     enters it, as `torch.no_grad` does: not for threads or processes started inside. Values and gradients stay the same
-    bits. It sees calls of PyTorch from Python: not what runs inside TorchScript, a compiled extension or NumPy, nor
-    `torch.ops` and `torch._foreach_…`. What `torch.compile` has compiled runs as Python inside a guard, so it is watched,
-    and slow; compiled again outside, except for functions whose first call of all was inside. Under `fullgraph=True` the
-    compiler raises an error of its own instead, which says how to go on.
+    bits. It sees calls of PyTorch from Python: not what runs inside TorchScript, a compiled extension or NumPy, in the
+    backward pass, in a step of an optimizer of torch.optim, nor `torch.ops` and `torch._foreach_…`. What `torch.compile` has
+    compiled runs as Python inside a guard, so it is watched, and slow; outside it is compiled again, except for functions
+    whose first call of all was inside. Under `fullgraph=True` the compiler raises an error of its own instead, which says
+    how to go on.
 
     Raises `ValueError` for an unknown action or operation, `TypeError` when it decorates a class or an `async` function.
     """
@@ -477,6 +486,7 @@ def _operations(allow: Any) -> set[str]:
 # ---- the fingerprint -------------------------------------------------------------------------------------------------
 
 SHUFFLES = 8
+MARGIN = 8  # between what a matched loss would change and what could be rounding
 
 
 class CannotTell(ValueError):
@@ -493,15 +503,15 @@ def looks_broadcast(loss: Callable[[Tensor, Tensor], Any], prediction: Tensor, t
 
     No change means True only if a matched loss would have shown one. The interaction of predictions and targets, from
     moving each halfway to its maximum (L(p', y') − L(p', y) − L(p, y') + L(p, y), the same for both kinds of a squared
-    error), is about what a shuffle changes times the square root of the batch. If that is within the tolerance, or if the
-    batch is one row, either side is constant, a value is not finite, or the loss is random, `CannotTell` is raised. For
-    integers there is nothing halfway, so this control is left out.
+    error), is about what a shuffle changes times the square root of the batch. If that is less than eight times the
+    tolerance, or if the batch is one row, either side is constant, a value is not finite, or the loss is random,
+    `CannotTell` is raised. For integers there is nothing halfway, so this control is left out.
 
     The loss is called without gradients on detached tensors; a tensor that it returns is averaged. The global random
     state is kept; warnings are not shown. Limits: a loss that is meant to ignore order (sets, sorted values, means) looks
-    broadcast too, and one that broadcasts another axis than the batch does not. A sum that adds its terms one by one in
-    float32 can drift beyond the tolerance and look matched: float64 tells. Raises `TypeError` for a loss whose value is
-    neither a tensor nor a number.
+    broadcast too, as does now and then a matched one whose values lie far apart, where the largest hide what a shuffle
+    changes; one that broadcasts another axis than the batch does not; a sum that adds its terms one by one in float32 can
+    drift beyond the tolerance and look matched. Raises `TypeError` for a loss whose value is neither a tensor nor a number.
     """
     p, y = prediction.detach(), target.detach()
     axis = next((axis for axis, size in enumerate(y.shape) if size > 1), None)
@@ -514,24 +524,20 @@ def looks_broadcast(loss: Callable[[Tensor, Tensor], Any], prediction: Tensor, t
     generator = torch.Generator().manual_seed(0)
     orders = [torch.arange(rows).roll(1)] + [torch.randperm(rows, generator=generator) for _ in range(SHUFFLES - 1)]
     cuda = sorted({tensor.device.index or 0 for tensor in (p, y) if tensor.is_cuda})
-    with _heard(), no_silent_broadcast(lambda _: None), torch.no_grad(), torch.random.fork_rng(devices=cuda):
+    with heard(), no_silent_broadcast(lambda _: None), torch.no_grad(), torch.random.fork_rng(devices=cuda):
         plain, again = _value(loss, p, y), _value(loss, p, y)
         if plain != again:
             raise CannotTell(f"the loss gives {plain:g}, then {again:g} for the same input; switch off what is random in it")
         shuffled = [_value(loss, p, y.index_select(axis, order.to(y.device))) for order in orders]
-        eps = max(torch.finfo(one.dtype).eps if one.is_floating_point() else 0.0 for one in (p, y)) or torch.finfo().eps
-        tolerance = 4 * eps * math.log2(2 + p.numel() * y.numel())
-        changed = max(abs(value - plain) for value in shuffled)
-        if changed > tolerance * max(map(abs, (plain, *shuffled))):
-            return False
-        if p.is_floating_point() and y.is_floating_point():
-            p2, y2 = (p + p.max()) / 2, (y + y.max()) / 2
-            moved = [_value(loss, p2, y2), _value(loss, p2, y), _value(loss, p, y2)]
-            interaction = abs(moved[0] - moved[1] - moved[2] + plain)
-            if interaction <= tolerance * max(map(abs, (plain, *moved))) * math.sqrt(rows):
-                raise CannotTell(
-                    f"predictions or targets vary too little beside the loss {plain:g} to show in their precision"
-                )
+        movable = p.is_floating_point() and y.is_floating_point()
+        p2, y2 = ((p + p.max()) / 2, (y + y.max()) / 2) if movable else (p, y)
+        moved = [_value(loss, p2, y2), _value(loss, p2, y), _value(loss, p, y2)] if movable else []
+    eps = max(torch.finfo(one.dtype).eps if one.is_floating_point() else 0.0 for one in (p, y)) or torch.finfo().eps
+    roundings = 4 * eps * math.log2(2 + p.numel() * y.numel()) * max(map(abs, (plain, *shuffled, *moved)))
+    if max(abs(value - plain) for value in shuffled) > roundings:
+        return False
+    if movable and abs(moved[0] - moved[1] - moved[2] + plain) <= MARGIN * roundings * math.sqrt(rows):
+        raise CannotTell(f"predictions or targets vary too little beside the loss {plain:g} to show in their precision")
     return True
 
 
@@ -543,26 +549,6 @@ def _value(loss: Callable[[Tensor, Tensor], Any], prediction: Tensor, target: Te
     if not math.isfinite(number):
         raise CannotTell(f"the loss is {number}; give predictions and targets with a finite loss")
     return number
-
-
-@contextmanager
-def _heard() -> Iterator[list[str]]:
-    """What this thread is warned of, kept instead of shown. Other threads go on meanwhile, and are told as ever."""
-    from linreg.trainer import _LOCK  # one lock for the one list of filters that all threads share
-
-    said: list[str] = []
-    thread, show = threading.get_ident(), warnings.showwarning
-
-    def keep(message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
-        if threading.get_ident() == thread:
-            said.append(str(message))
-        else:
-            show(message, category, filename, lineno, *more)
-
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = keep  # type: ignore[assignment]  # it passes on what it does not name
-        yield said
 
 
 # ---- what PyTorch does -----------------------------------------------------------------------------------------------
@@ -602,7 +588,7 @@ def reaction(prediction_shape: Iterable[int], target_shape: Iterable[int], loss:
     p, y = (torch.rand(shape, generator=generator) for shape in (prediction, target))
     reports: list[Broadcast] = []
     value, error = None, None
-    with _heard() as said, no_silent_broadcast(reports.append), torch.no_grad():
+    with heard() as said, no_silent_broadcast(reports.append), torch.no_grad():
         try:
             value = float(entry.run(p, y))
         except (RuntimeError, ValueError) as raised:

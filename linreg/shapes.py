@@ -74,7 +74,11 @@ class Fix:
 
 
 def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]:
-    """Ways to change one operand so that no two of them meet silently, those that pair elements one by one first."""
+    """Ways to change one operand so that no two of them meet silently, those that pair elements one by one first.
+
+    For two shapes at least two, of which one states that all pairs are meant; none if nothing meets silently. Of more than
+    two shapes, where no single change is enough, those that are right for a pair of them.
+    """
     found: dict[str, Fix] = {}
     for i, j in combinations(range(len(shapes)), 2):
         if meet_silently(shapes[i], shapes[j]):
@@ -82,6 +86,12 @@ def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]
             found |= {fix.code: fix for fix in _fixes_of_two(shapes, names, high, low)}
     complete = [fix for fix in found.values() if not _silent_pairs(_with(shapes, fix))]
     return tuple(sorted(complete or found.values(), key=lambda fix: fix.all_pairs))
+
+
+def shown_fixes(fixes: Sequence[Fix]) -> tuple[Fix, ...]:
+    """One or two to offer: they pair elements one by one, or, if no change of axes does, state that all pairs are meant."""
+    pairing = [fix for fix in fixes if not fix.all_pairs]
+    return tuple(pairing or fixes)[:2]
 
 
 def _silent_pairs(shapes: Sequence[Shape]) -> bool:
@@ -225,8 +235,8 @@ class ShapeDiagnosis:
 
     `terms` is how many terms the loss averages. `shrinks_by` is k where the minimum moves from w* to w*/k: the terms for
     each one that compares a prediction with its own target. It holds for squared errors of independent rows with means
-    near zero, and is None elsewhere. `warns`: PyTorch warns of the shapes. `fixes` are the changed operands, `corrected`
-    the lines with them, `finding` says it all in words.
+    near zero, and is None elsewhere. `warns`: PyTorch warns of the shapes, be it before it raises. `fixes`
+    are the changed operands, one or two of them, `corrected` the lines with them, `finding` says it all in words.
     """
 
     prediction_shape: Shape
@@ -267,10 +277,15 @@ def diagnose_shapes(prediction_shape: Iterable[int], target_shape: Iterable[int]
         result,
         terms,
         shrinks_by,
-        warns=entry.warns and result is not None and prediction != target,
+        warns=entry.warns and prediction != target,
         fixes=tuple(fix.code for fix in fixes),
         corrected=tuple(f"loss = {entry.code.format(prediction=p, target=t)}" for p, t in operands),
-        finding=_finding(kind, prediction, target, result, entry, shrinks_by),
+        finding=_finding(kind, prediction, target, result, entry, shrinks_by)
+        + (
+            " No change of axes pairs them one by one; write it so if all pairs are meant."
+            if kind == "silent" and fixes[0].all_pairs
+            else ""
+        ),
     )
 
 
@@ -283,10 +298,10 @@ def _kind(prediction: Shape, target: Shape, result: Shape | None, loss: Loss) ->
 
 
 def _fixes_for(kind: str, prediction: Shape, target: Shape) -> tuple[Fix, ...]:
-    """Two for a silent broadcast; for the others those that pair prediction and target one by one, if there are any."""
+    """For a silent broadcast, one or two; for the others those that pair prediction and target one by one, if any do."""
     names = ("prediction", "target")
     if kind == "silent":
-        return find_fixes((prediction, target), names)[:2]
+        return shown_fixes(find_fixes((prediction, target), names))
     if kind not in ("outer", "raises") or prediction == target or _several(prediction) != _several(target):
         return ()
     if len(prediction) != len(target):

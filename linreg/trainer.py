@@ -8,14 +8,12 @@ in the registry is element by element, so each run gets the very bits that a scr
 from __future__ import annotations
 
 import inspect
-import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from linreg.data import Dataset, batch_order, check_fits, make_data
+from linreg.heard import heard
 from linreg.optimizers import OPTIMIZERS
 from linreg.settings import Settings, SettingsError, written
 from linreg.wiring import WIRINGS, Wiring
@@ -303,9 +302,6 @@ def _first_not_finite(losses: Tensor, weights: Tensor, start: int) -> int | None
 
 # ---- what PyTorch says -----------------------------------------------------------------------------------------------
 
-_LOCK = threading.Lock()  # `warnings` keeps its filters in one list for all threads
-
-
 def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Shapes, tuple[str, ...]]:
     """The three shapes of the first batch, and what PyTorch warns of for a whole batch and for a smaller last one."""
     met: list[Tensor] = []
@@ -314,19 +310,7 @@ def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor,
         met.extend((prediction, target))
         return nn.functional.mse_loss(prediction, target, reduction="none")
 
-    said: list[str] = []
-    thread, show = threading.get_ident(), warnings.showwarning
-
-    def keep(message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
-        """Keep what this thread is told. Other threads go on meanwhile, and are told as ever."""
-        if threading.get_ident() == thread:
-            said.append(str(message))
-        else:
-            show(message, category, filename, lineno, *more)
-
-    with _LOCK, warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("always")
-        warnings.showwarning = keep  # type: ignore[assignment]  # it passes on what it does not name
+    with heard() as said, torch.no_grad():
         for x, target in samples:
             wiring.loss(nn.MSELoss(), wiring.forward(layer, x), target)
         x, target = samples[0]

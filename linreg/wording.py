@@ -526,7 +526,8 @@ def data_findings(found: Findings, data: TableSettings) -> list[str]:
             f"**What the bug does**: as written, with batches of {settings.batch_size:,}, the best R² in reach is"
             f" {share(found.written.r_squared)} instead of {share(found.fixed.r_squared)}, and the predictions have"
             f" a standard deviation of {quantity(found.written.spread)} instead of"
-            f" {quantity(found.fixed.spread)}{_shrunk(found)}. {target} is {mean} on average, with a standard deviation of {deviation}."
+            f" {quantity(found.fixed.spread)}{_shrunk(found)}. {target} is {mean} on average, with a standard deviation of"
+            f" {deviation}."
         )
     for index in found.constant:
         said.append(

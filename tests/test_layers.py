@@ -12,7 +12,7 @@ ORDER = (
     "__main__", "ui", "example", "pytest_plugin", "views", "charts_code", "charts_cause", "charts_claims", "charts_sweep",
     "charts_explore", "charts", "theme", "figure", "script", "wording", "findings", "claims", "evidence", "cause", "sweep",
     "explore", "outcome", "guard", "trainer", "ensemble", "kernels", "surface", "presets", "data", "tables", "settings",
-    "optimizers", "wiring", "shapes",
+    "optimizers", "wiring", "shapes", "heard",
 )  # fmt: skip  # a module imports only from those after it
 UI = (  # the same within linreg.ui
     "__init__", "table", "cause", "code", "claims", "explore", "sweep", "home", "drawing", "cached", "frame",
