@@ -54,7 +54,7 @@ KINDS = ("its own target", "another's target", "compared", "not compared")
 @lru_cache(maxsize=4)
 def _shapes_spec(theme: Theme) -> dict[str, Any]:
     colors = [theme.fixed, theme.original, theme.series[2], theme.grid]
-    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolStrokeWidth=0)
+    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolStrokeWidth=0, columns=2)
     fill = alt.Fill("compared:N", scale=alt.Scale(domain=list(KINDS), range=colors), legend=legend)
     title = alt.TitleParams("Which pairs the loss compares", subtitle="rows: predictions, columns: targets")
     return matrix_spec(theme, fill, title)

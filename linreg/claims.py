@@ -78,7 +78,7 @@ def _line_changes_only_the_weight() -> tuple[bool, str]:
     from linreg.evidence import layer_attributes
 
     changes = [row for row in layer_attributes(Settings(wiring="weight_1d", init=STRANGE_INIT)) if row.changed]
-    said = "; ".join(f"{row.name}: {row.before} → {row.after}" for row in changes)
+    said = "; ".join(f"`{row.name}`: `{row.before}` → `{row.after}`" for row in changes)
     return [row.name for row in changes] == ["weight"], f"`vars(layer)` differs in {said}"
 
 

@@ -212,7 +212,7 @@ def test_a_bias_is_at_its_best_and_said():
     data = DataSettings(samples=400, mean=20.0)
     sides, scene = trained(Comparison(Settings(data=data, bias=True), Settings(data=data, bias=True, wiring="squeeze")))
     figure = charts.surface_figure(sides, 1, scene, 10, LIGHT)
-    assert "The bias is at its best" in figure.caption
+    assert "has the bias at its best" in figure.caption
     assert set(charts.weights_figure(sides, (5.0, 3.0), 5, LIGHT).data["weights"]["weight"]) == {"w1", "w2", "bias"}
 
 

@@ -121,7 +121,7 @@ def test_the_claims_and_their_verdicts():
     assert asked["converged (95 % interval)"] == "0 of 10 (0.0 to 27.8 %)", "Wilson's interval for 0 of 10"
     assert "| shape | matched: 100% | ✓ cause |" in words(app)
     assert "| batch size | 10: 0%; 1: 100% | – in part |" in words(app)
-    assert "`vars(layer)` differs in weight: Parameter (1, 2) → Parameter (2,)" in words(app)
+    assert "`weight`: `Parameter (1, 2), [[-0.005294, 0.3793]]` → `Parameter (2,), [2, 3]`" in words(app)
     assert "the output has the shape `(100,)`" in words(app)
     assert not app.sidebar.number_input, "nothing here depends on the comparison"
 

@@ -1,7 +1,8 @@
-"""How long a changed control takes until the last new figure is drawn, in Chromium, warm: `make bench-pages`.
+"""How long a changed control takes until the last new figure is drawn, in Chromium, warm: `make bench-pages [PAGES=…]`.
 
-Each action is done once to warm what can be kept, and back; then the same changes are timed with values that were not seen
-before. A change ends with the last change inside a figure, after which nothing happens for half a second.
+Actions are timed on values that were not seen before, from the key or the click to the last change inside a figure after
+which nothing happens for half a second. Three parts of it are told apart: until the browser has sent the change (Streamlit
+itself waits 200 ms for a slider to come to rest), until the server's last message, and what the browser draws after it.
 """
 
 import statistics
@@ -11,14 +12,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from test_browser import ARGUMENTS, CHROMIUM, Server
 
-WATCH = """() => {
-  window.changed = 0;
+WATCH = """
+  window.changed = window.acted = window.sent = 0;
+  for (const kind of ['keydown', 'click']) addEventListener(kind, () => window.acted = performance.now(), true);
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (...data) { window.sent = performance.now(); return send.apply(this, data); };
   const figure = node => node.nodeType == 1 && (node.closest('svg.marks') || node.querySelector('svg.marks'));
   const seen = record => figure(record.target) || [...record.addedNodes].some(figure);
   new MutationObserver(records => { if (records.some(seen)) window.changed = performance.now(); }).observe(
-    document.querySelector('[data-testid=stMainBlockContainer]'),
-    {subtree: true, childList: true, attributes: true, characterData: true});
-}"""
+    document, {subtree: true, childList: true, attributes: true, characterData: true});
+"""
 
 
 def number(label, *values):
@@ -28,13 +31,17 @@ def number(label, *values):
 
 def typed(page, label, value):
     field = page.get_by_label(label, exact=True).first
+    if not field.is_visible():
+        page.get_by_test_id("stSidebar").get_by_text("Data", exact=True).click()
     field.fill(str(value))
     return lambda: field.press("Enter")
 
 
 def pressed(label, key, times):
-    """Press a key on a slider or a switch."""
-    return [(f"{label}: {key}", lambda page: lambda: page.get_by_label(label, exact=True).first.press(key))] * times
+    """Press a key on a slider."""
+    return [
+        (f"{label}: {key}", lambda page: lambda: page.get_by_label(label, exact=True).get_by_role("slider").press(key))
+    ] * times
 
 
 def chosen(label, *options):
@@ -52,6 +59,7 @@ def clicked(name, times=1):
     return [(name, lambda page: lambda: page.get_by_text(name, exact=True).first.click())] * times
 
 
+SWEEP = "samples=2000&columns=12&rows=6&inits=5&steps=300"  # the time to run the default one is another figure
 PAGES = {
     "surface": [
         *clicked("single batches"),
@@ -61,7 +69,7 @@ PAGES = {
         *clicked("paths"),
         *number("Starts in a ring", 5, 4, 7, 3),
         *number("Radius of the ring", 3, 6, 2.5),
-        *number("Seed", 1, 2, 3),
+        *number("Data seed", 1, 2, 3),
         *number("Batch size", 50, 200, 80, 40),
         *pressed("Correlation of the features", "ArrowRight", 6),
         *clicked("one for all"),
@@ -70,32 +78,56 @@ PAGES = {
         *clicked("both"),
         *pressed("Replay: step", "ArrowLeft", 5),
     ],
-    "claims": [*number("Seeds of data and init", 199, 150, 198, 120, 200, 180)],
-    "sweep": [
+    "claims": [*number("Seeds of data and init", 199, 150, 198, 120, 200, 180, 160, 190, 140, 170)],
+    f"sweep?{SWEEP}": [
         *chosen("Colour", "R², median over the inits", "final loss, median over the inits"),
         *chosen("Colour", "steps to converge, median over those that do", "share of the inits that converge"),
         *number("Seed", 1, 2, 3),
-        *number("Noise", 2, 3),
-        *number("Correlation", 0.1, 0.2),
+        *number("Noise", 2, 3, 4),
+        *number("Correlation", 0.1, 0.2, 0.3),
+        *number("Epochs", 20, 10),
+        *number("Batch size", 50, 20),
     ],
 }
 
 
-def settled(page, quiet=500):
-    page.wait_for_function(
-        f"() => performance.now() - window.changed > {quiet} && !document.querySelector('[data-testid=stStatusWidget]')",
-        timeout=120_000,
-    )
+class Watched:
+    """A page, what its figures do, and when its server speaks."""
 
+    def __init__(self, browser, address):
+        self.page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        self.page.add_init_script(WATCH)
+        self.messages = []  # (sent or received, seconds, bytes)
+        network = self.page.context.new_cdp_session(self.page)
+        network.send("Network.enable")
+        for kind in ("Sent", "Received"):
+            network.on(f"Network.webSocketFrame{kind}", lambda event, kind=kind: self._heard(kind, event))
+        self.page.goto(address)
+        self.page.locator("svg.marks").first.wait_for(timeout=180_000)
 
-def timed(page, prepare):
-    act = prepare(page)
-    settled(page)
-    started = page.evaluate("performance.now()")
-    act()
-    page.wait_for_timeout(150)
-    settled(page)
-    return page.evaluate("window.changed") - started
+    def _heard(self, kind, event):
+        self.messages.append((kind, event["timestamp"], len(event["response"]["payloadData"])))
+
+    def settled(self, quiet=500):
+        self.page.wait_for_function(
+            f"() => performance.now() - window.changed > {quiet} && !document.querySelector('[data-testid=stStatusWidget]')",
+            timeout=120_000,
+        )
+
+    def timed(self, prepare):
+        """Milliseconds: all, until the change is sent, until the server's last message, after it; and bytes received."""
+        act = prepare(self.page)
+        self.settled()
+        self.messages.clear()
+        before = self.page.evaluate("window.changed")
+        act()
+        self.page.wait_for_function("before => window.changed > before", arg=before, timeout=20_000)
+        self.settled()
+        changed, acted, sent = self.page.evaluate("[window.changed, window.acted, window.sent]")
+        asked = next(at for kind, at, _ in self.messages if kind == "Sent")
+        answers = [(at, size) for kind, at, size in self.messages if kind == "Received"]
+        served = 1e3 * (answers[-1][0] - asked)
+        return changed - acted, sent - acted, served, changed - sent - served, sum(size for _, size in answers)
 
 
 def p95(values):
@@ -103,28 +135,34 @@ def p95(values):
 
 
 if __name__ == "__main__":
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     server = Server()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        print("| page | changes | median | p95 |\n|---|---|---|---|")
-        for name, actions in PAGES.items():
+        print("| page | changes | median | p95 | sent | server | then the browser | kB |\n|---|---|---|---|---|---|---|---|")
+        for address, actions in PAGES.items():
+            name = address.partition("?")[0]
             if len(sys.argv) > 1 and name not in sys.argv[1:]:
                 continue
-            page = browser.new_page(viewport={"width": 1400, "height": 1000})
-            page.goto(f"{server.url}/{name}")
-            page.locator("svg.marks").first.wait_for(timeout=180_000)
-            page.evaluate(WATCH)
-            sidebar = page.get_by_test_id("stSidebar").get_by_text("Data", exact=True)
-            if sidebar.count():
-                sidebar.click()
-            page.wait_for_timeout(20_000 if name == "surface" else 3_000)  # the kernels compile in the background
-            settled(page)
-            times = [(timed(page, prepare), label) for label, prepare in actions]
-            values = [value for value, _ in times]
-            print(f"| {name} | {len(values)} | {statistics.median(values):.0f} ms | {p95(values):.0f} ms |", flush=True)
-            print("  slowest: " + ", ".join(f"{label} {value:.0f} ms" for value, label in sorted(times)[::-1][:5]))
-            page.close()
+            watched = Watched(browser, f"{server.url}/{address}")
+            watched.page.wait_for_timeout(20_000 if name == "surface" else 3_000)  # the kernels compile in the background
+            times = []
+            for label, prepare in actions:
+                try:
+                    times.append((*watched.timed(prepare), label))
+                except Error as error:
+                    print(f"  {label}: nothing changed ({str(error).splitlines()[0]})")
+            total = [time[0] for time in times]
+            parts = [f"{statistics.median(part):.0f} ms" for part in list(zip(*times, strict=True))[1:4]]
+            size = statistics.median(time[4] for time in times) / 1e3
+            print(
+                f"| {name} | {len(total)} | {statistics.median(total):.0f} ms | {p95(total):.0f} ms |"
+                f" {' | '.join(parts)} | {size:.0f} |",
+                flush=True,
+            )
+            for all_of_it, *parts, _, label in sorted(times)[: -6 if "-v" not in sys.argv else None : -1]:
+                print(f"    {all_of_it:5.0f} ms = {' + '.join(f'{part:.0f}' for part in parts)}  {label}")
+            watched.page.close()
         browser.close()
     server.stop()
