@@ -147,10 +147,13 @@ class Table:
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
-def open_table(source: Source, name: str | None = None, most_bytes: int = MOST_BYTES) -> Table:
+def open_table(
+    source: Source, name: str | None = None, most_bytes: int = MOST_BYTES, progress: Progress | None = None
+) -> Table:
     """The table in a CSV or Parquet file: a path, the file's bytes, or a seekable binary file.
 
-    Raises `TableError` for what is no table of numbers, or is too large to be held in memory; `stream` has no such limit.
+    `progress` is called as `progress(done, total)` with the bytes of a CSV file; Parquet is held as it is. Raises
+    `TableError` for what is no table of numbers, or is too large to be held in memory; `stream` has no such limit.
     """
     with _opened(source, name) as (file, name, size):
         if size > most_bytes:
@@ -160,7 +163,9 @@ def open_table(source: Source, name: str | None = None, most_bytes: int = MOST_B
             )
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         file.seek(0)
-        return _csv_table(file, name, digest, size) if _is_csv(name, file, size) else _parquet_table(file, name, digest)
+        if _is_csv(name, file, size):
+            return _csv_table(file, name, digest, size, progress)
+        return _parquet_table(file, name, digest)
 
 
 def stream(
@@ -386,7 +391,7 @@ class _Text(io.RawIOBase):
 
     def __init__(self, name: str, file: Any, size: int, progress: Progress | None = None) -> None:
         self.name, self.file, self.size, self.progress = name, file, size, progress
-        self.lines = 0
+        self.lines = self.taken = 0
         self.held = b""  # line breaks that are passed on if something follows
         self.decoder = codecs.getincrementaldecoder("utf-8")()
 
@@ -396,8 +401,7 @@ class _Text(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         while block := self.file.read(size - len(self.held)):
             self.check(block)
-            if self.progress:
-                self.progress(self.file.tell(), self.size)
+            self.taken = self.file.tell()
             block = self.held + block
             body = block.rstrip(b"\r\n") if len(block) < size or block.strip(b"\r\n") else block
             self.held = block[len(body) :]
@@ -455,6 +459,8 @@ def _csv_batches(text: _Text, header: _Header, names: Sequence[str]) -> Iterator
             ),
         )
         for batch in reader:
+            if text.progress:  # from here, since Arrow reads ahead in a thread of its own
+                text.progress(text.taken, text.size)
             yield pa.RecordBatch.from_arrays(batch.columns, names=list(names))
     except pa.ArrowInvalid as error:
         if uneven:
@@ -474,12 +480,12 @@ def _fields(count: int) -> str:
     return f"{count:,} field{'s' * (count != 1)}"
 
 
-def _csv_table(file: Any, name: str, digest: str, size: int) -> Table:
+def _csv_table(file: Any, name: str, digest: str, size: int, progress: Progress | None) -> Table:
     header = _header(name, file, size)
     looks = [_Look(one, header.decimal_comma) for one in header.names]
     held = tuple(
         pa.RecordBatch.from_arrays([look.at(cells) for look, cells in zip(looks, batch.columns, strict=True)], header.names)
-        for batch in _csv_batches(_Text(name, file, size), header, header.names)
+        for batch in _csv_batches(_Text(name, file, size, progress), header, header.names)
     )
     rows = sum(map(len, held))
     _check_rows(name, rows)

@@ -1,5 +1,6 @@
 """What is said of a table, against least squares, brute force and the standardised table itself."""
 
+import io
 import json
 import math
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_the_command_line_says_what_the_textbook_says(capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["fixed"]["weights"] == pytest.approx([-0.0473, -0.005794, 45.6402], abs=6e-5)  # ISLR
     assert found["dropped"][0]["count"] == 6
+
+
+def test_a_terminal_sees_how_far_it_is(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert main(["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight"]) == 0
+    assert terminal.getvalue().endswith("Reading auto-mpg.csv: 100%\n")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import threading
 import pickle
 import tracemalloc
 
@@ -461,3 +462,31 @@ def test_a_small_file_of_long_repeated_texts_stays_small():
     with pytest.raises(TableError, match="column 't' of the table holds no numbers: row 1 is 'xxx"):
         table.select("y", ["t"])
     assert pa.default_memory_pool().max_memory() - before < 50e6, "a gigabyte, were every cell unpacked"
+
+
+# ---- progress --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_progress_grows_to_the_end_and_comes_from_the_caller_s_thread(tmp_path, kind):
+    """From any other thread a page could not draw it."""
+    rows = 400_000
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(rows, 3)).round(6), columns=["y", "a", "b"])
+    path = tmp_path / f"table.{kind}"
+    frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    seen, threads = [], set()
+
+    def progress(done, total):
+        seen.append((done, total))
+        threads.add(threading.get_ident())
+
+    assert sum(len(part.y) for part in stream(path, "y", ["a", "b"], progress=progress)) == rows
+    if kind == "csv":
+        open_table(path, progress=progress)
+    assert threads == {threading.get_ident()}
+    totals = {total for _, total in seen}
+    assert totals == {path.stat().st_size if kind == "csv" else rows}
+    once = seen[: len(seen) // 2] if kind == "csv" else seen
+    assert [done for done, _ in once] == sorted(done for done, _ in once)
+    assert once[-1][0] == once[-1][1]
+    assert len(once) > 1

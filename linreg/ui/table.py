@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from linreg import wording
 from linreg.data import hold, table_of, table_settings
 from linreg.findings import Findings, find
 from linreg.settings import Comparison, Settings, SettingsError, TableSettings, with_both, with_table
-from linreg.tables import BUNDLED, Column, Selection, Table, TableError, open_table
+from linreg.tables import BUNDLED, Column, Progress, Selection, Table, TableError, open_table
 from linreg.ui import cached
 from linreg.ui.cached import AS_TEXT
 from linreg.ui.drawing import plain_table
@@ -88,20 +89,33 @@ def _take_upload() -> None:
     )
     upload: _Upload | None = state.get("uploaded")
     if given and (upload is None or upload.file != given.file_id):
+        before = upload.table if upload else None
         try:
-            with st.spinner(f"Reading {wording.column(given.name)} …", show_time=True):
-                table = open_table(given, given.name, most * 2**20)
-                state["uploaded"] = upload = _Upload(given.file_id, table)
-                hold(table)
-                target, *features = _first_numbers(table)
-                _commit(table.digest, target, features, standardise=True)
+            with _reading(given.name) as progress:
+                table = open_table(given, given.name, most * 2**20, progress)
+            target, *features = _first_numbers(table)
         except TableError as error:
-            upload = _Upload(given.file_id, upload.table if upload else None, str(error))
-            state["uploaded"] = upload
+            state["uploaded"] = upload = _Upload(given.file_id, before, str(error))
         else:
+            taken = _commit(hold(table), target, features, standardise=True)
+            state["uploaded"] = _Upload(given.file_id, table if taken else before)
             st.rerun()  # the menu and the sidebar above are of the table before
     if given and upload and upload.refusal:
         st.error(wording.as_text(f"{upload.refusal}. Nothing else has changed."))
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[Progress]:
+    """A bar that fills as a file is read."""
+    bar = st.progress(0.0, f"Reading {wording.column(name)}")
+
+    def show(done: int, total: int) -> None:
+        bar.progress(min(done / max(total, 1), 1.0), f"Reading {wording.column(name)}")
+
+    try:
+        yield show
+    finally:
+        bar.empty()
 
 
 def _numbers(columns: Sequence[Column]) -> list[str]:
@@ -117,15 +131,15 @@ def _first_numbers(table: Table) -> tuple[str, str, str]:
     return names[-1], names[0], names[1]
 
 
-def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -> None:
-    """Take the table over into the session's comparison, so that every page is on it."""
+def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -> bool:
+    """Take the table over into the session's comparison, so that every page is on it. Whether it was taken."""
     bias = current().original.bias if on_a_table(current()) else True
     try:
         settings = table_settings(key, target, features, standardise)
     except (TableError, SettingsError) as error:
         refuse(str(error))
-        return
-    change(lambda: with_table(current(), settings, bias))
+        return False
+    return change(lambda: with_table(current(), settings, bias))
 
 
 # ---- the columns -----------------------------------------------------------------------------------------------------
