@@ -18,6 +18,13 @@ def drawn(here, figures):
     return here
 
 
+def nothing_is_cut_off(here, least=100):
+    assert here.page.evaluate(OUTSIDE) == []
+    heights = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(s => s.getBoundingClientRect().height)")
+    assert min(heights) > least, "none has collapsed"
+    assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def menu(here, name):
     here.page.get_by_test_id("stSidebar").get_by_text(name, exact=True).click()
 
@@ -96,9 +103,4 @@ def test_a_claim_opens_its_run(visit):
     ],
 )
 def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme):
-    here = drawn(visit(path, width=width, scheme=scheme), figures)
-    assert here.page.evaluate(OUTSIDE) == []
-    heights = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(s => s.getBoundingClientRect().height)")
-    least = 50 if "claims" in path else 100
-    assert min(heights) > least, "none has collapsed"
-    assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    nothing_is_cut_off(drawn(visit(path, width=width, scheme=scheme), figures), least=50 if "claims" in path else 100)

@@ -2,8 +2,8 @@
 
 import hashlib
 import io
-import threading
 import pickle
+import threading
 import tracemalloc
 
 import numpy as np
