@@ -128,7 +128,11 @@ def rings_of(surface: Quadratic, domain: Domain, spacing: float, levels: int) ->
     numbers = np.arange(levels, 0, -1, dtype=np.int16)
     rings = sublevel_rings(surface, (spacing * numbers.astype(float)) ** 2, domain)
     w = np.concatenate([*rings, np.empty((0, 2))]).astype(np.float32)
-    return pd.DataFrame({"w1": w[:, 0], "w2": w[:, 1], "level": np.repeat(numbers, [len(ring) for ring in rings])})
+    sizes = [len(ring) for ring in rings]
+    # A figure that is redrawn in place keeps the rings that it had below those that are new: with the number from outside
+    # beside the level all are new where the levels are others, and else all are the same.
+    order = np.repeat(np.arange(levels, dtype=np.int16), sizes)
+    return pd.DataFrame({"w1": w[:, 0], "w2": w[:, 1], "level": np.repeat(numbers, sizes), "order": order})
 
 
 def trail_of(weights: np.ndarray | None, domain: Domain, most: int = MOST_POINTS) -> pd.DataFrame:
@@ -182,16 +186,14 @@ def cut_at_edge(steps: Sequence[np.ndarray], lines: Sequence[np.ndarray], domain
     begins[1:] = (start[1:] != end[:-1]).any(1) | (which[1:] != which[:-1])
     at = np.flatnonzero(begins)
     piece = np.cumsum(begins)
-    frame = pd.DataFrame(
-        {
-            "step": np.insert(last, at, first[at]),
-            "w1": np.insert(end[:, 0], at, start[at, 0]),
-            "w2": np.insert(end[:, 1], at, start[at, 1]),
-            "piece": np.insert(piece, at, piece[at]),
-            "line": np.insert(which, at, which[at]),
-        }
-    )
-    return frame.astype(kinds)
+    columns = {
+        "step": np.insert(last, at, first[at]),
+        "w1": np.insert(end[:, 0], at, start[at, 0]),
+        "w2": np.insert(end[:, 1], at, start[at, 1]),
+        "piece": np.insert(piece, at, piece[at]),
+        "line": np.insert(which, at, which[at]),
+    }
+    return pd.DataFrame({name: column.astype(kinds[name]) for name, column in columns.items()})
 
 
 def inside(points: np.ndarray, domain: Domain) -> np.ndarray:
@@ -319,7 +321,7 @@ def ring_layer(theme: Theme, over_rings: alt.Chart) -> alt.Chart:
     )
     layer: alt.Chart = over_rings.mark_line(
         filled=True, interpolate="linear-closed", stroke=theme.contour, strokeWidth=0.7, strokeOpacity=0.9
-    ).encode(fill=fill, detail="level:Q", order=alt.Order("level:Q", sort="descending"))
+    ).encode(fill=fill, detail="order:Q", order="order:Q")
     return layer
 
 

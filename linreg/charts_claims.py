@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from linreg.claims import PRINT_STEPS, PRINTED, Arm, Trials, agrees
 from linreg.figure import Figure
-from linreg.theme import Theme, filled, finished, slot
+from linreg.theme import Theme, finished, frame_of, framed
 
 
 def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> Figure:
@@ -32,18 +32,19 @@ def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> F
     said = "; ".join(f"{row[0]} {row[1]:.0%}" for row in rows)
     alt_text = f"Share of the runs that converge: {said}."
     caption = "Bars: share that converged, with its 95 % interval. Rings: what the claim predicts."
-    spec = {**filled(_arms_template(theme), {"arms": list(table["arm"])}), "height": 26 * len(table) + 6}
-    return Figure(spec, {"arms": table}, alt_text, caption, "arms")
+    spec = {**_arms_spec(theme), "height": 26 * len(table) + 6}
+    data = {"arms": table, "frame": frame_of(alt=alt_text)}
+    return Figure(spec, data, alt_text, caption, "arms", "Share of the runs that converge")
 
 
 @lru_cache(maxsize=4)
-def _arms_template(theme: Theme) -> dict[str, Any]:
+def _arms_spec(theme: Theme) -> dict[str, Any]:
     scale = alt.Scale(domain=[-0.04, 1.04], nice=False)
     axis = alt.Axis(values=[0, 0.5, 1], format=".0%", title="share that converges")
     row = alt.Y(
         "arm:N",
         title=None,
-        sort=[slot("arms")],
+        sort=None,  # as in the data
         axis=alt.Axis(labelFontSize=12.5, labelLimit=210, ticks=False, domain=False),
     )
     color = alt.Color(
@@ -62,7 +63,7 @@ def _arms_template(theme: Theme) -> dict[str, Any]:
     )
     dots = base.mark_point(filled=True, size=45, opacity=1).encode(x=alt.X("share:Q", scale=scale), color=color)
     chart = alt.layer(bars, interval, rings, dots).properties(width="container")
-    return finished(chart.to_dict(), theme)
+    return finished(framed(chart.to_dict()), theme)
 
 
 def printed_figure(paths: Float[np.ndarray, "seeds 11 2"], theme: Theme) -> Figure:

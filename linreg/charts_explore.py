@@ -32,7 +32,7 @@ from linreg.explore import Panel, Paths
 from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
 from linreg.surface import Domain, Moments, Quadratic, kept_points
-from linreg.theme import Theme, filled, finished, number_axis, slot
+from linreg.theme import Theme, finished, frame_of, framed, in_frame, number_axis, slot
 from linreg.wording import point, quantity
 
 TRAIL_POINTS = 1_400  # of all paths of one panel
@@ -78,20 +78,23 @@ def _trails(panel: Panel, domain: Domain) -> pd.DataFrame:
     runs = sum(path.weights.shape[1] for path in panel.paths)
     most = max(TRAIL_POINTS // max(runs, 1), 20)
     pixel = np.array([domain[1] - domain[0], domain[3] - domain[2]]) / PIXELS
-    steps, lines, names = [], [], []
+    known = list(OPTIMIZERS)
+    steps, lines, optimizers = [], [], []
     for path in panel.paths:
         rows = _early(path.steps)
-        for run in range(path.weights.shape[1]):
-            track = path.weights[rows, run, :2]
+        for track in path.weights[rows, :, :2].transpose(1, 0, 2):  # (S, 2)
             finite = np.isfinite(track).all(1)
-            kept = kept_points(track[finite] / pixel)
-            if len(kept) > most:
-                kept = kept[np.unique(np.linspace(0, len(kept) - 1, most).astype(int))]
-            steps.append(path.steps[rows][finite][kept])
-            lines.append(track[finite][kept])
-            names.append(path.optimizer)
+            steps.append(path.steps[rows[finite]])
+            lines.append(track[finite])
+            optimizers.append(known.index(path.optimizer))
+    begins = np.cumsum([0, *map(len, lines)])
+    kept = kept_points(np.concatenate([*lines, np.empty((0, 2))]) / pixel, begins=begins[:-1])  # of all paths at once
+    for k, here in enumerate(np.split(kept, np.searchsorted(kept, begins[1:-1]))[: len(lines)]):
+        few = here if len(here) <= most else here[np.unique(np.linspace(0, len(here) - 1, most).astype(int))]
+        steps[k], lines[k] = steps[k][few - begins[k]], lines[k][few - begins[k]]
     table = cut_at_edge(steps, lines, domain)
-    return table.assign(optimizer=pd.Categorical(np.array([*names, ""])[table["line"]])).drop(columns="line")
+    table["optimizer"] = pd.Categorical.from_codes(np.array(optimizers, dtype=int)[table.pop("line")], pd.Index(known))
+    return table
 
 
 def of_panel(scene: PathScene, which: int) -> PathScene:
@@ -128,11 +131,18 @@ def paths_figure(
     names = [path.optimizer for path in panel.paths]
     arrived = [path.optimizer for path in panel.paths if path.settled_at(panel.surface) is not None]
     floor = f"loss never below {quantity(surface.floor)}"
-    slots = {"title": f"{panel.label}: {panel.shapes}", "subtitle": floor, "levels": max(scene.levels, 2)}
-    spec = filled(_paths_template(theme), {**domain_slots(scene.domain), **slots, **optimizer_slots(theme, names)})
     alt_text = (
         f"{panel.label}, {panel.shapes}: paths of {', '.join(names) or 'no optimizer'} on the loss surface, which has its"
         f" minimum at {point(surface.minimum)}, {floor}. {len(arrived)} of {len(names)} come close to it."
+    )
+    title = f"{panel.label}: {panel.shapes}"
+    data["frame"] = frame_of(
+        title=title,
+        subtitle=floor,
+        alt=alt_text,
+        levels=max(scene.levels, 2),
+        optimizers=",".join(names),
+        **domain_slots(scene.domain),
     )
     caption = (
         ("Open circles: starts. Dots: where each path is. " if names else "")
@@ -140,7 +150,7 @@ def paths_figure(
         + f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}."
         + (" Arrows: down the gradient, larger where it is steeper." if arrows else "")
     )
-    return Figure(spec, data, alt_text, caption, "trail")
+    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", f"{panel.label}: paths on the loss surface")
 
 
 def _seen(path: Paths, run: int, step: int) -> int:
@@ -167,13 +177,13 @@ def _axes(surface: Quadratic, scene: PathScene) -> pd.DataFrame:
     lines = [
         surface.minimum + np.array([[-1.0], [1.0]]) * half * along for half, along in zip(halves, vectors.T, strict=True)
     ]
-    table = cut_at_edge([np.array([-1, 1])] * len(lines), lines, scene.domain)
-    table = table.rename(columns={"line": "axis", "step": "order"}).astype({"w1": "float64", "w2": "float64"})
-    middle = surface.minimum + 0.8 * (table[["w1", "w2"]].to_numpy() - surface.minimum)
-    ends = (table["order"] == 1).to_numpy()
-    table["label"] = [f"λ = {quantity(values[axis])}" if end else "" for axis, end in zip(table["axis"], ends, strict=True)]
-    table["at1"], table["at2"] = middle[:, 0], middle[:, 1]
-    return table
+    cut = cut_at_edge([np.array([-1, 1])] * len(lines), lines, scene.domain)
+    w = cut[["w1", "w2"]].to_numpy(float)
+    at = surface.minimum + 0.8 * (w - surface.minimum)
+    ends = zip(cut["line"], cut["step"], strict=True)
+    labels = [f"λ = {quantity(values[axis])}" if order == 1 else "" for axis, order in ends]
+    columns = {"order": cut["step"], "w1": w[:, 0], "w2": w[:, 1], "axis": cut["line"]}
+    return pd.DataFrame({**columns, "label": labels, "at1": at[:, 0], "at2": at[:, 1]})
 
 
 def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
@@ -209,27 +219,29 @@ def _snap(domain: Domain) -> pd.DataFrame:
     )
 
 
-def optimizer_color() -> alt.Color:
-    """One colour an optimizer, the same in every figure, and a legend of those that are shown: slots for both."""
+def optimizer_color(theme: Theme) -> alt.Color:
+    """One colour an optimizer, the same in every figure, and a legend of those that the frame's `optimizers` names."""
+    shown = in_frame("optimizers")
     return alt.Color(
         "optimizer:N",
-        scale=alt.Scale(domain=[slot("optimizers")], range=[slot("colours")]),
+        scale=alt.Scale(domain=list(OPTIMIZERS), range=list((theme.series * 2)[: len(OPTIMIZERS)])),
         legend=alt.Legend(
-            orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1, offset=4, columns=5
+            orient="top",
+            title=None,
+            values=alt.ExprRef(f"{shown} ? split({shown}, ',') : []"),
+            symbolType="stroke",
+            symbolStrokeWidth=3,
+            symbolOpacity=1,
+            offset=4,
+            columns=5,
         ),
     )
 
 
-def optimizer_slots(theme: Theme, names: Sequence[str]) -> dict[str, Any]:
-    """What fills the slots of `optimizer_color`."""
-    every = dict(zip(OPTIMIZERS, theme.series * 2, strict=False))
-    return {"optimizers": list(names), "colours": [every[name] for name in names]}
-
-
 @lru_cache(maxsize=4)
-def _paths_template(theme: Theme) -> dict[str, Any]:
+def _paths_spec(theme: Theme) -> dict[str, Any]:
     w1, w2 = weight_axes()
-    color = optimizer_color()
+    color = optimizer_color(theme)
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
@@ -276,7 +288,7 @@ def _paths_template(theme: Theme) -> dict[str, Any]:
     )
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
-    return finished(spec, theme, height=f"width * {ASPECT}")
+    return finished(framed(spec), theme, height=f"width * {ASPECT}", spoken=False)
 
 
 # ---- loss and distance against step ------------------------------------------------------------------------------------
@@ -286,30 +298,37 @@ def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) 
     """Excess loss (`loss`) or distance to the minimum (`distance`) against step: a curve for each optimizer and side, the
     median of its starts."""
     title = {"loss": "Loss above its floor", "distance": "Distance to the minimum"}[what]
-    parts = []
-    for panel in panels:
-        for path in panel.paths:
-            values = path.losses(panel.surface) - panel.surface.floor if what == "loss" else path.distances(panel.surface)
-            rows = _early(path.steps)
-            middle = np.median(np.where(np.isfinite(values[rows]), values[rows], np.inf), axis=1)  # (S,)
-            parts.append(
-                pd.DataFrame({"step": path.steps[rows], "value": middle, "optimizer": path.optimizer, "side": panel.label})
-            )
-    empty = pd.DataFrame({"step": [], "value": [], "optimizer": [], "side": []})
-    table = pd.concat(parts) if parts else empty
-    table = table[np.isfinite(table["value"].astype(float)) & (table["value"] > 0)]
-    table = table.astype({"step": "int32", "value": "float64", "optimizer": "category", "side": "category"})
     names = list(dict.fromkeys(path.optimizer for panel in panels for path in panel.paths))
-    ends = [
-        f"{str(side).lower()} {name} {quantity(float(group['value'].iloc[-1]))}"
-        for (side, name), group in table.groupby(["side", "optimizer"], observed=True)
-    ]
+    curves, ends = [], []  # (n, 4) each: step, value, and the numbers of optimizer and side
+    for side, panel in enumerate(panels):
+        for path in panel.paths:
+            rows = _early(path.steps)
+            early = replace(path, steps=path.steps[rows], weights=path.weights[rows])
+            values = early.losses(panel.surface) - panel.surface.floor if what == "loss" else early.distances(panel.surface)
+            middle = np.median(np.where(np.isfinite(values), values, np.inf), axis=1)  # (S,)
+            drawn = np.isfinite(middle) & (middle > 0)
+            which = np.broadcast_to([names.index(path.optimizer), side], (int(drawn.sum()), 2))
+            curves.append(np.column_stack([early.steps[drawn], middle[drawn], which]))
+            if drawn.any():
+                ends.append(f"{panel.label.lower()} {path.optimizer} {quantity(float(middle[drawn][-1]))}")
+    step_of, value, optimizer, which_side = np.concatenate([*curves, np.empty((0, 4))]).T
+    table = pd.DataFrame(
+        {
+            "step": step_of.astype(np.int32),
+            "value": value,
+            "optimizer": pd.Categorical.from_codes(optimizer.astype(int), pd.Index(names)),
+            "side": pd.Categorical.from_codes(which_side.astype(int), pd.Index([panel.label for panel in panels])),
+        }
+    )
     unit = "mean squared error" if what == "loss" else "distance in weights"
-    spec = filled(_descent_template(theme), {"title": title, "unit": unit, **optimizer_slots(theme, names)})
     alt_text = f"{title} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
     caption = "The median of the starts, for each surface above its own minimum. Logarithmic axes, the steps from 0."
-    data = {"curve": table, "now": pd.DataFrame({"step": [step]})}
-    return Figure(spec, data, alt_text, caption, "curve")
+    data = {
+        "curve": table,
+        "now": pd.DataFrame({"step": [step]}),
+        "frame": frame_of(alt=alt_text, optimizers=",".join(names)),
+    }
+    return Figure(_descent_spec(theme, title, unit), data, alt_text, caption, "curve", f"{title} against step")
 
 
 def _early(steps: np.ndarray) -> np.ndarray:
@@ -320,20 +339,21 @@ def _early(steps: np.ndarray) -> np.ndarray:
     return np.unique(np.rint(np.geomspace(1, last + 1, CURVE_STEPS)).astype(int) - 1)
 
 
-@lru_cache(maxsize=4)
-def _descent_template(theme: Theme) -> dict[str, Any]:
+@lru_cache(maxsize=8)
+def _descent_spec(theme: Theme, title: str, unit: str) -> dict[str, Any]:
     axis = alt.Axis(grid=False, values=[0, *(10**power for power in range(7))], labelExpr="format(datum.value, ',')")
     step = alt.X("step:Q", title="step", axis=axis, scale=alt.Scale(type="symlog", constant=1, nice=False))
-    value = alt.Y("value:Q", title=slot("unit"), scale=alt.Scale(type="log"), axis=number_axis())
+    value = alt.Y("value:Q", title=unit, scale=alt.Scale(type="log"), axis=number_axis())
     lines = alt.Chart(alt.NamedData("curve")).mark_line(strokeWidth=1.8, strokeJoin="round")
     dash = alt.StrokeDash(
         "side:N",
         scale=alt.Scale(domain=["Fixed", "Original"], range=[[1, 0], [5, 3]]),
         legend=alt.Legend(orient="bottom", title=None, symbolType="stroke", symbolSize=400, offset=4),
     )
-    lines = lines.encode(x=step, y=value, color=optimizer_color(), strokeDash=dash)
+    lines = lines.encode(x=step, y=value, color=optimizer_color(theme), strokeDash=dash)
     rule = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
-    return finished(alt.layer(lines, rule).properties(title=slot("title"), width="container", height=230).to_dict(), theme)
+    spec = alt.layer(lines, rule).properties(title=title, width="container", height=230).to_dict()
+    return finished(framed(spec), theme, spoken=False)
 
 
 # ---- curvature -------------------------------------------------------------------------------------------------------
@@ -345,20 +365,22 @@ def rates_figure(rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple
     rules = pd.DataFrame([(name, lr) for name, lr in limits if np.isfinite(lr)], columns=["label", "lr"])
     rules["align"] = ["right", "left"][: len(rules)]
     said = "; ".join(f"{name} {quantity(lr)}" for name, lr in limits)
-    labels = list(dict.fromkeys(table["label"]))
-    spec = {**filled(_rates_template(theme), {"labels": labels}), "height": 40 + 30 * len(labels)}
+    table["row"] = pd.factorize(table["label"])[0]  # in the order in which they are given
     alt_text = f"Learning rates in use, and the limits of gradient descent on this surface: {said}."
     caption = (
         "Dashed: below it gradient descent settles on this bowl, above it diverges. The limits hold for SGD alone;"
         " the others divide by the gradient's size and have no such limit."
     )
-    return Figure(spec, {"rates": table, "limits": rules}, alt_text, caption, "rates")
+    data = {"rates": table, "limits": rules, "frame": frame_of(alt=alt_text)}
+    spec = {**_rates_spec(theme), "height": 40 + 30 * table["label"].nunique()}
+    return Figure(spec, data, alt_text, caption, "rates", "Learning rates")
 
 
 @lru_cache(maxsize=4)
-def _rates_template(theme: Theme) -> dict[str, Any]:
+def _rates_spec(theme: Theme) -> dict[str, Any]:
     lr = alt.X("lr:Q", title="learning rate", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", grid=False))
-    row = alt.Y("label:N", title=None, sort=[slot("labels")], axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False))
+    in_order = alt.EncodingSortField("row", op="min")
+    row = alt.Y("label:N", title=None, sort=in_order, axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False))
     apart = alt.YOffset("side:N", sort=["Original", "Fixed"], scale=alt.Scale(paddingOuter=1))
     color = alt.Color(
         "side:N",
@@ -381,7 +403,7 @@ def _rates_template(theme: Theme) -> dict[str, Any]:
     text = text.encode(x=lr, y=alt.value(3), text="label:N")
     heading = alt.TitleParams("Learning rates", subtitle="in use, and the limits of gradient descent")
     chart = alt.layer(rules, dots, text).properties(title=heading, width="container")
-    return finished(chart.to_dict(), theme)
+    return finished(framed(chart.to_dict()), theme)
 
 
 # ---- one batch -------------------------------------------------------------------------------------------------------
@@ -425,19 +447,24 @@ def batch_figure(
         "cloud": _points(minima.tolist(), domain).astype("float32"),
         "marks": frame[inside(frame[["w1", "w2"]].to_numpy(float), domain)],
     }
-    subtitle = f"least at {point(surface.minimum, 3)}"
-    slots = {"title": f"{batches.label}, batch {k}: {batches.shapes}", "subtitle": subtitle, "levels": max(levels, 2)}
-    spec = filled(_batch_template(theme, batches.label == "Original"), {**domain_slots(domain), **slots})
     alt_text = (
         f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two thirds of the"
         f" batches have their minimum within {point(spread, 3)} of the middle; that of their mean is {point(mean.minimum)}."
     )
     caption = f"{batches.label}: two batches in three have their minimum within ±{point(spread, 3)} of the middle one."
-    return Figure(spec, data, alt_text, caption, "cloud")
+    data["frame"] = frame_of(
+        title=f"{batches.label}, batch {k}: {batches.shapes}",
+        subtitle=f"least at {point(surface.minimum, 3)}",
+        alt=alt_text,
+        levels=max(levels, 2),
+        **domain_slots(domain),
+    )
+    spec = _batch_spec(theme, batches.label == "Original")
+    return Figure(spec, data, alt_text, caption, "cloud", f"{batches.label}: the loss surface of one batch")
 
 
 @lru_cache(maxsize=4)
-def _batch_template(theme: Theme, original: bool) -> dict[str, Any]:
+def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
     w1, w2 = weight_axes()
 
     def over(table: str) -> alt.Chart:
@@ -453,4 +480,4 @@ def _batch_template(theme: Theme, original: bool) -> dict[str, Any]:
     chart = alt.layer(ring_layer(theme, over("rings")), star, cloud, cross)
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
-    return finished(spec, theme, height=f"width * {ASPECT}")
+    return finished(framed(spec), theme, height=f"width * {ASPECT}", spoken=False)

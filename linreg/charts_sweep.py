@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from linreg.figure import Figure
 from linreg.sweep import AXES, Axis, Law, Metric, Sweep
-from linreg.theme import Theme, filled, finished, slot
+from linreg.theme import Theme, finished, frame_of, framed, slot
 from linreg.wording import point, quantity
 
 
@@ -60,9 +60,9 @@ def map_figure(
         )
         + " A click on a cell opens it in the comparison, with whole epochs."
     )
-    slots = {"title": label, "x from": x[0], "x to": x[-1], "y from": y[0], "y to": y[-1], "low": scale[0], "high": scale[1]}
-    spec = filled(_map_template(theme, sweep.x, sweep.y, metric), slots)
-    return Figure(spec, data, alt_text, caption, "cells")
+    ends = {"x from": x[0], "x to": x[-1], "y from": y[0], "y to": y[-1], "low": scale[0], "high": scale[1]}
+    data["frame"] = frame_of(title=label, alt=alt_text, **ends)
+    return Figure(_map_spec(theme, sweep.x, sweep.y, metric), data, alt_text, caption, "cells", f"{label}: {metric.title}")
 
 
 def _edges(axis: Axis, values: Sequence[float]) -> np.ndarray:
@@ -75,7 +75,7 @@ def _edges(axis: Axis, values: Sequence[float]) -> np.ndarray:
 
 
 @lru_cache(maxsize=128)
-def _map_template(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
+def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
     def axis(of: str, name: str) -> dict[str, Any]:
         kind: Any = "log" if AXES[of].log else "linear"
         return {
@@ -120,8 +120,8 @@ def _map_template(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any
     limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
     halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7)
     line = limit.mark_line(strokeWidth=1.8, stroke=theme.ink, strokeDash=[6, 4])
-    chart = alt.layer(rects, halo, line).properties(title=slot("title"), width="container", height=300)
-    return finished(chart.to_dict(), theme)
+    chart = alt.layer(rects, halo, line).properties(title=alt.TitleParams(slot("title")), width="container", height=300)
+    return finished(framed(chart.to_dict()), theme)
 
 
 def law_figure(law: Law, theme: Theme) -> Figure:
@@ -160,7 +160,8 @@ def law_figure(law: Law, theme: Theme) -> Figure:
     drawn = np.concatenate([runs["value"], exact["value"], theory["value"]])
     low = float(max(np.min(drawn[drawn > 0], initial=1.0), 1e-4))
     data = {name: frame[frame["value"] >= low] for name, frame in (("runs", runs), ("exact", exact), ("theory", theory))}
-    return Figure(_law_spec(theme), data, f"{alt_text}.", caption, "exact")
+    data["frame"] = frame_of(alt=f"{alt_text}.")
+    return Figure(_law_spec(theme), data, f"{alt_text}.", caption, "exact", "Final weights by batch size")
 
 
 @lru_cache(maxsize=4)
@@ -189,4 +190,4 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
         over("exact").mark_tick(orient="horizontal", thickness=2.5, size=16, opacity=1),
     )
     heading = alt.TitleParams("Final weights by batch size", subtitle="of the original; lines: the law w*/B")
-    return finished(chart.properties(title=heading, width="container", height=320).to_dict(), theme)
+    return finished(framed(chart.properties(title=heading, width="container", height=320).to_dict()), theme)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -426,11 +426,12 @@ def sublevel_rings(
     height = np.sqrt(np.maximum(quadratic.value(grid) - quadratic.floor, 0))  # a cone: linear interpolation fits it best
     generator = contourpy.contour_generator(w1, w2, height, fill_type="OuterOffset")
     span = np.array([domain[1] - domain[0], domain[3] - domain[2]])
-    rings = []
-    for level in np.sqrt(excess):
-        outlines: Any = generator.filled(-np.inf, level)[0]
-        rings.append(thinned(max(outlines, key=len), span / 4000) if outlines else np.empty((0, 2)))
-    return rings
+    levels: list[Any] = [generator.filled(-np.inf, level)[0] for level in np.sqrt(excess)]
+    rings = [max(outlines, key=len) if outlines else np.empty((0, 2)) for outlines in levels]
+    begins = np.cumsum([0, *map(len, rings)])
+    points = np.concatenate([*rings, np.empty((0, 2))])
+    kept = kept_points(points / (span / 4000), begins=begins[:-1])  # of all rings at once
+    return np.split(points[kept], np.searchsorted(kept, begins[1:-1]))[: len(rings)]
 
 
 def thinned(line: Float[np.ndarray, "n 2"], tolerance: Float[np.ndarray, " 2"]) -> Float[np.ndarray, "m 2"]:
@@ -439,21 +440,33 @@ def thinned(line: Float[np.ndarray, "n 2"], tolerance: Float[np.ndarray, " 2"]) 
     return kept
 
 
-def kept_points(line: Float[np.ndarray, "n 2"], tolerance: float = 1.0) -> Int[np.ndarray, " m"]:
-    """The indices of the points that Ramer, Douglas and Peucker keep: no dropped one is further than `tolerance` away."""
-    kept = np.array([0, len(line) - 1]) if len(line) > 1 else np.arange(len(line))
-    while len(kept) > 1:  # all pieces are split at once, each at its furthest point
-        piece = np.repeat(np.arange(len(kept) - 1), np.diff(kept))  # (n − 1,), the piece of each point but the last
-        a, along = line[kept[:-1]], line[kept[1:]] - line[kept[:-1]]  # (pieces, 2)
-        length = np.einsum("ij,ij->i", along, along)  # (pieces,)
-        inner = line[:-1] - a[piece]  # (n − 1, 2)
-        t = np.einsum("ij,ij->i", inner, along[piece]) / np.where(length > 0, length, 1)[piece]
-        off = inner - np.minimum(np.maximum(t, 0), 1)[:, None] * along[piece]
-        distance = np.einsum("ij,ij->i", off, off)  # (n − 1,)
-        furthest = np.maximum.reduceat(distance, kept[:-1])  # (pieces,)
-        candidates = np.flatnonzero((distance == furthest[piece]) & (distance > tolerance**2))
-        if not len(candidates):
-            break
-        first = candidates[np.unique(piece[candidates], return_index=True)[1]]  # one a piece
-        kept = np.sort(np.concatenate([kept, first]))
+def kept_points(
+    line: Float[np.ndarray, "n 2"], tolerance: float = 1.0, begins: Sequence[int] | Int[np.ndarray, " _"] = (0,)
+) -> Int[np.ndarray, " m"]:
+    """The indices of the points that Ramer, Douglas and Peucker keep: no dropped one is further than `tolerance` away.
+
+    `begins` says where each line begins if there are several one after the other; the ends of each are kept.
+    """
+    ends = np.zeros(len(line), dtype=bool)
+    at = np.array([*begins, len(line)])
+    at = at[:-1][np.diff(at) > 0]  # of the lines that have points
+    ends[at], ends[at - 1] = True, True  # the first one's −1 is the last point of all
+    kept, asked = np.flatnonzero(ends), np.flatnonzero(~ends)
+    while len(asked):  # all pieces are split at once, each at its furthest point
+        after = np.searchsorted(kept, asked)  # (m,), which of those kept ends the piece
+        a = line[kept[after - 1]]  # (m, 2)
+        along, off = line[kept[after]] - a, line[asked] - a
+        length = np.einsum("ij,ij->i", along, along)  # (m,)
+        t = np.einsum("ij,ij->i", off, along) / np.where(length > 0, length, 1)
+        off -= np.minimum(np.maximum(t, 0), 1)[:, None] * along
+        distance = np.einsum("ij,ij->i", off, off)  # (m,)
+        first = np.flatnonzero(np.diff(after, prepend=-1))  # (pieces,)
+        piece = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(asked))))  # (m,)
+        furthest = np.maximum.reduceat(distance, first)[piece]
+        far = furthest > tolerance**2
+        split = np.flatnonzero(far & (distance == furthest))
+        split = split[np.diff(piece[split], prepend=-1) > 0]  # one a piece
+        kept = np.sort(np.concatenate([kept, asked[split]]))
+        far[split] = False
+        asked = asked[far]
     return kept

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,37 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     return template
 
 
+def in_frame(name: str) -> str:
+    """The expression for a value of the table `frame`, which has one row."""
+    return f"data('frame')[0]['{name}']"
+
+
+class _InFrame(dict[str, dict[str, str]]):
+    def __missing__(self, name: str) -> dict[str, str]:
+        return {"expr": in_frame(name)}
+
+
+def framed(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The layers with every slot read from the table `frame` when they are drawn, and its `alt` as their description.
+
+    Figures that differ in their data alone share this spec, so that a page draws one after the other in place: a new spec,
+    as a new description from outside, has to be compiled again, which takes several times as long.
+    """
+    everywhere = {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"value": 0}, "y2": {"value": "height"}}
+    described = {
+        "data": {"name": "frame"},
+        "mark": {"type": "rect", "opacity": 0, "aria": True},
+        "encoding": {**everywhere, "description": {"field": "alt", "type": "nominal"}},
+    }
+    spec: dict[str, Any] = filled(template, _InFrame())
+    return {**spec, "layer": [described, *spec["layer"]]}
+
+
+def frame_of(**values: str | float) -> pd.DataFrame:
+    """The table that `framed` reads, in one row."""
+    return pd.DataFrame({name: [value] for name, value in values.items()})
+
+
 def side_color(theme: Theme, symbol: str = "stroke") -> alt.Color:
     """Original and fixed, with a legend above, of strokes or of squares."""
     return alt.Color(
@@ -86,14 +118,19 @@ def number_axis() -> alt.Axis:
     return alt.Axis(tickCount=6, labelExpr=f"{short} ? format(datum.value, '.0e') : format(datum.value, ',')")
 
 
-def finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, Any]:
-    """The spec with the theme's colours and fonts in its own config, and where asked a height that follows the width."""
+def finished(spec: dict[str, Any], theme: Theme, height: str = "", spoken: bool = True) -> dict[str, Any]:
+    """The spec with the theme's colours and fonts in its own config, and where asked a height that follows the width.
+
+    Without `spoken` no mark has a text of its own, since thousands of points say nothing one by one and their texts take
+    longer than all else to draw.
+    """
     params = [*spec.get("params", []), *([{"name": "height", "expr": height}] if height else [])]
     text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 12, "titleFontSize": 12.5}
     config = {
         "font": "Source Sans, Source Sans 3, Source Sans Pro, DejaVu Sans, sans-serif",
         "background": theme.background,
         "view": {"stroke": None},
+        "mark": {"aria": spoken},  # said in any case: else Streamlit decides it by the number of points, in a new spec
         "axis": {
             **text,
             "titleFontWeight": "normal",

@@ -131,7 +131,7 @@ def visit(browser, server):
 def test_a_cold_deep_link_restores_the_page(browser):
     fresh = Server()
     try:
-        query = "?v=1&batch_size=50&fixed.wiring=unsqueeze&step=700"
+        query = "?v=1&batch_size=50&fixed.wiring=unsqueeze&epochs=5&step=700"
         visit = Visit(browser, fresh, query).until_trained()
         assert visit.field("Batch size").input_value() == "50"
         assert "Fixed: (50, 1) meets (50, 1)" in visit.texts()

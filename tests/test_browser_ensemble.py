@@ -104,3 +104,49 @@ def test_a_claim_opens_its_run(visit):
 )
 def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme):
     nothing_is_cut_off(drawn(visit(path, width=width, scheme=scheme), figures), least=50 if "claims" in path else 100)
+
+
+def test_a_control_of_the_view_redraws_in_place_and_is_in_the_url(visit):
+    here = drawn(visit("surface?samples=1000&ring=2"), 4)
+    here.page.evaluate("document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)")
+    labels = "[...document.querySelectorAll('svg.marks [aria-label]')].map(mark => mark.getAttribute('aria-label'))"
+    assert sum("has its minimum at" in label for label in here.page.evaluate(labels)) == 2, "the finding is in the figure"
+    field = here.field("Radius of the ring")
+    field.fill("30")  # a picture with more contours than the one before
+    field.press("Enter")
+    here.page.wait_for_function("location.search.includes('radius=30')")
+    drawn(here, 4)
+    marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
+    assert marks == ["0", "1", "2", "3"], "no figure was drawn anew"
+    rings = here.page.evaluate(
+        "[...document.querySelectorAll('svg.marks')].slice(0, 2).map(svg => [...svg.querySelectorAll('.layer_1_marks path')]"
+        ".map(ring => ring.getBBox()).map(box => box.width * box.height))"
+    )
+    for areas in rings:
+        assert len(areas) > 5
+        assert areas == sorted(areas, reverse=True), "the outermost ring still lies below the others"
+    moved = here.texts()
+    here.page.go_back()
+    here.page.wait_for_function("!location.search.includes('radius')")
+    drawn(here, 4)
+    assert here.field("Radius of the ring").input_value() == "4", "Back undoes a control of the view too"
+    assert here.texts() != moved, "and what it had changed"
+
+
+def test_a_control_of_the_sidebar_moved_on_the_page_reruns_all_of_it(visit):
+    here = drawn(visit("surface?samples=1000&ring=2"), 4)
+    here.page.get_by_label("Feature scale", exact=True).last.fill("50")
+    here.page.get_by_label("Feature scale", exact=True).last.press("Enter")
+    here.page.wait_for_function("location.search.includes('scale=50')")
+    drawn(here, 4)
+    here.page.get_by_test_id("stSidebar").get_by_text("Data", exact=True).click()
+    assert here.page.get_by_label("Feature scale", exact=True).first.input_value() == "50"
+    starts = here.field("Starts: w1, w2, w1, w2, …")
+    starts.fill("1, 2, 3")
+    starts.press("Enter")
+    here.page.get_by_text("does not have an even count").wait_for(timeout=20_000)
+    assert starts.input_value() == ""
+    here.field("Starts in a ring").fill("3")
+    here.field("Starts in a ring").press("Enter")
+    here.page.get_by_text("does not have an even count").wait_for(state="detached", timeout=20_000)
+    here.page.wait_for_function("location.search.includes('ring=3')")

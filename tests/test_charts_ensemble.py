@@ -1,6 +1,7 @@
 """The figures of the ensemble's pages by their encodings, domains and data; every template compiles without a word."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -67,6 +68,10 @@ def test_every_figure_is_filled_and_compiles(panels, scene, theme):
     for figure in every_figure(panels, scene, theme):
         text = json.dumps(figure.spec)
         assert SLOT not in text, "a slot was left open"
+        for name in re.findall(r"data\('frame'\)\[0\]\['([^']+)'\]", text):
+            assert name in figure.data["frame"], "what is read when it is drawn is there"
+        if figure.name:
+            assert figure.data["frame"]["alt"].item() == figure.alt
         assert figure.alt.endswith(".")
         assert figure.caption.endswith(".")
         assert figure.table in figure.data
@@ -76,12 +81,25 @@ def test_every_figure_is_filled_and_compiles(panels, scene, theme):
         assert svg.startswith("<svg")
 
 
+def value_of(read, figure):
+    """What a figure's expression for a value of its frame comes to."""
+    name = re.fullmatch(r"data\('frame'\)\[0\]\['(.+)'\]", read["expr"])[1]
+    return figure.data["frame"][name].item()
+
+
 def test_both_surfaces_share_their_picture(panels, scene):
-    ends = [
-        [figure.spec["layer"][0]["encoding"][axis]["scale"]["domain"] for axis in ("x", "y")]
-        for figure in (charts_explore.paths_figure(panels, which, scene, 600, LIGHT) for which in (0, 1))
-    ]
-    assert ends[0] == ends[1] == [list(scene.domain[:2]), list(scene.domain[2:])]
+    for which in (0, 1):
+        figure = charts_explore.paths_figure(panels, which, scene, 600, LIGHT)
+        for layer in figure.spec["layer"][1:]:
+            for axis in ("x", "y"):
+                ends = layer["encoding"][axis].get("scale", {}).get("domain", [])
+                assert (
+                    [value_of(end, figure) for end in ends]
+                    in (
+                        [],  # of a layer that takes the scale of the others
+                        list(scene.domain[:2] if axis == "x" else scene.domain[2:]),
+                    )
+                )
     for one in (*STARTS, BEST, *(each.surface.minimum for each in panels)):
         assert scene.domain[0] < one[0] < scene.domain[1]
         assert scene.domain[2] < one[1] < scene.domain[3]

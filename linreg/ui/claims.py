@@ -14,6 +14,8 @@ from linreg.claims import (
     FACTORS,
     REFUTED,
     Claim,
+    Factor,
+    Trials,
     arms,
     cause,
     printed_paths,
@@ -47,17 +49,18 @@ def claims_section() -> None:
         number("view.seeds", "Seeds of data and init")
     place = st.empty()
     by_seed = _by_seed(view(ClaimsView).seeds, place)
-    verdicts = {key: verdict(claim, _found(claim, by_seed), _checked(key)[0]) for key, claim in CLAIMS.items()}
+    found = {arm.settings: trials(by_seed, arm) for arm in arms()}  # arms of several claims share their runs
+    verdicts = {key: verdict(claim, _of(claim, found), _checked(key)[0]) for key, claim in CLAIMS.items()}
     tolerance = CONVERGED_WITHIN * yardstick_of(DataSettings(), False).variance
     place.markdown(wording.claims_finding(list(verdicts.values()), len(by_seed), len(arms()), tolerance))
     st.subheader("Which one is the cause")
     st.markdown("Each thing that may be the cause, changed alone, the rest as asked.")
-    _draw_factors(by_seed)
+    _draw_factors(found)
     st.subheader("The claims, one by one")
     st.markdown("*The line* of these claims, beside which the script is as asked:")
     st.code("\n".join(differing_lines(Settings(), CLAIMS["line"].arms[0].settings)[1]), wrap_lines=True)
     for number_of, (key, claim) in enumerate(CLAIMS.items(), 1):
-        _draw(number_of, claim, by_seed, verdicts[key])
+        _draw(number_of, claim, _of(claim, found), verdicts[key])
 
 
 def _by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
@@ -78,8 +81,8 @@ def _by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
     return [runs for runs in found.values() if runs]
 
 
-def _found(claim: Claim, by_seed: Sequence[Mapping[Settings, Any]]) -> list[Any]:
-    return [trials(by_seed, arm) for arm in claim.arms]
+def _of(claim: Claim | Factor, found: Mapping[Settings, Trials]) -> list[Trials]:
+    return [found[arm.settings] for arm in claim.arms]
 
 
 @st.cache_data(show_spinner="Asking PyTorch …")
@@ -93,9 +96,8 @@ def _printed() -> Any:
     return printed_paths(PRINTED_RUNS)
 
 
-def _draw(number_of: int, claim: Claim, by_seed: Sequence[Mapping[Settings, Any]], answer: str) -> None:
+def _draw(number_of: int, claim: Claim, found: Sequence[Trials], answer: str) -> None:
     """One claim: who says what, what was run, what came of it, the verdict, and the way to see it."""
-    found = _found(claim, by_seed)
     with st.container(border=True):
         left, right = st.columns(2, gap="large")
         with left:
@@ -126,7 +128,8 @@ def _draw(number_of: int, claim: Claim, by_seed: Sequence[Mapping[Settings, Any]
             words(printed, "printed")
 
 
-def _draw_factors(by_seed: Sequence[Mapping[Settings, Any]]) -> None:
-    found = {key: [trials(by_seed, arm) for arm in factor.arms] for key, factor in FACTORS.items()}
-    st.markdown(wording.factors_table(list(FACTORS.values()), found, {key: cause(found[key]) for key in found}))
+def _draw_factors(found: Mapping[Settings, Trials]) -> None:
+    of_factor = {key: _of(factor, found) for key, factor in FACTORS.items()}
+    causes = {key: cause(trials_of) for key, trials_of in of_factor.items()}
+    st.markdown(wording.factors_table(list(FACTORS.values()), of_factor, causes))
     st.caption("With a batch of one, `(1, 1)` meets `(1,)`: the shapes still differ, and there is nothing left to mix.")

@@ -25,7 +25,7 @@ from linreg.ui.drawing import (
     step_to_show,
     words,
 )
-from linreg.ui.frame import LABELS, change_view, choice, number, several, slider, text, toggle, view
+from linreg.ui.frame import LABELS, change_view, choice, fragment_begins, number, several, slider, text, toggle, view
 from linreg.views import MOST_STARTS, SurfaceView
 
 RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
@@ -35,6 +35,11 @@ SIDES = {"both": "both", "original": "original", "fixed": "fixed"}
 
 def surface_section(comparison: Comparison) -> None:
     """The part of the page that is chosen: paths, curvature, or single batches."""
+    st.fragment(_surface)(comparison)  # a control of the view leaves the sidebar as it is
+
+
+def _surface(comparison: Comparison) -> None:
+    fragment_begins()
     part, sides, correlation, scale = st.columns([2.5, 2, 2, 1.3], gap="medium", vertical_alignment="bottom")
     with part:
         choice("view.part", "Show", titles=PARTS.__getitem__, buttons=True)

@@ -7,8 +7,10 @@ module touches the session or the URL but for the replay's step.
 
 from __future__ import annotations
 
+import gc
 import math
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -73,6 +75,7 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     icon = Path(__file__).parent.with_name("icon.svg")
     st.set_page_config(page_title=f"{title} · linreg", page_icon=str(icon), layout="wide")
     _warm_up()
+    _set_aside(len(sys.modules))
     _read_url(title, kind)
     with st.sidebar:
         for path, label in PAGES.items():
@@ -84,7 +87,24 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     write_url()
     for sentence in st.session_state["ignored"]:  # until the next change
         st.warning(as_text(sentence), icon="⚠️")
+    st.session_state["outside"] = _outside()
     return current()
+
+
+def _outside() -> tuple[Any, ...]:
+    """What is drawn outside of the fragments, and whether their clock runs, which starts and stops with the whole page."""
+    state = st.session_state
+    return state["comparison"], tuple(state["ignored"]), state["playing"]
+
+
+def fragment_begins() -> None:
+    """First in a fragment that holds controls: one that has changed what is outside of it reruns the page, else the URL
+    is written here, since `page` is not called."""
+    state = st.session_state
+    if state["outside"] != _outside():
+        st.rerun()
+    if state.pop("changed", False):
+        write_url()
 
 
 @st.cache_resource(show_spinner=False)
@@ -101,6 +121,18 @@ def _warm_up() -> threading.Thread:
     thread = threading.Thread(target=work, name="warm-up", daemon=True)
     thread.start()
     return thread
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _set_aside(modules: int) -> int:
+    """Take all that is loaded out of what the garbage collector looks at, once more whenever modules were added.
+
+    After every run Streamlit collects all garbage and sends nothing while it does: with PyTorch and Numba loaded that is a
+    tenth of a second and more for objects that stay anyway.
+    """
+    gc.collect()
+    gc.freeze()
+    return modules
 
 
 def current() -> Comparison:
@@ -219,8 +251,9 @@ def _controls() -> None:
         placeholder="your own settings",
         on_change=_take_preset,
     )
+    comment = st.empty()  # with and without it the controls below have the same places, and are not drawn anew
     if chosen:
-        st.caption(PRESETS[chosen].comment)
+        comment.caption(PRESETS[chosen].comment)
     st.subheader("Model")
     choice("wiring", "Original code", titles=True)
     choice("fixed.wiring", "Fixed code", titles=True)
