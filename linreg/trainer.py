@@ -302,6 +302,7 @@ def _first_not_finite(losses: Tensor, weights: Tensor, start: int) -> int | None
 
 # ---- what PyTorch says -----------------------------------------------------------------------------------------------
 
+
 def _rehearsal(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Shapes, tuple[str, ...]]:
     """The three shapes of the first batch, and what PyTorch warns of for a whole batch and for a smaller last one."""
     met: list[Tensor] = []
