@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_LOCK = threading.RLock()  # `warnings` keeps its filters in one list for all threads
+FILTERS = threading.RLock()  # `warnings` keeps its filters in one list for all threads: to be held by all who swap them
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def heard() -> Iterator[list[str]]:
         else:
             show(message, category, filename, lineno, *more)
 
-    with _LOCK, warnings.catch_warnings():
+    with FILTERS, warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = keep  # type: ignore[assignment]  # it passes on what it does not name
         yield said

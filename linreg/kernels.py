@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,8 @@ from typing import Any
 
 import numba
 import numpy as np
+
+from linreg.heard import FILTERS
 
 LANES = 16  # runs side by side: some vector registers' worth, few enough to stay in registers
 NARROW = 1  # for few runs, where lanes that stand empty would be the longest wait
@@ -250,7 +251,6 @@ def _mark(w, row, origin, lanes, step, diverged_at):  # type: ignore[no-untyped-
 
 # ---- the rules -------------------------------------------------------------------------------------------------------
 
-_LOCK = threading.Lock()
 _SIGNATURE = "(f8[:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], i8, i8, f8[:,:,::1], i8[::1])"
 
 
@@ -278,7 +278,7 @@ class Rule:
         key = (self.update, parameters, lanes)
         if key in _kernels:  # without waiting for another one that is being compiled
             return _kernels[key]
-        with _LOCK:
+        with FILTERS:  # numba swaps them while it compiles
             if key not in _kernels:
                 _kernels[key] = _compiled(*key)
             return _kernels[key]

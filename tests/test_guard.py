@@ -941,6 +941,7 @@ def other():
             assert len(run.warnings) == 1
     except BaseException as error:
         failed.append(error)
+reaction((4, 1), (4,)), train([Settings(data=DataSettings(samples=100), epochs=1)])  # what is loaded late adds filters
 filters = list(warnings.filters)
 threads = [threading.Thread(target=target) for target in (work, work, other)]
 [thread.start() for thread in threads]; [thread.join() for thread in threads]

@@ -21,6 +21,7 @@ from typing import Any
 import streamlit as st
 
 from linreg.data import table_settings
+from linreg.heard import FILTERS
 from linreg.optimizers import OPTIMIZERS
 from linreg.presets import PRESETS
 from linreg.settings import (
@@ -113,7 +114,8 @@ def _warm_up() -> threading.Thread:
 
     def work() -> None:
         time.sleep(2)  # the first page itself first
-        from linreg.ensemble import warm
+        with FILTERS:  # what numba loads swaps them
+            from linreg.ensemble import warm
 
         for _ in warm():
             time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
