@@ -39,7 +39,7 @@ def make_data(data: Data) -> Dataset:
     All of z1 and z2 is drawn before z3, so the features do not depend on the noise.
     """
     if isinstance(data, TableSettings):
-        found = read_table(table_of(data.table), data.target, data.features)
+        found = read_table(table_named(data.table), data.target, data.features)
         return standardised(found) if data.standardise else found
     generator = np.random.default_rng(data.seed)
     z = generator.standard_normal((data.samples, 2))  # (N, 2)
@@ -72,7 +72,7 @@ def hold(table: Table) -> str:
     return table.digest
 
 
-def table_of(key: str) -> Table:
+def table_named(key: str) -> Table:
     """A bundled table by its name, or an opened one that is held. Raises `TableError` where there is none."""
     from linreg.tables import BUNDLED, TableError
 
@@ -93,7 +93,7 @@ def _bundled(key: str) -> Table:
 
 def table_settings(key: str, target: str, features: Sequence[str], standardise: bool = False) -> TableSettings:
     """The settings of a table's columns, its rows counted. Raises `TableError` or `SettingsError`, which say why not."""
-    found = table_of(key).select(target, features)
+    found = table_named(key).select(target, features)
     return TableSettings(key, found.target, (found.features[0], found.features[1]), found.kept, standardise)
 
 

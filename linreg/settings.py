@@ -328,24 +328,20 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 def with_table(comparison: Comparison, table: TableSettings, bias: bool = True) -> Comparison:
     """The comparison on a table: as many steps as before, batches no larger than the table."""
-    sides = []
-    for side in (comparison.original, comparison.fixed):
-        size = min(side.batch_size, table.samples)
-        epochs = max(round(side.steps / -(-table.samples // size)), 1)
-        init = side.init if bias or side.init is None else side.init[:2]
-        sides.append(replace(side, data=table, bias=bias, batch_size=size, epochs=epochs, init=init))
-    return Comparison(*sides)
+    return Comparison(*(_moved(side, table, bias) for side in (comparison.original, comparison.fixed)))
 
 
 def without_table(comparison: Comparison) -> Comparison:
     """The comparison on the synthetic data of the defaults, without a bias, for as many steps as before."""
     data = DEFAULTS[VERSION].original.data
-    sides = []
-    for side in (comparison.original, comparison.fixed):
-        epochs = max(round(side.steps / -(-data.samples // side.batch_size)), 1)
-        init = side.init and side.init[:2]
-        sides.append(replace(side, data=data, bias=False, epochs=epochs, init=init))
-    return Comparison(*sides)
+    return Comparison(*(_moved(side, data, bias=False) for side in (comparison.original, comparison.fixed)))
+
+
+def _moved(side: Settings, data: Data, bias: bool) -> Settings:
+    size = min(side.batch_size, data.samples)
+    epochs = max(round(side.steps / -(-data.samples // size)), 1)
+    init = side.init and side.init[: 2 + bias]
+    return replace(side, data=data, bias=bias, batch_size=size, epochs=epochs, init=init)
 
 
 def with_both(comparison: Comparison, changes: Mapping[str, Any]) -> Comparison:

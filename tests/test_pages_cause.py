@@ -76,7 +76,15 @@ def test_pytorch_s_own_words_and_the_four_fixes_are_on_the_page():
     assert float(fixes.iloc[1]) == pytest.approx(np.mean((X @ best - y) ** 2), rel=1e-4)
 
 
-@pytest.mark.parametrize("query", [{"bias": "1"}, {"samples": "3", "batch_size": "2"}, {"noise": "0", "scale": "0.001"}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"bias": "1"},
+        {"samples": "3", "batch_size": "2"},
+        {"noise": "0", "scale": "0.001"},
+        {"samples": "10000", "wiring": "squeeze", "batch_size": "10000"},
+    ],
+)
 def test_the_cause_page_bears_other_settings(query):
     app = opened("cause", **({"samples": "200"} | query))
     assert not app.exception

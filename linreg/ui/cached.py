@@ -53,7 +53,7 @@ class Kept(Generic[Key, Value]):
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)
 def table_of(data: Data) -> Dataset:
-    """The synthetic table."""
+    """The table of the settings, synthetic or from a file."""
     return make_data(data)
 
 

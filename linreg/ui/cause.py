@@ -11,10 +11,10 @@ import streamlit as st
 from linreg import charts_cause, wording
 from linreg.cause import BatchStatistics, Walk, batch_statistics, pairs_of, shape_or_value, walk_of_the_minimum
 from linreg.charts import round_number
-from linreg.settings import Comparison, Data, Settings
+from linreg.settings import MOST_PAIRED_ROWS, Comparison, Data, Settings
 from linreg.shapes import LOSSES
 from linreg.ui.cached import AS_TEXT, surface_of, table_of, yardstick_of
-from linreg.ui.code import reaction_of
+from linreg.ui.code import reaction_of, show_reaction
 from linreg.ui.drawing import compiled, current_theme, plain_table, show, words
 from linreg.ui.frame import change_view, number, slider, view
 from linreg.views import CauseView
@@ -182,16 +182,15 @@ def _losses_of_fixes(data: Data, rows: int, weights: tuple[float, ...]) -> list[
 
 
 def _said(asked: Settings, weights: np.ndarray) -> None:
-    rows = asked.batch_size
+    rows = min(asked.batch_size, MOST_PAIRED_ROWS)  # PyTorch holds all their pairs
     told = {key: reaction_of((rows, 1), (rows,), key) for key in ("mse", "raw", "bce_with_logits")}
     for column, (key, answer) in zip(st.columns(3, gap="large"), told.items(), strict=True):
         with column:
-            st.markdown(f"`{LOSSES[key].title}`  \n{wording.reaction(answer)}")
-            for text in (*answer.warnings, *([answer.error] if answer.error else [])):
-                st.code(text, language=None, wrap_lines=True)
+            st.markdown(f"`{LOSSES[key].title}`")
+            show_reaction(answer)
+    losses = _losses_of_fixes(asked.data, rows, tuple(_with_bias(asked, weights).tolist()))
     st.markdown(
         f"The loss that PyTorch gives at {wording.point(weights)} on the first {rows:,} rows, as written and with each of"
-        " four fixes:"
+        f" {len(losses) - 1} fixes:"
     )
-    losses = _losses_of_fixes(asked.data, rows, tuple(_with_bias(asked, weights).tolist()))
     plain_table(wording.fixes_table(losses))

@@ -49,10 +49,15 @@ def shapes_section() -> None:
         except ValueError as error:
             st.caption(f"Not run: {wording.as_text(str(error))}.")
             return
-        st.markdown(wording.reaction(answer))
-        for text in (*answer.warnings, *([answer.error] if answer.error else [])):
-            st.code(text, language=None, wrap_lines=True)
+        show_reaction(answer)
         st.markdown(wording.guarded(answer))
+
+
+def show_reaction(answer: Reaction) -> None:
+    """What PyTorch did, and its own words."""
+    st.markdown(wording.reaction(answer))
+    for text in (*answer.warnings, *([answer.error] if answer.error else [])):
+        st.code(text, language=None, wrap_lines=True)
 
 
 @st.cache_data(max_entries=256, show_spinner="Asking PyTorch …")

@@ -11,12 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from linreg import wording
-from linreg.data import hold, table_of, table_settings
+from linreg.data import hold, table_named, table_settings
 from linreg.findings import Findings, find
 from linreg.settings import Comparison, Settings, SettingsError, TableSettings, with_both, with_table
 from linreg.tables import BUNDLED, Column, Progress, Selection, Table, TableError, open_table
-from linreg.ui import cached
-from linreg.ui.cached import AS_TEXT
+from linreg.ui.cached import AS_TEXT, table_of
 from linreg.ui.drawing import plain_table
 from linreg.ui.frame import change, current, refuse, stand_at
 from linreg.ui.home import evidence, finding, replay
@@ -41,7 +40,7 @@ def your_data_section() -> None:
         return
     data = comparison.original.data
     assert isinstance(data, TableSettings)
-    table = table_of(data.table)
+    table = table_named(data.table)
     _choices(comparison, data, table)
     selection = _selected(data.table, data.target, data.features)
     st.markdown(wording.rows_used(selection.kept, selection.dropped))
@@ -188,7 +187,7 @@ def _choose_table() -> None:
         bundled = BUNDLED[key]
         _commit(key, bundled.target, bundled.features, standardise=True)
     else:
-        target, *features = _first_numbers(table_of(key))
+        target, *features = _first_numbers(table_named(key))
         _commit(key, target, features, standardise=True)
 
 
@@ -222,12 +221,12 @@ def _take(data: TableSettings) -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _selected(key: str, target: str, features: tuple[str, ...]) -> Selection:
-    return table_of(key).select(target, features)
+    return table_named(key).select(target, features)
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
 def _findings(settings: Settings) -> Findings:
-    return find(cached.table_of(settings.data), settings)
+    return find(table_of(settings.data), settings)
 
 
 def _preview(data: TableSettings, table: Table) -> None:
