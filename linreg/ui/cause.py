@@ -48,7 +48,7 @@ def _weights_controls(asked: Settings, matched: Settings) -> np.ndarray:
     reach = 2 * round_number(float(np.abs(best[:2]).max())) or 1.0
     rows, first, second, there, here = st.columns([1, 1.6, 1.6, 1.5, 1.9], gap="medium", vertical_alignment="bottom")
     with rows:
-        number("view.rows", "Rows in the matrix")
+        number("view.rows", "Matrix rows")
     for column, name, at in ((first, "w1", best[0]), (second, "w2", best[1])):
         with column:
             slider(f"view.{name}", f"Weight {name[1]}", -reach, reach, reach / 200, float(at))
