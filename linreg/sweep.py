@@ -6,8 +6,8 @@ cell where it is computed, so the memory stays flat however many runs there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -79,13 +79,22 @@ class Metric:
     title: str
     of: str  # the field of Cells that holds it
     log: bool = False
+    known: tuple[float, float] | None = None  # what the colours stand for, whatever was found
+
+    def scale(self, values: np.ndarray) -> tuple[float, float]:
+        """What the colours stand for, from the cells of both sides."""
+        if self.known:
+            return self.known
+        finite = values[np.isfinite(values) & (values > 0)]
+        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
+        return low, high if high > low else low * 10
 
 
 METRICS: dict[str, Metric] = {
     metric.key: metric
     for metric in (
-        Metric("converged", "share of the inits that converge", "share"),
-        Metric("r_squared", "R², median over the inits", "r_squared"),
+        Metric("converged", "share of the inits that converge", "share", known=(0.0, 1.0)),
+        Metric("r_squared", "R², median over the inits", "r_squared", known=(0.0, 1.0)),
         Metric("loss", "final loss, median over the inits", "loss", log=True),
         Metric("steps", "steps to converge, median over those that do", "steps", log=True),
     )
@@ -269,6 +278,16 @@ def swept(tasks: Sequence[Task]) -> Iterator[Cells]:
 
     worth = sum(task.runs * task.steps for task in tasks) > WORTH_A_THREAD * len(tasks)
     return in_parallel(done, tasks) if worth else map(done, tasks)
+
+
+def gathered(sweep: Sweep, cells: Mapping[Task, Cells | None]) -> dict[str, Float[np.ndarray, "2 rows columns"]]:
+    """Each number of the cells, of the original and of the fixed side; NaN where a task is not done."""
+    tables = {entry.name: np.full((2, sweep.cells), np.nan) for entry in fields(Cells)}
+    for task, found in cells.items():
+        if found:
+            for name, table in tables.items():
+                table[task.side, list(task.cells)] = getattr(found, name)
+    return {name: table.reshape(2, len(sweep.y_values), len(sweep.x_values)) for name, table in tables.items()}
 
 
 # ---- the law of the batch size ---------------------------------------------------------------------------------------

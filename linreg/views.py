@@ -8,9 +8,21 @@ from functools import partial
 from typing import Any, TypeVar
 
 from linreg.optimizers import OPTIMIZERS
-from linreg.settings import POSITIVE, Interval, Kind, SettingsError, check, clipped, kinds_of, read, setting, written
+from linreg.settings import (
+    POSITIVE,
+    Comparison,
+    Interval,
+    Kind,
+    SettingsError,
+    check,
+    clipped,
+    kinds_of,
+    read,
+    setting,
+    written,
+)
 from linreg.shapes import LOSSES, MOST_AXES
-from linreg.sweep import AXES, METRICS
+from linreg.sweep import AXES, METRICS, Sweep
 
 LR = Kind("learning rates", float, POSITIVE, Interval(1e-12, 1e6), parts=range(len(OPTIMIZERS) + 1))
 MOST_STARTS = 12
@@ -105,6 +117,18 @@ class SweepView:
             if limits and (limits[0] >= limits[1] or (AXES[key].log and limits[0] <= 0)):
                 floor = " above 0" if AXES[key].log else ""
                 raise SettingsError(f"range {written(limits)} is not one; use two numbers{floor}, the smaller first", name)
+
+    def sweep(self, comparison: Comparison) -> Sweep:
+        """The sweep around a comparison."""
+        return Sweep(
+            comparison,
+            self.x,
+            self.y,
+            AXES[self.x].values(self.columns, *(self.x_range or ())),
+            AXES[self.y].values(self.rows, *(self.y_range or ())),
+            self.inits,
+            self.steps,
+        )
 
 
 View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)

@@ -9,7 +9,7 @@ from judging import judged
 
 from linreg import Comparison, DataSettings, Settings, SettingsError, make_data, train
 from linreg.data import initial_weights
-from linreg.sweep import AXES, METRICS, Cells, Sweep, law_of_batch_size, swept
+from linreg.sweep import AXES, METRICS, Cells, Sweep, gathered, law_of_batch_size, swept
 
 DATA = DataSettings(samples=400)
 SMALL = Comparison(Settings(data=DATA, epochs=5), Settings(data=DATA, epochs=5, wiring="squeeze"))
@@ -17,12 +17,8 @@ SMALL = Comparison(Settings(data=DATA, epochs=5), Settings(data=DATA, epochs=5, 
 
 def numbers(sweep):
     """Metric -> (sides, rows, columns)."""
-    found = {name: np.full((2, sweep.cells), np.nan) for name in Cells.__dataclass_fields__}
     tasks = sweep.tasks()
-    for task, cells in zip(tasks, swept(tasks), strict=True):
-        for name, table in found.items():
-            table[task.side, list(task.cells)] = getattr(cells, name)
-    return {name: table.reshape(2, len(sweep.y_values), len(sweep.x_values)) for name, table in found.items()}
+    return gathered(sweep, dict(zip(tasks, swept(tasks), strict=True)))
 
 
 @pytest.mark.parametrize("fixed_steps", [20, 200])

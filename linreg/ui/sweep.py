@@ -11,7 +11,7 @@ import streamlit as st
 
 from linreg import charts_sweep, wording
 from linreg.settings import VERSION, Comparison, Settings, SettingsError, TableSettings, to_query
-from linreg.sweep import AXES, METRICS, Cells, Law, Metric, Sweep, Task, law_of_batch_size, swept
+from linreg.sweep import AXES, METRICS, Cells, Law, Metric, Sweep, Task, gathered, law_of_batch_size, swept
 from linreg.ui.cached import AS_TEXT, Kept, surface_of
 from linreg.ui.drawing import compiled, current_theme, data_table, show, words
 from linreg.ui.frame import LABELS, change, choice, current, number, text, view
@@ -51,19 +51,6 @@ def sweep_controls() -> None:
             number("view.steps", "Steps")
 
 
-def _sweep(comparison: Comparison) -> Sweep:
-    shown = view(SweepView)
-    return Sweep(
-        comparison,
-        shown.x,
-        shown.y,
-        AXES[shown.x].values(shown.columns, *(shown.x_range or ())),
-        AXES[shown.y].values(shown.rows, *(shown.y_range or ())),
-        shown.inits,
-        shown.steps,
-    )
-
-
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
 def _tasks(sweep: Sweep) -> list[Task]:
     return sweep.tasks()
@@ -72,7 +59,7 @@ def _tasks(sweep: Sweep) -> list[Task]:
 def sweep_section(comparison: Comparison) -> None:
     """Both maps, as far as their cells are done, with a way to stop and to go on."""
     _open_clicked()
-    grid, metric = _sweep(comparison), METRICS[view(SweepView).metric]
+    grid, metric = view(SweepView).sweep(comparison), METRICS[view(SweepView).metric]
     try:
         tasks = _tasks(grid)
     except SettingsError as error:
@@ -90,7 +77,7 @@ def sweep_section(comparison: Comparison) -> None:
         with place.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"Stopped: {undone}." if stopped else f"{undone}: {work:,} steps of all runs.")
             st.button("Go on" if stopped else "Run them", key="go_on", on_click=_go_on, args=(grid,))
-    numbers = _numbers(grid, cells)
+    numbers = gathered(grid, cells)
     with maps:
         st.markdown(wording.sweep_finding(grid, numbers["share"], tasks))
         _draw_maps(grid, numbers[metric.of], metric, 1 if all(task.fixed_start for task in tasks) else grid.inits)
@@ -121,18 +108,8 @@ def _go_on(grid: Sweep) -> None:
     st.session_state["stopped"], st.session_state["agreed_sweep"] = None, grid
 
 
-def _numbers(grid: Sweep, cells: dict[Task, Cells | None]) -> dict[str, np.ndarray]:
-    """Each number of the cells as (sides, rows, columns), NaN where it is not done."""
-    tables = {name: np.full((2, grid.cells), np.nan) for name in Cells.__dataclass_fields__}
-    for task, found in cells.items():
-        if found:
-            for name, table in tables.items():
-                table[task.side, list(task.cells)] = getattr(found, name)
-    return {name: table.reshape(2, len(grid.y_values), len(grid.x_values)) for name, table in tables.items()}
-
-
 def _draw_maps(grid: Sweep, values: np.ndarray, metric: Metric, inits: int) -> None:
-    scale = _scale(values, metric)
+    scale = metric.scale(values)
     limits = _limits(grid)
     for side, column in enumerate(st.columns(2, gap="medium")):
         with column:
@@ -143,15 +120,6 @@ def _draw_maps(grid: Sweep, values: np.ndarray, metric: Metric, inits: int) -> N
             show(figure, key=key, on_select=lambda key=key: _click(key), mode="cell")
             data_table(figure, f"map {LABELS[side]}")
     st.caption(figure.caption)
-
-
-def _scale(values: np.ndarray, metric: Metric) -> tuple[float, float]:
-    """What the colours stand for, the same on both sides."""
-    if metric.key in ("converged", "r_squared"):
-        return 0.0, 1.0
-    finite = values[np.isfinite(values) & (values > 0)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
-    return low, high if high > low else low * 10
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
@@ -186,7 +154,7 @@ def _open_clicked() -> None:
     """Open the clicked cell in the comparison."""
     cell = st.session_state.pop("open_cell", None)
     if cell is not None:
-        grid = _sweep(current())
+        grid = view(SweepView).sweep(current())
         column, row = cell
         inside = column < len(grid.x_values) and row < len(grid.y_values)  # not of a map that has been redrawn since
         if inside and change(lambda: grid.cell(column, row)):
