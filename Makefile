@@ -8,7 +8,7 @@ run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-test
 	$(BIN)/ruff format --check .

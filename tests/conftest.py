@@ -7,3 +7,9 @@ from jaxtyping import install_import_hook
 
 CHECKED = ("data", "tables", "surface", "trainer", "ensemble", "outcome", "cause", "findings", "evidence", "charts")
 install_import_hook([f"linreg.{name}" for name in CHECKED], "shapes.checked")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Quick tests first; in several processes the browser's, which mostly wait: none of them is left alone at the end."""
+    several = hasattr(config, "workerinput")
+    items.sort(key=lambda item: (item.get_closest_marker("browser") is None) == several)

@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -21,6 +22,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 ]  # fmt: skip
+
+expect.set_options(timeout=20_000)
 
 pytestmark = [
     pytest.mark.browser,
@@ -133,7 +136,7 @@ def test_a_cold_deep_link_restores_the_page(browser):
     try:
         query = "?v=1&batch_size=50&fixed.wiring=unsqueeze&epochs=5&step=700"
         visit = Visit(browser, fresh, query).until_trained()
-        assert visit.field("Batch size").input_value() == "50"
+        expect(visit.field("Batch size")).to_have_value("50")
         assert "Fixed: (50, 1) meets (50, 1)" in visit.texts()
         assert any("after 700 steps" in text for text in visit.texts())
         assert "step=700" in visit.address
@@ -156,12 +159,12 @@ def test_a_control_then_back_then_reload(visit):
     here.page.wait_for_function("!location.search.includes('batch_size')")
     here.page.get_by_text("Original: (100, 1) meets (100,)").first.wait_for(timeout=20_000)
     here.settled()
-    assert here.field("Batch size").input_value() == "100"
+    expect(here.field("Batch size")).to_have_value("100")
     here.page.go_forward()
     here.page.get_by_text("Original: (20, 1) meets (20,)").first.wait_for(timeout=20_000)
     here.page.reload()
     here.until_trained()
-    assert here.field("Batch size").input_value() == "20"
+    expect(here.field("Batch size")).to_have_value("20")
 
 
 def test_a_broken_link_opens_and_says_what_was_ignored(visit):

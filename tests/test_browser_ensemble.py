@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
 
 OUTSIDE = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
@@ -34,8 +35,8 @@ def test_the_menu_keeps_the_settings_and_back_leads_from_page_to_page(visit):
     menu(here, "Sweep")
     here.page.wait_for_function("location.pathname == '/sweep' && location.search.includes('optimizer=Adam')")
     drawn(here, 3)
-    assert here.field("Epochs").input_value() == "3"
-    assert here.field("Rows").input_value() == "1000"
+    expect(here.field("Epochs")).to_have_value("3")
+    expect(here.field("Rows")).to_have_value("1000")
     menu(here, "Claims")
     here.page.wait_for_function("location.pathname == '/claims'")
     here.page.go_back()
@@ -44,7 +45,7 @@ def test_the_menu_keeps_the_settings_and_back_leads_from_page_to_page(visit):
     here.page.go_back()
     here.page.wait_for_function("location.pathname == '/' && location.search.includes('optimizer=Adam')")
     here.until_trained()
-    assert here.field("Epochs").input_value() == "3"
+    expect(here.field("Epochs")).to_have_value("3")
 
 
 def test_a_click_on_a_surface_adds_a_start(visit):
@@ -71,7 +72,7 @@ def test_a_click_on_a_cell_opens_it_in_the_comparison(visit):
     here.page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"])
     here.page.wait_for_function("location.pathname == '/' && location.search.includes('batch_size=')", timeout=30_000)
     here.until_trained()
-    assert here.field("Batch size").input_value() == "22", "the middle row of 5, 22, 100"
+    expect(here.field("Batch size"), "the middle row of 5, 22, 100").to_have_value("22")
 
 
 def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
@@ -89,7 +90,7 @@ def test_a_claim_opens_its_run(visit):
     here.page.get_by_text("in the comparison").nth(2).click()
     here.page.wait_for_function("location.pathname == '/' && location.search.includes('init=35')")
     here.until_trained()
-    assert here.field("Initial weights").input_value() == "35, 35"
+    expect(here.field("Initial weights")).to_have_value("35, 35")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_a_control_of_the_view_redraws_in_place_and_is_in_the_url(visit):
     here.page.go_back()
     here.page.wait_for_function("!location.search.includes('radius')")
     drawn(here, 4)
-    assert here.field("Radius of the ring").input_value() == "4", "Back undoes a control of the view too"
+    expect(here.field("Radius of the ring"), "Back undoes a control of the view too").to_have_value("4")
     assert here.texts() != moved, "and what it had changed"
 
 
@@ -140,12 +141,12 @@ def test_a_control_of_the_sidebar_moved_on_the_page_reruns_all_of_it(visit):
     here.page.wait_for_function("location.search.includes('scale=50')")
     drawn(here, 4)
     here.page.get_by_test_id("stSidebar").get_by_text("Data", exact=True).click()
-    assert here.page.get_by_label("Feature scale", exact=True).first.input_value() == "50"
+    expect(here.page.get_by_label("Feature scale", exact=True).first).to_have_value("50")
     starts = here.field("Starts: w1, w2, w1, w2, …")
     starts.fill("1, 2, 3")
     starts.press("Enter")
     here.page.get_by_text("does not have an even count").wait_for(timeout=20_000)
-    assert starts.input_value() == ""
+    expect(starts).to_have_value("")
     here.field("Starts in a ring").fill("3")
     here.field("Starts in a ring").press("Enter")
     here.page.get_by_text("does not have an even count").wait_for(state="detached", timeout=20_000)
