@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from linreg.data import Dataset, TableStream, make_data, read_table, standardised, stream_table
     from linreg.ensemble import Ensemble, train_ensemble

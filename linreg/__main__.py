@@ -3,98 +3,262 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
+import difflib
+import io
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import numpy as np
+from linreg import __version__
+from linreg.settings import Settings, SettingsError
+from linreg.terminal import check_place
 
-from linreg import wording
-from linreg.data import stream_table
-from linreg.findings import find
-from linreg.settings import DataSettings, Settings, SettingsError, TableSettings
-from linreg.tables import TableError
+WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the latter two as a shell counts what a signal ends
+
+
+@dataclass(frozen=True)
+class Command:
+    """One of the commands: what it does, how it is called, an example, and its options."""
+
+    name: str
+    does: str
+    usage: str
+    example: str
+    declare: Callable[[argparse.ArgumentParser], None]
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    from linreg.options import add_comparison
+
+    add_comparison(parser)
+    _add_output(parser, ".json; .csv holds every recorded step")
+
+
+def _claims(parser: argparse.ArgumentParser) -> None:
+    from linreg.options import add_link, add_view
+    from linreg.views import ClaimsView
+
+    add_link(parser)
+    add_view(parser, ClaimsView)
+    _add_output(parser, ".json")
+
+
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    from linreg.options import add_comparison, add_view
+    from linreg.views import SweepView
+
+    add_view(parser, SweepView)
+    add_comparison(parser)
+    where = parser.add_argument_group("where it runs")
+    where.add_argument("--backend", choices=("cores", "dask"), default="cores", help="this machine's cores, or Dask (cores)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, tcp://host:8786; without it, one is made")
+    _add_output(parser, ".json; .csv holds a row a cell and side")
+
+
+def _diagnose(parser: argparse.ArgumentParser) -> None:
+    from linreg.options import add_link, add_setting
+
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="CSV or Parquet of any size, read in pieces")
+    parser.add_argument("--target", metavar="COLUMN", help="what is regressed")
+    parser.add_argument("--features", nargs=2, metavar="COLUMN", help="on what, two of them")
+    add_link(parser)
+    default = Settings(bias=True)
+    for name in ("bias", "batch_size", "lr", "epochs"):
+        add_setting(parser, name, getattr(default, name))
+    _add_output(parser, ".json")
+
+
+def _figures(parser: argparse.ArgumentParser) -> None:
+    from linreg.export import FORMATS, SIZES
+    from linreg.gallery import PAGES
+    from linreg.options import add_comparison
+    from linreg.theme import THEMES
+
+    parser.add_argument("--out", dest="folder", type=Path, metavar="DIR", required=True, help="made if it is not there")
+    parser.add_argument(
+        "--format", nargs="+", choices=FORMATS, default=["svg"], metavar="KEY", help=f"{_either(FORMATS)} (svg)"
+    )
+    parser.add_argument("--size", choices=SIZES, default="page", metavar="KEY", help=f"{_either(SIZES)} (page)")
+    parser.add_argument("--theme", choices=THEMES, default="light", metavar="KEY", help=f"{_either(THEMES)} (light)")
+    parser.add_argument(
+        "--only", nargs="+", choices=PAGES, metavar="PAGE", help=f"the figures of these pages: {_either(PAGES)}"
+    )
+    add_comparison(parser)
+
+
+def _either(registry: Iterable[str]) -> str:
+    return ", ".join(registry)
+
+
+def _script(parser: argparse.ArgumentParser) -> None:
+    from linreg.options import add_comparison
+
+    add_comparison(parser)
+    parser.add_argument("--notebook", action="store_true", help="a Jupyter notebook instead")
+    _add_out(parser, ".ipynb: a notebook")
+
+
+def _add_output(parser: argparse.ArgumentParser, forms: str) -> None:
+    parser.add_argument("--json", action="store_true", help="all numbers, as JSON")
+    _add_out(parser, f"as text, or by its end {forms}")
+
+
+def _add_out(parser: argparse.ArgumentParser, forms: str) -> None:
+    parser.add_argument("--out", type=Path, metavar="FILE", help=f"write to a file: {forms}")
+
+
+COMMANDS = (
+    Command(
+        "compare",
+        "train both sides with PyTorch, and say what came of them",
+        "[--preset KEY | --link LINK] [--SETTING VALUE ...]",
+        "compare --batch-size 1 --epochs 1 --fixed-wiring original --fixed-batch-size 100 --fixed-epochs 30",
+        _compare,
+    ),
+    Command(
+        "claims",
+        "test every claim of the thread over many seeds",
+        "[--seeds N]",
+        "claims --seeds 50 --out claims.json",
+        _claims,
+    ),
+    Command(
+        "sweep",
+        "map where runs converge, for two settings",
+        "[--x KEY] [--y KEY] [--link LINK] [--SETTING VALUE ...]",
+        "sweep --x lr --y batch_size --x-range 1e-5,10 --optimizer Adam --out cells.csv",
+        _sweep,
+    ),
+    Command(
+        "diagnose",
+        "say what the bug does to a CSV or Parquet file of any size",
+        "FILE --target COLUMN --features COLUMN COLUMN",
+        "diagnose measurements.csv --target y --features a b",
+        _diagnose,
+    ),
+    Command(
+        "script",
+        "write both sides as a PyTorch script or notebook",
+        "[--preset KEY | --link LINK] [--SETTING VALUE ...]",
+        "script --link '?v=1&lr=0.05' --out regression.py",
+        _script,
+    ),
+    Command(
+        "figures",
+        "write every figure of the app as SVG, PDF, PNG, HTML or CSV",
+        "--out DIR [--preset KEY | --link LINK] [--SETTING VALUE ...]",
+        "figures --out figures --format pdf csv --size column --only comparison sweep",
+        _figures,
+    ),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser for which wrong input is an error like any other."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            **options,
+            allow_abbrev=False,  # a name that is short today may be two tomorrow
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=30),
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(message.removeprefix("argument "))
+
+
+def _parsers(prog: str, given: Sequence[str]) -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser, and those of its commands; only the command that is called has its options, which take longer to load."""
+    parser = _Parser(
+        prog=prog,
+        usage=f"{prog} COMMAND [OPTION ...]",
+        description="Why a two-weight PyTorch regression does not converge: the app's core on a terminal.",
+        epilog=f"{prog} COMMAND --help has its options and an example. Wrong input ends with status {WRONG_INPUT}.",
+    )
+    parser.add_argument("--version", action="version", version=f"linreg {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    found = {}
+    for command in COMMANDS:
+        found[command.name] = one = commands.add_parser(
+            command.name,
+            help=command.does,
+            usage=f"{prog} {command.name} {command.usage} [OPTION ...]",
+            description=f"{command.does[0].upper()}{command.does[1:]}.",
+            epilog=f"example:\n  {prog} {command.example}",
+        )
+        if command.name in given:
+            command.declare(one)
+    return parser, found
+
+
+def _parsed(prog: str, given: Sequence[str]) -> argparse.Namespace:
+    """The arguments, each of which is known."""
+    parser, commands = _parsers(prog, given)
+    chosen, unknown = parser.parse_known_args(_with_negatives(given))
+    if unknown:
+        name = unknown[0].partition("=")[0]
+        near = difflib.get_close_matches(name, commands[chosen.command]._option_string_actions, 1)
+        meant = f"did you mean {near[0]}?" if near else f"see {prog} {chosen.command} --help"
+        raise SettingsError(f"{name} is no option of {chosen.command}; {meant}")
+    if getattr(chosen, "out", None):
+        check_place(chosen.out)
+    return chosen
+
+
+def _with_negatives(given: Sequence[str]) -> list[str]:
+    """`--init -1,2` as `--init=-1,2`: argparse takes what begins with a dash and is not one number for an option."""
+    found: list[str] = []
+    for one in given:
+        if found and re.match(r"-[0-9.]", one) and re.fullmatch(r"--[a-z][a-z0-9-]*", found[-1]):
+            found[-1] += f"={one}"
+        else:
+            found.append(one)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status is 2, with one line on stderr, for input that cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m linreg", description="Why a PyTorch regression does not converge.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_diagnose(commands.add_parser("diagnose", help="what the bug does to a CSV or Parquet file, of any size"))
-    chosen = parser.parse_args(arguments)
+    """Run a command. The exit status is 2, with one line on stderr, for input that cannot be used."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    prog = "linreg" if Path(sys.argv[0]).stem == "linreg" else "python -m linreg"
+    if not given:
+        _parsers(prog, given)[0].print_help(sys.stderr)
+        return WRONG_INPUT
+    if isinstance(sys.stdout, io.TextIOWrapper) and "utf" not in sys.stdout.encoding.lower():
+        sys.stdout.reconfigure(encoding="utf-8")  # where a file or a pipe would not take a minus sign or a superscript
     try:
-        chosen.run(chosen)
-    except (TableError, SettingsError, OSError) as error:
-        print(f"linreg: {error}", file=sys.stderr)
-        return 2
+        _run(_parsed(prog, given))
+        sys.stdout.flush()
+    except SettingsError as error:
+        return _refuse(error)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}" if error.filename else error)
+    except ValueError as error:
+        from linreg.tables import TableError
+
+        if not isinstance(error, TableError):
+            raise
+        return _refuse(error)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 0
 
 
-def _add_diagnose(parser: argparse.ArgumentParser) -> None:
-    default = Settings()
-    parser.add_argument("file", type=Path, help="a CSV or Parquet file, read in pieces")
-    parser.add_argument("--target", required=True, metavar="COLUMN")
-    parser.add_argument("--features", required=True, nargs=2, metavar="COLUMN")
-    parser.add_argument("--no-bias", dest="bias", action="store_false", help="regress without a bias")
-    parser.add_argument("--batch-size", type=int, default=default.batch_size, metavar="B")
-    parser.add_argument("--lr", type=float, default=default.lr)
-    parser.add_argument("--epochs", type=int, default=default.epochs)
-    parser.add_argument("--json", action="store_true", help="all numbers, as JSON")
-    parser.set_defaults(run=_diagnose)
+def _run(chosen: argparse.Namespace) -> None:
+    from linreg.commands import RUN
+
+    RUN[chosen.command](chosen)
 
 
-def _diagnose(chosen: argparse.Namespace) -> None:
-    """The findings of a file, in one pass."""
-    settings = Settings(
-        DataSettings(samples=max(chosen.batch_size, 1)),  # the file's rows are counted as they come
-        batch_size=chosen.batch_size,
-        lr=chosen.lr,
-        epochs=chosen.epochs,
-        bias=chosen.bias,
-    )
-    pieces = stream_table(chosen.file, chosen.target, chosen.features, progress=_progress(chosen.file.name))
-    found = find(pieces, settings)
-    if chosen.json:
-        print(json.dumps({"dropped": _plain(pieces.dropped), **_plain(found)}, indent=2, allow_nan=False))
-        return
-    table = TableSettings(str(chosen.file), chosen.target, tuple(chosen.features), found.sums.rows)
-    said = [wording.rows_used(pieces.kept, pieces.dropped), *wording.data_findings(found, table)]
-    print("\n\n".join(_without_markdown(paragraph) for paragraph in said))
-
-
-def _progress(name: str) -> Callable[[int, int], None] | None:
-    """A line on stderr that counts, where somebody is watching."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int, total: int) -> None:
-        print(
-            f"\rReading {name}: {done / max(total, 1):.0%}", end="\n" if done >= total else "", file=sys.stderr, flush=True
-        )
-
-    return show
-
-
-def _plain(value: Any) -> Any:
-    """A result as JSON has it: numbers that are not finite become null."""
-    if is_dataclass(value):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _without_markdown(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text.replace("**", "").replace("`", ""))
+def _refuse(reason: object) -> int:
+    print(f"linreg: {' '.join(str(reason).split())}", file=sys.stderr)
+    return WRONG_INPUT
 
 
 if __name__ == "__main__":

@@ -131,6 +131,13 @@ class SweepView:
         )
 
 
+PAGES: dict[str, type[Any]] = {  # by the last part of the page's address
+    "cause": CauseView,
+    "claims": ClaimsView,
+    "surface": SurfaceView,
+    "sweep": SweepView,
+    "your_code": CodeView,
+}
 View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)
 
 

@@ -1,15 +1,11 @@
 """What is said of a table, against least squares, brute force and the standardised table itself."""
 
-import io
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from linreg import tables, wording
-from linreg.__main__ import main
+from linreg import wording
 from linreg.data import Dataset, initial_weights, make_data, standardised, table_settings
 from linreg.findings import find
 from linreg.settings import DataSettings, Settings, TableSettings
@@ -106,53 +102,6 @@ def test_one_row_a_batch_loses_nothing():
     found = find(skewed(), Settings(data=DataSettings(samples=400), bias=True, batch_size=1))
     assert found.written.weights == pytest.approx(found.fixed.weights)
     assert "(" not in wording.data_findings(found, COLUMNS)[0]
-
-
-# ---- the command line ------------------------------------------------------------------------------------------------
-
-
-AUTO_MPG = str(Path(tables.__file__).parent / "bundled" / tables.BUNDLED["auto-mpg"].file)
-
-
-def test_the_command_line_says_what_the_textbook_says(capsys):
-    assert main(["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight"]) == 0
-    out, err = capsys.readouterr()
-    assert out.startswith("392 of 398 rows are used. 6 left out: horsepower is missing, first in row 34 of the file.")
-    assert "instead of 0.7064" in out
-    assert not err, "progress is for a terminal"
-    assert main(["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["fixed"]["weights"] == pytest.approx([-0.0473, -0.005794, 45.6402], abs=6e-5)  # ISLR
-    assert found["dropped"][0]["count"] == 6
-
-
-def test_a_terminal_sees_how_far_it_is(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    assert main(["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight"]) == 0
-    assert terminal.getvalue().endswith("Reading auto-mpg.csv: 100%\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["nowhere.csv", "--target", "a", "--features", "b", "c"], "nowhere.csv cannot be opened"),
-        ([None, "--target", "mpgs", "--features", "horsepower", "weight"], "has no column 'mpgs'"),
-        ([None, "--target", "mpg", "--features", "horsepower", "name"], "holds no numbers"),
-        ([None, "--target", "mpg", "--features", "horsepower", "weight", "--batch-size", "500"], "above the 392 rows"),
-        ([None, "--target", "mpg", "--features", "horsepower", "weight", "--lr", "0"], "learning rate 0 is not possible"),
-    ],
-)
-def test_wrong_input_is_one_line_and_status_2(capsys, arguments, said):
-    assert main(["diagnose", *(AUTO_MPG if part is None else part for part in arguments)]) == 2
-    out, err = capsys.readouterr()
-    assert not out
-    assert said in err
-    assert err.count("\n") == 1
 
 
 def test_a_table_s_settings_count_its_rows():

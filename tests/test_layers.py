@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "__main__", "ui", "example", "pytest_plugin", "views", "charts_code", "charts_cause", "charts_claims", "charts_sweep",
+    "__main__", "commands", "options", "cluster", "terminal",
+    "ui", "example", "pytest_plugin", "views", "charts_code", "charts_cause", "charts_claims", "charts_sweep",
     "charts_explore", "charts", "theme", "figure", "script", "wording", "findings", "claims", "evidence", "cause", "sweep",
     "explore", "outcome", "guard", "trainer", "ensemble", "kernels", "surface", "presets", "data", "tables", "settings",
     "optimizers", "wiring", "shapes", "heard",

@@ -44,7 +44,8 @@ from linreg.settings import (
     written,
 )
 from linreg.shapes import parse_shape
-from linreg.views import CauseView, ClaimsView, CodeView, SurfaceView, SweepView, View, from_view_query, to_view_query
+from linreg.views import PAGES as VIEWS
+from linreg.views import View, from_view_query, to_view_query
 from linreg.wiring import WIRINGS
 from linreg.wording import as_text, regression
 
@@ -58,13 +59,7 @@ PAGES = {  # the menu, in its order
     "pages/your_data.py": "Your data",
     "pages/your_code.py": "Your code",
 }
-KINDS: dict[str, type[Any]] = {  # the view of each page that has one
-    "pages/cause.py": CauseView,
-    "pages/claims.py": ClaimsView,
-    "pages/surface.py": SurfaceView,
-    "pages/sweep.py": SweepView,
-    "pages/your_code.py": CodeView,
-}
+KINDS = {f"pages/{page}.py": kind for page, kind in VIEWS.items()}  # the view of each page that has one
 
 
 def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[Comparison], bool] = True) -> Comparison:

@@ -1,0 +1,411 @@
+"""What each command computes, and how it is told: as text for a terminal, as JSON, or as rows."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from linreg import wording
+from linreg.claims import CLAIMS, FACTORS, Trials, arms, cause, seeds_run, trials, verdict
+from linreg.cluster import BACKENDS
+from linreg.data import make_data, stream_table, table_named
+from linreg.findings import Findings, find
+from linreg.options import asked, asked_view, followed, given_settings
+from linreg.outcome import CONVERGED_WITHIN, outcome, yardstick
+from linreg.script import differing_lines
+from linreg.settings import (
+    VERSION,
+    Comparison,
+    DataSettings,
+    Settings,
+    SettingsError,
+    TableSettings,
+    plain,
+    to_query,
+)
+from linreg.surface import loss_surface
+from linreg.sweep import AXES, METRICS, Sweep, gathered
+from linreg.terminal import aligned, counting, markdown_table, named_rows, unmarked, wrapped, write
+from linreg.views import ClaimsView, SweepView, to_view_query
+
+if TYPE_CHECKING:
+    from linreg.tables import Dropped
+    from linreg.trainer import Run
+
+LABELS = ("Original", "Fixed")
+SIDES = ("original", "fixed")  # the same in a file
+SHADES = "·░▒▓█"  # nothing, three parts of what lies between, all
+
+
+# ---- telling ---------------------------------------------------------------------------------------------------------
+
+
+def _tell(
+    chosen: argparse.Namespace,
+    text: Callable[[], str],
+    numbers: Callable[[], dict[str, Any]],
+    rows: Callable[[], list[list[Any]]] | None = None,
+) -> None:
+    """Print what was found, or put it into the file that `--out` names, in the form that is asked for."""
+    out: Path | None = chosen.out
+    suffix = out.suffix.lower() if out else ""
+    if chosen.json or suffix == ".json":
+        write(json.dumps(as_json(numbers()), indent=2, allow_nan=False) + "\n", out)
+    elif suffix == ".csv" and rows:
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(as_json(rows()))
+        write(table.getvalue(), out)
+    else:
+        write(text() + "\n", out)
+
+
+def as_json(value: Any) -> Any:
+    """A result as JSON has it: numbers that are not finite become null."""
+    if is_dataclass(value):
+        return {entry.name: as_json(getattr(value, entry.name)) for entry in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return as_json(value.tolist())
+    if isinstance(value, Mapping):
+        return {name: as_json(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _link(comparison: Comparison, view: Any = None) -> str:
+    """The query that opens the same in the app, of the defaults too."""
+    own = to_view_query(view) if view else {}
+    return f"?{urlencode({'v': str(VERSION), **to_query(comparison), **own}, safe=',.')}"
+
+
+def _both(comparison: Comparison) -> tuple[Settings, Settings]:
+    return comparison.original, comparison.fixed
+
+
+# ---- compare ---------------------------------------------------------------------------------------------------------
+
+
+def compare(chosen: argparse.Namespace) -> None:
+    """Both sides trained with PyTorch, and what the home page says of them."""
+    wanted = asked(chosen)
+    from linreg.trainer import train
+
+    comparison = wanted.comparison
+    sides = _both(comparison)
+    table = make_data(comparison.original.data)
+    different = list(dict.fromkeys(sides))
+    with counting("Training") as progress:
+        trained = dict(zip(different, train(different, table, progress), strict=True))
+    runs = [trained[side] for side in sides]
+    surfaces = [loss_surface(table, side) for side in sides]
+    outcomes = [outcome(run, table, surface) for run, surface in zip(runs, surfaces, strict=True)]
+    moments = [_at_step(run, wanted.link.step) for run in runs]
+
+    def text() -> str:
+        parts = [wrapped(wording.headline(*outcomes)), wrapped(wording.setup(comparison))]
+        for label, run, result, lines, moment in zip(LABELS, runs, outcomes, differing_lines(*sides), moments, strict=True):
+            parts.append(wrapped(f"{label}. {wording.explanation(run.settings, result)}{_moment(moment)}"))
+            if lines:
+                parts.append("\n".join(f"    {line}" for line in lines))
+        parts.append(markdown_table(wording.outcome_table(outcomes, LABELS)))
+        parts.append(wrapped(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares."))
+        parts.append(markdown_table(wording.shape_table(runs, LABELS)))
+        for label, run in zip(LABELS, runs, strict=True):
+            if run.warnings:
+                said = "\n".join(wrapped(" ".join(one.split()), indent=4) for one in run.warnings)
+                parts.append(f"{label}, what PyTorch says: a UserWarning\n{said}")
+            else:
+                parts.append(f"{label}, what PyTorch says: nothing")
+        return "\n\n".join([*parts, f"In the app: /{_link(comparison)}"])
+
+    def numbers() -> dict[str, Any]:
+        found: dict[str, Any] = {"link": _link(comparison), "headline": wording.headline(*outcomes)}
+        for key, run, result, surface, moment in zip(SIDES, runs, outcomes, surfaces, moments, strict=True):
+            found[key] = {
+                "settings": run.settings,
+                "outcome": result,
+                "shapes": {"prediction": run.prediction_shape, "target": run.target_shape, "loss": run.loss_shape},
+                "warnings": run.warnings,
+                "surface": {name: getattr(surface, name) for name in ("minimum", "floor", "condition_number", "hessian")},
+                "seconds": run.seconds,
+            } | ({"at_step": moment} if moment else {})
+        return found
+
+    def rows() -> list[list[Any]]:
+        names = ["w1", "w2", "bias"][: max(run.weights.shape[1] for run in runs)]
+        found: list[list[Any]] = [["side", "step", "loss", *names]]
+        for key, run in zip(SIDES, runs, strict=True):
+            losses = [*run.losses.tolist(), None]  # after the last step no batch is looked at
+            found += [[key, step, losses[step], *weights] for step, weights in enumerate(run.weights.tolist())]
+        return found
+
+    _tell(chosen, text, numbers, rows)
+
+
+def _at_step(run: Run, step: int | None) -> dict[str, Any]:
+    """Where a run is at the step that a link shows, or at its last; nothing without one."""
+    if step is None:
+        return {}
+    step = min(step, len(run.weights) - 1)
+    return {
+        "step": step,
+        "weights": run.weights[step],
+        "loss": float(run.losses[step]) if step < len(run.losses) else None,
+    }
+
+
+def _moment(at: Mapping[str, Any]) -> str:
+    if not at:
+        return ""
+    loss = "" if at["loss"] is None else f", and the loss of the batch is {wording.quantity(at['loss'])}"
+    return f" At step {at['step']:,} they are {wording.point(at['weights'])}{loss}."
+
+
+# ---- claims ----------------------------------------------------------------------------------------------------------
+
+
+def claims(chosen: argparse.Namespace) -> None:
+    """Every claim of the thread as an experiment over many seeds, as on the claims page."""
+    link = followed(chosen.link or "")
+    seeds = asked_view(ClaimsView, chosen, link).seeds
+    by_seed = []
+    with counting(f"Running {len(arms())} experiments on {seeds:,} seeds") as progress:
+        for one in seeds_run(range(seeds)):
+            by_seed.append(one)
+            progress(len(by_seed), seeds)
+    found = {arm.settings: trials(by_seed, arm) for arm in arms()}  # arms of several claims share their runs
+    of_claim = {key: [found[arm.settings] for arm in claim.arms] for key, claim in CLAIMS.items()}
+    of_factor = {key: [found[arm.settings] for arm in factor.arms] for key, factor in FACTORS.items()}
+    answers = {key: claim.check.ask() for key, claim in CLAIMS.items() if claim.check}
+    verdicts = {
+        key: verdict(claim, of_claim[key], answers[key][0] if key in answers else None) for key, claim in CLAIMS.items()
+    }
+    causes = {key: cause(of) for key, of in of_factor.items()}
+
+    def text() -> str:
+        tolerance = CONVERGED_WITHIN * yardstick(make_data(DataSettings())).variance
+        parts = [wrapped(wording.claims_finding(list(verdicts.values()), seeds, len(arms()), tolerance))]
+        parts.append("Which one is the cause: each thing that may be it, changed alone, the rest as asked")
+        parts.append(markdown_table(wording.factors_table(list(FACTORS.values()), of_factor, causes), indent=4))
+        for number, (key, claim) in enumerate(CLAIMS.items(), 1):
+            asks = f" {claim.check.question} {answers[key][1]}." if claim.check else ""
+            parts.append(
+                f"{number}. {unmarked(claim.says)}\n"
+                + f"    {verdicts[key].upper()}\n"
+                + wrapped(f"{claim.who} {claim.why}{asks}", indent=4)
+            )
+            shown = ("predicted", "converged (95 % interval)")
+            table = named_rows(wording.trials_table(claim.arms, of_claim[key]), shown)
+            parts.append(aligned([["", *shown], *table], indent=4))
+        return "\n\n".join(parts)
+
+    def numbers() -> dict[str, Any]:
+        return {
+            "seeds": seeds,
+            "claims": [
+                {
+                    "key": key,
+                    "who": claim.who,
+                    "says": claim.says,
+                    "why": claim.why,
+                    "verdict": verdicts[key],
+                    "pytorch": {"agrees": answers[key][0], "says": answers[key][1]} if key in answers else None,
+                    "arms": _arms(claim.arms, of_claim[key]),
+                }
+                for key, claim in CLAIMS.items()
+            ],
+            "factors": [
+                {"key": key, "title": factor.title, "is": causes[key], "arms": _arms(factor.arms, of_factor[key])}
+                for key, factor in FACTORS.items()
+            ],
+        }
+
+    _tell(chosen, text, numbers)
+
+
+def _arms(experiments: Sequence[Any], found: Sequence[Trials]) -> list[dict[str, Any]]:
+    """What was run and what came of it, each with the link that opens its first seed."""
+    return [
+        {
+            "label": arm.label,
+            "link": _link(arm.comparison()),
+            "predicted": arm.predicted,
+            "converged": int(one.converged.sum()),
+            "seeds": len(one),
+            "share": one.share,
+            "interval": one.interval,
+        }
+        for arm, one in zip(experiments, found, strict=True)
+    ]
+
+
+# ---- sweep -----------------------------------------------------------------------------------------------------------
+
+
+def sweep(chosen: argparse.Namespace) -> None:
+    """Two settings varied over a map of cells, as on the sweep page."""
+    wanted = asked(chosen)
+    view = asked_view(SweepView, chosen, wanted.link)
+    grid = view.sweep(wanted.comparison)
+    if wanted.table and chosen.backend == "dask" and isinstance(wanted.comparison.original.data, TableSettings):
+        raise SettingsError("a file of yours is not on the cluster's workers; use --backend cores, or the synthetic data")
+    tasks = grid.tasks()
+    runs, done, cells = sum(task.runs for task in tasks), 0, {}
+    with BACKENDS[chosen.backend](chosen.scheduler) as work, counting(f"{runs:,} runs") as progress:
+        for task, found in zip(tasks, work(tasks), strict=True):
+            cells[task] = found
+            done += task.runs
+            progress(done, runs)
+    values = gathered(grid, cells)
+    finding = wording.sweep_finding(grid, values["share"], tasks)
+
+    def text() -> str:
+        metric = METRICS[view.metric]
+        parts = [wrapped(finding), wrapped(wording.setup(wanted.comparison))]
+        scale = metric.scale(values[metric.of])
+        parts += [
+            f"{label}: {metric.title}\n\n{_map(grid, shown, scale, metric.log)}"
+            for label, shown in zip(LABELS, values[metric.of], strict=True)
+        ]
+        low, high = map(plain if metric.known else wording.quantity, scale)
+        between = "in thirds of its ratio" if metric.log else "in thirds"
+        empty = "   empty: there is none" if np.isnan(values[metric.of]).any() else ""
+        parts.append(f"{SHADES[0]} {low}   {' '.join(SHADES[1:-1])} between, {between}   {SHADES[-1]} {high}{empty}")
+        return "\n\n".join([*parts, f"In the app: /sweep{_link(wanted.comparison, view)}"])
+
+    def numbers() -> dict[str, Any]:
+        return {
+            "link": f"/sweep{_link(wanted.comparison, view)}",
+            "finding": unmarked(finding),
+            "x": {"setting": grid.x, "values": grid.x_values},
+            "y": {"setting": grid.y, "values": grid.y_values},
+            "inits": grid.inits,
+            "steps": grid.steps,
+            "runs": runs,
+        } | {side: {name: table[index] for name, table in values.items()} for index, side in enumerate(SIDES)}
+
+    def rows() -> list[list[Any]]:
+        names = list(values)
+        return [[grid.x, grid.y, "side", *names]] + [
+            [x, y, side, *(values[name][index, row, column] for name in names)]
+            for index, side in enumerate(SIDES)
+            for row, y in enumerate(grid.y_values)
+            for column, x in enumerate(grid.x_values)
+        ]
+
+    _tell(chosen, text, numbers, rows)
+
+
+def _map(grid: Sweep, values: np.ndarray, scale: tuple[float, float], log: bool) -> str:
+    """A side's cells as shades, the largest value of the vertical axis on top."""
+    labels = [plain(y) for y in grid.y_values]
+    margin = max(map(len, labels))
+    lines = [f"{AXES[grid.y].title} ↑"]
+    lines += [
+        f"{label:>{margin}} {''.join(_shade(value, scale, log) for value in row)}"
+        for label, row in reversed(list(zip(labels, values, strict=True)))
+    ]
+    first, last = plain(grid.x_values[0]), plain(grid.x_values[-1])
+    title, gap = f"{AXES[grid.x].title} →", max(len(grid.x_values) - len(first) - len(last), 2)
+    fits = len(title) + 2 <= gap
+    lines.append(f"{'':{margin}} {first}{title if fits else '':^{gap}}{last}")
+    return "\n".join(line.rstrip() for line in (lines if fits else [*lines, f"{'':{margin}} {title}"]))
+
+
+def _shade(value: float, scale: tuple[float, float], log: bool) -> str:
+    if math.isnan(value):
+        return " "
+    low, high = scale
+    if value <= low or value >= high:
+        return SHADES[0] if value <= low else SHADES[-1]
+    share = math.log(value / low) / math.log(high / low) if log else (value - low) / (high - low)
+    return SHADES[1 + min(int(3 * share), 2)]
+
+
+# ---- diagnose --------------------------------------------------------------------------------------------------------
+
+
+def diagnose(chosen: argparse.Namespace) -> None:
+    """The findings of a file, read in pieces in one pass; of a link to a table, what its page says of that."""
+    of = _of_file if chosen.link is None else _of_link
+    data, found, kept, dropped = of(chosen)
+
+    def text() -> str:
+        return "\n\n".join(map(wrapped, [wording.rows_used(kept, dropped), *wording.data_findings(found, data)]))
+
+    _tell(chosen, text, lambda: {"dropped": dropped, **as_json(found)})
+
+
+Diagnosed = tuple[TableSettings, Findings, int, Sequence["Dropped"]]  # rows kept, and those left out
+
+
+def _of_file(chosen: argparse.Namespace) -> Diagnosed:
+    if chosen.file is None:
+        raise SettingsError("there is no table to read; give a FILE with --target and --features, or a --link")
+    for option in ("target", "features"):
+        if getattr(chosen, option) is None:
+            raise SettingsError(f"--{option} is missing; say which of the columns of {chosen.file.name}")
+    given = {"bias": True, **given_settings(chosen)}
+    rows = max(given.get("batch_size", Settings().batch_size), 1)  # the file's are counted as they come
+    settings = Settings(DataSettings(samples=rows), **given)
+    with counting(f"Reading {chosen.file.name}") as progress:
+        pieces = stream_table(chosen.file, chosen.target, chosen.features, progress=progress)
+        found = find(pieces, settings)
+    data = TableSettings(str(chosen.file), chosen.target, tuple(chosen.features), found.sums.rows)
+    return data, found, pieces.kept, pieces.dropped
+
+
+def _of_link(chosen: argparse.Namespace) -> Diagnosed:
+    chosen.table = str(chosen.file) if chosen.file else None
+    wanted = asked(chosen)
+    settings = wanted.comparison.original
+    data = settings.data
+    if not isinstance(data, TableSettings):
+        raise SettingsError("the link is of the synthetic data; give a FILE with --target and --features, or another link")
+    selection = table_named(data.table).select(data.target, data.features)
+    return data, find(make_data(data), settings), selection.kept, selection.dropped
+
+
+# ---- script ----------------------------------------------------------------------------------------------------------
+
+
+def script(chosen: argparse.Namespace) -> None:
+    """Both sides as one PyTorch script or notebook that needs nothing of linreg."""
+    from linreg import script as made
+
+    as_notebook = chosen.notebook or (chosen.out and chosen.out.suffix.lower() == ".ipynb")
+    write((made.notebook if as_notebook else made.script)(asked(chosen).comparison).rstrip() + "\n", chosen.out)
+
+
+# ---- figures ---------------------------------------------------------------------------------------------------------
+
+
+def figures(chosen: argparse.Namespace) -> None:
+    """Every figure of the app as files in a folder, whose names are printed as they are written."""
+    from linreg import gallery
+    from linreg.export import exported, file_name
+    from linreg.theme import THEMES
+
+    wanted, folder = asked(chosen), chosen.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = list(dict.fromkeys(chosen.only or gallery.PAGES))
+    for _, plate in gallery.figures(wanted.comparison, THEMES[chosen.theme], wanted.link.views, wanted.link.step, pages):
+        for kind in dict.fromkeys(chosen.format):
+            path = folder / file_name(plate, kind, chosen.size)
+            write(exported(plate, kind, chosen.size), path)
+            print(path, flush=True)
+
+
+RUN: dict[str, Callable[[argparse.Namespace], None]] = {
+    command.__name__: command for command in (compare, claims, sweep, diagnose, script, figures)
+}
