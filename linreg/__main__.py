@@ -35,7 +35,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     from linreg.options import add_comparison
 
     add_comparison(parser)
-    _add_output(parser, ".json; .csv holds every recorded step")
+    _add_output(parser, "every recorded step")
 
 
 def _claims(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def _claims(parser: argparse.ArgumentParser) -> None:
 
     add_link(parser)
     add_view(parser, ClaimsView)
-    _add_output(parser, ".json")
+    _add_output(parser)
 
 
 def _sweep(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where it runs")
     where.add_argument("--backend", choices=("cores", "dask"), default="cores", help="this machine's cores, or Dask (cores)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, tcp://host:8786; without it, one is made")
-    _add_output(parser, ".json; .csv holds a row a cell and side")
+    _add_output(parser, "a row a cell and side")
 
 
 def _diagnose(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def _diagnose(parser: argparse.ArgumentParser) -> None:
     default = Settings(bias=True)
     for name in ("bias", "batch_size", "lr", "epochs"):
         add_setting(parser, name, getattr(default, name))
-    _add_output(parser, ".json")
+    _add_output(parser)
 
 
 def _figures(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +99,15 @@ def _script(parser: argparse.ArgumentParser) -> None:
 
     add_comparison(parser)
     parser.add_argument("--notebook", action="store_true", help="a Jupyter notebook instead")
-    _add_out(parser, ".ipynb: a notebook")
+    _add_out(parser, ".ipynb holds the notebook")
+    parser.set_defaults(json=False, rows=False)
 
 
-def _add_output(parser: argparse.ArgumentParser, forms: str) -> None:
+def _add_output(parser: argparse.ArgumentParser, rows: str = "") -> None:
+    """The ways to have the numbers; `rows` says what a table of them holds, where there is one."""
     parser.add_argument("--json", action="store_true", help="all numbers, as JSON")
-    _add_out(parser, f"as text, or by its end {forms}")
+    _add_out(parser, "by its end .json" + (f", .csv ({rows})" if rows else "") + ", else text")
+    parser.set_defaults(rows=bool(rows))
 
 
 def _add_out(parser: argparse.ArgumentParser, forms: str) -> None:
@@ -202,11 +205,20 @@ def _parsed(prog: str, given: Sequence[str]) -> argparse.Namespace:
     if unknown:
         name = unknown[0].partition("=")[0]
         near = difflib.get_close_matches(name, commands[chosen.command]._option_string_actions, 1)
-        meant = f"did you mean {near[0]}?" if near else f"see {prog} {chosen.command} --help"
+        meant = f"did you mean {near[0]}?" if near and near[0] != name else f"see {prog} {chosen.command} --help"
         raise SettingsError(f"{name} is no option of {chosen.command}; {meant}")
     if getattr(chosen, "out", None):
         check_place(chosen.out)
+        _check_form(chosen)
     return chosen
+
+
+def _check_form(chosen: argparse.Namespace) -> None:
+    """Raise a `SettingsError` if a file would not hold what its name says."""
+    if chosen.out.suffix.lower() == ".csv" and chosen.json:
+        raise SettingsError(f"--json and --out {chosen.out} ask for two forms; leave one of them out", "out")
+    if chosen.out.suffix.lower() == ".csv" and not chosen.rows:
+        raise SettingsError(f"{chosen.command} has no rows for {chosen.out}; name a file that ends otherwise", "out")
 
 
 def _with_negatives(given: Sequence[str]) -> list[str]:

@@ -88,6 +88,16 @@ def _link(comparison: Comparison, view: Any = None) -> str:
     return f"?{urlencode({'v': str(VERSION), **to_query(comparison), **own}, safe=',.')}"
 
 
+def _where(comparison: Comparison) -> str:
+    """What a link leads to: an upload is not in it."""
+    data = comparison.original.data
+    if isinstance(data, TableSettings):
+        from linreg.tables import BUNDLED
+
+        return "In the app" if data.table in BUNDLED else "In the app, once the file is uploaded"
+    return "In the app"
+
+
 def _both(comparison: Comparison) -> tuple[Settings, Settings]:
     return comparison.original, comparison.fixed
 
@@ -123,10 +133,10 @@ def compare(chosen: argparse.Namespace) -> None:
         for label, run in zip(LABELS, runs, strict=True):
             if run.warnings:
                 said = "\n".join(wrapped(" ".join(one.split()), indent=4) for one in run.warnings)
-                parts.append(f"{label}, what PyTorch says: a UserWarning\n{said}")
+                parts.append(f"{label}, what PyTorch says: a UserWarning, once for each pair of shapes\n{said}")
             else:
                 parts.append(f"{label}, what PyTorch says: nothing")
-        return "\n\n".join([*parts, f"In the app: /{_link(comparison)}"])
+        return "\n\n".join([*parts, f"{_where(comparison)}: /{_link(comparison)}"])
 
     def numbers() -> dict[str, Any]:
         found: dict[str, Any] = {"link": _link(comparison), "headline": wording.headline(*outcomes)}
@@ -281,7 +291,7 @@ def sweep(chosen: argparse.Namespace) -> None:
         between = "in thirds of its ratio" if metric.log else "in thirds"
         empty = "   empty: there is none" if np.isnan(values[metric.of]).any() else ""
         parts.append(f"{SHADES[0]} {low}   {' '.join(SHADES[1:-1])} between, {between}   {SHADES[-1]} {high}{empty}")
-        return "\n\n".join([*parts, f"In the app: /sweep{_link(wanted.comparison, view)}"])
+        return "\n\n".join([*parts, f"{_where(wanted.comparison)}: /sweep{_link(wanted.comparison, view)}"])
 
     def numbers() -> dict[str, Any]:
         return {

@@ -148,13 +148,13 @@ def followed(text: str) -> Link:
         address, query = "", address
     names = dict(parse_qsl(query.partition("#")[0], keep_blank_values=True))
     step = names.get("step")
-    if step is not None and not (step.isascii() and step.isdigit() and len(step) < 10):
+    if step and not (step.isascii() and step.isdigit() and len(step) < 10):
         raise _refused(f"step={clipped(step)} was ignored: it is not a whole number.")
     shared = {*kinds(), *(f"fixed.{name}" for name in kinds_of(Settings)), *TABLE_NAMES, "v"}
     settings = {name: value for name, value in names.items() if name in shared}
     own = {name: value for name, value in names.items() if name not in shared and name not in OF_THE_FRAME}
     page = address.partition("#")[0].rstrip("/").rpartition("/")[2]
-    return Link(settings, _views(own, page if address else None) if own else {}, None if step is None else int(step))
+    return Link(settings, _views(own, page if address else None) if own else {}, int(step) if step else None)
 
 
 def _views(own: Mapping[str, str], page: str | None) -> dict[type[Any], Any]:
@@ -164,9 +164,9 @@ def _views(own: Mapping[str, str], page: str | None) -> dict[type[Any], Any]:
     possible = [kind for name, kind in PAGES.items() if page in (None, name) and set(own) <= set(kinds_of(kind))]
     if not possible:
         known = {name for key, kind in PAGES.items() if page in (None, key) for name in kinds_of(kind)}
-        raise _refused(
-            f"{clipped(next((name for name in own if name not in known), 'it'))} was ignored: there is no such setting."
-        )
+        unknown = [clipped(name) for name in own if name not in known]
+        why = "there is no such setting" if unknown else "no page has all of them"
+        raise _refused(f"{unknown[0] if unknown else ', '.join(own)} was ignored: {why}.")
     read_as = {kind: from_view_query(kind, own) for kind in possible}
     views = {kind: view for kind, (view, ignored) in read_as.items() if not ignored}
     if not views:

@@ -22,6 +22,7 @@ from linreg.data import make_data, table_settings
 from linreg.options import add_comparison, add_view, asked, asked_view, followed
 from linreg.outcome import outcome
 from linreg.presets import PRESETS
+from linreg.script import notebook, script
 from linreg.settings import (
     Comparison,
     DataSettings,
@@ -96,13 +97,13 @@ def test_help_has_every_setting_with_its_limits_and_what_it_stands_at(capsys):
 LOADED = """
 import sys
 from linreg.__main__ import main
-for arguments in (["--help"], ["--version"], ["compare", "--help"], ["sweep", "--help"], ["compare", "--lr", "abc"],
+for arguments in (["--help"], ["--version"], ["compare", "--help"], ["sweep", "--help"], ["figures", "--help"], ["compare", "--lr", "abc"],
                   ["compare", "--link", "?lr=abc"], ["compare", "--batch-size", "20000"], ["sweep", "--y", "lr"]):
     try:
         assert main(arguments) == 2
     except SystemExit as ended:
         assert not ended.code
-print(*{"torch", "numba", "streamlit", "pandas", "joblib"} & sys.modules.keys())
+print(*{"torch", "numba", "streamlit"} & sys.modules.keys())
 """
 
 
@@ -134,6 +135,11 @@ def test_help_and_wrong_input_load_nothing_slow():
         ("compare more", "more is no option of compare; see python -m linreg compare --help"),
         ("compare --out nowhere/a.json", "nowhere/a.json is not possible: there is no folder"),
         ("compare --out .", "it is a folder; name another file"),
+        ("compare --json --out a.csv", "--json and --out a.csv ask for two forms; leave one of them out"),
+        ("claims --out a.csv", "claims has no rows for a.csv; name a file that ends otherwise"),
+        ("--json compare", "--json is no option of compare; see"),
+        ("figures", "the following arguments are required: --out"),
+        ("figures --out a --format gif", "'gif' (choose from"),
         ("compare --target y", "--target is of a table, and there is none; give it too, with --table FILE"),
         ("compare --table nowhere.csv", "nowhere.csv cannot be opened"),
         ("compare --table auto-mpg --samples 50", "samples belongs to the synthetic data"),
@@ -142,6 +148,7 @@ def test_help_and_wrong_input_load_nothing_slow():
         ("compare --link ?v=99&lr=0.1", "The link's version 99 is unknown"),
         ("compare --link ?utm_source=x", "utm_source was ignored: there is no such setting."),
         ("compare --link https://x.y/cause?columns=4", "columns was ignored: there is no such setting."),
+        ("compare --link ?columns=4&w1=3", "columns, w1 was ignored: no page has all of them."),
         ("compare --link ?step=soon", "step=soon was ignored: it is not a whole number."),
         ("compare --link ?x=lr&y=lr", "y=lr was ignored: both axes are learning rate"),
         ("compare --link ?table=0123456789abcdef&target=a&feature1=b&feature2=c", "give the file too, with --table FILE"),
@@ -440,6 +447,29 @@ def test_diagnose_says_what_the_textbook_says(capsys, tmp_path):
 def test_diagnose_of_a_link_is_that_of_its_file(capsys):
     link = "https://x.y/your_data?table=auto-mpg&target=mpg&feature1=horsepower&feature2=weight&bias=1&batch_size=50"
     assert told(capsys, "diagnose", "--link", link) == told(capsys, *CARS, "--batch-size", 50)
+
+
+# ---- script and figures ----------------------------------------------------------------------------------------------
+
+
+def test_the_script_is_that_of_the_page(capsys, tmp_path):
+    comparison = PRESETS["strange_line"].comparison
+    assert told(capsys, "script", "--preset", "strange_line") == script(comparison)
+    assert told(capsys, "script", "--link", query(to_query(comparison)), "--out", tmp_path / "line.py") == ""
+    assert (tmp_path / "line.py").read_text() == script(comparison)
+    told(capsys, "script", "--preset", "strange_line", "--out", tmp_path / "line.ipynb")
+    assert json.loads((tmp_path / "line.ipynb").read_text()) == json.loads(notebook(comparison))
+    assert json.loads(told(capsys, "script", "--preset", "strange_line", "--notebook"))["nbformat"] == 4
+
+
+def test_figures_are_files_whose_names_are_printed(capsys, tmp_path):
+    folder = tmp_path / "new" / "figures"
+    link = "http://localhost:8501/cause?rows=4&batch_size=50"
+    out = told(capsys, "figures", "--out", folder, "--format", "csv", "txt", "--only", "cause", "--link", link)
+    assert sorted(out.split("\n")[:-1]) == sorted(map(str, folder.iterdir()))
+    assert {path.suffix for path in folder.iterdir()} == {".csv", ".txt"}
+    matrix = list(csv.DictReader((folder / "matrix-of-all-pairs.csv").read_text().splitlines()))
+    assert len(matrix) == 4 * 4, "as the link has it"
 
 
 # ---- where it runs ---------------------------------------------------------------------------------------------------
