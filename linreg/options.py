@@ -166,7 +166,7 @@ def _views(own: Mapping[str, str], page: str | None) -> dict[type[Any], Any]:
         known = {name for key, kind in PAGES.items() if page in (None, key) for name in kinds_of(kind)}
         unknown = [clipped(name) for name in own if name not in known]
         why = "there is no such setting" if unknown else "no page has all of them"
-        raise _refused(f"{unknown[0] if unknown else ', '.join(own)} was ignored: {why}.")
+        raise _refused(f"{unknown[0] if unknown else ', '.join(map(clipped, own))} was ignored: {why}.")
     read_as = {kind: from_view_query(kind, own) for kind in possible}
     views = {kind: view for kind, (view, ignored) in read_as.items() if not ignored}
     if not views:

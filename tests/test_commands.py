@@ -97,8 +97,10 @@ def test_help_has_every_setting_with_its_limits_and_what_it_stands_at(capsys):
 LOADED = """
 import sys
 from linreg.__main__ import main
-for arguments in (["--help"], ["--version"], ["compare", "--help"], ["sweep", "--help"], ["figures", "--help"], ["compare", "--lr", "abc"],
-                  ["compare", "--link", "?lr=abc"], ["compare", "--batch-size", "20000"], ["sweep", "--y", "lr"]):
+helped = [[], ["compare"], ["sweep"], ["figures"], ["script"]]
+wrong = [["compare", "--lr", "abc"], ["compare", "--link", "?lr=abc"], ["compare", "--batch-size", "20000"],
+         ["sweep", "--y", "lr"]]
+for arguments in [*([*one, "--help"] for one in helped), *wrong]:
     try:
         assert main(arguments) == 2
     except SystemExit as ended:
