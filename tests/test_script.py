@@ -18,6 +18,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 
 from linreg.data import hold, make_data, table_settings
 from linreg.optimizers import OPTIMIZERS
@@ -362,3 +363,21 @@ def test_the_notebook_is_valid_and_explains_both_sides(told):
     assert "each prediction is compared with its own target" in heading
     code = "\n\n\n".join(cell.source for cell in made.cells if cell.cell_type == "code")
     assert script(comparison).endswith(f"\n\n{code}\n")
+
+
+# ---- on the page -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_page_offers_the_script_and_shows_it():
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+    for name, value in {"samples": "400", "epochs": "2"}.items():
+        app.query_params[name] = value
+    app.session_state["script"] = True
+    app.run()
+    assert not app.exception
+    comparison = Comparison(
+        *(replace(side, data=DataSettings(samples=400), epochs=2) for side in (Settings(), Settings(wiring="squeeze")))
+    )
+    assert app.code[-1].value == script(comparison, shown(comparison)[1]).rstrip("\n")
+    assert [button.proto.label for button in app.get("download_button")] == ["Python script", "Jupyter notebook"]

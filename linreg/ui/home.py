@@ -8,13 +8,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from linreg import charts, wording
 from linreg.outcome import CONVERGED_WITHIN, Outcome, outcome
-from linreg.script import differing_lines
+from linreg.script import differing_lines, file_name, notebook, script
 from linreg.settings import Comparison, DataSettings, Settings
 from linreg.theme import Theme
 from linreg.ui.cached import AS_TEXT, least_squares_of, surface_of, table_of
@@ -271,10 +272,14 @@ def finding(comparison: Comparison, place: Any) -> None:
 
 
 def evidence(comparison: Comparison) -> None:
-    """The numbers and verdicts of both sides, the three shapes, and what PyTorch said."""
+    """The numbers and verdicts of both sides, the three shapes, what PyTorch said, and all of it as a script."""
     found = results(comparison)
-    if not found:
-        return
+    if found:
+        _evidence(found)
+    _script(comparison, [result for _, result in found] if found else None)
+
+
+def _evidence(found: Sequence[tuple[Run, Outcome]]) -> None:
     left, right = st.columns([4, 3], gap="medium")
     left.subheader("What each side comes to")
     left.markdown(wording.outcome_table([result for _, result in found], LABELS))
@@ -288,3 +293,24 @@ def evidence(comparison: Comparison) -> None:
             st.code("\n".join(run.warnings), language=None, wrap_lines=True)
         else:
             st.markdown(f"**{label}**: nothing")
+
+
+def _script(comparison: Comparison, outcomes: Sequence[Outcome] | None) -> None:
+    """Both sides as a file to take away, made when it is asked for, and a look at it."""
+    st.subheader("Get the script")
+    printed = "the losses and weights above" if outcomes else "the losses and weights of both"
+    st.caption(
+        f"Both sides in one PyTorch file that needs nothing of linreg: what differs is marked, and it prints {printed}."
+    )
+    name = file_name(comparison)
+    with st.container(horizontal=True):
+        for label, make, ending, kind in (
+            ("Python script", script, "py", "text/x-python"),
+            ("Jupyter notebook", notebook, "ipynb", "application/x-ipynb+json"),
+        ):
+            st.download_button(
+                label, partial(make, comparison, outcomes), f"{name}.{ending}", kind, key=f"get.{ending}", on_click="ignore"
+            )
+    look = st.expander("The code", type="compact", on_change="rerun", key="script")
+    if look.open:
+        look.code(script(comparison, outcomes), language="python")
