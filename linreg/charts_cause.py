@@ -15,7 +15,7 @@ from linreg.cause import Pairs, Terms, Walk
 from linreg.charts import ASPECT, domain_around, domain_slots, levels_over, rings_of, weight_axes
 from linreg.figure import Figure
 from linreg.surface import Quadratic
-from linreg.theme import Theme, filled, finished, number_axis, side_color
+from linreg.theme import SMALLEST, Theme, filled, finished, number_axis, side_color
 from linreg.wording import coordinate, point, quantity
 
 SIDES = ("Original", "Fixed")
@@ -99,7 +99,7 @@ def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[st
     whole = {"x": alt.X("x:Q", scale=scale, axis=None), "y": alt.Y("y:Q", scale=alt.Scale(domain=[1, 0]), axis=None)}
     middle = {"x": alt.X("mx:Q", scale=scale, axis=None), "y": alt.Y("my:Q", scale=alt.Scale(domain=[1, 0]), axis=None)}
     font = {"expr": "min(14, 0.27 * width * datum.unit)"}
-    legible = {"expr": "width * datum.unit > 27 ? 1 : 0"}
+    legible = {"expr": f"0.27 * width * datum.unit >= {SMALLEST} ? 1 : 0"}
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table))
@@ -118,7 +118,8 @@ def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[st
         .encode(**middle, text="text:N")
     )
     chart = alt.layer(squares, outline, numbers, heads).properties(width="container", title=title)
-    return finished(chart.to_dict(), theme, height="min(width, 520) * 0.82")
+    spec = chart.add_params(alt.param(SMALLEST, value=7.2)).to_dict()  # pixels, on a screen
+    return finished(spec, theme, height="min(width, 520) * 0.82")
 
 
 # ---- the four terms --------------------------------------------------------------------------------------------------

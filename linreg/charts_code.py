@@ -18,17 +18,21 @@ from linreg.theme import Theme
 LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
 
 
-def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure | None:
+def drawn_shapes(diagnosis: ShapeDiagnosis) -> tuple[Shape, Shape] | None:
+    """The shapes as they are drawn, long axes shortened; None where PyTorch raises, and where there is nothing, or too much,
+    to draw."""
+    shapes = diagnosis.prediction_shape, diagnosis.target_shape
+    return None if diagnosis.broadcast_shape is None or not all(map(prod, shapes)) else _drawn(*shapes)
+
+
+def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure:
     """A cell for each pair of a prediction and a target: whether the loss compares them, and whether they belong together.
 
-    Long axes are drawn shorter. None where PyTorch raises, and where there is nothing, or too much, to draw.
+    Raises `ValueError` where `drawn_shapes` has nothing to draw.
     """
-    shapes = diagnosis.prediction_shape, diagnosis.target_shape
-    if diagnosis.broadcast_shape is None or not all(map(prod, shapes)):
-        return None
-    drawn = _drawn(*shapes)
+    shapes, drawn = (diagnosis.prediction_shape, diagnosis.target_shape), drawn_shapes(diagnosis)
     if drawn is None:
-        return None
+        raise ValueError(f"the shapes {shapes[0]} and {shapes[1]} cannot be drawn; drawn_shapes tells which can")
     met = pairs_that_meet(*drawn)
     several = [[size for size in shape if size != 1] for shape in drawn]
     belong = several[0] == several[1]  # each prediction has a target of its own

@@ -347,7 +347,7 @@ def _descent_spec(theme: Theme, title: str, unit: str) -> dict[str, Any]:
     lines = alt.Chart(alt.NamedData("curve")).mark_line(strokeWidth=1.8, strokeJoin="round")
     dash = alt.StrokeDash(
         "side:N",
-        scale=alt.Scale(domain=["Fixed", "Original"], range=[[1, 0], [5, 3]]),
+        scale=alt.Scale(domain=["Original", "Fixed"], range=[[5, 3], [1, 0]]),
         legend=alt.Legend(orient="bottom", title=None, symbolType="stroke", symbolSize=400, offset=4),
     )
     lines = lines.encode(x=step, y=value, color=optimizer_color(theme), strokeDash=dash)

@@ -51,14 +51,10 @@ def map_figure(
         f"{label}: {metric.title} over {AXES[sweep.x].title} and {AXES[sweep.y].title}, {values.size} cells, {said}"
         + (f", mean {quantity(float(finite.mean()))}." if len(finite) else ".")
     )
-    caption = (
-        f"{metric.title[0].upper()}{metric.title[1:]}, of {sweep.inits} a cell. Cells without colour have none."
-        + (
-            " Dashed: SGD is stable below 2/λ of the mean of all batches; single small batches are steeper."
-            if len(data["limit"])
-            else ""
-        )
-        + " A click on a cell opens it in the comparison, with whole epochs."
+    caption = f"{metric.title[0].upper()}{metric.title[1:]}, of {sweep.inits} a cell. Cells without colour have none." + (
+        " Dashed: SGD is stable below 2/λ of the mean of all batches; single small batches are steeper."
+        if len(data["limit"])
+        else ""
     )
     ends = {"x from": x[0], "x to": x[-1], "y from": y[0], "y to": y[-1], "low": scale[0], "high": scale[1]}
     data["frame"] = frame_of(title=label, alt=alt_text, **ends)
@@ -99,12 +95,13 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
             gradientLength=200,
             gradientThickness=10,
             format=".0%" if metric.key == "converged" else "~g",
+            values=[0, 0.5, 1] if metric.key in ("converged", "r_squared") else alt.Undefined,
             tickCount=4,
             offset=6,
         ),
     )
     rects = (
-        cells.mark_rect(cursor="pointer", strokeWidth=0.8)
+        cells.mark_rect(cursor="pointer", strokeWidth=0.8, stroke=alt.ExprRef("scale('fill', datum.value)"))
         .transform_filter("isValid(datum.value)")
         .encode(
             x=alt.X("x:Q", **axis(x, "x")),
@@ -112,7 +109,6 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
             y=alt.Y("y:Q", **axis(y, "y")),
             y2="y2:Q",
             fill=color,
-            stroke=alt.Stroke("value:Q", scale=color["scale"], legend=None),
             tooltip=[alt.Tooltip(f"{name}:Q", title=title, format=",.4~g") for name, title in names.items()],
         )
         .add_params(clicked)

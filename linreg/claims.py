@@ -23,6 +23,7 @@ from linreg.wiring import STRANGE_INIT, WIRINGS
 
 CAUSE, NO_CAUSE, IN_PART = "cause", "not the cause", "in part"
 CONFIRMED, REFUTED, LIMITED = "confirmed", "refuted", "true within limits"
+PRINTED_RUNS = 40  # beside the answer's printed path
 Z = 1.959963984540054  # of a two-sided interval of 95 %
 
 

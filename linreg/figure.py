@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+
+from linreg.theme import Theme
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,5 +27,46 @@ class Figure:
     name: str = ""
 
     def standalone(self) -> dict[str, Any]:
-        """The spec with its data inside: what any Vega-Lite renderer draws."""
-        return {**self.spec, "datasets": {name: frame.to_dict("records") for name, frame in self.data.items()}}
+        """The spec with its data inside, as JSON has it: what any Vega-Lite renderer draws."""
+        return {**self.spec, "datasets": {name: _records(frame) for name, frame in self.data.items()}}
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows, with None for what is not a finite number."""
+    columns = {str(name): column.tolist() for name, column in table.items()}
+    for name, values in columns.items():
+        if table[name].dtype.kind == "f":
+            columns[name] = [value if math.isfinite(value) else None for value in values]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An entry of a key: what it says, and its symbol, a path within ±1 or the word `line`."""
+
+    text: str
+    symbol: str
+    fill: str
+    stroke: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Plate:
+    """What leaves the app as one picture: a figure, or panels side by side with what is said of them together.
+
+    `name` says what it shows, for a file, and `heading` does on a sheet where no panel has a title of its own. With `shared`
+    the panels have one vertical axis and one legend.
+    """
+
+    name: str
+    panels: tuple[Figure, ...]
+    theme: Theme
+    caption: str
+    labels: tuple[str, ...] = ()  # of the panels, as their tables have it
+    key: tuple[Mark, ...] = ()
+    shared: bool = False
+    heading: str = ""
+
+    @property
+    def alt(self) -> str:
+        return " ".join(panel.alt for panel in self.panels)

@@ -6,7 +6,7 @@ cell where it is computed, so the memory stays flat however many runs there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
@@ -29,11 +29,13 @@ from linreg.settings import (
     plain,
     with_both,
 )
-from linreg.surface import batch_moments
+from linreg.surface import Quadratic, batch_moments
 
 WORTH_A_THREAD = 1_000_000  # steps of all runs of a task
 MOST_AT_ONCE = 200_000_000  # steps of all runs of a task: about a second, after which a sweep can be stopped
 RECORDED = 60  # steps of each run that are looked at, to tell when it converges
+LAW_INITS, LAW_STEPS = 20, 20_000  # at most
+LAW_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 
 
 @dataclass(frozen=True)
@@ -290,6 +292,29 @@ def gathered(sweep: Sweep, cells: Mapping[Task, Cells | None]) -> dict[str, Floa
     return {name: table.reshape(2, len(sweep.y_values), len(sweep.x_values)) for name, table in tables.items()}
 
 
+def shown_inits(sweep: Sweep, tasks: Sequence[Task]) -> int:
+    """From how many inits a cell is trained: one where all would be the same."""
+    return 1 if all(task.fixed_start for task in tasks) else sweep.inits
+
+
+def stability_limits(sweep: Sweep, surface: Callable[[Settings], Quadratic]) -> list[list[tuple[float, float]]]:
+    """For each side the points (x, y) of SGD's stability limit 2(1 + β)/λ, where lr is one of the axes."""
+    found: list[list[tuple[float, float]]] = [[], []]
+    if "lr" not in (sweep.x, sweep.y):
+        return found
+    lr_across = sweep.x == "lr"
+    for index in range(len(sweep.y_values if lr_across else sweep.x_values)):
+        try:
+            cell = sweep.cell(0, index) if lr_across else sweep.cell(index, 0)
+        except SettingsError:
+            continue
+        for side, settings in enumerate((cell.original, cell.fixed)):
+            if settings.optimizer == "SGD":
+                lr = surface(replace(settings, lr=1.0, epochs=1, shuffle=False)).stable_lr(settings.momentum)
+                found[side].append((lr, sweep.y_values[index]) if lr_across else (sweep.x_values[index], lr))
+    return found
+
+
 # ---- the law of the batch size ---------------------------------------------------------------------------------------
 
 
@@ -306,6 +331,12 @@ class Law:
     def theory(self) -> Float[np.ndarray, "S 2"]:
         """w*/B for each batch size, from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B of independent rows, with means near zero."""
         return np.asarray(self.true / np.array(self.sizes)[:, None])
+
+
+def law_settings(settings: Settings, inits: int, steps: int) -> tuple[Settings, tuple[int, ...], int, int]:
+    """What `law_of_batch_size` takes for a run: batches of every size that its table has rows for, in plain order."""
+    sizes = tuple(size for size in LAW_SIZES if size <= settings.data.samples)
+    return replace(settings, batch_size=1, epochs=1, shuffle=False), sizes, min(inits, LAW_INITS), min(steps, LAW_STEPS)
 
 
 def law_of_batch_size(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> Law:

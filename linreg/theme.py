@@ -42,6 +42,7 @@ DARK = Theme(
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 
+SMALLEST = "smallest"  # the parameter of a spec that holds the smallest size of text to be drawn, in pixels
 SLOT = "§"  # in front of a name in a template: what each figure fills in
 
 
@@ -127,7 +128,7 @@ def finished(spec: dict[str, Any], theme: Theme, height: str = "", spoken: bool 
     params = [*spec.get("params", []), *([{"name": "height", "expr": height}] if height else [])]
     text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 12, "titleFontSize": 12.5}
     config = {
-        "font": "Source Sans, Source Sans 3, Source Sans Pro, DejaVu Sans, sans-serif",
+        "font": "'Source Sans', 'Source Sans Pro', 'DejaVu Sans', sans-serif",
         "background": theme.background,
         "view": {"stroke": None},
         "mark": {"aria": spoken},  # said in any case: else Streamlit decides it by the number of points, in a new spec

@@ -159,4 +159,6 @@ def test_a_cell_says_what_the_loss_does_with_a_pair():
 
 @pytest.mark.parametrize(("prediction", "target"), [((3,), (4,)), ((0, 1), (0,)), ((2, 3, 4, 5), (2, 3, 4, 5))])
 def test_what_cannot_be_drawn_is_not(prediction, target):
-    assert charts_code.shapes_figure(diagnose_shapes(prediction, target), LIGHT) is None
+    assert charts_code.drawn_shapes(diagnose_shapes(prediction, target)) is None
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        charts_code.shapes_figure(diagnose_shapes(prediction, target), LIGHT)

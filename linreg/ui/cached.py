@@ -9,13 +9,15 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
+from linreg import gallery
 from linreg.data import Dataset, make_data
+from linreg.explore import Paths
+from linreg.gallery import Core, batches_of
 from linreg.outcome import Yardstick, yardstick
 from linreg.settings import Comparison, Data, DataSettings, Settings, TableSettings
 from linreg.surface import Moments, Quadratic, batch_moments, least_squares, loss_surface, with_ones
 from linreg.sweep import Sweep
 from linreg.views import SurfaceView
-from linreg.wiring import WIRINGS
 
 MOMENT_BYTES = 100_000_000
 # Streamlit takes settings apart field by field to tell whether it has met them; their text says as much, in no time.
@@ -70,15 +72,6 @@ def least_squares_of(data: Data, bias: bool) -> Any:
     return least_squares(with_ones(X) if bias else X, table_of(data).y)
 
 
-def batches_of(settings: Settings) -> Settings:
-    """The settings with only what the batches' moments depend on, so that runs which share them ask for the same."""
-    wiring = "original" if WIRINGS[settings.wiring].pairs else "squeeze"
-    order: dict[str, Any] = {"epochs": 1}
-    if settings.shuffle:
-        order = {"shuffle": True, "epochs": settings.epochs, "seed": settings.seed}
-    return Settings(settings.data, wiring=wiring, batch_size=settings.batch_size, bias=settings.bias, **order)
-
-
 def moments_of(settings: Settings) -> Moments:
     """The quadratic of every batch, shared by all visitors: nothing changes them."""
     key, kept = batches_of(settings), _kept_moments()
@@ -98,3 +91,16 @@ def _kept_moments() -> Kept[Settings, Moments]:
 def yardstick_of(data: Data, bias: bool) -> Yardstick:
     """What the runs on a table are judged by."""
     return yardstick(table_of(data), bias)
+
+
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=512, show_spinner=False)
+def _tuned(batches: Settings, optimizer: str, starts: tuple[tuple[float, ...], ...], steps: int, momentum: float) -> float:
+    return gallery.tuned(moments_of(batches), optimizer, starts, steps, momentum)
+
+
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=256, show_spinner=False)
+def _paths(settings: Settings, optimizer: str, lr: float, starts: tuple[tuple[float, ...], ...]) -> Paths:
+    return gallery.trained(moments_of(settings), settings, optimizer, lr, starts)
+
+
+CORE = Core(table_of, surface_of, moments_of, least_squares_of, yardstick_of, _tuned, _paths)

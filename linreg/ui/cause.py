@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from linreg import charts_cause, wording
+from linreg import charts_cause, gallery, wording
 from linreg.cause import BatchStatistics, Walk, batch_statistics, pairs_of, shape_or_value, walk_of_the_minimum
 from linreg.charts import round_number
+from linreg.gallery import single
 from linreg.settings import MOST_PAIRED_ROWS, Comparison, Data, Settings
 from linreg.shapes import LOSSES
 from linreg.ui.cached import AS_TEXT, surface_of, table_of, yardstick_of
 from linreg.ui.code import reaction_of, show_reaction
-from linreg.ui.drawing import compiled, current_theme, plain_table, show, words
+from linreg.ui.drawing import compiled, draw, plain_table
 from linreg.ui.frame import change_view, number, slider, view
 from linreg.views import CauseView
 from linreg.wiring import STRANGE_INIT
@@ -79,9 +80,7 @@ def _matrix(asked: Settings, weights: np.ndarray) -> None:
     pairs = pairs_of(table_of(asked.data), _with_bias(asked, weights), view(CauseView).rows)
     left, right = st.columns(2, gap="large")
     with left:
-        figure = charts_cause.matrix_figure(pairs, current_theme())
-        show(figure)
-        words(figure, "matrix")
+        draw(lambda theme: single(gallery.MATRIX, charts_cause.matrix_figure(pairs, theme), theme), "matrix")
     with right:
         st.markdown(wording.matrix_finding(pairs))
         st.markdown(wording.matrix_table(pairs))
@@ -95,9 +94,7 @@ def _terms(asked: Settings, weights: np.ndarray) -> None:
     terms = _statistics(asked.data, asked.batch_size).terms(_with_bias(asked, weights))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        figure = charts_cause.terms_figure(terms, current_theme())
-        show(figure)
-        words(figure, "terms")
+        draw(lambda theme: single(gallery.TERMS, charts_cause.terms_figure(terms, theme), theme), "terms")
     with right:
         st.markdown(wording.terms_finding(terms, weights))
         st.markdown(
@@ -112,15 +109,11 @@ def _terms(asked: Settings, weights: np.ndarray) -> None:
 def _bowls(asked: Settings, matched: Settings) -> None:
     surfaces = [surface_of(asked), surface_of(matched)]
     st.markdown(wording.bowls_finding(*surfaces))
-    for column, figure, key in zip(
-        st.columns(2, gap="medium"),
-        (charts_cause.bowls_figure(surfaces, current_theme()), charts_cause.section_figure(surfaces, current_theme())),
-        ("bowls", "section"),
-        strict=True,
-    ):
-        with column:
-            show(figure)
-            words(figure, key)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        draw(lambda theme: single(gallery.BOWLS, charts_cause.bowls_figure(surfaces, theme), theme), "bowls")
+    with right:
+        draw(lambda theme: single(gallery.SECTION, charts_cause.section_figure(surfaces, theme), theme), "section")
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
@@ -132,9 +125,7 @@ def _walk(asked: Settings) -> None:
     walk = _walked(asked.data, asked.batch_size, asked.bias)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        figure = charts_cause.walk_figure(walk, asked.batch_size, current_theme())
-        show(figure)
-        words(figure, "walk")
+        draw(lambda theme: single(gallery.WALK, charts_cause.walk_figure(walk, asked.batch_size, theme), theme), "walk")
     with right:
         st.markdown(wording.walk_finding(walk, asked.batch_size, surface_of(asked)))
         st.markdown(

@@ -7,11 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from linreg import charts_claims, wording
+from linreg import charts_claims, gallery, wording
 from linreg.claims import (
     CLAIMS,
     CONFIRMED,
     FACTORS,
+    PRINTED_RUNS,
     REFUTED,
     Claim,
     Factor,
@@ -23,16 +24,16 @@ from linreg.claims import (
     trials,
     verdict,
 )
+from linreg.gallery import single
 from linreg.outcome import CONVERGED_WITHIN
 from linreg.script import differing_lines
 from linreg.settings import VERSION, DataSettings, Settings, to_query
 from linreg.ui.cached import Kept, yardstick_of
-from linreg.ui.drawing import compiled, current_theme, data_table, plain_table, show, words
+from linreg.ui.drawing import compiled, draw, plain_table
 from linreg.ui.frame import number, view
 from linreg.views import ClaimsView
 
 MOST_KEPT = 1_000  # seeds
-PRINTED_RUNS = 40
 COLOURS = {CONFIRMED: "green", REFUTED: "red"}
 ICONS = {CONFIRMED: ":material/check:", REFUTED: ":material/close:"}
 
@@ -118,14 +119,10 @@ def _draw(number_of: int, claim: Claim, found: Sequence[Trials], answer: str) ->
                 },  # of the defaults too: without any, settings stay
             )
         with right:
-            figure = charts_claims.arms_figure(claim.arms, found, current_theme())
-            show(figure)
-            data_table(figure, f"claim {claim.key}")
+            draw(lambda theme: gallery.claim_plate(claim, found, theme), f"claim {claim.key}", caption=False)
         plain_table(wording.trials_table(claim.arms, found))
         if claim.key == "batch_of_one":
-            printed = charts_claims.printed_figure(_printed(), current_theme())
-            show(printed)
-            words(printed, "printed")
+            draw(lambda theme: single(gallery.PRINTED, charts_claims.printed_figure(_printed(), theme), theme), "printed")
 
 
 def _draw_factors(found: Mapping[Settings, Trials]) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from linreg import charts_code, wording
+from linreg import gallery, wording
+from linreg.charts_code import drawn_shapes
 from linreg.shapes import LOSSES, diagnose_shapes
-from linreg.ui.drawing import current_theme, show, words
+from linreg.ui.drawing import draw
 from linreg.ui.frame import choice, shape, view
 from linreg.views import CodeView
 
@@ -32,10 +33,8 @@ def shapes_section() -> None:
     found = diagnose_shapes(shown.prediction, shown.truth, shown.loss)
     left, right = st.columns(2, gap="large")
     with left:
-        figure = charts_code.shapes_figure(found, current_theme())
-        if figure:
-            show(figure)
-            words(figure, "shapes")
+        if drawn_shapes(found):
+            draw(lambda theme: gallery.shapes_plate(found, theme), "shapes")
         else:
             st.caption("There is nothing to draw: the shapes do not broadcast, hold nothing, or have too many axes.")
     with right:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # Streamlit's own
 import streamlit as st
 
-from linreg.figure import Figure
+from linreg.export import FORMATS, SIZES, exported, file_name
+from linreg.figure import Figure, Plate
 from linreg.theme import LIGHT, THEMES, Theme
 from linreg.ui.frame import stand_at, write_url
 
@@ -40,17 +44,80 @@ def _arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.table({name: pa.array(column.array) for name, column in frame.items()})
 
 
-def words(figure: Figure, key: str) -> None:
-    """What stands under a figure: its caption, and its data as a table one click away."""
-    st.caption(figure.caption)
-    data_table(figure, key)
+@dataclass(frozen=True)
+class Selection:
+    """A panel that can be clicked: its key in the session, the name of its selection, and what a click does."""
+
+    key: str
+    mode: str
+    act: Callable[[str], None]
 
 
-def data_table(figure: Figure, key: str) -> None:
-    """The figure's data, one click away."""
-    table = st.expander("Data as a table", type="compact", on_change="rerun", key=f"table.{key}")
+def draw(
+    plate_of: Callable[[Theme], Plate],
+    key: str = "",
+    clicks: Sequence[Selection] = (),
+    note: str = "",
+    caption: bool = True,
+) -> None:
+    """Draw a plate, its panels beside each other, and under it its caption; with a key also its data, and the menu that
+    takes it along."""
+    plate = plate_of(current_theme())
+    places = st.columns(len(plate.panels), gap="medium") if len(plate.panels) > 1 else [st.container()]
+    for place, panel, click in zip_longest(places, plate.panels, clicks):
+        with place:
+            if click is None:
+                show(panel)
+            else:
+                show(panel, click.key, lambda click=click: click.act(click.key), click.mode)
+    if caption:
+        st.caption(plate.caption + note)
+    if key:
+        st.fragment(_foot)(plate_of, key)
+
+
+def _foot(plate_of: Callable[[Theme], Plate], key: str) -> None:
+    """The data of a plate, and the plate as a file: each is made when it is asked for."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        table = st.expander("Data as a table", type="compact", on_change="rerun", key=f"table.{key}")
+        menu = st.popover("Save", icon=":material/download:", type="tertiary", on_change="rerun", key=f"save.{key}")
     if table.open:
-        table.dataframe(figure.data[figure.table], hide_index=True, height=240)
+        _data(table, plate_of(current_theme()))
+    if menu.open:
+        with menu:
+            _save(plate_of, key)
+
+
+def _data(place: Any, plate: Plate) -> None:
+    labels = plate.labels or ("",)
+    for tab, panel in zip(place.tabs(labels) if plate.labels else [place], plate.panels, strict=True):
+        tab.dataframe(panel.data[panel.table], hide_index=True, height=240)
+
+
+def _save(plate_of: Callable[[Theme], Plate], key: str) -> None:
+    """Size and colours, and a button for each kind of file."""
+    page = current_theme().name
+    size = st.segmented_control(
+        "Size", list(SIZES), format_func=lambda one: SIZES[one].title, key=f"size.{key}", default="page", required=True
+    )
+    colours = st.segmented_control("Colours", list(THEMES), key=f"colours.{key}", default=page, required=True)
+    theme = THEMES[colours or page]
+    plate = plate_of(theme)
+    for place, kinds in zip((st.container(horizontal=True), st.container(horizontal=True)), _ROWS, strict=True):
+        for kind in kinds:
+            place.download_button(
+                FORMATS[kind].title,
+                partial(exported, plate, kind, size or "page"),
+                file_name(plate, kind, size or "page"),
+                FORMATS[kind].mime,
+                key=f"{kind}.{key}",
+                on_click="ignore",
+            )
+    st.caption("Caption")
+    st.code(plate.caption, language=None, wrap_lines=True)
+
+
+_ROWS = (("svg", "pdf", "png"), ("html", "csv"))
 
 
 def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:

@@ -5,27 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from linreg import charts, charts_explore, wording
+from linreg import charts_explore, gallery, wording
 from linreg.charts_explore import Batches, PathScene
-from linreg.data import initial_weights
-from linreg.explore import Panel, Paths, as_points, curvature, paths, ring, tuned_lr
-from linreg.settings import Comparison, DataSettings, Settings, fitting_momentum
-from linreg.ui.cached import AS_TEXT, batches_of, least_squares_of, moments_of, surface_of, yardstick_of
-from linreg.ui.drawing import (
-    FRAME_SECONDS,
-    compiled,
-    current_theme,
-    data_table,
-    plain_table,
-    show,
-    step_controls,
-    step_to_show,
-    words,
-)
-from linreg.ui.frame import LABELS, change_view, choice, fragment_begins, number, several, slider, text, toggle, view
+from linreg.explore import Panel, curvature
+from linreg.gallery import shown_sides
+from linreg.settings import Comparison, DataSettings, Settings
+from linreg.ui.cached import AS_TEXT, CORE, moments_of, surface_of
+from linreg.ui.drawing import FRAME_SECONDS, Selection, compiled, draw, plain_table, step_controls, step_to_show
+from linreg.ui.frame import change_view, choice, fragment_begins, number, several, slider, text, toggle, view
 from linreg.views import MOST_STARTS, SurfaceView
 
 RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
@@ -99,26 +88,24 @@ def _clear() -> None:
 def _paths_figures(comparison: Comparison) -> None:
     if st.session_state.pop("start_added", False):
         st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
-    shown, theme = view(SurfaceView), current_theme()
+    shown = view(SurfaceView)
     panels, scene = _panels(comparison, shown)
     last = max((int(path.steps[-1]) for panel in panels for path in panel.paths), default=1)
     step = step_to_show(last)
     st.markdown("  \n".join(wording.paths_finding(panel) for panel in panels))
     step_controls(step, last)
-    columns = st.columns(len(panels), gap="medium")
-    for which, column in enumerate(columns):
-        with column:
-            figure = charts_explore.paths_figure(panels, which, scene, step, theme, shown.arrows)
-            key = f"paths.{panels[which].label}"
-            show(figure, key=key, on_select=lambda key=key: _start_at(key), mode="clicked")
-            data_table(figure, f"paths {panels[which].label}")
-    st.caption(figure.caption + " A click on a surface adds a start.")
+    draw(
+        lambda theme: gallery.paths_plate(panels, scene, step, shown.arrows, theme),
+        "paths",
+        [Selection(f"paths.{panel.label}", "clicked", _start_at) for panel in panels],
+        " A click on a surface adds a start.",
+    )
     plain_table(wording.paths_table(panels))
-    for column, what in zip(st.columns(2, gap="medium"), ("loss", "distance"), strict=True):
-        with column:
-            descent = charts_explore.descent_figure(panels, what, step, theme)
-            show(descent)
-            words(descent, what)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        draw(lambda theme: gallery.descent_plate(panels, "loss", step, theme), "descent")
+    with right:
+        draw(lambda theme: gallery.descent_plate(panels, "distance", step, theme), "distance")
 
 
 def _start_at(key: str) -> None:
@@ -131,95 +118,37 @@ def _start_at(key: str) -> None:
         state["start_added"] = True
 
 
-def _shown_sides(comparison: Comparison, shown: SurfaceView) -> list[tuple[str, Settings]]:
-    both = list(zip(LABELS, (comparison.original, comparison.fixed), strict=True))
-    return both if shown.sides == "both" else [side for side in both if side[0].lower() == shown.sides]
-
-
 def _panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
-    with compiled(shown.optimizers, max(2 + settings.bias for _, settings in _shown_sides(comparison, shown))):
+    with compiled(shown.optimizers, max(2 + settings.bias for _, settings in shown_sides(comparison, shown))):
         return _trained_panels(comparison, replace(shown, part="paths", arrows=False, batch=0))
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)
 def _trained_panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
     """All paths of the view and their picture; shared by all visitors, since nothing changes them."""
-    sides = _shown_sides(comparison, shown)
-    middle = surface_of(sides[-1][1]).minimum  # of the fixed side where it is shown
-    panels = [
-        Panel(
-            label,
-            wording.met(settings),
-            surface_of(settings),
-            yardstick_of(settings.data, settings.bias),
-            tuple(_trained(settings, shown, k, _starts(settings, shown, middle)) for k in range(len(shown.optimizers))),
-        )
-        for label, settings in sides
-    ]
-    bias = comparison.original.bias
-    return panels, charts_explore.path_scene(panels, least_squares_of(comparison.original.data, bias))
-
-
-def _starts(settings: Settings, shown: SurfaceView, middle: np.ndarray) -> tuple[tuple[float, ...], ...]:
-    own = initial_weights(settings)  # (P,)
-    points = [*as_points(shown.starts), *(ring(middle[:2], shown.radius, shown.ring) if shown.ring else [])]
-    return tuple((*map(float, point), *own[2:].tolist()) for point in points) or (tuple(own.tolist()),)
-
-
-def _trained(settings: Settings, shown: SurfaceView, index: int, starts: tuple[tuple[float, ...], ...]) -> Paths:
-    optimizer = shown.optimizers[index]
-    lr = settings.lr
-    if shown.rates == "tuned":
-        momentum = fitting_momentum(optimizer, settings.momentum)
-        lr = _tuned(batches_of(settings), optimizer, starts, min(settings.steps, 3_000), momentum)
-    elif shown.rates == "own" and index < len(shown.lrs):
-        lr = shown.lrs[index]
-    return _paths(settings, optimizer, lr, starts)
-
-
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=512, show_spinner=False)
-def _tuned(batches: Settings, optimizer: str, starts: tuple[tuple[float, ...], ...], steps: int, momentum: float) -> float:
-    return tuned_lr(moments_of(batches), optimizer, np.array(starts), steps, momentum)
-
-
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=256, show_spinner=False)
-def _paths(settings: Settings, optimizer: str, lr: float, starts: tuple[tuple[float, ...], ...]) -> Paths:
-    momentum = fitting_momentum(optimizer, settings.momentum)
-    return paths(moments_of(settings), optimizer, lr, np.array(starts), settings.steps, momentum)
+    return gallery.panels_of(comparison, shown, CORE)
 
 
 def _curvature_part(comparison: Comparison) -> None:
     """The bowl's axes, its condition number and the stable learning rates."""
     shown = view(SurfaceView)
-    sides = _shown_sides(comparison, shown)
+    sides = shown_sides(comparison, shown)
     surface = surface_of(sides[-1][1])
     bowl = curvature(surface)
     panels, scene = _panels(comparison, shown)
-    for which, column in enumerate(st.columns(len(panels), gap="medium")):
-        with column:
-            bowl_alone = replace(panels[which], paths=())
-            figure = charts_explore.paths_figure([bowl_alone], 0, charts_explore.of_panel(scene, which), 0, current_theme())
-            show(figure)
-    st.caption(figure.caption)
+    draw(lambda theme: gallery.curvature_plate(panels, scene, theme), "curvature")
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.markdown(wording.curvature_table(bowl.values, bowl.directions))
         st.markdown(wording.curvature_finding([(surface_of(settings), settings) for _, settings in sides]))
     with right:
-        momentum = comparison.original.momentum or 0.9  # with none, what momentum would do
-        limits = [("SGD", surface.stable_lr()), (f"SGD, momentum {momentum:g}", surface.stable_lr(momentum))]
-        rates = [("the sidebar's lr", label, settings.lr) for label, settings in sides]
-        for panel in panels:
-            rates += [(path.optimizer, panel.label, path.lr) for path in panel.paths]
-        figure = charts_explore.rates_figure(rates, limits, current_theme())
-        show(figure)
-        words(figure, "rates")
+        draw(lambda theme: gallery.rates_plate(comparison, panels, surface, theme), "rates")
 
 
 def _batches_part(comparison: Comparison) -> None:
     """One batch's own surface, and where the other batches have their minima."""
-    shown, theme = view(SurfaceView), current_theme()
-    sides = _shown_sides(comparison, shown)
+    shown = view(SurfaceView)
+    sides = shown_sides(comparison, shown)
     st.markdown("Each batch has a loss of its own, and a minimum of its own; a run descends on one batch after the other.")
     every = [Batches(label, wording.met(settings), moments_of(settings)) for label, settings in sides]
     count = min(len(one.moments) for one in every)
@@ -228,18 +157,7 @@ def _batches_part(comparison: Comparison) -> None:
             number("view.batch", f"Batch, 0 to {count - 1:,}", most=count - 1)
     k = min(shown.batch, count - 1)
     minima = [_minima(settings) for _, settings in sides]
-    domains = charts_explore.batch_domains(minima)
-    bowls = [one.moments.batch(k).profile() for one in every]
-    spacing = max(charts.levels_over([bowl], domain)[0] for bowl, domain in zip(bowls, domains, strict=True))
-    for column, one, cloud, domain in zip(st.columns(len(every), gap="medium"), every, minima, domains, strict=True):
-        with column:
-            figure = charts_explore.batch_figure(one, k, cloud, domain, spacing, theme)
-            show(figure)
-            words(figure, f"batch {one.label}")
-    st.caption(
-        "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross: the minimum of their mean,"
-        " which is what a run settles near. Both pictures are to the same scale."
-    )
+    draw(lambda theme: gallery.batches_plate(every, minima, k, theme), "batches")
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)

@@ -49,7 +49,6 @@ from linreg.views import View, from_view_query, to_view_query
 from linreg.wiring import WIRINGS
 from linreg.wording import as_text, regression
 
-LABELS = ("Original", "Fixed")
 PAGES = {  # the menu, in its order
     "streamlit_app.py": "Original vs fixed",
     "pages/cause.py": "Cause",

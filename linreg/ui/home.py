@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import OrderedDict
@@ -13,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from linreg import charts, wording
+from linreg import charts, gallery, wording
+from linreg.gallery import LABELS
 from linreg.outcome import CONVERGED_WITHIN, Outcome, outcome
 from linreg.script import differing_lines, file_name, notebook, script
-from linreg.settings import Comparison, DataSettings, Settings
-from linreg.theme import Theme
+from linreg.settings import Comparison, Settings
 from linreg.ui.cached import AS_TEXT, least_squares_of, surface_of, table_of
-from linreg.ui.drawing import FRAME_SECONDS, current_theme, data_table, show, step_controls, step_to_show, words
-from linreg.ui.frame import LABELS, write_url
+from linreg.ui.drawing import FRAME_SECONDS, Selection, draw, step_controls, step_to_show
+from linreg.ui.frame import write_url
 
 if TYPE_CHECKING:
     from linreg.trainer import Run
@@ -35,26 +34,8 @@ KEPT_BYTES = 100_000_000  # of runs, in one server
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
 def _scene(comparison: Comparison, trained: bool) -> charts.Scene:
     runs = _kept_runs().get(comparison) if trained else None
-    reach = 1 / math.sqrt(2)  # of PyTorch's own init of two weights
-    starts = [
-        start
-        for side in (comparison.original, comparison.fixed)
-        for start in ([side.init] if side.init else [(-reach, -reach), (reach, reach)])
-    ]
-    return charts.scene(
-        _sides(comparison, runs), least_squares_of(comparison.original.data, comparison.original.bias), starts
-    )
-
-
-def _sides(comparison: Comparison, runs: Sequence[Run] | None) -> list[charts.Side]:
-    sides = []
-    for index, settings in enumerate((comparison.original, comparison.fixed)):
-        side = charts.Side(LABELS[index], wording.met(settings), surface_of(settings))
-        if runs:
-            run = runs[index]
-            side = replace(side, weights=run.weights, losses=run.losses, diverged_at=run.diverged_at)
-        sides.append(side)
-    return sides
+    best = least_squares_of(comparison.original.data, comparison.original.bias)
+    return gallery.scene_of(comparison, gallery.sides_of(comparison, runs, surface_of), best)
 
 
 class _KeptRuns:
@@ -200,13 +181,13 @@ def replay(comparison: Comparison) -> None:
 
 
 def _replay(comparison: Comparison) -> None:
-    theme = current_theme()
     _expect(comparison)  # on every run: a fragment may write only where it wrote in the last run of the whole page
     before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
     if not _kept_runs().get(comparison):
         on_button = _steps_to_train(comparison) > AUTOMATIC_STEPS
         with before.container():
-            _draw_surfaces(_sides(comparison, None), _scene(comparison, False), 0, theme)
+            sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False)
+            draw(lambda theme: gallery.surfaces_plate(comparison, sides, scene, 0, theme))
             if not _train(comparison):
                 return
         if on_button:
@@ -214,41 +195,24 @@ def _replay(comparison: Comparison) -> None:
         before.empty()
     runs = _kept_runs().get(comparison)
     assert runs
-    sides, scene = _sides(comparison, runs), _scene(comparison, True)
+    sides, scene = gallery.sides_of(comparison, runs, surface_of), _scene(comparison, True)
     last = max(len(run.losses) for run in runs)
     step = step_to_show(last)
     step_controls(step, last)
-    _draw_surfaces(sides, scene, step, theme)
+    draw(lambda theme: gallery.surfaces_plate(comparison, sides, scene, step, theme), "surfaces")
     left, right = st.columns(2, gap="medium")
     with left:
-        loss = charts.loss_figure(sides, step, theme)
-        show(loss, key="loss", on_select=_click, mode="clicked")
-        words(loss, "loss")
+        click = Selection("loss", "clicked", _click)
+        draw(lambda theme: gallery.loss_plate(comparison, sides, step, theme), "loss", [click])
     with right:
-        data, bias = comparison.original.data, comparison.original.bias
-        if isinstance(data, DataSettings):
-            weights = charts.weights_figure(sides, data.weights, step, theme)
-        else:
-            aim = least_squares_of(data, bias).tolist()
-            weights = charts.weights_figure(sides, aim, step, theme, "least squares weights")
-        show(weights)
-        words(weights, "weights")
+        best = least_squares_of(comparison.original.data, comparison.original.bias).tolist()
+        draw(lambda theme: gallery.weights_plate(comparison, sides, best, step, theme), "weights")
 
 
-def _draw_surfaces(sides: Sequence[charts.Side], scene: charts.Scene, step: int, theme: Theme) -> None:
-    for which, column in enumerate(st.columns(2, gap="medium")):
-        with column:
-            figure = charts.surface_figure(sides, which, scene, step, theme)
-            show(figure)
-            if sides[which].weights is not None:
-                data_table(figure, LABELS[which])
-    st.caption(figure.caption)
-
-
-def _click() -> None:
+def _click(key: str) -> None:
     """Go to the clicked step. A chart that is drawn again reports its last click again: that one is known."""
     state = st.session_state
-    clicked = [point["step"] for point in state["loss"]["selection"].get("clicked", [])]
+    clicked = [point["step"] for point in state[key]["selection"].get("clicked", [])]
     if clicked and clicked != state.get("clicked"):
         state["step"], state["playing"], state["clicked"] = int(clicked[0]), False, clicked
         write_url()

@@ -6,22 +6,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from linreg import charts_sweep, wording
+from linreg import gallery, wording
+from linreg.gallery import LABELS
 from linreg.settings import VERSION, Comparison, Settings, SettingsError, TableSettings, to_query
-from linreg.sweep import AXES, METRICS, Cells, Law, Metric, Sweep, Task, gathered, law_of_batch_size, swept
+from linreg.sweep import (
+    AXES,
+    METRICS,
+    Cells,
+    Law,
+    Sweep,
+    Task,
+    gathered,
+    law_of_batch_size,
+    law_settings,
+    shown_inits,
+    stability_limits,
+    swept,
+)
 from linreg.ui.cached import AS_TEXT, Kept, surface_of
-from linreg.ui.drawing import compiled, current_theme, data_table, show, words
-from linreg.ui.frame import LABELS, change, choice, current, number, text, view
+from linreg.ui.drawing import Selection, compiled, draw
+from linreg.ui.frame import change, choice, current, number, text, view
 from linreg.views import SweepView
 from linreg.wiring import WIRINGS
 
 MOST_KEPT = 8_000  # tasks; each holds a few numbers a cell
 AUTOMATIC_WORK = 2_000_000_000  # steps of all runs; more are done on a button
-LAW_INITS, LAW_STEPS = 20, 20_000  # at most
-LAW_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 
 
 @st.cache_resource(show_spinner=False)
@@ -80,7 +91,14 @@ def sweep_section(comparison: Comparison) -> None:
     numbers = gathered(grid, cells)
     with maps:
         st.markdown(wording.sweep_finding(grid, numbers["share"], tasks))
-        _draw_maps(grid, numbers[metric.of], metric, 1 if all(task.fixed_start for task in tasks) else grid.inits)
+        shown = replace(grid, inits=shown_inits(grid, tasks))
+        keys = [f"map.{label}" for label in LABELS]
+        draw(
+            lambda theme: gallery.maps_plate(shown, numbers[metric.of], metric, _limits(grid), theme),
+            "maps",
+            [Selection(key, "cell", _click) for key in keys],
+            " A click on a cell opens it in the comparison, with whole epochs.",
+        )
 
 
 def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], place: Any) -> None:
@@ -108,37 +126,9 @@ def _go_on(grid: Sweep) -> None:
     st.session_state["stopped"], st.session_state["agreed_sweep"] = None, grid
 
 
-def _draw_maps(grid: Sweep, values: np.ndarray, metric: Metric, inits: int) -> None:
-    scale = metric.scale(values)
-    limits = _limits(grid)
-    for side, column in enumerate(st.columns(2, gap="medium")):
-        with column:
-            figure = charts_sweep.map_figure(
-                replace(grid, inits=inits), values[side], LABELS[side], metric, scale, limits[side], current_theme()
-            )
-            key = f"map.{LABELS[side]}"
-            show(figure, key=key, on_select=lambda key=key: _click(key), mode="cell")
-            data_table(figure, f"map {LABELS[side]}")
-    st.caption(figure.caption)
-
-
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
 def _limits(grid: Sweep) -> list[list[tuple[float, float]]]:
-    """For each side the points (x, y) of SGD's stability limit 2(1 + β)/λ, where lr is one of the axes."""
-    found: list[list[tuple[float, float]]] = [[], []]
-    if "lr" not in (grid.x, grid.y):
-        return found
-    lr_across = grid.x == "lr"
-    for index in range(len(grid.y_values if lr_across else grid.x_values)):
-        try:
-            cell = grid.cell(0, index) if lr_across else grid.cell(index, 0)
-        except SettingsError:
-            continue
-        for side, settings in enumerate((cell.original, cell.fixed)):
-            if settings.optimizer == "SGD":
-                lr = surface_of(replace(settings, lr=1.0, epochs=1, shuffle=False)).stable_lr(settings.momentum)
-                found[side].append((lr, grid.y_values[index]) if lr_across else (grid.x_values[index], lr))
-    return found
+    return stability_limits(grid, surface_of)
 
 
 def _click(key: str) -> None:
@@ -169,16 +159,12 @@ def law_section(comparison: Comparison) -> None:
         return
     shown = view(SweepView)
     with compiled([settings.optimizer], 2 + settings.bias):
-        plain = replace(settings, batch_size=1, epochs=1, shuffle=False)
-        found = _law(plain, min(shown.inits, LAW_INITS), min(shown.steps, LAW_STEPS))
-    figure = charts_sweep.law_figure(found, current_theme())
-    show(figure)
-    words(figure, "law")
+        found = _law(*law_settings(settings, shown.inits, shown.steps))
+    draw(lambda theme: gallery.law_plate(found, theme), "law")
     if isinstance(settings.data, TableSettings):
         st.caption("The law is for rows in random order. This table's rows come as they stand in the file.")
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
-def _law(settings: Settings, inits: int, steps: int) -> Law:
-    sizes = tuple(size for size in LAW_SIZES if size <= settings.data.samples)
+def _law(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> Law:
     return law_of_batch_size(settings, sizes, inits, steps)

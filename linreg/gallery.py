@@ -1,0 +1,427 @@
+"""Every figure of the app as a plate, without a browser: what the pages draw, and all of them in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linreg import charts, charts_cause, charts_claims, charts_code, charts_explore, charts_sweep, wording
+from linreg.charts_explore import Batches, PathScene
+from linreg.data import Dataset, initial_weights, make_data
+from linreg.explore import Panel, Paths, as_points, paths, ring, tuned_lr
+from linreg.figure import Figure, Mark, Plate
+from linreg.outcome import Yardstick, yardstick
+from linreg.settings import Comparison, Data, DataSettings, Settings, fitting_momentum, plain
+from linreg.surface import Moments, Quadratic, batch_moments, least_squares, loss_surface, with_ones
+from linreg.sweep import METRICS, Law, Metric, Sweep
+from linreg.theme import Theme
+from linreg.views import CauseView, ClaimsView, CodeView, SurfaceView, SweepView
+from linreg.wiring import WIRINGS
+
+if TYPE_CHECKING:
+    from linreg.claims import Claim, Trials
+    from linreg.shapes import ShapeDiagnosis
+    from linreg.trainer import Run
+
+LABELS = ("Original", "Fixed")
+CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"
+CROSS = "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0L0.9,0.5L0.5,0.9L0,0.4L-0.5,0.9L-0.9,0.5L-0.4,0Z"
+
+
+# ---- what figures are made of ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Core:
+    """The computations behind the figures, each by its settings; the app passes its cached ones."""
+
+    table: Callable[[Data], Dataset]
+    surface: Callable[[Settings], Quadratic]
+    moments: Callable[[Settings], Moments]
+    least_squares: Callable[[Data, bool], Any]
+    yardstick: Callable[[Data, bool], Yardstick]
+    tuned: Callable[[Settings, str, tuple[tuple[float, ...], ...], int, float], float]
+    paths: Callable[[Settings, str, float, tuple[tuple[float, ...], ...]], Paths]
+
+
+def core() -> Core:
+    """The computations with a memory of their own."""
+
+    def weights(data: Data, bias: bool) -> Any:
+        return least_squares(with_ones(table(data).X) if bias else table(data).X, table(data).y)
+
+    table = cache(make_data)
+    moments = cache(lambda settings: batch_moments(table(settings.data), settings))
+    return Core(
+        table,
+        cache(lambda settings: loss_surface(table(settings.data), settings)),
+        moments,
+        cache(weights),
+        cache(lambda data, bias: yardstick(table(data), bias)),
+        cache(lambda settings, *how: tuned(moments(settings), *how)),
+        cache(lambda settings, *how: trained(moments(settings), settings, *how)),
+    )
+
+
+def tuned(moments: Moments, optimizer: str, starts: tuple[tuple[float, ...], ...], steps: int, momentum: float) -> float:
+    """The learning rate that suits an optimizer best from these starts."""
+    return tuned_lr(moments, optimizer, np.array(starts), steps, momentum)
+
+
+def trained(moments: Moments, settings: Settings, optimizer: str, lr: float, starts: tuple[tuple[float, ...], ...]) -> Paths:
+    """An optimizer's paths from these starts, for the steps of the settings."""
+    momentum = fitting_momentum(optimizer, settings.momentum)
+    return paths(moments, optimizer, lr, np.array(starts), settings.steps, momentum)
+
+
+def single(name: str, figure: Figure, theme: Theme, heading: str = "") -> Plate:
+    """A plate of one figure."""
+    return Plate(name, (figure,), theme, figure.caption, heading=heading)
+
+
+def run_words(comparison: Comparison) -> str:
+    """The run in the name of a file: `RMSprop lr 0.01 batch 100`, and what the fixed side has of its own."""
+    asked, fixed = comparison.original, comparison.fixed
+    words = [f"{asked.optimizer} lr {plain(asked.lr)} batch {asked.batch_size}"]
+    if fixed.optimizer != asked.optimizer or fixed.lr != asked.lr:
+        words.append(f"vs {fixed.optimizer} lr {plain(fixed.lr)}")
+    if fixed.batch_size != asked.batch_size:
+        words.append(f"vs batch {fixed.batch_size}")
+    return " ".join(words)
+
+
+# ---- the comparison --------------------------------------------------------------------------------------------------
+
+
+def sides_of(
+    comparison: Comparison, runs: Sequence[Run] | None, surface: Callable[[Settings], Quadratic]
+) -> list[charts.Side]:
+    """Both sides as the figures need them."""
+    sides = [
+        charts.Side(label, wording.met(settings), surface(settings))
+        for label, settings in zip(LABELS, (comparison.original, comparison.fixed), strict=True)
+    ]
+    if runs is None:
+        return sides
+    return [
+        replace(side, weights=run.weights, losses=run.losses, diverged_at=run.diverged_at)
+        for side, run in zip(sides, runs, strict=True)
+    ]
+
+
+def scene_of(comparison: Comparison, sides: Sequence[charts.Side], best: np.ndarray) -> charts.Scene:
+    """The picture that holds both sides, and where a run may start."""
+    reach = 1 / np.sqrt(2)  # of PyTorch's own init of two weights
+    starts = [
+        start
+        for side in (comparison.original, comparison.fixed)
+        for start in ([side.init] if side.init else [(-reach, -reach), (reach, reach)])
+    ]
+    return charts.scene(sides, best, starts)
+
+
+def surfaces_plate(
+    comparison: Comparison, sides: Sequence[charts.Side], scene: charts.Scene, step: int, theme: Theme
+) -> Plate:
+    """Both surfaces with both paths, on the same axes."""
+    panels = tuple(charts.surface_figure(sides, which, scene, step, theme) for which in range(2))
+    marks = [
+        Mark("minimum of this loss", charts.STAR, theme.star, "#1f2430"),
+        Mark("least squares", CROSS, theme.ink, theme.background),
+    ]
+    if sides[0].weights is not None:
+        marks = [
+            Mark("path of the original", "line", "", theme.original),
+            Mark("of the fixed side", "line", "", theme.fixed),
+            Mark("start", CIRCLE, theme.background, theme.quiet),
+            *marks,
+        ]
+    name = f"loss surfaces {run_words(comparison)}{_moment(sides, step)}"
+    return Plate(name, panels, theme, panels[0].caption, LABELS, tuple(marks), shared=True)
+
+
+def _moment(sides: Sequence[charts.Side], step: int) -> str:
+    """The step in the name of a file, unless it is the last."""
+    last = max((len(side.losses) for side in sides if side.losses is not None), default=0)
+    return f" step {step}" if step < last else ""
+
+
+def loss_plate(comparison: Comparison, sides: Sequence[charts.Side], step: int, theme: Theme) -> Plate:
+    """Both losses against step."""
+    name = f"loss {run_words(comparison)}{_moment(sides, step)}"
+    return single(name, charts.loss_figure(sides, step, theme), theme)
+
+
+def weights_plate(
+    comparison: Comparison, sides: Sequence[charts.Side], best: Sequence[float], step: int, theme: Theme
+) -> Plate:
+    """All weights against step, with the weights to aim at: the true ones, or of a table least squares' own, `best`."""
+    data = comparison.original.data
+    if isinstance(data, DataSettings):
+        figure = charts.weights_figure(sides, data.weights, step, theme)
+    else:
+        figure = charts.weights_figure(sides, best, step, theme, "least squares weights")
+    return single(f"weights {run_words(comparison)}{_moment(sides, step)}", figure, theme)
+
+
+def _comparison(comparison: Comparison, of: Core, _: Any, step: int | None, theme: Theme) -> Iterator[Plate]:
+    from linreg.trainer import train
+
+    runs = train([comparison.original, comparison.fixed], of.table(comparison.original.data))
+    sides = sides_of(comparison, runs, of.surface)
+    best = of.least_squares(comparison.original.data, comparison.original.bias)
+    last = max(len(run.losses) for run in runs)
+    at = last if step is None else min(step, last)
+    yield surfaces_plate(comparison, sides, scene_of(comparison, sides, best), at, theme)
+    yield loss_plate(comparison, sides, at, theme)
+    yield weights_plate(comparison, sides, best.tolist(), at, theme)
+
+
+# ---- the cause -------------------------------------------------------------------------------------------------------
+
+
+def _cause(comparison: Comparison, of: Core, shown: CauseView, _: int | None, theme: Theme) -> Iterator[Plate]:
+    from linreg.cause import batch_statistics, pairs_of, walk_of_the_minimum
+
+    asked = replace(comparison.original, wiring="original")
+    surfaces = [of.surface(asked), of.surface(replace(asked, wiring="squeeze"))]
+    table, best = of.table(asked.data), surfaces[1].minimum
+    weights = np.array([best[0] if shown.w1 is None else shown.w1, best[1] if shown.w2 is None else shown.w2])
+    statistics = batch_statistics(table, asked.batch_size)
+    if asked.bias:
+        weights = np.append(weights, statistics.best_bias(weights))
+    walk = walk_of_the_minimum(table, Settings(asked.data, batch_size=asked.batch_size, bias=asked.bias))
+    yield single(MATRIX, charts_cause.matrix_figure(pairs_of(table, weights, shown.rows), theme), theme)
+    yield single(TERMS, charts_cause.terms_figure(statistics.terms(weights), theme), theme)
+    yield single(BOWLS, charts_cause.bowls_figure(surfaces, theme), theme)
+    yield single(SECTION, charts_cause.section_figure(surfaces, theme), theme)
+    yield single(WALK, charts_cause.walk_figure(walk, asked.batch_size, theme), theme)
+
+
+MATRIX, TERMS, BOWLS = "matrix of all pairs", "four terms of the loss", "both bowls in one picture"
+SECTION, WALK = "section through both bowls", "minimum by batch size"
+
+
+# ---- the claims ------------------------------------------------------------------------------------------------------
+
+
+def claim_plate(claim: Claim, found: Sequence[Trials], theme: Theme) -> Plate:
+    """The shares of a claim's arms."""
+    figure = charts_claims.arms_figure(claim.arms, found, theme)
+    return single(f"claim {claim.key.replace('_', ' ')}", figure, theme, claim.says)
+
+
+def _claims(_: Comparison, __: Core, shown: ClaimsView, ___: int | None, theme: Theme) -> Iterator[Plate]:
+    from linreg.claims import CLAIMS, PRINTED_RUNS, printed_paths, seeds_run, trials
+
+    by_seed = list(seeds_run(range(shown.seeds)))
+    for claim in CLAIMS.values():
+        found = [trials(by_seed, arm) for arm in claim.arms]
+        yield claim_plate(claim, found, theme)
+    yield single(PRINTED, charts_claims.printed_figure(printed_paths(PRINTED_RUNS), theme), theme)
+
+
+PRINTED = "printed path of the answer"
+
+
+# ---- optimizers on both surfaces -------------------------------------------------------------------------------------
+
+
+def shown_sides(comparison: Comparison, shown: SurfaceView) -> list[tuple[str, Settings]]:
+    """The sides that the view shows."""
+    both = list(zip(LABELS, (comparison.original, comparison.fixed), strict=True))
+    return both if shown.sides == "both" else [side for side in both if side[0].lower() == shown.sides]
+
+
+def panels_of(comparison: Comparison, shown: SurfaceView, of: Core) -> tuple[list[Panel], PathScene]:
+    """All paths of a view, and their picture."""
+    sides = shown_sides(comparison, shown)
+    middle = of.surface(sides[-1][1]).minimum  # of the fixed side where it is shown
+    panels = [
+        Panel(
+            label,
+            wording.met(settings),
+            of.surface(settings),
+            of.yardstick(settings.data, settings.bias),
+            tuple(_paths(settings, shown, k, _starts(settings, shown, middle), of) for k in range(len(shown.optimizers))),
+        )
+        for label, settings in sides
+    ]
+    bias = comparison.original.bias
+    return panels, charts_explore.path_scene(panels, of.least_squares(comparison.original.data, bias))
+
+
+def _starts(settings: Settings, shown: SurfaceView, middle: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    own = initial_weights(settings)  # (P,)
+    points = [*as_points(shown.starts), *(ring(middle[:2], shown.radius, shown.ring) if shown.ring else [])]
+    return tuple((*map(float, point), *own[2:].tolist()) for point in points) or (tuple(own.tolist()),)
+
+
+def _paths(settings: Settings, shown: SurfaceView, index: int, starts: tuple[tuple[float, ...], ...], of: Core) -> Paths:
+    optimizer = shown.optimizers[index]
+    lr = settings.lr
+    if shown.rates == "tuned":
+        momentum = fitting_momentum(optimizer, settings.momentum)
+        lr = of.tuned(batches_of(settings), optimizer, starts, min(settings.steps, 3_000), momentum)
+    elif shown.rates == "own" and index < len(shown.lrs):
+        lr = shown.lrs[index]
+    return of.paths(settings, optimizer, lr, starts)
+
+
+def batches_of(settings: Settings) -> Settings:
+    """The settings with only what the batches' moments depend on, so that runs which share them ask for the same."""
+    wiring = "original" if WIRINGS[settings.wiring].pairs else "squeeze"
+    order: dict[str, Any] = {"epochs": 1}
+    if settings.shuffle:
+        order = {"shuffle": True, "epochs": settings.epochs, "seed": settings.seed}
+    return Settings(settings.data, wiring=wiring, batch_size=settings.batch_size, bias=settings.bias, **order)
+
+
+def paths_plate(panels: Sequence[Panel], scene: PathScene, step: int, arrows: bool, theme: Theme) -> Plate:
+    """The paths of all optimizers, each panel a surface."""
+    figures = tuple(charts_explore.paths_figure(panels, which, scene, step, theme, arrows) for which in range(len(panels)))
+    names = " ".join(path.optimizer for path in panels[0].paths)
+    labels = tuple(panel.label for panel in panels)
+    return Plate(f"paths {names}".strip(), figures, theme, figures[-1].caption, labels, shared=True)
+
+
+def descent_plate(panels: Sequence[Panel], what: str, step: int, theme: Theme) -> Plate:
+    """Loss or distance against step."""
+    return single(f"{what} of optimizers", charts_explore.descent_figure(panels, what, step, theme), theme)
+
+
+def curvature_plate(panels: Sequence[Panel], scene: PathScene, theme: Theme) -> Plate:
+    """The bowls alone, with their axes."""
+    figures = tuple(
+        charts_explore.paths_figure([replace(panel, paths=())], 0, charts_explore.of_panel(scene, which), 0, theme)
+        for which, panel in enumerate(panels)
+    )
+    labels = tuple(panel.label for panel in panels)
+    return Plate("curvature", figures, theme, figures[-1].caption, labels, shared=True)
+
+
+def rates_plate(comparison: Comparison, panels: Sequence[Panel], surface: Quadratic, theme: Theme) -> Plate:
+    """The learning rates in use beside the stable ones of a surface."""
+    momentum = comparison.original.momentum or 0.9  # with none, what momentum would do
+    limits = [("SGD", surface.stable_lr()), (f"SGD, momentum {momentum:g}", surface.stable_lr(momentum))]
+    sides = dict(zip(LABELS, (comparison.original, comparison.fixed), strict=True))
+    rates = [("the sidebar's lr", panel.label, sides[panel.label].lr) for panel in panels]
+    for panel in panels:
+        rates += [(path.optimizer, panel.label, path.lr) for path in panel.paths]
+    return single("learning rates", charts_explore.rates_figure(rates, limits, theme), theme)
+
+
+def batches_plate(batches: Sequence[Batches], minima: Sequence[np.ndarray], k: int, theme: Theme) -> Plate:
+    """The surface of one batch, with the minima of the others."""
+    domains = charts_explore.batch_domains(minima)
+    bowls = [one.moments.batch(k).profile() for one in batches]
+    spacing = max(charts.levels_over([bowl], domain)[0] for bowl, domain in zip(bowls, domains, strict=True))
+    figures = tuple(
+        charts_explore.batch_figure(one, k, cloud, domain, spacing, theme)
+        for one, cloud, domain in zip(batches, minima, domains, strict=True)
+    )
+    caption = " ".join(
+        [
+            *(figure.caption for figure in figures),
+            "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross: the minimum of their"
+            " mean, which is what a run settles near. Both pictures are to the same scale.",
+        ]
+    )
+    return Plate(f"batch {k}", figures, theme, caption, tuple(one.label for one in batches))
+
+
+def _surface(comparison: Comparison, of: Core, shown: SurfaceView, step: int | None, theme: Theme) -> Iterator[Plate]:
+    panels, scene = panels_of(comparison, shown, of)
+    last = max((int(path.steps[-1]) for panel in panels for path in panel.paths), default=1)
+    at = last if step is None else min(step, last)
+    sides = shown_sides(comparison, shown)
+    yield paths_plate(panels, scene, at, shown.arrows, theme)
+    yield descent_plate(panels, "loss", at, theme)
+    yield descent_plate(panels, "distance", at, theme)
+    yield curvature_plate(panels, scene, theme)
+    yield rates_plate(comparison, panels, panels[-1].surface, theme)
+    every = [Batches(label, wording.met(settings), of.moments(settings)) for label, settings in sides]
+    k = min(shown.batch, min(len(one.moments) for one in every) - 1)
+    yield batches_plate(every, [charts_explore.batch_minima(one.moments) for one in every], k, theme)
+
+
+# ---- sweeps ----------------------------------------------------------------------------------------------------------
+
+
+def maps_plate(sweep: Sweep, values: np.ndarray, metric: Metric, limits: Sequence[Any], theme: Theme) -> Plate:
+    """Both maps (2, rows, columns), coloured by one scale."""
+    scale = metric.scale(values)
+    figures = tuple(
+        charts_sweep.map_figure(sweep, values[side], label, metric, scale, limits[side], theme)
+        for side, label in enumerate(LABELS)
+    )
+    name = f"sweep {sweep.x} {sweep.y} {metric.key}"
+    return Plate(name, figures, theme, figures[-1].caption, LABELS, shared=True)
+
+
+def law_plate(law: Law, theme: Theme) -> Plate:
+    """The law of the batch size."""
+    return single("law of the batch size", charts_sweep.law_figure(law, theme), theme)
+
+
+def _sweep(comparison: Comparison, of: Core, shown: SweepView, _: int | None, theme: Theme) -> Iterator[Plate]:
+    from linreg.sweep import gathered, law_of_batch_size, law_settings, shown_inits, stability_limits, swept
+
+    grid, metric = shown.sweep(comparison), METRICS[shown.metric]
+    tasks = grid.tasks()
+    numbers = gathered(grid, dict(zip(tasks, swept(tasks), strict=True)))
+    inits = replace(grid, inits=shown_inits(grid, tasks))
+    yield maps_plate(inits, numbers[metric.of], metric, stability_limits(grid, of.surface), theme)
+    if WIRINGS[comparison.original.wiring].pairs:
+        yield law_plate(law_of_batch_size(*law_settings(comparison.original, shown.inits, shown.steps)), theme)
+
+
+# ---- all of them -----------------------------------------------------------------------------------------------------
+
+
+def _shapes(_: Comparison, __: Core, shown: CodeView, ___: int | None, theme: Theme) -> Iterator[Plate]:
+    from linreg.shapes import diagnose_shapes
+
+    found = diagnose_shapes(shown.prediction, shown.truth, shown.loss)
+    if charts_code.drawn_shapes(found):
+        yield shapes_plate(found, theme)
+
+
+def shapes_plate(found: ShapeDiagnosis, theme: Theme) -> Plate:
+    """The pairs of two shapes that can be drawn."""
+    return single("pairs of two shapes", charts_code.shapes_figure(found, theme), theme)
+
+
+Drawing = Callable[[Comparison, Core, Any, "int | None", Theme], Iterator[Plate]]
+PAGES: dict[str, tuple[Drawing, type[Any] | None]] = {  # by the page that shows them, with the view that it has
+    "comparison": (_comparison, None),
+    "cause": (_cause, CauseView),
+    "claims": (_claims, ClaimsView),
+    "surface": (_surface, SurfaceView),
+    "sweep": (_sweep, SweepView),
+    "your_code": (_shapes, CodeView),
+}
+
+
+def figures(
+    comparison: Comparison,
+    theme: Theme,
+    views: Mapping[type[Any], Any] | None = None,
+    step: int | None = None,
+    pages: Sequence[str] = tuple(PAGES),
+) -> Iterator[tuple[str, Plate]]:
+    """Every figure of these pages, with the page's name, one after the other as they are made.
+
+    `views` has what a page shows beside the comparison by its type, the defaults where it has none; `step` is the moment of
+    a replay, the end without one.
+    """
+    shared = core()
+    for page in pages:
+        drawing, kind = PAGES[page]
+        view = (views or {}).get(kind) or kind() if kind else None
+        for plate in drawing(comparison, shared, view, step, theme):
+            yield page, plate
