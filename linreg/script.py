@@ -101,8 +101,9 @@ STEPS = """\
     weights = torch.cat([p.flatten() for p in net.parameters()]).tolist()
     point = ", ".join(f"{w:.3f}" if abs(w) < 1e4 else digits(w) for w in weights)
     final, last = f"diverged at step {len(losses):,}", "-"
-    if loss.isfinite():  # the exact loss, in double precision
-        exact = [batch_loss(net.double(), X[rows], y[rows]<flag>).item() for rows in batches]
+    if loss.isfinite():
+        net.double()  # for the exact loss
+        exact = [batch_loss(net, X[rows], y[rows]<flag>).item() for rows in batches]
         final, last = digits(np.mean(exact)), digits(np.mean(losses[<epoch> :]))
     print(f"{'Fixed' if fixed else 'Original':8}{final:>28}{last:>30}   ({point})")"""
 COLUMNS = 'print("           Loss at the final weights   Mean loss of the last epoch   Final weights")'
@@ -132,8 +133,8 @@ def script(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) ->
     where = f"In linreg: ?{parts.query}" if parts.query else "It is what linreg opens with."  # whole, to be copied
     said, setup = (textwrap.wrap(text, WIDTH - 2) for text in (f"{parts.said} {parts.marked}", parts.setup))
     room = MOST_LINES - len(code.splitlines())
-    headings = [*said, where, *setup], [*said, where], [parts.marked, where]
-    heading = next(lines for lines in headings if len(lines) <= room)  # the code itself has at most 57 lines
+    headings = [*said, where, *setup], [*said, where], [f"{parts.marked} {where}"]
+    heading = next(lines for lines in headings if len(lines) <= room)  # the code itself has at most 58 lines
     apart = [""] if len(heading) < room else []
     return "\n".join([*(f"# {line}" for line in heading), *apart, code, ""])
 
@@ -217,7 +218,7 @@ def _data(data: DataSettings | TableSettings) -> list[str]:
 def _synthetic(data: DataSettings) -> list[str]:
     z, lines = f"rng.standard_normal(({data.samples:_}, 2))", [f"rng = np.random.default_rng({data.seed})"]
     if rho := float(data.correlation):
-        power = f"({rho})**2" if rho < 0 else f"{rho}**2"
+        power = f"({rho}) ** 2" if rho < 0 else f"{rho}**2"
         lines.append(f"mixing = np.array([[1.0, {rho}], [0.0, np.sqrt(1.0 - {power})]])")
         z = f"({z} @ mixing)"
     mean, scale, noise = (float(number) for number in (data.mean, data.scale, data.noise))
