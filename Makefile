@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench bench-pages clean
+.PHONY: run test lint bench bench-pages screenshots clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -23,6 +23,10 @@ bench: .venv/.installed-bench
 
 bench-pages: .venv/.installed-test
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_pages.py
+
+screenshots: .venv/.installed-test
+	$(BIN)/python docs/screenshots.py
+	$(BIN)/python -m linreg figures --out docs/figures --only comparison cause surface sweep --size page --format svg
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

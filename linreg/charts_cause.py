@@ -124,7 +124,7 @@ def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[st
 
 # ---- the four terms --------------------------------------------------------------------------------------------------
 
-TERMS = ("Var(p)", "Var(y)", "−2·Cov(p, y)", "(p̄ − ȳ)²", "loss, their sum")
+TERMS = ("Var(p)", "Var(y)", "−2·Cov(p, y)", "(p̄ − ȳ)²", "loss, their sum")
 
 
 def terms_figure(terms: Terms, theme: Theme) -> Figure:

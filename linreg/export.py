@@ -121,7 +121,8 @@ def _drawn(figure: Figure, size: Size, width: float, height: float | None, mark:
     if head is None or plot is None:
         raise RenderError("the renderer's picture does not begin with its size and the place of its plot")
     inner = svg[head.end() : svg.rindex("</svg>")]
-    inner = re.sub(r'(id="|url\(#)((?:clip|gradient|pattern)\w*)', rf"\1{mark}\2", inner)
+    known: dict[str, str] = {}  # the renderer counts its definitions on from picture to picture
+    inner = re.sub(r'(?<=id=")[^"]+|(?<=url\(#)[^)]+', lambda one: known.setdefault(one[0], f"{mark}d{len(known)}"), inner)
     inner = re.sub(r'font-family="[^"]*"', f'font-family="{FONTS}"', inner)
     return _Drawn(inner, *(float(number) for number in (*head.groups(), *plot.groups())))
 
@@ -333,7 +334,7 @@ def _bundle() -> str:
 
 def _as_html(plate: Plate, _: Size) -> bytes:
     """A page that needs no network; its panels stand side by side where there is room."""
-    specs = json.dumps([panel.standalone() for panel in plate.panels], allow_nan=False).replace("</", "<\\/")
+    specs = json.dumps([panel.standalone() for panel in plate.panels], allow_nan=False).replace("<", "\\u003c")
     places = "".join(
         f'<div id="panel{k}" role="img" aria-label="{escape(p.alt)}"></div>' for k, p in enumerate(plate.panels)
     )

@@ -33,10 +33,10 @@ class Figure:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows, with None for what is not a finite number."""
-    columns = {str(name): column.tolist() for name, column in table.items()}
-    for name, values in columns.items():
-        if table[name].dtype.kind == "f":
-            columns[name] = [value if math.isfinite(value) else None for value in values]
+    columns = {
+        str(name): [None if isinstance(value, float) and not math.isfinite(value) else value for value in column.tolist()]
+        for name, column in table.items()
+    }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 

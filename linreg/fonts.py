@@ -24,7 +24,7 @@ def _face(weight: int) -> bytes:
 def _opened(weight: int) -> Any:
     from fontTools.ttLib import TTFont
 
-    return TTFont(io.BytesIO(_face(weight)))
+    return TTFont(io.BytesIO(_face(weight)), recalcTimestamp=False)
 
 
 @lru_cache(maxsize=2)

@@ -10,21 +10,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linreg import charts, charts_cause, charts_claims, charts_code, charts_explore, charts_sweep, wording
+from linreg.cause import batch_statistics, pairs_of, walk_of_the_minimum
 from linreg.charts_explore import Batches, PathScene
+from linreg.claims import CLAIMS, PRINTED_RUNS, Claim, Trials, printed_paths, seeds_run, trials
 from linreg.data import Dataset, initial_weights, make_data
 from linreg.explore import Panel, Paths, as_points, paths, ring, tuned_lr
 from linreg.figure import Figure, Mark, Plate
 from linreg.outcome import Yardstick, yardstick
 from linreg.settings import Comparison, Data, DataSettings, Settings, fitting_momentum, plain
+from linreg.shapes import ShapeDiagnosis, diagnose_shapes
 from linreg.surface import Moments, Quadratic, batch_moments, least_squares, loss_surface, with_ones
-from linreg.sweep import METRICS, Law, Metric, Sweep
+from linreg.sweep import (
+    METRICS,
+    Cells,
+    Law,
+    Metric,
+    Sweep,
+    Task,
+    gathered,
+    law_of_batch_size,
+    law_settings,
+    shown_inits,
+    stability_limits,
+    swept,
+)
 from linreg.theme import Theme
 from linreg.views import CauseView, ClaimsView, CodeView, SurfaceView, SweepView
 from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
-    from linreg.claims import Claim, Trials
-    from linreg.shapes import ShapeDiagnosis
     from linreg.trainer import Run
 
 LABELS = ("Original", "Fixed")
@@ -46,6 +60,23 @@ class Core:
     yardstick: Callable[[Data, bool], Yardstick]
     tuned: Callable[[Settings, str, tuple[tuple[float, ...], ...], int, float], float]
     paths: Callable[[Settings, str, float, tuple[tuple[float, ...], ...]], Paths]
+    runs: Callable[[Comparison], Sequence[Run]] = lambda comparison: _trained_by_pytorch(comparison)
+    by_seed: Callable[[int], Sequence[Mapping[Settings, Any]]] = lambda seeds: _claims_by_seed(seeds)
+    cells: Callable[[Sweep, Sequence[Task]], Mapping[Task, Cells | None]] = lambda _, tasks: _swept(tasks)
+
+
+def _trained_by_pytorch(comparison: Comparison) -> list[Run]:
+    from linreg.trainer import train
+
+    return train([comparison.original, comparison.fixed], make_data(comparison.original.data))
+
+
+def _claims_by_seed(seeds: int) -> list[Mapping[Settings, Any]]:
+    return list(seeds_run(range(seeds)))
+
+
+def _swept(tasks: Sequence[Task]) -> dict[Task, Cells]:
+    return dict(zip(tasks, swept(tasks), strict=True))
 
 
 def core() -> Core:
@@ -169,9 +200,7 @@ def weights_plate(
 
 
 def _comparison(comparison: Comparison, of: Core, _: Any, step: int | None, theme: Theme) -> Iterator[Plate]:
-    from linreg.trainer import train
-
-    runs = train([comparison.original, comparison.fixed], of.table(comparison.original.data))
+    runs = of.runs(comparison)
     sides = sides_of(comparison, runs, of.surface)
     best = of.least_squares(comparison.original.data, comparison.original.bias)
     last = max(len(run.losses) for run in runs)
@@ -185,8 +214,6 @@ def _comparison(comparison: Comparison, of: Core, _: Any, step: int | None, them
 
 
 def _cause(comparison: Comparison, of: Core, shown: CauseView, _: int | None, theme: Theme) -> Iterator[Plate]:
-    from linreg.cause import batch_statistics, pairs_of, walk_of_the_minimum
-
     asked = replace(comparison.original, wiring="original")
     surfaces = [of.surface(asked), of.surface(replace(asked, wiring="squeeze"))]
     table, best = of.table(asked.data), surfaces[1].minimum
@@ -215,10 +242,8 @@ def claim_plate(claim: Claim, found: Sequence[Trials], theme: Theme) -> Plate:
     return single(f"claim {claim.key.replace('_', ' ')}", figure, theme, claim.says)
 
 
-def _claims(_: Comparison, __: Core, shown: ClaimsView, ___: int | None, theme: Theme) -> Iterator[Plate]:
-    from linreg.claims import CLAIMS, PRINTED_RUNS, printed_paths, seeds_run, trials
-
-    by_seed = list(seeds_run(range(shown.seeds)))
+def _claims(_: Comparison, of: Core, shown: ClaimsView, __: int | None, theme: Theme) -> Iterator[Plate]:
+    by_seed = of.by_seed(shown.seeds)
     for claim in CLAIMS.values():
         found = [trials(by_seed, arm) for arm in claim.arms]
         yield claim_plate(claim, found, theme)
@@ -369,11 +394,9 @@ def law_plate(law: Law, theme: Theme) -> Plate:
 
 
 def _sweep(comparison: Comparison, of: Core, shown: SweepView, _: int | None, theme: Theme) -> Iterator[Plate]:
-    from linreg.sweep import gathered, law_of_batch_size, law_settings, shown_inits, stability_limits, swept
-
     grid, metric = shown.sweep(comparison), METRICS[shown.metric]
     tasks = grid.tasks()
-    numbers = gathered(grid, dict(zip(tasks, swept(tasks), strict=True)))
+    numbers = gathered(grid, of.cells(grid, tasks))
     inits = replace(grid, inits=shown_inits(grid, tasks))
     yield maps_plate(inits, numbers[metric.of], metric, stability_limits(grid, of.surface), theme)
     if WIRINGS[comparison.original.wiring].pairs:
@@ -384,8 +407,6 @@ def _sweep(comparison: Comparison, of: Core, shown: SweepView, _: int | None, th
 
 
 def _shapes(_: Comparison, __: Core, shown: CodeView, ___: int | None, theme: Theme) -> Iterator[Plate]:
-    from linreg.shapes import diagnose_shapes
-
     found = diagnose_shapes(shown.prediction, shown.truth, shown.loss)
     if charts_code.drawn_shapes(found):
         yield shapes_plate(found, theme)
@@ -413,13 +434,14 @@ def figures(
     views: Mapping[type[Any], Any] | None = None,
     step: int | None = None,
     pages: Sequence[str] = tuple(PAGES),
+    of: Core | None = None,
 ) -> Iterator[tuple[str, Plate]]:
     """Every figure of these pages, with the page's name, one after the other as they are made.
 
     `views` has what a page shows beside the comparison by its type, the defaults where it has none; `step` is the moment of
     a replay, the end without one.
     """
-    shared = core()
+    shared = of or core()
     for page in pages:
         drawing, kind = PAGES[page]
         view = (views or {}).get(kind) or kind() if kind else None

@@ -423,8 +423,8 @@ Tables = Callable[[str, str, tuple[str, str], bool], TableSettings]
 DEFAULTS: dict[int, Comparison] = {VERSION: Comparison()}  # what each version of a link leaves out
 
 
-def to_query(comparison: Comparison) -> dict[str, str]:
-    """What differs from the defaults, as a URL query, and the version of those defaults.
+def to_query(comparison: Comparison, full: bool = False) -> dict[str, str]:
+    """What differs from the defaults, as a URL query, and the version of those defaults; `full` spells every setting out.
 
     A bare name sets both sides, `fixed.NAME` the fixed side; the wiring is set for each side by itself.
     """
@@ -436,13 +436,13 @@ def to_query(comparison: Comparison) -> dict[str, str]:
     else:
         for name in _data_kinds():
             value = getattr(data, _data_field(name))
-            if value != getattr(default.original.data, _data_field(name)):
+            if full or value != getattr(default.original.data, _data_field(name)):
                 query[name] = written(value)
     for name in kinds_of(Settings):
         ours, theirs = getattr(comparison.original, name), getattr(comparison.fixed, name)
-        if ours != getattr(default.original, name):
+        if full or ours != getattr(default.original, name):
             query[name] = written(ours)
-        if theirs != (default.fixed.wiring if name == "wiring" else ours):
+        if theirs != (default.fixed.wiring if name == "wiring" else ours) or (full and name == "wiring"):
             query[f"fixed.{name}"] = written(theirs)
     return {"v": str(VERSION), **query} if query else {}
 

@@ -141,13 +141,13 @@ PAGES: dict[str, type[Any]] = {  # by the last part of the page's address
 View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)
 
 
-def to_view_query(view: Any) -> dict[str, str]:
-    """What differs from the defaults, as a URL query."""
+def to_view_query(view: Any, full: bool = False) -> dict[str, str]:
+    """What differs from the defaults, as a URL query; `full` spells everything out."""
     default = type(view)()
     return {
         entry.name: written(getattr(view, entry.name))
         for entry in fields(view)
-        if getattr(view, entry.name) != getattr(default, entry.name)
+        if full or getattr(view, entry.name) != getattr(default, entry.name)
     }
 
 

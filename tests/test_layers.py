@@ -12,11 +12,11 @@ ORDER = (
     "__main__", "commands", "options", "cluster", "terminal",
     "ui", "example", "pytest_plugin", "gallery", "export", "renderer", "fonts", "views", "charts_code", "charts_cause",
     "charts_claims", "charts_sweep", "charts_explore", "charts", "figure", "theme", "script", "wording", "findings",
-    "claims", "evidence", "cause", "sweep", "explore", "outcome", "guard", "trainer", "ensemble", "kernels", "surface", "presets", "data", "tables", "settings",
-    "optimizers", "wiring", "shapes", "heard",
+    "claims", "evidence", "cause", "sweep", "explore", "outcome", "guard", "trainer", "ensemble", "kernels", "surface",
+    "presets", "data", "tables", "settings", "optimizers", "wiring", "shapes", "heard",
 )  # fmt: skip  # a module imports only from those after it
 UI = (  # the same within linreg.ui
-    "__init__", "table", "cause", "code", "claims", "explore", "sweep", "home", "drawing", "cached", "frame",
+    "__init__", "embed", "table", "cause", "code", "claims", "explore", "sweep", "home", "drawing", "cached", "frame",
 )  # fmt: skip
 PAGES = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py")]
 

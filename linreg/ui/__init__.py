@@ -3,8 +3,8 @@
 from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
 from linreg.ui.code import guard_section, shapes_section
+from linreg.ui.embed import page
 from linreg.ui.explore import surface_section
-from linreg.ui.frame import page
 from linreg.ui.home import evidence, finding, replay
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section
 from linreg.ui.table import on_a_table, your_data_section

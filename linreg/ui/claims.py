@@ -49,11 +49,11 @@ def claims_section() -> None:
     with st.columns([1, 3])[0]:
         number("view.seeds", "Seeds of data and init")
     place = st.empty()
-    by_seed = _by_seed(view(ClaimsView).seeds, place)
-    found = {arm.settings: trials(by_seed, arm) for arm in arms()}  # arms of several claims share their runs
+    seeds = by_seed(view(ClaimsView).seeds, place)
+    found = {arm.settings: trials(seeds, arm) for arm in arms()}  # arms of several claims share their runs
     verdicts = {key: verdict(claim, _of(claim, found), _checked(key)[0]) for key, claim in CLAIMS.items()}
     tolerance = CONVERGED_WITHIN * yardstick_of(DataSettings(), False).variance
-    place.markdown(wording.claims_finding(list(verdicts.values()), len(by_seed), len(arms()), tolerance))
+    place.markdown(wording.claims_finding(list(verdicts.values()), len(seeds), len(arms()), tolerance))
     st.subheader("Which one is the cause")
     st.markdown("Each thing that may be the cause, changed alone, the rest as asked.")
     _draw_factors(found)
@@ -64,7 +64,7 @@ def claims_section() -> None:
         _draw(number_of, claim, _of(claim, found), verdicts[key])
 
 
-def _by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
+def by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
     """What every arm came to for the first seeds: those that are not kept yet are run behind a bar, and kept one by one."""
     kept = _kept_seeds()
     found = {seed: kept.get(seed) for seed in range(count)}

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -44,6 +45,7 @@ from linreg.settings import (
     written,
 )
 from linreg.shapes import parse_shape
+from linreg.tables import BUNDLED
 from linreg.views import PAGES as VIEWS
 from linreg.views import View, from_view_query, to_view_query
 from linreg.wiring import WIRINGS
@@ -72,18 +74,54 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     _warm_up()
     _set_aside(len(sys.modules))
     _read_url(title, kind)
-    with st.sidebar:
-        for path, label in PAGES.items():
-            st.page_link(path, label=label, query_params=_query_of(path))
-        if controls(current()) if callable(controls) else controls:
-            _controls()
-        else:
-            st.session_state["expected"] = st.empty()
+    if st.context.is_embedded:
+        st.session_state["expected"] = st.empty()
+    else:
+        with st.sidebar:
+            _sidebar(controls(current()) if callable(controls) else controls)
     write_url()
     for sentence in st.session_state["ignored"]:  # until the next change
         st.warning(as_text(sentence), icon="⚠️")
     st.session_state["outside"] = _outside()
     return current()
+
+
+def _sidebar(controls: bool) -> None:
+    for path, label in PAGES.items():
+        st.page_link(path, label=label, query_params=_query_of(path))
+    st.fragment(_link)()
+    if controls:
+        _controls()
+    else:
+        st.session_state["expected"] = st.empty()
+
+
+def _link() -> None:
+    """The address of what is on the screen, with every setting spelled out, made when it is asked for."""
+    menu = st.popover("Copy link", icon=":material/link:", type="tertiary", on_change="rerun", key="link")
+    if menu.open:
+        with menu:
+            address = full_address()
+            st.caption("This page with every setting spelled out: it means the same whatever the defaults become.")
+            st.code(address, language=None, wrap_lines=True)
+            data = current().original.data
+            if isinstance(data, TableSettings) and data.table not in BUNDLED:
+                st.caption("Your upload is not in the link: whoever opens it needs the file.")
+            st.caption("Its figures alone, for a page of your own:")
+            st.code(f'<iframe src="{address}&embed=true" width="100%" height="900"></iframe>', language="html")
+
+
+def full_address() -> str:
+    """The page's address with the version, every setting, and the step where there is one."""
+    state = st.session_state
+    query = to_query(current(), full=True)
+    if state["kind"]:
+        query |= to_view_query(view(state["kind"]), full=True)
+    if state["step"] is not None:
+        query["step"] = str(state["step"])
+    address = st.context.url or ""
+    root = "/" if address.count("/") == 2 else ""  # a bare host
+    return f"{address}{root}?{urlencode(query, safe=',')}"
 
 
 def _outside() -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from linreg import charts, gallery, wording
 from linreg.gallery import LABELS
 from linreg.outcome import CONVERGED_WITHIN, Outcome, outcome
 from linreg.script import differing_lines, file_name, notebook, script
-from linreg.settings import Comparison, Settings
+from linreg.settings import Comparison, Settings, SettingsError
 from linreg.ui.cached import AS_TEXT, least_squares_of, surface_of, table_of
 from linreg.ui.drawing import FRAME_SECONDS, Selection, draw, step_controls, step_to_show
 from linreg.ui.frame import write_url
@@ -88,6 +88,19 @@ def _pace_key(settings: Settings) -> tuple[Any, ...]:
 # ---- training --------------------------------------------------------------------------------------------------------
 
 
+def runs_of(comparison: Comparison) -> Sequence[Run]:
+    """Both runs, trained now where they are not kept. Raises `SettingsError` where that needs a button."""
+    steps = _steps_to_train(comparison)
+    if steps > AUTOMATIC_STEPS:
+        raise SettingsError(f"{steps:,} steps are trained only when asked for; open the page itself", "epochs")
+    missing = _kept_runs().missing(comparison)
+    if missing:
+        _train_now(missing)
+    runs = _kept_runs().get(comparison)
+    assert runs
+    return runs
+
+
 def results(comparison: Comparison) -> list[tuple[Run, Outcome]] | None:
     """Both runs with their outcomes, once they are trained."""
     runs = _kept_runs().get(comparison)
@@ -140,7 +153,7 @@ def _agree(comparison: Comparison) -> None:
     st.session_state["agreed"] = comparison
 
 
-def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None]) -> None:
+def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None] | None = None) -> None:
     from linreg.trainer import train  # torch takes over a second to import: only when there is something to train
 
     runs = train(missing, table_of(missing[0].data), progress)

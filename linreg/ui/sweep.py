@@ -118,6 +118,18 @@ def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], 
     place.empty()
 
 
+def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, Cells | None]:
+    """Every cell, run now where it is not kept. Raises `SettingsError` where that needs a button."""
+    cells = {task: _kept_cells().get(task) for task in tasks}
+    missing = [task for task, found in cells.items() if found is None]
+    work = sum(task.runs * task.steps for task in missing)
+    if work > AUTOMATIC_WORK:
+        raise SettingsError(f"{work:,} steps of all runs are run only when asked for; open the page itself", "steps")
+    if missing:
+        _run(grid, missing, cells, st.empty())
+    return cells
+
+
 def _stop(grid: Sweep) -> None:
     st.session_state["stopped"] = grid
 

@@ -1,0 +1,49 @@
+"""A page, and what is left of it within another page: its figures and their captions alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from linreg import gallery
+from linreg.settings import Comparison, SettingsError
+from linreg.ui import claims, frame, home, sweep
+from linreg.ui.cached import CORE
+from linreg.ui.drawing import compiled, current_theme, draw
+from linreg.views import PAGES
+
+if TYPE_CHECKING:
+    from linreg.trainer import Run
+
+
+def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[Comparison], bool] = True) -> Comparison:
+    """`frame.page`, which ends here if the page is embedded, once its figures are drawn."""
+    comparison = frame.page(title, kind, controls)
+    if st.context.is_embedded:
+        _figures_alone(comparison, kind)
+        st.markdown(f"[All of it, with its controls]({frame.full_address()})")
+        st.stop()
+    return comparison
+
+
+def _figures_alone(comparison: Comparison, kind: type[Any] | None) -> None:
+    name = next((name for name, one in PAGES.items() if one is kind), "comparison")
+    of = replace(CORE, runs=_runs, by_seed=lambda seeds: claims.by_seed(seeds, st.empty()), cells=sweep.all_cells)
+    views = {kind: frame.view(kind)} if kind else {}
+    try:
+        with compiled([comparison.original.optimizer, comparison.fixed.optimizer], 2 + comparison.original.bias):
+            drawn = gallery.figures(comparison, current_theme(), views, st.session_state["step"], [name], of)
+            for _, plate in drawn:
+                if plate.heading:
+                    st.markdown(f"**{plate.heading}**")
+                draw(lambda _, plate=plate: plate)  # type: ignore[misc]
+    except SettingsError as error:
+        st.info(f"{str(error)[0].upper()}{str(error)[1:]}.")
+
+
+def _runs(comparison: Comparison) -> Sequence[Run]:
+    with st.spinner("Training …", show_time=True):
+        return home.runs_of(comparison)

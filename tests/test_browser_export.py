@@ -1,0 +1,151 @@
+"""Taking things along, in Chromium: files from under a figure, what they look like there, links, and an embedded page."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
+
+from linreg.export import exported
+from linreg.gallery import figures
+from linreg.renderer import RENDERER
+from linreg.settings import Comparison, DataSettings, Settings, fixed_side, from_query
+from linreg.theme import THEMES
+from linreg.views import ClaimsView, SurfaceView, SweepView, from_view_query
+
+CUT = """() => [...document.querySelectorAll('text')].filter(t => t.textContent.trim()).filter(t => {
+    const svg = document.documentElement.getBoundingClientRect(), b = t.getBoundingClientRect();
+    return b.left < svg.left - 0.5 || b.right > svg.right + 0.5 || b.top < svg.top - 0.5 || b.bottom > svg.bottom + 0.5;
+  }).map(t => t.textContent)"""
+
+
+def compared():
+    original = Settings(data=DataSettings(samples=1_000))
+    return Comparison(original, fixed_side(original, {"wiring": "squeeze"}))
+
+
+def opened(here, name):
+    button = here.page.get_by_role("button", name=name).first
+    button.scroll_into_view_if_needed()
+    button.click()
+
+
+def downloaded(here, name):
+    with here.page.expect_download(timeout=60_000) as found:
+        here.page.get_by_role("button", name=name, exact=True).click()
+    return found.value.suggested_filename, found.value.path().read_bytes()
+
+
+def test_the_comparison_leaves_as_one_figure(visit):
+    here = visit("?samples=1000").until_trained()
+    opened(here, "Save")
+    name, svg = downloaded(here, "SVG")
+    assert name == "loss-surfaces-rmsprop-lr-0.01-batch-100_page.svg"
+    plate = next(iter(figures(compared(), THEMES["light"], pages=["comparison"])))[1]
+    assert svg == exported(plate, "svg"), "what leaves the page is what the command line makes"
+    here.page.get_by_text("one column, 85 mm", exact=True).click()
+    here.page.get_by_text("dark", exact=True).click()
+    here.page.wait_for_timeout(1_000)
+    name, png = downloaded(here, "PNG, 300 dpi")
+    assert name == "loss-surfaces-rmsprop-lr-0.01-batch-100_column_dark.png"
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    name, table = downloaded(here, "CSV of the data")
+    assert table.startswith(b"step,w1,w2,piece")
+    assert "one vertical axis" not in here.page.content()
+    RENDERER.close()
+
+
+def test_the_script_leaves_and_is_the_one_on_the_screen(visit):
+    here = visit("?samples=1000&lr=0.05").until_trained()
+    name, code = downloaded(here, re.compile("script", re.IGNORECASE))
+    assert name.endswith(".py")
+    assert b"lr=0.05" in code
+    assert b"import linreg" not in code
+    name, notebook = downloaded(here, re.compile("notebook", re.IGNORECASE))
+    assert name.endswith(".ipynb")
+    assert json.loads(notebook)["nbformat"] == 4
+
+
+@pytest.mark.parametrize("size", ["column", "page", "slide"])
+def test_an_exported_figure_opened_on_its_own_is_whole(browser, size, tmp_path):
+    """Every figure at its print size: no text reaches over the edge, and all of it is in the typeface that comes along."""
+    small = {
+        ClaimsView: ClaimsView(seeds=10),
+        SweepView: SweepView(columns=6, rows=4, inits=2, steps=200),
+        SurfaceView: SurfaceView(optimizers=("RMSprop", "SGD", "Adam", "Adagrad"), arrows=True),
+    }
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1_100, "height": 1_400})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for _, plate in figures(compared(), THEMES["dark"], small):
+        path = tmp_path / "figure.svg"
+        path.write_bytes(exported(plate, "svg", size))
+        page.goto(path.as_uri())
+        page.evaluate("document.fonts.ready")
+        assert page.evaluate(CUT) == [], plate.name
+        assert page.evaluate("[...document.fonts].map(face => face.status)").count("error") == 0
+        assert page.evaluate("document.fonts.check(\"12px 'Source Sans Pro'\", 'weight 1')")
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    page.close()
+    RENDERER.close()
+
+
+def test_an_exported_page_draws_without_a_network(browser, tmp_path):
+    plate = next(iter(figures(compared(), THEMES["light"], pages=["comparison"])))[1]
+    (tmp_path / "figure.html").write_bytes(exported(plate, "html"))
+    RENDERER.close()
+    page = browser.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "figure.html").as_uri())
+    page.wait_for_function("document.querySelectorAll('svg.marks').length == 2")
+    texts = page.evaluate("[...document.querySelectorAll('svg.marks text')].map(text => text.textContent)")
+    assert "Fixed: (100,) meets (100,)" in texts
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.get_by_text("Star: where this loss is least.")).to_be_visible()
+    assert said == []
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    page.close()
+
+
+def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
+    here = visit("surface?samples=1000&lr=0.05&fixed.batch_size=1&ring=2&optimizers=Adam&step=30")
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length >= 4", timeout=120_000)
+    here.settled()
+    opened(here, "Copy link")
+    here.page.get_by_text("surface?v=1&").first.wait_for(timeout=30_000)
+    link, frame = here.page.locator("[data-testid=stPopoverBody] code").all_inner_texts()
+    path, query = link.split("?")
+    assert path.endswith("/surface")
+    named = dict(pair.split("=") for pair in query.split("&"))
+    assert named["step"] == "30"
+    assert named["momentum"] == "0", "what is as the default says is there too"
+    view, _ = from_view_query(SurfaceView, named)
+    assert view == SurfaceView(ring=2, optimizers=("Adam",))
+    own = set(named) - {"step"} - {name for name in named if hasattr(view, name)}
+    comparison, ignored = from_query({name: named[name] for name in own})
+    assert ignored == []
+    assert (comparison.original.lr, comparison.original.batch_size, comparison.fixed.batch_size) == (0.05, 100, 1)
+    assert f'src="{link}&embed=true"' in frame
+    again = visit(f"surface?{query}")
+    again.page.wait_for_function("document.querySelectorAll('svg.marks').length >= 4", timeout=120_000)
+    again.settled()
+    assert again.texts() == here.texts()
+    assert again.page.locator("[data-testid=stAlert]").count() == 0
+
+
+def test_an_embedded_page_is_its_figures_alone(visit):
+    here = visit("?samples=1000&embed=true&step=40", width=700)
+    link = here.page.get_by_role("link", name="All of it, with its controls")
+    link.wait_for(timeout=120_000)
+    here.settled()
+    assert here.page.locator("svg.marks").count() == 4
+    assert sum("after 40 steps" in text for text in here.texts()) == 2
+    assert "step=40" in link.get_attribute("href")
+    assert "embed" not in link.get_attribute("href")
+    for absent in ("stSidebar", "stHeading", "stButton", "stPopover", "stExpander", "stSlider"):
+        assert here.page.locator(f"[data-testid={absent}]").count() == 0, absent

@@ -1,0 +1,240 @@
+"""Figures as files: what stands in them, how large they are, that nothing is missing, and that many at once are right."""
+
+import io
+import json
+import re
+import struct
+import xml.etree.ElementTree as ElementTree
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from linreg import fonts
+from linreg.export import FORMATS, SIZES, ExportError, broken, exported, file_name
+from linreg.gallery import figures
+from linreg.renderer import RENDERER, Renderer, RenderError
+from linreg.settings import Comparison, DataSettings, Settings, fixed_side
+from linreg.theme import DARK, LIGHT
+from linreg.views import ClaimsView, SweepView
+
+SVG = "{http://www.w3.org/2000/svg}"
+SMALL = {ClaimsView: ClaimsView(seeds=10), SweepView: SweepView(columns=6, rows=4, inits=2, steps=200)}
+
+
+def compared(**changes):
+    original = Settings(data=DataSettings(samples=1_000), **changes)
+    return Comparison(original, fixed_side(original, {"wiring": "squeeze"}))
+
+
+@pytest.fixture(scope="module")
+def plates():
+    return dict(figures(compared(), LIGHT, SMALL)), list(figures(compared(), LIGHT, SMALL))
+
+
+@pytest.fixture(scope="module")
+def every(plates):
+    return [plate for _, plate in plates[1]]
+
+
+@pytest.fixture(scope="module")
+def surfaces(every):
+    return every[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_process_is_left():
+    yield
+    RENDERER.close()
+
+
+def texts(svg):
+    return [
+        (float(re.match(r"[\d.]+", text.get("font-size", "11"))[0]), "".join(text.itertext()))
+        for text in ElementTree.fromstring(svg).iter(f"{SVG}text")
+        if "".join(text.itertext()).strip()
+    ]
+
+
+def test_every_figure_of_the_app_is_there_under_a_name_of_its_own(every):
+    names = [file_name(plate, "svg", "column") for plate in every]
+    assert len(names) == len(set(names)) == 28
+    assert names[0] == "loss-surfaces-rmsprop-lr-0.01-batch-100_column.svg"
+    assert all(re.fullmatch(r"[a-z0-9.-]+_column\.svg", name) for name in names)
+
+
+def test_a_name_tells_the_moment_and_the_colours():
+    plate = next(iter(figures(compared(), DARK, step=7, pages=["comparison"])))[1]
+    assert file_name(plate, "png", "slide") == "loss-surfaces-rmsprop-lr-0.01-batch-100-step-7_slide_dark.png"
+    assert file_name(plate, "csv") == "loss-surfaces-rmsprop-lr-0.01-batch-100-step-7_dark.csv"
+    assert b"after 7 steps" in exported(plate, "svg")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_text_is_at_least_seven_points_and_has_every_glyph(every, size):
+    of_claims = [plate for plate in every if plate.heading]
+    for plate in [plate for plate in every if plate not in of_claims[2:]]:  # which are alike
+        svg = exported(plate, "svg", size).decode()
+        root = ElementTree.fromstring(svg)
+        assert root.get("width") == f"{SIZES[size].width:.3f}mm"
+        points = SIZES[size].width * 72 / 25.4 / float(root.get("viewBox").split()[2])
+        inside = float(re.search(r"scale\(([\d.]+)\)", svg)[1]) if SIZES[size].height and "scale(" in svg[:20_000] else 1.0
+        drawn = texts(svg)
+        assert drawn
+        small = [text for font, text in drawn if font * points * inside < 6.99]
+        assert small == [], (plate.name, small)
+        assert not fonts.missing("".join(text for _, text in drawn)), plate.name
+
+
+def test_the_comparison_is_one_figure_with_one_vertical_axis_and_one_key(surfaces):
+    svg = exported(surfaces, "svg").decode()
+    drawn = [text for _, text in texts(svg)]
+    assert "Original: (100, 1) meets (100,)" in drawn
+    assert "Fixed: (100,) meets (100,)" in drawn
+    assert drawn.count("weight 1") == 2
+    assert drawn.count("weight 2") == 1, "one vertical axis for both"
+    for entry in ("path of the original", "of the fixed side", "start", "minimum of this loss", "least squares"):
+        assert drawn.count(entry) == 1
+    stacked = [text for _, text in texts(exported(surfaces, "svg", "column"))]
+    assert stacked.count("weight 2") == 2, "below each other each has its own"
+
+
+def test_both_plots_have_the_same_size_and_stand_level(surfaces):
+    """The star of each panel lies where its minimum is: the same scale on both sides, told from the picture alone."""
+    svg = ElementTree.fromstring(exported(surfaces, "svg"))
+    panels = [group for group in svg.findall(f"{SVG}g") if group.find(f".//{SVG}g[@class='mark-group role-frame root']")]
+    assert len(panels) == 2
+    place = [tuple(map(float, re.findall(r"[\d.-]+", panel.get("transform")))) for panel in panels]
+    plot = [panel.find(f"{SVG}g").get("transform") for panel in panels]
+    origin = [np.add(at, tuple(map(float, re.findall(r"[\d.-]+", inner)))) for at, inner in zip(place, plot, strict=True)]
+    assert origin[0][1] == pytest.approx(origin[1][1]), "the plots begin at one height"
+    assert origin[1][0] > origin[0][0] + 250
+
+
+def test_a_png_has_its_size_and_its_dots_per_inch(surfaces):
+    for size in SIZES.values():
+        png = exported(surfaces, "png", size.key)
+        assert png[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", png[16:24])
+        assert width == pytest.approx(size.width / 25.4 * 300, abs=1)
+        if size.height:
+            assert height == pytest.approx(size.height / 25.4 * 300, abs=1)
+        dots = struct.unpack(">IIB", png[png.index(b"pHYs") + 4 :][:9])
+        assert dots == (11811, 11811, 1), "a metre, 300 an inch"
+
+
+def test_a_pdf_has_its_size_and_its_fonts(surfaces):
+    pdf = exported(surfaces, "pdf", "column")
+    streams = b"".join(inflated(part) for part in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL))
+    assert pdf[:5] == b"%PDF-"
+    box = re.search(rb"/MediaBox\s*\[\s*0\s+0\s+([\d.]+)", pdf + streams)
+    assert float(box[1]) == pytest.approx(85 * 72 / 25.4, abs=0.01)
+    assert b"SourceSansPro" in pdf + streams
+
+
+def inflated(part):
+    try:
+        return zlib.decompress(part)
+    except zlib.error:
+        return part
+
+
+def test_the_table_is_that_of_the_figure(surfaces, every):
+    table = pd.read_csv(io.BytesIO(exported(surfaces, "csv")))
+    for label, panel in zip(("Original", "Fixed"), surfaces.panels, strict=True):
+        rows = table[table["panel"] == label]
+        assert rows["w1"].to_numpy("float32") == pytest.approx(panel.data["trail"]["w1"].to_numpy())
+        assert rows["step"].tolist() == panel.data["trail"]["step"].tolist()
+    loss = pd.read_csv(io.BytesIO(exported(every[1], "csv")))
+    assert loss["loss"].to_numpy() == pytest.approx(every[1].panels[0].data["loss"]["loss"].to_numpy())
+    assert exported(surfaces, "txt").decode().strip() == surfaces.caption
+
+
+def test_a_page_needs_no_network_and_holds_the_same_layers(surfaces):
+    html = exported(surfaces, "html").decode()
+    assert not re.search(r"""(src|href)\s*=\s*["']?https?:""", html)
+    assert "@import" not in html
+    specs = json.loads(re.search(r"^const specs = (.*);$", html, re.MULTILINE)[1])
+    assert [spec["layer"] for spec in specs] == [panel.spec["layer"] for panel in surfaces.panels]
+    assert specs[0]["datasets"]["marks"][-1]["kind"] == "least squares"
+
+
+def test_what_a_visitor_wrote_cannot_leave_its_place(surfaces):
+    from dataclasses import replace
+
+    hostile = '<!--</script><script>alert(1)</script>"&<svg onload=alert(1)>'
+    panel = replace(surfaces.panels[0], alt=hostile, data=dict(surfaces.panels[0].data))
+    panel.data["marks"] = panel.data["marks"].assign(label=hostile)
+    plate = replace(surfaces, name=hostile, caption=hostile, heading=hostile, panels=(panel,), labels=())
+    html = exported(plate, "html").decode()
+    assert html.count("</script>") == 1
+    assert "<script>alert" not in html
+    assert "<!--" not in html
+    root = ElementTree.fromstring(exported(plate, "svg"))
+    assert not list(root.iter(f"{SVG}script"))
+    assert root.find(f"{SVG}title").text == hostile
+    assert re.fullmatch(r"[a-z0-9.-]+_page\.svg", file_name(plate, "svg"))
+
+
+def test_numbers_that_are_not_finite_are_left_out(surfaces):
+    from dataclasses import replace
+
+    panel = surfaces.panels[0]
+    marks = pd.concat([panel.data["marks"], pd.DataFrame([{"kind": "here", "w1": np.inf, "w2": np.nan, "label": ""}])])
+    broken_one = replace(panel, data={**panel.data, "marks": marks})
+    assert exported(replace(surfaces, panels=(broken_one,), labels=()), "svg").startswith(b"<svg")
+
+
+def test_twenty_at_once_are_the_twenty_one_by_one(every):
+    jobs = [(plate, kind, size) for plate in every[:5] for kind in ("svg", "png") for size in ("column", "slide")]
+    alone = [exported(*job) for job in jobs]
+    with ThreadPoolExecutor(20) as together:
+        assert list(together.map(lambda job: exported(*job), jobs)) == alone
+    assert len(set(alone)) == 20
+
+
+def test_titles_are_broken_where_they_would_not_fit():
+    lines = broken("Original, batch 12: (100, 1) meets (100,)", 150, 16, fonts.SEMIBOLD)
+    assert len(lines) > 1
+    assert " ".join(lines) == "Original, batch 12: (100, 1) meets (100,)"
+    assert all(fonts.width(line, 16, fonts.SEMIBOLD) <= 150 for line in lines)
+    assert broken("unbreakable", 10, 16, fonts.SEMIBOLD) == ["unbreakable"]
+
+
+def test_widths_are_those_of_the_renderer():
+    """The typeface's own numbers, beside those by which the renderer lays out a title's neighbour: a wide text's box."""
+    text = "mean loss never below 333,052"
+    spec = {
+        "data": {"values": [{}]}, "mark": {"type": "text", "text": text, "fontSize": 100, "align": "left", "baseline": "top"},
+        "width": 1, "height": 1, "autosize": {"type": "pad"}, "padding": 0, "view": {"stroke": None},
+        "config": {"font": f"'{fonts.FAMILY}'"},
+    }  # fmt: skip
+    svg = RENDERER.ask("vegalite_to_svg", vl_spec=spec, vl_version="6.4").decode()
+    width = float(re.search(r'width="([\d.]+)"', svg)[1])
+    assert fonts.width(text, 100) == pytest.approx(width, rel=0.02)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("jpeg", "page"), ("svg", "poster")])
+def test_an_unknown_kind_or_size_is_said(surfaces, kind, size):
+    with pytest.raises(ExportError, match="is not known; use one of"):
+        exported(surfaces, kind, size)
+    assert set(FORMATS) == {"svg", "pdf", "png", "html", "csv", "txt"}
+
+
+def test_the_renderer_comes_back_and_says_what_is_wrong():
+    renderer = Renderer()
+    try:
+        assert (
+            renderer.ask("svg_to_pdf", svg="<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")[:4] == b"%PDF"
+        )
+        renderer._process.kill()
+        renderer._process.wait()
+        assert (
+            renderer.ask("svg_to_pdf", svg="<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")[:4] == b"%PDF"
+        )
+        with pytest.raises(RenderError):
+            renderer.ask("svg_to_pdf", svg="this is no picture")
+    finally:
+        renderer.close()
