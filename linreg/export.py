@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 import pandas as pd
@@ -233,8 +233,11 @@ def _row(figures: Sequence[Figure], size: Size, mark: str, shared: bool, room: f
 
     plot, height = size.inner / len(figures) - 70, None
     panels = drawn(plot, height)
-    plot += left(panels) / len(figures)
-    panels = drawn(plot, height)
+    for _ in range(4):  # a wider plot may have other labels on its axes
+        if 0 <= left(panels) < 1:
+            break
+        plot += left(panels) / len(figures) - 0.1
+        panels = drawn(plot, height)
     tallest = max(panel.height for panel in panels)
     if room is not None and all("height" in figure.spec for figure in figures):
         panels = drawn(plot, min(figure.spec["height"] for figure in figures) + room - tallest)
@@ -290,13 +293,18 @@ def _svg(plate: Plate, size: Size, unit: str = "mm") -> str:
     points = size.width * POINTS, size.width * POINTS * height / width
     wide, high = points if unit == "pt" else (points[0] / POINTS, points[1] / POINTS)
     ends = "" if unit == "pt" else unit
-    style = "" if unit == "pt" else f"<style>{fonts.rules(inner)}</style>"
+    style = "" if unit == "pt" else f"<style>{fonts.rules(_said(inner))}</style>"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img"'
         f' width="{wide:.3f}{ends}" height="{high:.3f}{ends}" viewBox="0 0 {width:.2f} {height:.2f}">'
         f"<title>{escape(plate.name)}</title><desc>{escape(plate.alt)}</desc>{style}"
         f'<rect width="100%" height="100%" fill="{plate.theme.background}"/>{inner}</svg>'
     )
+
+
+def _said(svg: str) -> str:
+    """All the text of an SVG."""
+    return unescape("".join(re.findall(r">([^<]+)</t", svg)))
 
 
 # ---- formats ---------------------------------------------------------------------------------------------------------
@@ -339,7 +347,7 @@ def _as_html(plate: Plate, _: Size) -> bytes:
         f'<div id="panel{k}" role="img" aria-label="{escape(p.alt)}"></div>' for k, p in enumerate(plate.panels)
     )
     key, height = _key(plate, SIZES["page"].layout)
-    typeface = fonts.rules("<text>" + "".join(map(chr, range(32, 0x180))) + '−√²λ…·×</text font-weight="600">')
+    typeface = fonts.rules("".join(map(chr, range(0xA0, 0x180))))  # what a reader's own renderer may come to write
     drawn = f'<svg viewBox="0 0 {SIZES["page"].layout} {height}" style="max-width:{SIZES["page"].layout}px">{key}</svg>'
     theme = plate.theme
     return f"""<!doctype html>

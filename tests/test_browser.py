@@ -42,6 +42,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         options = ["--server.headless=true", f"--server.port={self.port}", "--server.address=127.0.0.1"]
         command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options]
+        self.visited = False
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(600):
             try:
@@ -78,6 +79,7 @@ class Visit:
     """A visitor with a window of their own; collects what the page asks for and complains of."""
 
     def __init__(self, browser, server, query="", width=1400, height=1000, scheme="light"):
+        server.visited = True
         self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         self.page = self.context.new_page()
         self.elsewhere, self.complaints = [], []
@@ -131,8 +133,18 @@ def visit(browser, server):
         one.context.close()
 
 
-def test_a_cold_deep_link_restores_the_page(browser):
-    fresh = Server()
+@pytest.fixture(scope="module")
+def home(browser, server):
+    """The home page once for all who only look at it."""
+    visit = Visit(browser, server, "?samples=1000").until_trained()
+    yield visit
+    assert not visit.elsewhere
+    assert not visit.complaints
+    visit.context.close()
+
+
+def test_a_cold_deep_link_restores_the_page(browser, server):
+    fresh = Server() if server.visited else server
     try:
         query = "?v=1&batch_size=50&fixed.wiring=unsqueeze&epochs=5&step=700"
         visit = Visit(browser, fresh, query).until_trained()
@@ -145,7 +157,8 @@ def test_a_cold_deep_link_restores_the_page(browser):
         assert not visit.complaints
         visit.context.close()
     finally:
-        fresh.stop()
+        if fresh is not server:
+            fresh.stop()
 
 
 def test_a_control_then_back_then_reload(visit):
@@ -176,9 +189,8 @@ def test_a_broken_link_opens_and_says_what_was_ignored(visit):
     assert any("<b>bold</b> was ignored: there is no such setting." in text for text in said), "HTML shows as text"
 
 
-def test_the_marks_stand_where_the_data_says(visit):
+def test_the_marks_stand_where_the_data_says(home):
     """The star and the end of the path, in pixels, against the axis's own ticks."""
-    here = visit("?samples=1000").until_trained()
     from linreg.data import make_data
     from linreg.settings import from_query
     from linreg.surface import loss_surface
@@ -189,7 +201,7 @@ def test_the_marks_stand_where_the_data_says(visit):
     runs = train([comparison.original, comparison.fixed], table)
     for which, run in enumerate(runs):
         shapes = (
-            here.page.locator("svg.marks")
+            home.page.locator("svg.marks")
             .nth(which)
             .evaluate(
                 """svg => {
@@ -220,7 +232,8 @@ def test_the_marks_stand_where_the_data_says(visit):
         assert end == pytest.approx(run.weights[-1].tolist(), abs=4 * pixel)
 
 
-def test_the_slider_moves_every_figure_in_place(visit):
+def test_a_replay_moves_every_figure_in_place(visit):
+    """By the slider, by a click on the loss curve, and by Play, which runs to the end and stops."""
     here = visit("?samples=1000").until_trained()
     here.page.evaluate("document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)")
     slider = here.page.get_by_role("slider")
@@ -230,34 +243,26 @@ def test_the_slider_moves_every_figure_in_place(visit):
     here.page.wait_for_function("location.search.includes('step=295')")
     here.settled()
     assert sum("after 295 steps" in text for text in here.texts()) == 2
-    marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
-    assert marks == ["0", "1", "2", "3"], "no figure was drawn anew"
     here.page.go_back()
     here.page.wait_for_function("!location.search.includes('step=295')")
     here.settled()
     assert not any("after 295 steps" in text for text in here.texts()), "Back undoes a move of the slider too"
-
-
-def test_a_click_on_the_loss_curve_sets_the_step(visit):
-    here = visit("?samples=1000").until_trained()
     chart = here.page.locator("svg.marks").nth(2)
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
-    here.page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    here.page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
     here.page.wait_for_function("location.search.includes('step=')")
     step = int(re.search(r"step=(\d+)", here.address)[1])
-    assert 90 < step < 210
+    assert 220 < step < 300
     here.page.get_by_text(f"after {step} steps").first.wait_for(timeout=20_000)
-
-
-def test_play_runs_to_the_end_and_stops(visit):
-    here = visit("?samples=200&step=0").until_trained()
     here.page.get_by_role("button", name="Play").click()
     here.page.get_by_role("button", name="Pause").wait_for(timeout=20_000)
     here.page.get_by_role("button", name="Play").wait_for(timeout=60_000)
     here.settled()
-    assert sum(text.startswith("ends at") and "after 60 steps" in text for text in here.texts()) == 2
+    assert sum(text.startswith("ends at") and "after 300 steps" in text for text in here.texts()) == 2
     assert "step" not in here.address
+    marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
+    assert marks == ["0", "1", "2", "3"], "no figure was drawn anew"
 
 
 def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
@@ -278,26 +283,25 @@ def test_a_preset_sets_controls_and_link(visit):
     assert any(re.search(r"leaves the picture at step \d and diverges at step 7", text) for text in here.texts())
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1400, "light")])
-def test_no_figure_is_cut_off(visit, width, scheme):
-    here = visit(width=width, scheme=scheme).until_trained()
-    outside = here.page.evaluate(
-        """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
-             const svg = t.closest('svg').getBoundingClientRect(), b = t.getBoundingClientRect();
-             const inside = b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1
-                 && b.bottom <= svg.bottom + 1 && b.right <= innerWidth && b.left >= 0;
-             return b.width && !inside;
-           }).map(t => t.textContent)"""
-    )
-    assert outside == []
+CUT = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
+     const svg = t.closest('svg').getBoundingClientRect(), b = t.getBoundingClientRect();
+     const inside = b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1
+         && b.bottom <= svg.bottom + 1 && b.right <= innerWidth && b.left >= 0;
+     return b.width && !inside;
+   }).map(t => t.textContent)"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_no_figure_is_cut_off(visit, home, scheme):
+    here = home if scheme == "light" else visit("?samples=1000", width=390, scheme=scheme).until_trained()
     background = here.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(14, 17, 23)"}[scheme]
+    assert here.page.evaluate(CUT) == []
     assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_figures_have_a_text_for_those_who_cannot_see_them(visit):
-    here = visit().until_trained()
-    labels = here.page.evaluate(
+def test_figures_have_a_text_for_those_who_cannot_see_them(home):
+    labels = home.page.evaluate(
         "[...document.querySelectorAll('.vega-embed')].map(figure => figure.getAttribute('aria-label'))"
     )
     assert ["minimum at" in label for label in labels[:2]] == [True, True]
@@ -305,21 +309,20 @@ def test_figures_have_a_text_for_those_who_cannot_see_them(visit):
     assert labels[3].startswith("Weights against step")
 
 
-def test_the_keyboard_reaches_every_control(visit):
-    here = visit("?samples=1000").until_trained()
+def test_the_keyboard_reaches_every_control(home):
     reached = set()
     for _ in range(80):
-        here.page.keyboard.press("Tab")
+        home.page.keyboard.press("Tab")
         reached.add(
-            here.page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || ''")
+            home.page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || ''")
         )
     for name in ("Learning rate", "Momentum", "Batch size", "Epochs", "Seed", "Initial weights", "Play", "Replay: step"):
-        if name != "Momentum" or here.field("Momentum").is_enabled():
+        if name != "Momentum" or home.field("Momentum").is_enabled():
             assert any(name in label for label in reached), name
-    assert any("Data as a table" in label for label in reached)
+    for name in ("Data as a table", "Save", "Copy link"):
+        assert any(name in label for label in reached), name
 
 
-def test_the_data_is_a_click_away(visit):
-    here = visit("?samples=1000").until_trained()
-    here.page.get_by_text("Data as a table").nth(2).click()
-    here.page.get_by_test_id("stDataFrame").wait_for(timeout=20_000)
+def test_the_data_is_a_click_away(home):
+    home.page.get_by_text("Data as a table").nth(1).click()
+    home.page.get_by_test_id("stDataFrame").wait_for(timeout=20_000)

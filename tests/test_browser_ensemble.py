@@ -93,12 +93,21 @@ def test_a_claim_opens_its_run(visit):
     expect(here.field("Initial weights")).to_have_value("35, 35")
 
 
+def test_no_figure_of_the_surface_page_is_cut_off(visit):
+    here = drawn(visit("surface?samples=1000&correlation=0.9", width=390, scheme="dark"), 4)
+    nothing_is_cut_off(here)
+    here.page.get_by_text("single batches", exact=True).click()
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 2")
+    nothing_is_cut_off(drawn(here, 2))
+    here.page.set_viewport_size({"width": 1_100, "height": 1_000})
+    here.page.get_by_text("curvature", exact=True).click()
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 3")
+    nothing_is_cut_off(drawn(here, 3))
+
+
 @pytest.mark.parametrize(
     ("path", "figures", "width", "scheme"),
     [
-        ("surface?samples=1000", 4, 390, "dark"),
-        ("surface?samples=1000&part=curvature&correlation=0.9", 3, 1100, "light"),
-        ("surface?samples=1000&part=batches", 2, 390, "light"),
         ("claims?seeds=10", 11, 390, "light"),
         ("sweep?samples=1000&columns=5&rows=3&inits=1&steps=50&optimizer=SGD&metric=loss", 3, 1400, "dark"),
     ],
@@ -107,7 +116,8 @@ def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme
     nothing_is_cut_off(drawn(visit(path, width=width, scheme=scheme), figures), least=50 if "claims" in path else 100)
 
 
-def test_a_control_of_the_view_redraws_in_place_and_is_in_the_url(visit):
+def test_controls_of_the_view_and_of_the_sidebar(visit):
+    """One of the view redraws in place and is in the URL; one of the sidebar, moved on the page, reruns all of it."""
     here = drawn(visit("surface?samples=1000&ring=2"), 4)
     here.page.evaluate("document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)")
     labels = "[...document.querySelectorAll('svg.marks [aria-label]')].map(mark => mark.getAttribute('aria-label'))"
@@ -132,10 +142,6 @@ def test_a_control_of_the_view_redraws_in_place_and_is_in_the_url(visit):
     drawn(here, 4)
     expect(here.field("Radius of the ring"), "Back undoes a control of the view too").to_have_value("4")
     assert here.texts() != moved, "and what it had changed"
-
-
-def test_a_control_of_the_sidebar_moved_on_the_page_reruns_all_of_it(visit):
-    here = drawn(visit("surface?samples=1000&ring=2"), 4)
     here.page.get_by_label("Feature scale", exact=True).last.fill("50")
     here.page.get_by_label("Feature scale", exact=True).last.press("Enter")
     here.page.wait_for_function("location.search.includes('scale=50')")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
 
-from linreg.export import exported
+from linreg.export import SIZES, exported
 from linreg.gallery import figures
 from linreg.renderer import RENDERER
 from linreg.settings import Comparison, DataSettings, Settings, fixed_side, from_query
@@ -25,6 +25,18 @@ def compared():
     return Comparison(original, fixed_side(original, {"wiring": "squeeze"}))
 
 
+@pytest.fixture(scope="module")
+def plates():
+    """Every figure of the app, small."""
+    small = {
+        ClaimsView: ClaimsView(seeds=10),
+        SweepView: SweepView(columns=6, rows=4, inits=2, steps=200),
+        SurfaceView: SurfaceView(optimizers=("RMSprop", "SGD", "Adam", "Adagrad"), arrows=True),
+    }
+    yield [plate for _, plate in figures(compared(), THEMES["light"], small)]
+    RENDERER.close()
+
+
 def opened(here, name):
     button = here.page.get_by_role("button", name=name).first
     button.scroll_into_view_if_needed()
@@ -37,65 +49,49 @@ def downloaded(here, name):
     return found.value.suggested_filename, found.value.path().read_bytes()
 
 
-def test_the_comparison_leaves_as_one_figure(visit):
+def test_the_comparison_leaves_as_one_figure_and_as_code(visit, plates):
     here = visit("?samples=1000").until_trained()
+    name, code = downloaded(here, re.compile("script", re.IGNORECASE))
+    assert name.endswith(".py")
+    assert b"standard_normal((1_000, 2))" in code
+    name, notebook = downloaded(here, re.compile("notebook", re.IGNORECASE))
+    assert name.endswith(".ipynb")
+    assert json.loads(notebook)["nbformat"] == 4
     opened(here, "Save")
     name, svg = downloaded(here, "SVG")
     assert name == "loss-surfaces-rmsprop-lr-0.01-batch-100_page.svg"
-    plate = next(iter(figures(compared(), THEMES["light"], pages=["comparison"])))[1]
-    assert svg == exported(plate, "svg"), "what leaves the page is what the command line makes"
+    assert svg == exported(plates[0], "svg"), "what leaves the page is what the command line makes"
     here.page.get_by_text("one column, 85 mm", exact=True).click()
     here.page.get_by_text("dark", exact=True).click()
-    here.page.wait_for_timeout(1_000)
+    here.settled()
     name, png = downloaded(here, "PNG, 300 dpi")
     assert name == "loss-surfaces-rmsprop-lr-0.01-batch-100_column_dark.png"
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     name, table = downloaded(here, "CSV of the data")
     assert table.startswith(b"step,w1,w2,piece")
-    assert "one vertical axis" not in here.page.content()
-    RENDERER.close()
 
 
-def test_the_script_leaves_and_is_the_one_on_the_screen(visit):
-    here = visit("?samples=1000&lr=0.05").until_trained()
-    name, code = downloaded(here, re.compile("script", re.IGNORECASE))
-    assert name.endswith(".py")
-    assert b"lr=0.05" in code
-    assert b"import linreg" not in code
-    name, notebook = downloaded(here, re.compile("notebook", re.IGNORECASE))
-    assert name.endswith(".ipynb")
-    assert json.loads(notebook)["nbformat"] == 4
-
-
-@pytest.mark.parametrize("size", ["column", "page", "slide"])
-def test_an_exported_figure_opened_on_its_own_is_whole(browser, size, tmp_path):
+def test_an_exported_figure_opened_on_its_own_is_whole(browser, plates, tmp_path):
     """Every figure at its print size: no text reaches over the edge, and all of it is in the typeface that comes along."""
-    small = {
-        ClaimsView: ClaimsView(seeds=10),
-        SweepView: SweepView(columns=6, rows=4, inits=2, steps=200),
-        SurfaceView: SurfaceView(optimizers=("RMSprop", "SGD", "Adam", "Adagrad"), arrows=True),
-    }
     page = browser.new_page()
     page.set_viewport_size({"width": 1_100, "height": 1_400})
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    for _, plate in figures(compared(), THEMES["dark"], small):
-        path = tmp_path / "figure.svg"
-        path.write_bytes(exported(plate, "svg", size))
-        page.goto(path.as_uri())
-        page.evaluate("document.fonts.ready")
-        assert page.evaluate(CUT) == [], plate.name
-        assert page.evaluate("[...document.fonts].map(face => face.status)").count("error") == 0
-        assert page.evaluate("document.fonts.check(\"12px 'Source Sans Pro'\", 'weight 1')")
+    for plate in plates:
+        for size in SIZES if len(plate.panels) > 1 else ["column"]:
+            path = tmp_path / "figure.svg"
+            path.write_bytes(exported(plate, "svg", size))
+            page.goto(path.as_uri())
+            page.evaluate("document.fonts.ready")
+            assert page.evaluate(CUT) == [], (plate.name, size)
+            assert page.evaluate("[...document.fonts].map(face => face.status)").count("error") == 0
+            assert page.evaluate("document.fonts.check(\"12px 'Source Sans Pro'\", 'weight 1')")
     assert all(url.startswith(("file:", "data:")) for url in asked)
     page.close()
-    RENDERER.close()
 
 
-def test_an_exported_page_draws_without_a_network(browser, tmp_path):
-    plate = next(iter(figures(compared(), THEMES["light"], pages=["comparison"])))[1]
-    (tmp_path / "figure.html").write_bytes(exported(plate, "html"))
-    RENDERER.close()
+def test_an_exported_page_draws_without_a_network(browser, plates, tmp_path):
+    (tmp_path / "figure.html").write_bytes(exported(plates[0], "html"))
     page = browser.new_page()
     page.set_viewport_size({"width": 390, "height": 844})
     said, asked = [], []

@@ -188,7 +188,7 @@ def test_numbers_that_are_not_finite_are_left_out(surfaces):
 
 
 def test_twenty_at_once_are_the_twenty_one_by_one(every):
-    jobs = [(plate, kind, size) for plate in every[:5] for kind in ("svg", "png") for size in ("column", "slide")]
+    jobs = [(plate, kind, "column") for plate in every[-15:-10] + every[1:6] for kind in ("svg", "png")]
     alone = [exported(*job) for job in jobs]
     with ThreadPoolExecutor(20) as together:
         assert list(together.map(lambda job: exported(*job), jobs)) == alone
@@ -204,10 +204,11 @@ def test_titles_are_broken_where_they_would_not_fit():
 
 
 def test_widths_are_those_of_the_renderer():
-    """The typeface's own numbers, beside those by which the renderer lays out a title's neighbour: a wide text's box."""
+    """The typeface's own numbers, beside the box that the renderer gives to a text."""
     text = "mean loss never below 333,052"
     spec = {
-        "data": {"values": [{}]}, "mark": {"type": "text", "text": text, "fontSize": 100, "align": "left", "baseline": "top"},
+        "data": {"values": [{}]},
+        "mark": {"type": "text", "text": text, "fontSize": 100, "align": "left", "baseline": "top"},
         "width": 1, "height": 1, "autosize": {"type": "pad"}, "padding": 0, "view": {"stroke": None},
         "config": {"font": f"'{fonts.FAMILY}'"},
     }  # fmt: skip
