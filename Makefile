@@ -1,6 +1,7 @@
 # make run opens the app, make test runs everything; both make .venv first, and a second time find it ready.
 PYTHON ?= python3
 BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
 .PHONY: run test lint bench bench-pages screenshots clean
 
