@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test proc
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
 
-test: .venv/.installed-test
+test: .venv/.installed-test .venv/.compiled
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-test
@@ -39,6 +39,11 @@ clean:
 
 .venv/.installed-test: .venv/.installed requirements-test.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-test.txt
+	touch $@
+
+.venv/.compiled: .venv/.installed linreg/kernels.py # once, or each of the tests' processes and servers would do it at the same time
+	$(BIN)/python -c "from linreg.ensemble import warm; list(warm(3))" & \
+	$(BIN)/python -c "from linreg.ensemble import warm; list(warm(2))" && wait
 	touch $@
 
 .venv/.installed-bench: .venv/.installed-test requirements-bench.txt

@@ -18,14 +18,13 @@ import pandas as pd
 from linreg import fonts
 from linreg.charts import ASPECT
 from linreg.figure import Figure, Mark, Plate
-from linreg.renderer import RENDERER, RenderError
+from linreg.renderer import RENDERER, VEGA_LITE, RenderError
 from linreg.theme import SMALLEST, in_frame
 
 POINTS = 72 / 25.4  # a millimetre
 LEAST_TEXT = 7  # points
 GAP = 14  # layout pixels between panels, and around the key
 KEY_TEXT, KEY_ROW, KEY_SYMBOL, HEADING = 12.5, 21, 22, 15
-VEGA_LITE = "6.4"
 
 
 class ExportError(ValueError):

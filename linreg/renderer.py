@@ -13,10 +13,12 @@ import select
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from typing import Any
 
+VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
 IDLE, LONGEST = 60, 60  # seconds without a question, and of one answer
 
 
@@ -42,6 +44,15 @@ class Renderer:
         if "error" in said:
             raise RenderError(said["error"])
         return base64.b64decode(said["made"])
+
+    def wake(self) -> None:
+        """Start the process and its engine, which takes a second, without waiting for them."""
+        if self._process is None or self._process.poll() is not None:
+            threading.Thread(target=self._first, name="renderer", daemon=True).start()
+
+    def _first(self) -> None:
+        with suppress(RenderError):  # whoever asks for a picture will hear of it
+            self.ask("vegalite_to_svg", vl_spec={"data": {"values": [{}]}, "mark": "bar"}, vl_version=VEGA_LITE)
 
     def close(self) -> None:
         """End the process, if there is one; the next question starts another."""

@@ -2,9 +2,10 @@
 
 import json
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
 
 from linreg.export import SIZES, exported
@@ -44,9 +45,12 @@ def opened(here, name):
 
 
 def downloaded(here, name):
-    with here.page.expect_download(timeout=60_000) as found:
-        here.page.get_by_role("button", name=name, exact=True).click()
-    return found.value.suggested_filename, found.value.path().read_bytes()
+    """The file behind a button; on a slow machine a page that is still redrawn may take the first click away."""
+    for patience in (15_000, 60_000):
+        with suppress(TimeoutError), here.page.expect_download(timeout=patience) as found:
+            here.page.get_by_role("button", name=name, exact=True).click()
+            return found.value.suggested_filename, found.value.path().read_bytes()
+    raise AssertionError(f"nothing came of {name}")
 
 
 def test_the_comparison_leaves_as_one_figure_and_as_code(visit, plates):

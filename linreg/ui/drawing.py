@@ -15,6 +15,7 @@ import streamlit as st
 
 from linreg.export import FORMATS, SIZES, exported, file_name
 from linreg.figure import Figure, Plate
+from linreg.renderer import RENDERER
 from linreg.theme import LIGHT, THEMES, Theme
 from linreg.ui.frame import stand_at, write_url
 
@@ -96,6 +97,7 @@ def _data(place: Any, plate: Plate) -> None:
 
 def _save(plate_of: Callable[[Theme], Plate], key: str) -> None:
     """Size and colours, and a button for each kind of file."""
+    RENDERER.wake()  # while the visitor chooses
     page = current_theme().name
     size = st.segmented_control(
         "Size", list(SIZES), format_func=lambda one: SIZES[one].title, key=f"size.{key}", default="page", required=True
