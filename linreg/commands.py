@@ -409,9 +409,9 @@ def figures(chosen: argparse.Namespace) -> None:
     wanted, folder = asked(chosen), chosen.folder
     folder.mkdir(parents=True, exist_ok=True)
     pages = list(dict.fromkeys(chosen.only or gallery.PAGES))
-    for _, plate in gallery.figures(wanted.comparison, THEMES[chosen.theme], wanted.link.views, wanted.link.step, pages):
+    for of, plate in gallery.figures(wanted.comparison, THEMES[chosen.theme], wanted.link.views, wanted.link.step, pages):
         for kind in dict.fromkeys(chosen.format):
-            path = folder / file_name(plate, kind, chosen.size)
+            path = folder / file_name(plate, kind, chosen.size, of)
             write(exported(plate, kind, chosen.size), path)
             print(path, flush=True)
 

@@ -84,9 +84,9 @@ def exported(plate: Plate, kind: str = "svg", size: str = "page") -> bytes:
     return FORMATS[kind].make(plate, SIZES[size])
 
 
-def file_name(plate: Plate, kind: str, size: str = "page") -> str:
-    """A name that says what the file shows: `loss-surfaces_rmsprop-lr-0.01_two-columns_dark.svg`."""
-    words = [plate.name, size if FORMATS[kind].sized else "", plate.theme.name if plate.theme.name == "dark" else ""]
+def file_name(plate: Plate, kind: str, size: str = "page", of: str = "") -> str:
+    """A name that says what the file shows, and `of` what: `loss-surfaces_rmsprop-lr-0.01-batch-100_page_dark.svg`."""
+    words = [plate.name, of, size if FORMATS[kind].sized else "", "dark" if plate.theme.name == "dark" else ""]
     return "_".join(_slug(word) for word in words if word) + f".{kind}"
 
 
@@ -323,7 +323,7 @@ def _as_png(plate: Plate, size: Size) -> bytes:
 
 def _as_csv(plate: Plate, _: Size) -> bytes:
     """The table of each panel, under each other; a column says which where there are several."""
-    tables = [panel.data[panel.table] for panel in plate.panels]
+    tables = [panel.shown_table() for panel in plate.panels]
     if plate.labels:
         tables = [table.assign(panel=label) for table, label in zip(tables, plate.labels, strict=True)]
     return pd.concat(tables).to_csv(index=False).encode()

@@ -11,6 +11,8 @@ import pandas as pd
 
 from linreg.theme import Theme
 
+DRAWING = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit")  # columns
+
 
 @dataclass(frozen=True, eq=False)
 class Figure:
@@ -29,6 +31,10 @@ class Figure:
     def standalone(self) -> dict[str, Any]:
         """The spec with its data inside, as JSON has it: what any Vega-Lite renderer draws."""
         return {**self.spec, "datasets": {name: _records(frame) for name, frame in self.data.items()}}
+
+    def shown_table(self) -> pd.DataFrame:
+        """What the figure is about, for a reader: without the columns that only say how lines are drawn."""
+        return self.data[self.table].drop(columns=list(DRAWING), errors="ignore")
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

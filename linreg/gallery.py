@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from linreg import charts, charts_cause, charts_claims, charts_code, charts_explore, charts_sweep, wording
 from linreg.cause import batch_statistics, pairs_of, walk_of_the_minimum
 from linreg.charts_explore import Batches, PathScene
 from linreg.claims import CLAIMS, PRINTED_RUNS, Claim, Trials, printed_paths, seeds_run, trials
 from linreg.data import Dataset, initial_weights, make_data
-from linreg.explore import Panel, Paths, as_points, paths, ring, tuned_lr
+from linreg.explore import Panel, Paths, as_points, curvature, paths, ring, tuned_lr
 from linreg.figure import Figure, Mark, Plate
 from linreg.outcome import Yardstick, yardstick
-from linreg.settings import Comparison, Data, DataSettings, Settings, fitting_momentum, plain
+from linreg.settings import Comparison, Data, DataSettings, Settings, fitting_momentum, plain, to_query
 from linreg.shapes import ShapeDiagnosis, diagnose_shapes
 from linreg.surface import Moments, Quadratic, batch_moments, least_squares, loss_surface, with_ones
 from linreg.sweep import (
@@ -35,13 +37,15 @@ from linreg.sweep import (
     swept,
 )
 from linreg.theme import Theme
-from linreg.views import CauseView, ClaimsView, CodeView, SurfaceView, SweepView
+from linreg.views import PAGES as VIEWS
+from linreg.views import CauseView, ClaimsView, CodeView, SurfaceView, SweepView, to_view_query
 from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
     from linreg.trainer import Run
 
 LABELS = ("Original", "Fixed")
+MOST_WORDS = 80  # characters of a file's name
 CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"
 CROSS = "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0L0.9,0.5L0.5,0.9L0,0.4L-0.5,0.9L-0.9,0.5L-0.4,0Z"
 
@@ -114,15 +118,21 @@ def single(name: str, figure: Figure, theme: Theme, heading: str = "") -> Plate:
     return Plate(name, (figure,), theme, figure.caption, heading=heading)
 
 
-def run_words(comparison: Comparison) -> str:
-    """The run in the name of a file: `RMSprop lr 0.01 batch 100`, and what the fixed side has of its own."""
-    asked, fixed = comparison.original, comparison.fixed
-    words = [f"{asked.optimizer} lr {plain(asked.lr)} batch {asked.batch_size}"]
-    if fixed.optimizer != asked.optimizer or fixed.lr != asked.lr:
-        words.append(f"vs {fixed.optimizer} lr {plain(fixed.lr)}")
-    if fixed.batch_size != asked.batch_size:
-        words.append(f"vs batch {fixed.batch_size}")
-    return " ".join(words)
+def state_words(comparison: Comparison, view: Any = None, step: int | None = None) -> str:
+    """The settings in the name of a file: `RMSprop lr 0.01 batch 100`, and all else that differs from the defaults."""
+    if isinstance(view, ClaimsView | CodeView):  # of no comparison
+        return _named(to_view_query(view))
+    asked = comparison.original
+    others = to_query(comparison) | (to_view_query(view) if view else {}) | ({} if step is None else {"step": str(step)})
+    told = _named({name: text for name, text in others.items() if name not in ("v", "optimizer", "lr", "batch_size")})
+    return f"{asked.optimizer} lr {plain(asked.lr)} batch {asked.batch_size} {told}".strip()
+
+
+def _named(query: Mapping[str, str]) -> str:
+    """A query in words; a long one is cut, and ends with what tells it from others."""
+    words = " ".join(f"{name} {text}" for name, text in query.items())
+    digest = hashlib.sha256(words.encode()).hexdigest()[:8]
+    return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]} {digest}"
 
 
 # ---- the comparison --------------------------------------------------------------------------------------------------
@@ -155,9 +165,7 @@ def scene_of(comparison: Comparison, sides: Sequence[charts.Side], best: np.ndar
     return charts.scene(sides, best, starts)
 
 
-def surfaces_plate(
-    comparison: Comparison, sides: Sequence[charts.Side], scene: charts.Scene, step: int, theme: Theme
-) -> Plate:
+def surfaces_plate(sides: Sequence[charts.Side], scene: charts.Scene, step: int, theme: Theme) -> Plate:
     """Both surfaces with both paths, on the same axes."""
     panels = tuple(charts.surface_figure(sides, which, scene, step, theme) for which in range(2))
     marks = [
@@ -171,20 +179,12 @@ def surfaces_plate(
             Mark("start", CIRCLE, theme.background, theme.quiet),
             *marks,
         ]
-    name = f"loss surfaces {run_words(comparison)}{_moment(sides, step)}"
-    return Plate(name, panels, theme, panels[0].caption, LABELS, tuple(marks), shared=True)
+    return Plate("loss surfaces", panels, theme, panels[0].caption, LABELS, tuple(marks), shared=True)
 
 
-def _moment(sides: Sequence[charts.Side], step: int) -> str:
-    """The step in the name of a file, unless it is the last."""
-    last = max((len(side.losses) for side in sides if side.losses is not None), default=0)
-    return f" step {step}" if step < last else ""
-
-
-def loss_plate(comparison: Comparison, sides: Sequence[charts.Side], step: int, theme: Theme) -> Plate:
+def loss_plate(sides: Sequence[charts.Side], step: int, theme: Theme) -> Plate:
     """Both losses against step."""
-    name = f"loss {run_words(comparison)}{_moment(sides, step)}"
-    return single(name, charts.loss_figure(sides, step, theme), theme)
+    return single("loss", charts.loss_figure(sides, step, theme), theme)
 
 
 def weights_plate(
@@ -196,7 +196,7 @@ def weights_plate(
         figure = charts.weights_figure(sides, data.weights, step, theme)
     else:
         figure = charts.weights_figure(sides, best, step, theme, "least squares weights")
-    return single(f"weights {run_words(comparison)}{_moment(sides, step)}", figure, theme)
+    return single("weights", figure, theme)
 
 
 def _comparison(comparison: Comparison, of: Core, _: Any, step: int | None, theme: Theme) -> Iterator[Plate]:
@@ -205,8 +205,8 @@ def _comparison(comparison: Comparison, of: Core, _: Any, step: int | None, them
     best = of.least_squares(comparison.original.data, comparison.original.bias)
     last = max(len(run.losses) for run in runs)
     at = last if step is None else min(step, last)
-    yield surfaces_plate(comparison, sides, scene_of(comparison, sides, best), at, theme)
-    yield loss_plate(comparison, sides, at, theme)
+    yield surfaces_plate(sides, scene_of(comparison, sides, best), at, theme)
+    yield loss_plate(sides, at, theme)
     yield weights_plate(comparison, sides, best.tolist(), at, theme)
 
 
@@ -309,9 +309,8 @@ def batches_of(settings: Settings) -> Settings:
 def paths_plate(panels: Sequence[Panel], scene: PathScene, step: int, arrows: bool, theme: Theme) -> Plate:
     """The paths of all optimizers, each panel a surface."""
     figures = tuple(charts_explore.paths_figure(panels, which, scene, step, theme, arrows) for which in range(len(panels)))
-    names = " ".join(path.optimizer for path in panels[0].paths)
     labels = tuple(panel.label for panel in panels)
-    return Plate(f"paths {names}".strip(), figures, theme, figures[-1].caption, labels, shared=True)
+    return Plate("paths", figures, theme, figures[-1].caption, labels, shared=True)
 
 
 def descent_plate(panels: Sequence[Panel], what: str, step: int, theme: Theme) -> Plate:
@@ -321,12 +320,16 @@ def descent_plate(panels: Sequence[Panel], what: str, step: int, theme: Theme) -
 
 def curvature_plate(panels: Sequence[Panel], scene: PathScene, theme: Theme) -> Plate:
     """The bowls alone, with their axes."""
-    figures = tuple(
-        charts_explore.paths_figure([replace(panel, paths=())], 0, charts_explore.of_panel(scene, which), 0, theme)
-        for which, panel in enumerate(panels)
-    )
+    figures = []
+    for which, panel in enumerate(panels):
+        alone = [replace(panel, paths=())]
+        figure = charts_explore.paths_figure(alone, 0, charts_explore.of_panel(scene, which), 0, theme)
+        bowl = curvature(panel.surface)
+        names = ["w1", "w2", "bias"][: len(bowl.values)]
+        table = pd.DataFrame({"curvature": bowl.values, **dict(zip(names, bowl.directions.T, strict=True))})
+        figures.append(replace(figure, data={**figure.data, "bowl": table}, table="bowl"))
     labels = tuple(panel.label for panel in panels)
-    return Plate("curvature", figures, theme, figures[-1].caption, labels, shared=True)
+    return Plate("curvature", tuple(figures), theme, figures[-1].caption, labels, shared=True)
 
 
 def rates_plate(comparison: Comparison, panels: Sequence[Panel], surface: Quadratic, theme: Theme) -> Plate:
@@ -356,7 +359,7 @@ def batches_plate(batches: Sequence[Batches], minima: Sequence[np.ndarray], k: i
             " mean, which is what a run settles near. Both pictures are to the same scale.",
         ]
     )
-    return Plate(f"batch {k}", figures, theme, caption, tuple(one.label for one in batches))
+    return Plate("one batch", figures, theme, caption, tuple(one.label for one in batches))
 
 
 def _surface(comparison: Comparison, of: Core, shown: SurfaceView, step: int | None, theme: Theme) -> Iterator[Plate]:
@@ -384,8 +387,7 @@ def maps_plate(sweep: Sweep, values: np.ndarray, metric: Metric, limits: Sequenc
         charts_sweep.map_figure(sweep, values[side], label, metric, scale, limits[side], theme)
         for side, label in enumerate(LABELS)
     )
-    name = f"sweep {sweep.x} {sweep.y} {metric.key}"
-    return Plate(name, figures, theme, figures[-1].caption, LABELS, shared=True)
+    return Plate(f"sweep {metric.key}", figures, theme, figures[-1].caption, LABELS, shared=True)
 
 
 def law_plate(law: Law, theme: Theme) -> Plate:
@@ -418,13 +420,13 @@ def shapes_plate(found: ShapeDiagnosis, theme: Theme) -> Plate:
 
 
 Drawing = Callable[[Comparison, Core, Any, "int | None", Theme], Iterator[Plate]]
-PAGES: dict[str, tuple[Drawing, type[Any] | None]] = {  # by the page that shows them, with the view that it has
-    "comparison": (_comparison, None),
-    "cause": (_cause, CauseView),
-    "claims": (_claims, ClaimsView),
-    "surface": (_surface, SurfaceView),
-    "sweep": (_sweep, SweepView),
-    "your_code": (_shapes, CodeView),
+PAGES: dict[str, Drawing] = {  # by the page that shows them
+    "comparison": _comparison,
+    "cause": _cause,
+    "claims": _claims,
+    "surface": _surface,
+    "sweep": _sweep,
+    "your_code": _shapes,
 }
 
 
@@ -436,14 +438,14 @@ def figures(
     pages: Sequence[str] = tuple(PAGES),
     of: Core | None = None,
 ) -> Iterator[tuple[str, Plate]]:
-    """Every figure of these pages, with the page's name, one after the other as they are made.
+    """Every figure of these pages, with what its file's name tells of the settings, one after the other as they are made.
 
     `views` has what a page shows beside the comparison by its type, the defaults where it has none; `step` is the moment of
     a replay, the end without one.
     """
     shared = of or core()
     for page in pages:
-        drawing, kind = PAGES[page]
+        kind = VIEWS.get(page)
         view = (views or {}).get(kind) or kind() if kind else None
-        for plate in drawing(comparison, shared, view, step, theme):
-            yield page, plate
+        for plate in PAGES[page](comparison, shared, view, step, theme):
+            yield state_words(comparison, view, step), plate

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import base64
 import json
-import select
+import os
 import subprocess
 import sys
 import threading
@@ -32,14 +32,19 @@ class Renderer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
+        self._late = False
 
     def ask(self, function: str, **arguments: Any) -> bytes:
         """What a function of vl-convert returns, text as UTF-8. Raises `RenderError` with its words."""
         question = json.dumps({"function": function, "arguments": arguments}, allow_nan=False)
         with self._lock:
-            answer = self._answer(question) or self._answer(question)  # once more: it may have ended in the meantime
+            answer = self._answer(question)
+            if not answer and not self._late:  # it has ended in the meantime: once more
+                answer = self._answer(question)
+        if self._late:
+            raise RenderError(f"the picture took more than {LONGEST} s; try a smaller size")
         if not answer:
-            raise RenderError("the picture took too long, or its process was ended; try again, or a smaller size")
+            raise RenderError("the renderer's process ends before it answers; try again, or another format")
         said = json.loads(answer)
         if "error" in said:
             raise RenderError(said["error"])
@@ -47,54 +52,74 @@ class Renderer:
 
     def wake(self) -> None:
         """Start the process and its engine, which takes a second, without waiting for them."""
-        if self._process is None or self._process.poll() is not None:
+        process = self._process
+        if process is None or process.poll() is not None:
             threading.Thread(target=self._first, name="renderer", daemon=True).start()
 
     def _first(self) -> None:
-        with suppress(RenderError):  # whoever asks for a picture will hear of it
+        with suppress(OSError):  # whoever asks for a picture will hear of it
             self.ask("vegalite_to_svg", vl_spec={"data": {"values": [{}]}, "mark": "bar"}, vl_version=VEGA_LITE)
 
     def close(self) -> None:
         """End the process, if there is one; the next question starts another."""
+        process = self._process
+        if process is not None:
+            process.kill()  # whoever waits for it gets no answer
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
-                self._process.communicate()
-                self._process = None
+            self._end()
 
-    def _answer(self, question: str) -> str:
-        """The answer's line, empty where the process ended before."""
-        if self._process is not None and self._process.poll() is not None:
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
             self._process.communicate()
             self._process = None
-        if self._process is None:
-            absent = [name for name in ("vl_convert", "fontTools", "font_source_sans_pro") if find_spec(name) is None]
-            if absent:
-                raise RenderError(f"figures as files need {', '.join(absent)}; install it: pip install linreg[figures]")
-            with as_file(files("font_source_sans_pro") / "files") as folder:
-                command = [sys.executable, "-P", __file__, str(folder)]
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                    encoding="utf-8",
-                )
-        process = self._process
+
+    def _answer(self, question: str) -> str:
+        """The answer's line, empty where the process ended before it was whole."""
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            self._process = _started()
+        process, self._late = self._process, False
         asked, answered = process.stdin, process.stdout
         assert asked is not None
         assert answered is not None
-        patience = threading.Timer(LONGEST, process.kill)
+        patience = threading.Timer(LONGEST, self._give_up, [process])
         patience.start()
         try:
             asked.write(question + "\n")
             asked.flush()
-            return answered.readline()
+            line = answered.readline()
         except OSError:
-            return ""
+            line = ""
         finally:
             patience.cancel()
+        if line.endswith("\n"):
+            return line
+        self._end()
+        return ""
+
+    def _give_up(self, process: subprocess.Popen[str]) -> None:
+        self._late = True
+        process.kill()
+
+
+def absent() -> list[str]:
+    """The packages that figures as files need, and that are not here."""
+    return [name for name in ("vl_convert", "fontTools", "font_source_sans_pro") if find_spec(name) is None]
+
+
+def _started() -> subprocess.Popen[str]:
+    if absent():
+        raise RenderError(f"figures as files need {', '.join(absent())}; install it: pip install linreg[figures]")
+    with as_file(files("font_source_sans_pro") / "files") as folder:
+        return subprocess.Popen(
+            [sys.executable, "-P", __file__, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
 
 
 RENDERER = Renderer()
@@ -102,12 +127,16 @@ atexit.register(RENDERER.close)
 
 
 def answer_all(fonts: str) -> None:
-    """Answer one line after the other."""
+    """Answer one line after the other, until nobody has asked for a while."""
     import vl_convert
 
     vl_convert.register_font_directory(fonts)
-    while select.select([sys.stdin], [], [], IDLE)[0]:
+    while True:
+        idle = threading.Timer(IDLE, os._exit, [0])
+        idle.daemon = True
+        idle.start()
         line = sys.stdin.readline()
+        idle.cancel()
         if not line:
             return
         asked = json.loads(line)

@@ -63,16 +63,16 @@ def test_the_comparison_leaves_as_one_figure_and_as_code(visit, plates):
     assert json.loads(notebook)["nbformat"] == 4
     opened(here, "Save")
     name, svg = downloaded(here, "SVG")
-    assert name == "loss-surfaces-rmsprop-lr-0.01-batch-100_page.svg"
+    assert name == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000_page.svg"
     assert svg == exported(plates[0], "svg"), "what leaves the page is what the command line makes"
     here.page.get_by_text("one column, 85 mm", exact=True).click()
     here.page.get_by_text("dark", exact=True).click()
     here.settled()
     name, png = downloaded(here, "PNG, 300 dpi")
-    assert name == "loss-surfaces-rmsprop-lr-0.01-batch-100_column_dark.png"
+    assert name == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000_column_dark.png"
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     name, table = downloaded(here, "CSV of the data")
-    assert table.startswith(b"step,w1,w2,piece")
+    assert table.startswith(b"step,w1,w2,panel")
 
 
 def test_an_exported_figure_opened_on_its_own_is_whole(browser, plates, tmp_path):
@@ -136,6 +136,13 @@ def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
     again.settled()
     assert again.texts() == here.texts()
     assert again.page.locator("[data-testid=stAlert]").count() == 0
+
+
+def test_an_embedded_table_is_the_one_that_its_page_shows(visit):
+    here = visit("your_data?embed=true&epochs=2", width=700)
+    here.page.get_by_role("link", name="All of it, with its controls").wait_for(timeout=120_000)
+    here.settled()
+    assert any("w1 = " in text and "true" not in text for text in here.texts()), "least squares weights, not true ones"
 
 
 def test_an_embedded_page_is_its_figures_alone(visit):

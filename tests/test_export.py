@@ -14,11 +14,12 @@ import pytest
 
 from linreg import fonts
 from linreg.export import FORMATS, SIZES, ExportError, broken, exported, file_name
-from linreg.gallery import figures
+from linreg.gallery import figures, state_words
+from linreg.presets import PRESETS
 from linreg.renderer import RENDERER, Renderer, RenderError
 from linreg.settings import Comparison, DataSettings, Settings, fixed_side
 from linreg.theme import DARK, LIGHT
-from linreg.views import ClaimsView, SweepView
+from linreg.views import ClaimsView, SurfaceView, SweepView
 
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL = {ClaimsView: ClaimsView(seeds=10), SweepView: SweepView(columns=6, rows=4, inits=2, steps=200)}
@@ -31,12 +32,12 @@ def compared(**changes):
 
 @pytest.fixture(scope="module")
 def plates():
-    return dict(figures(compared(), LIGHT, SMALL)), list(figures(compared(), LIGHT, SMALL))
+    return list(figures(compared(), LIGHT, SMALL))
 
 
 @pytest.fixture(scope="module")
 def every(plates):
-    return [plate for _, plate in plates[1]]
+    return [plate for _, plate in plates]
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +59,30 @@ def texts(svg):
     ]
 
 
-def test_every_figure_of_the_app_is_there_under_a_name_of_its_own(every):
-    names = [file_name(plate, "svg", "column") for plate in every]
+def test_every_figure_of_the_app_is_there_under_a_name_of_its_own(plates):
+    names = [file_name(plate, "svg", "column", of) for of, plate in plates]
     assert len(names) == len(set(names)) == 28
-    assert names[0] == "loss-surfaces-rmsprop-lr-0.01-batch-100_column.svg"
-    assert all(re.fullmatch(r"[a-z0-9.-]+_column\.svg", name) for name in names)
+    assert names[0] == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000_column.svg"
+    assert "claim-line_seeds-10_column.svg" in names
+    assert all(re.fullmatch(r"[a-z0-9._-]+_column\.svg", name) for name in names)
+
+
+def test_other_settings_have_another_name():
+    kept = {state_words(preset.comparison) for preset in PRESETS.values()}
+    assert len(kept) == len(PRESETS)
+    long = compared(init=(1.23456789012345, -2.3456789012345), shuffle=True, seed=12345678)
+    other = compared(init=(1.23456789012345, -2.3456789012345), shuffle=True, seed=12345679)
+    assert state_words(long) != state_words(other)
+    assert len(state_words(long)) < 140
+    assert state_words(compared(), SurfaceView(sides="fixed"), 3).endswith("sides fixed step 3")
 
 
 def test_a_name_tells_the_moment_and_the_colours():
-    plate = next(iter(figures(compared(), DARK, step=7, pages=["comparison"])))[1]
-    assert file_name(plate, "png", "slide") == "loss-surfaces-rmsprop-lr-0.01-batch-100-step-7_slide_dark.png"
-    assert file_name(plate, "csv") == "loss-surfaces-rmsprop-lr-0.01-batch-100-step-7_dark.csv"
+    of, plate = next(iter(figures(compared(), DARK, step=7, pages=["comparison"])))
+    assert (
+        file_name(plate, "png", "slide", of) == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000-step-7_slide_dark.png"
+    )
+    assert file_name(plate, "csv", of=of) == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000-step-7_dark.csv"
     assert b"after 7 steps" in exported(plate, "svg")
 
 
@@ -149,6 +163,11 @@ def test_the_table_is_that_of_the_figure(surfaces, every):
         assert rows["step"].tolist() == panel.data["trail"]["step"].tolist()
     loss = pd.read_csv(io.BytesIO(exported(every[1], "csv")))
     assert loss["loss"].to_numpy() == pytest.approx(every[1].panels[0].data["loss"]["loss"].to_numpy())
+    assert not {"piece", "panel", "x2"} & set(loss.columns), "what only says how lines are drawn is left out"
+    bowl = next(plate for plate in every if plate.name == "curvature")
+    curvatures = pd.read_csv(io.BytesIO(exported(bowl, "csv")))
+    assert curvatures[["panel", "w1"]].notna().all(axis=None)
+    assert curvatures["curvature"].min() > 0
     assert exported(surfaces, "txt").decode().strip() == surfaces.caption
 
 
@@ -230,8 +249,7 @@ def test_the_renderer_comes_back_and_says_what_is_wrong():
         assert (
             renderer.ask("svg_to_pdf", svg="<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")[:4] == b"%PDF"
         )
-        renderer._process.kill()
-        renderer._process.wait()
+        renderer._process.kill()  # not waited for: it may seem to be there still
         assert (
             renderer.ask("svg_to_pdf", svg="<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")[:4] == b"%PDF"
         )

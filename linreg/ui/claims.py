@@ -79,6 +79,7 @@ def by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
                     bar.progress(
                         done / len(missing), f"Running {len(arms())} experiments: seed {done:,} of {len(missing):,}"
                     )
+        place.empty()
     return [runs for runs in found.values() if runs]
 
 

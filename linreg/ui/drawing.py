@@ -15,9 +15,11 @@ import streamlit as st
 
 from linreg.export import FORMATS, SIZES, exported, file_name
 from linreg.figure import Figure, Plate
-from linreg.renderer import RENDERER
+from linreg.gallery import state_words
+from linreg.renderer import RENDERER, absent
+from linreg.settings import Comparison
 from linreg.theme import LIGHT, THEMES, Theme
-from linreg.ui.frame import stand_at, write_url
+from linreg.ui.frame import current, stand_at, view, write_url
 
 FRAMES, FRAME_SECONDS = 40, 0.2  # of a replay
 
@@ -60,9 +62,10 @@ def draw(
     clicks: Sequence[Selection] = (),
     note: str = "",
     caption: bool = True,
+    of: Comparison | None = None,
 ) -> None:
     """Draw a plate, its panels beside each other, and under it its caption; with a key also its data, and the menu that
-    takes it along."""
+    takes it along. `of` is the comparison that it shows, where that is not the session's."""
     plate = plate_of(current_theme())
     places = st.columns(len(plate.panels), gap="medium") if len(plate.panels) > 1 else [st.container()]
     for place, panel, click in zip_longest(places, plate.panels, clicks):
@@ -74,10 +77,10 @@ def draw(
     if caption:
         st.caption(plate.caption + note)
     if key:
-        st.fragment(_foot)(plate_of, key)
+        st.fragment(_foot)(plate_of, key, of)
 
 
-def _foot(plate_of: Callable[[Theme], Plate], key: str) -> None:
+def _foot(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -> None:
     """The data of a plate, and the plate as a file: each is made when it is asked for."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         table = st.expander("Data as a table", type="compact", on_change="rerun", key=f"table.{key}")
@@ -86,37 +89,53 @@ def _foot(plate_of: Callable[[Theme], Plate], key: str) -> None:
         _data(table, plate_of(current_theme()))
     if menu.open:
         with menu:
-            _save(plate_of, key)
+            _save(plate_of, key, of)
 
 
 def _data(place: Any, plate: Plate) -> None:
     labels = plate.labels or ("",)
     for tab, panel in zip(place.tabs(labels) if plate.labels else [place], plate.panels, strict=True):
-        tab.dataframe(panel.data[panel.table], hide_index=True, height=240)
+        tab.dataframe(panel.shown_table(), hide_index=True, height=240)
 
 
-def _save(plate_of: Callable[[Theme], Plate], key: str) -> None:
-    """Size and colours, and a button for each kind of file."""
+def _save(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -> None:
+    """Size and colours, kept for the next figure, and a button for each kind of file."""
+    if absent():
+        st.info(f"Figures as files need {', '.join(absent())}, which this server does not have.")
+        return
     RENDERER.wake()  # while the visitor chooses
-    page = current_theme().name
-    size = st.segmented_control(
-        "Size", list(SIZES), format_func=lambda one: SIZES[one].title, key=f"size.{key}", default="page", required=True
-    )
-    colours = st.segmented_control("Colours", list(THEMES), key=f"colours.{key}", default=page, required=True)
-    theme = THEMES[colours or page]
+    state = st.session_state
+    size = _kept_choice("size", key, {size.key: size.title for size in SIZES.values()}, "page")
+    theme = THEMES[_kept_choice("colours", key, {name: name for name in THEMES}, current_theme().name)]
     plate = plate_of(theme)
+    words = state_words(of or current(), view(state["kind"]) if state["kind"] else None, state["step"])
     for place, kinds in zip((st.container(horizontal=True), st.container(horizontal=True)), _ROWS, strict=True):
         for kind in kinds:
             place.download_button(
                 FORMATS[kind].title,
-                partial(exported, plate, kind, size or "page"),
-                file_name(plate, kind, size or "page"),
+                partial(exported, plate, kind, size),
+                file_name(plate, kind, size, words),
                 FORMATS[kind].mime,
                 key=f"{kind}.{key}",
                 on_click="ignore",
+                disabled=state["playing"],  # each of its frames is another figure
             )
     st.caption("Caption")
     st.code(plate.caption, language=None, wrap_lines=True)
+
+
+def _kept_choice(name: str, key: str, titles: Mapping[str, str], first: str) -> str:
+    state = st.session_state
+    stand_at(f"{name}.{key}", state.get(f"kept.{name}", first))
+
+    def keep() -> None:
+        state[f"kept.{name}"] = state[f"{name}.{key}"]
+
+    label = name.capitalize()
+    chosen = st.segmented_control(
+        label, list(titles), format_func=titles.__getitem__, key=f"{name}.{key}", required=True, on_change=keep
+    )
+    return chosen or first
 
 
 _ROWS = (("svg", "pdf", "png"), ("html", "csv"))

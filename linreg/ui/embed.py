@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from linreg import gallery
-from linreg.settings import Comparison, SettingsError
-from linreg.ui import claims, frame, home, sweep
+from linreg.settings import Comparison, Settings, SettingsError
+from linreg.ui import claims, frame, home, sweep, table
 from linreg.ui.cached import CORE
 from linreg.ui.drawing import compiled, current_theme, draw
 from linreg.views import PAGES
@@ -23,7 +23,8 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     """`frame.page`, which ends here if the page is embedded, once its figures are drawn."""
     comparison = frame.page(title, kind, controls)
     if st.context.is_embedded:
-        _figures_alone(comparison, kind)
+        if not any(sentence.startswith("table=") for sentence in st.session_state["ignored"]):
+            _figures_alone(table.shown(comparison) if title == "Your data" else comparison, kind)
         st.markdown(f"[All of it, with its controls]({frame.full_address()})")
         st.stop()
     return comparison
@@ -31,17 +32,27 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
 
 def _figures_alone(comparison: Comparison, kind: type[Any] | None) -> None:
     name = next((name for name, one in PAGES.items() if one is kind), "comparison")
-    of = replace(CORE, runs=_runs, by_seed=lambda seeds: claims.by_seed(seeds, st.empty()), cells=sweep.all_cells)
+    of = replace(
+        CORE,
+        runs=_runs,
+        by_seed=lambda seeds: claims.by_seed(seeds, st.empty()),
+        cells=sweep.all_cells,
+        tuned=lambda settings, optimizer, *how: _compiled(CORE.tuned, settings, optimizer, *how),
+        paths=lambda settings, optimizer, *how: _compiled(CORE.paths, settings, optimizer, *how),
+    )
     views = {kind: frame.view(kind)} if kind else {}
     try:
-        with compiled([comparison.original.optimizer, comparison.fixed.optimizer], 2 + comparison.original.bias):
-            drawn = gallery.figures(comparison, current_theme(), views, st.session_state["step"], [name], of)
-            for _, plate in drawn:
-                if plate.heading:
-                    st.markdown(f"**{plate.heading}**")
-                draw(lambda _, plate=plate: plate)  # type: ignore[misc]
+        for _, plate in gallery.figures(comparison, current_theme(), views, st.session_state["step"], [name], of):
+            if plate.heading:
+                st.markdown(f"**{plate.heading}**")
+            draw(lambda _, plate=plate: plate)  # type: ignore[misc]
     except SettingsError as error:
         st.info(f"{str(error)[0].upper()}{str(error)[1:]}.")
+
+
+def _compiled(call: Callable[..., Any], settings: Settings, optimizer: str, *how: Any) -> Any:
+    with compiled([optimizer], 2 + settings.bias):
+        return call(settings, optimizer, *how)
 
 
 def _runs(comparison: Comparison) -> Sequence[Run]:

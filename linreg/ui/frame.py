@@ -107,6 +107,7 @@ def _link() -> None:
             data = current().original.data
             if isinstance(data, TableSettings) and data.table not in BUNDLED:
                 st.caption("Your upload is not in the link: whoever opens it needs the file.")
+                return
             st.caption("Its figures alone, for a page of your own:")
             st.code(f'<iframe src="{address}&embed=true" width="100%" height="900"></iframe>', language="html")
 

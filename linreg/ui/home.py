@@ -200,7 +200,7 @@ def _replay(comparison: Comparison) -> None:
         on_button = _steps_to_train(comparison) > AUTOMATIC_STEPS
         with before.container():
             sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False)
-            draw(lambda theme: gallery.surfaces_plate(comparison, sides, scene, 0, theme))
+            draw(lambda theme: gallery.surfaces_plate(sides, scene, 0, theme))
             if not _train(comparison):
                 return
         if on_button:
@@ -212,14 +212,14 @@ def _replay(comparison: Comparison) -> None:
     last = max(len(run.losses) for run in runs)
     step = step_to_show(last)
     step_controls(step, last)
-    draw(lambda theme: gallery.surfaces_plate(comparison, sides, scene, step, theme), "surfaces")
+    draw(lambda theme: gallery.surfaces_plate(sides, scene, step, theme), "surfaces", of=comparison)
     left, right = st.columns(2, gap="medium")
     with left:
         click = Selection("loss", "clicked", _click)
-        draw(lambda theme: gallery.loss_plate(comparison, sides, step, theme), "loss", [click])
+        draw(lambda theme: gallery.loss_plate(sides, step, theme), "loss", [click], of=comparison)
     with right:
         best = least_squares_of(comparison.original.data, comparison.original.bias).tolist()
-        draw(lambda theme: gallery.weights_plate(comparison, sides, best, step, theme), "weights")
+        draw(lambda theme: gallery.weights_plate(comparison, sides, best, step, theme), "weights", of=comparison)
 
 
 def _click(key: str) -> None:

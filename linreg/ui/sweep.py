@@ -101,11 +101,12 @@ def sweep_section(comparison: Comparison) -> None:
         )
 
 
-def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], place: Any) -> None:
-    """Run what is missing behind a bar with a button that stops it; every task that is done is kept."""
+def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], place: Any, stoppable: bool = True) -> None:
+    """Run what is missing behind a bar, with a button that stops it; every task that is done is kept."""
     runs = sum(task.runs for task in missing)
     with place.container():
-        st.button("Stop the sweep", key="stop", on_click=_stop, args=(grid,))
+        if stoppable:
+            st.button("Stop the sweep", key="stop", on_click=_stop, args=(grid,))
         bar = st.progress(0.0, f"{runs:,} runs")
         done = 0
         optimizers = sorted({task.settings.optimizer for task in missing})
@@ -126,7 +127,7 @@ def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, Cells | None]:
     if work > AUTOMATIC_WORK:
         raise SettingsError(f"{work:,} steps of all runs are run only when asked for; open the page itself", "steps")
     if missing:
-        _run(grid, missing, cells, st.empty())
+        _run(grid, missing, cells, st.empty(), stoppable=False)
     return cells
 
 
