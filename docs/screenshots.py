@@ -9,10 +9,8 @@ from test_browser import ARGUMENTS, CHROMIUM, Server  # noqa: E402
 
 SHOTS = {  # file -> address, figures to wait for, width, height
     "home": ("", 4, 1400, 1040),
-    "cause": ("cause", 5, 1400, 1500),
     "surface": ("surface?correlation=0.6&optimizers=RMSprop,SGD,Adam&ring=8", 4, 1400, 1400),
     "sweep": ("sweep", 3, 1400, 1250),
-    "phone": ("", 4, 390, 844),
 }
 
 

@@ -246,6 +246,7 @@ def test_a_replay_moves_every_figure_in_place(visit):
     here.page.wait_for_function("!location.search.includes('step=295')")
     gone = here.page.locator("svg.marks text").filter(has_text="after 295 steps")
     expect(gone, "Back undoes a move of the slider too").to_have_count(0)
+    here.settled()
     chart = here.page.locator("svg.marks").nth(2)
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
