@@ -470,7 +470,8 @@ def test_figures_are_files_whose_names_are_printed(capsys, tmp_path):
     out = told(capsys, "figures", "--out", folder, "--format", "csv", "txt", "--only", "cause", "--link", link)
     assert sorted(out.split("\n")[:-1]) == sorted(map(str, folder.iterdir()))
     assert {path.suffix for path in folder.iterdir()} == {".csv", ".txt"}
-    matrix = list(csv.DictReader((folder / "matrix-of-all-pairs_rmsprop-lr-0.01-batch-50-rows-4.csv").read_text().splitlines()))
+    table = folder / "matrix-of-all-pairs_rmsprop-lr-0.01-batch-50-rows-4.csv"
+    matrix = list(csv.DictReader(table.read_text().splitlines()))
     assert len(matrix) == 4 * 4, "as the link has it"
 
 
