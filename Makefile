@@ -9,7 +9,7 @@ run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
 
 test: .venv/.installed-test .venv/.compiled
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-test
 	$(BIN)/ruff format --check .

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
+    "--disable-sync", "--force-prefers-reduced-motion",
 ]  # fmt: skip
 
 expect.set_options(timeout=20_000)
@@ -75,13 +75,18 @@ def server():
     running.stop()
 
 
+CONTEXTS = {}  # by browser and colour scheme: what the app consists of is read and compiled once for all visits
+
+
 class Visit:
     """A visitor with a window of their own; collects what the page asks for and complains of."""
 
     def __init__(self, browser, server, query="", width=1400, height=1000, scheme="light"):
         server.visited = True
-        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        self.page = self.context.new_page()
+        if (browser, scheme) not in CONTEXTS:
+            CONTEXTS[browser, scheme] = browser.new_context(color_scheme=scheme, accept_downloads=True)
+        self.page = CONTEXTS[browser, scheme].new_page()
+        self.page.set_viewport_size({"width": width, "height": height})
         self.elsewhere, self.complaints = [], []
         self.page.on("request", lambda request: self._asked(request.url, server.port))
         self.page.on("console", lambda message: message.type == "error" and self._complained(message))
@@ -130,7 +135,7 @@ def visit(browser, server):
     for one in visits:
         assert not one.elsewhere, "a request left the server's own address"
         assert not one.complaints
-        one.context.close()
+        one.page.close()
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +145,7 @@ def home(browser, server):
     yield visit
     assert not visit.elsewhere
     assert not visit.complaints
-    visit.context.close()
+    visit.page.close()
 
 
 def test_a_cold_deep_link_restores_the_page(browser, server):
@@ -155,7 +160,7 @@ def test_a_cold_deep_link_restores_the_page(browser, server):
         assert "fixed.wiring=unsqueeze" in visit.address
         assert not visit.elsewhere
         assert not visit.complaints
-        visit.context.close()
+        visit.page.close()
     finally:
         if fresh is not server:
             fresh.stop()
@@ -266,7 +271,7 @@ def test_a_replay_moves_every_figure_in_place(visit):
 
 
 def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
-    here = visit("?epochs=105&samples=10000")
+    here = visit("?epochs=1050&samples=1000&wiring=weight_1d")  # matched, which is quicker
     here.page.get_by_role("button", name=re.compile("^Train 21,000 steps")).click(timeout=60_000)
     here.page.get_by_text(re.compile(r"Training: [\d,]+ of 21,000 steps")).wait_for(timeout=30_000)
     here.until_trained()

@@ -88,8 +88,8 @@ def test_a_name_tells_the_moment_and_the_colours():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_text_is_at_least_seven_points_and_has_every_glyph(every, size):
-    of_claims = [plate for plate in every if plate.heading]
-    for plate in [plate for plate in every if plate not in of_claims[2:]]:  # which are alike
+    of_claims = [plate for plate in every if plate.heading][2:]  # which are alike
+    for plate in [plate for plate in every if plate not in of_claims and (size == "column" or len(plate.panels) > 1)]:
         svg = exported(plate, "svg", size).decode()
         root = ElementTree.fromstring(svg)
         assert root.get("width") == f"{SIZES[size].width:.3f}mm"

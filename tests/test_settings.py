@@ -109,7 +109,7 @@ NAMES = st.one_of(
 )
 
 
-@settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAMES, NASTY, max_size=12))
 def test_a_thousand_hostile_links_open_something_that_runs(query):
     found, ignored = from_query(query)

@@ -47,7 +47,7 @@ def test_the_diagnosis_is_what_pytorch_does(loss, prediction, target):
         assert (said.broadcast_shape, said.terms, said.shrinks_by) == (None, None, None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(SHAPES, SHAPES)
 def test_broadcast_shape_is_pytorchs(first, second):
     try:
@@ -57,7 +57,7 @@ def test_broadcast_shape_is_pytorchs(first, second):
     assert broadcast_shape(first, second) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(SHAPES, SHAPES)
 @example((3, 1), (3,))
 @example((3, 3, 1), (3, 3))
@@ -259,7 +259,7 @@ def test_a_typed_shape_that_is_none_is_refused(text, says):
     assert len(str(refused.value)) < 200
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.text(alphabet="0123456789 ,x×()[]torch.Size\n-", max_size=40) | st.text(max_size=220))
 def test_reading_a_shape_is_total(text):
     try:

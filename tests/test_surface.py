@@ -67,7 +67,7 @@ def problems(draw):
     return run, np.array(w)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(problems())
 def test_equal_to_brute_force_over_all_pairs(problem):
     run, w = problem

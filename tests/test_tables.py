@@ -362,7 +362,7 @@ def test_a_stream_refuses_the_same(content, sentence, tmp_path):
         list(stream(path, "y", ("a",)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.binary(max_size=60) | st.text("y,a;\t\"'\r\n 01.-eé\0", max_size=60).map(str.encode),
     st.sampled_from([b"", b"y,a\n1,2\n"]),
@@ -376,7 +376,7 @@ def test_whatever_the_bytes_are_there_is_a_table_or_a_sentence(content, beginnin
         pass
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4))
 def test_whatever_is_damaged_in_parquet_there_is_a_table_or_a_sentence(damage):
     content = bytearray(SMALL_PARQUET)
