@@ -280,7 +280,7 @@ def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
 
 
 def test_a_preset_sets_controls_and_link(visit):
-    here = visit().until_trained()
+    here = visit("?samples=1000").until_trained()
     here.page.get_by_label("Preset").click()
     here.page.get_by_role("option", name="SGD at lr 0.01").click()
     here.page.wait_for_function("location.search.includes('optimizer=SGD')")
