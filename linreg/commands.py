@@ -24,6 +24,7 @@ from linreg.options import asked, asked_view, followed, given_settings
 from linreg.outcome import CONVERGED_WITHIN, outcome, yardstick
 from linreg.script import differing_lines
 from linreg.settings import (
+    LABELS,
     VERSION,
     Comparison,
     DataSettings,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from linreg.tables import Dropped
     from linreg.trainer import Run
 
-LABELS = ("Original", "Fixed")
 SIDES = ("original", "fixed")  # the same in a file
 SHADES = "·░▒▓█"  # nothing, three parts of what lies between, all
 

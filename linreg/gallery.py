@@ -19,7 +19,7 @@ from linreg.data import Dataset, initial_weights, make_data
 from linreg.explore import Panel, Paths, as_points, curvature, paths, ring, tuned_lr
 from linreg.figure import Figure, Mark, Plate
 from linreg.outcome import Yardstick, yardstick
-from linreg.settings import Comparison, Data, DataSettings, Settings, fitting_momentum, plain, to_query
+from linreg.settings import LABELS, Comparison, Data, DataSettings, Settings, fitting_momentum, plain, to_query
 from linreg.shapes import ShapeDiagnosis, diagnose_shapes
 from linreg.surface import Moments, Quadratic, batch_moments, least_squares, loss_surface, with_ones
 from linreg.sweep import (
@@ -44,7 +44,6 @@ from linreg.wiring import WIRINGS
 if TYPE_CHECKING:
     from linreg.trainer import Run
 
-LABELS = ("Original", "Fixed")
 MOST_WORDS = 80  # characters of a file's name
 CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"
 CROSS = "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0L0.9,0.5L0.5,0.9L0,0.4L-0.5,0.9L-0.9,0.5L-0.4,0Z"

@@ -418,6 +418,7 @@ def kinds() -> dict[str, Kind]:
 # ---- URL -------------------------------------------------------------------------------------------------------------
 
 
+LABELS = ("Original", "Fixed")  # of the two sides, wherever they are named
 TABLE_NAMES = ("table", "target", "feature1", "feature2", "standardise")
 Tables = Callable[[str, str, tuple[str, str], bool], TableSettings]
 DEFAULTS: dict[int, Comparison] = {VERSION: Comparison()}  # what each version of a link leaves out

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from linreg import charts, gallery, wording
-from linreg.gallery import LABELS
 from linreg.outcome import CONVERGED_WITHIN, Outcome, outcome
 from linreg.script import differing_lines, file_name, notebook, script
-from linreg.settings import Comparison, Settings, SettingsError
+from linreg.settings import LABELS, Comparison, Settings, SettingsError
 from linreg.ui.cached import AS_TEXT, least_squares_of, surface_of, table_of
 from linreg.ui.drawing import FRAME_SECONDS, Selection, draw, step_controls, step_to_show
 from linreg.ui.frame import write_url

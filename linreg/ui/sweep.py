@@ -9,8 +9,7 @@ from typing import Any
 import streamlit as st
 
 from linreg import gallery, wording
-from linreg.gallery import LABELS
-from linreg.settings import VERSION, Comparison, Settings, SettingsError, TableSettings, to_query
+from linreg.settings import LABELS, VERSION, Comparison, Settings, SettingsError, TableSettings, to_query
 from linreg.sweep import (
     AXES,
     METRICS,
