@@ -74,7 +74,7 @@ def _diagnose(parser: argparse.ArgumentParser) -> None:
 
 def _figures(parser: argparse.ArgumentParser) -> None:
     from linreg.export import FORMATS, SIZES
-    from linreg.gallery import PAGES
+    from linreg.gallery import DRAWINGS
     from linreg.options import add_comparison
     from linreg.theme import THEMES
 
@@ -85,7 +85,7 @@ def _figures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", choices=SIZES, default="page", metavar="KEY", help=f"{_either(SIZES)} (page)")
     parser.add_argument("--theme", choices=THEMES, default="light", metavar="KEY", help=f"{_either(THEMES)} (light)")
     parser.add_argument(
-        "--only", nargs="+", choices=PAGES, metavar="PAGE", help=f"the figures of these pages: {_either(PAGES)}"
+        "--only", nargs="+", choices=DRAWINGS, metavar="PAGE", help=f"the figures of these pages: {_either(DRAWINGS)}"
     )
     add_comparison(parser)
 

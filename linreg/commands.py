@@ -408,7 +408,7 @@ def figures(chosen: argparse.Namespace) -> None:
 
     wanted, folder = asked(chosen), chosen.folder
     folder.mkdir(parents=True, exist_ok=True)
-    pages = list(dict.fromkeys(chosen.only or gallery.PAGES))
+    pages = list(dict.fromkeys(chosen.only or gallery.DRAWINGS))
     for of, plate in gallery.figures(wanted.comparison, THEMES[chosen.theme], wanted.link.views, wanted.link.step, pages):
         for kind in dict.fromkeys(chosen.format):
             path = folder / file_name(plate, kind, chosen.size, of)

@@ -37,8 +37,7 @@ from linreg.sweep import (
     swept,
 )
 from linreg.theme import Theme
-from linreg.views import PAGES as VIEWS
-from linreg.views import CauseView, ClaimsView, CodeView, SurfaceView, SweepView, to_view_query
+from linreg.views import PAGES, CauseView, ClaimsView, CodeView, SurfaceView, SweepView, to_view_query
 from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
@@ -52,6 +51,21 @@ CROSS = "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0L0.9,0.5L0.5,0.9L0,0
 # ---- what figures are made of ------------------------------------------------------------------------------------------
 
 
+def trained_by_pytorch(comparison: Comparison, table: Callable[[Data], Dataset] = make_data) -> list[Run]:
+    """Both runs of a comparison."""
+    from linreg.trainer import train
+
+    return train([comparison.original, comparison.fixed], table(comparison.original.data))
+
+
+def _claims_by_seed(seeds: int) -> list[Mapping[Settings, Any]]:
+    return list(seeds_run(range(seeds)))
+
+
+def _swept(_: Sweep, tasks: Sequence[Task]) -> dict[Task, Cells]:
+    return dict(zip(tasks, swept(tasks), strict=True))
+
+
 @dataclass(frozen=True)
 class Core:
     """The computations behind the figures, each by its settings; the app passes its cached ones."""
@@ -63,23 +77,9 @@ class Core:
     yardstick: Callable[[Data, bool], Yardstick]
     tuned: Callable[[Settings, str, tuple[tuple[float, ...], ...], int, float], float]
     paths: Callable[[Settings, str, float, tuple[tuple[float, ...], ...]], Paths]
-    runs: Callable[[Comparison], Sequence[Run]] = lambda comparison: _trained_by_pytorch(comparison)
-    by_seed: Callable[[int], Sequence[Mapping[Settings, Any]]] = lambda seeds: _claims_by_seed(seeds)
-    cells: Callable[[Sweep, Sequence[Task]], Mapping[Task, Cells | None]] = lambda _, tasks: _swept(tasks)
-
-
-def _trained_by_pytorch(comparison: Comparison) -> list[Run]:
-    from linreg.trainer import train
-
-    return train([comparison.original, comparison.fixed], make_data(comparison.original.data))
-
-
-def _claims_by_seed(seeds: int) -> list[Mapping[Settings, Any]]:
-    return list(seeds_run(range(seeds)))
-
-
-def _swept(tasks: Sequence[Task]) -> dict[Task, Cells]:
-    return dict(zip(tasks, swept(tasks), strict=True))
+    runs: Callable[[Comparison], Sequence[Run]] = trained_by_pytorch
+    by_seed: Callable[[int], Sequence[Mapping[Settings, Any]]] = _claims_by_seed
+    cells: Callable[[Sweep, Sequence[Task]], Mapping[Task, Cells | None]] = _swept
 
 
 def core() -> Core:
@@ -98,6 +98,7 @@ def core() -> Core:
         cache(lambda data, bias: yardstick(table(data), bias)),
         cache(lambda settings, *how: tuned(moments(settings), *how)),
         cache(lambda settings, *how: trained(moments(settings), settings, *how)),
+        lambda comparison: trained_by_pytorch(comparison, table),
     )
 
 
@@ -216,7 +217,7 @@ def _cause(comparison: Comparison, of: Core, shown: CauseView, _: int | None, th
     asked = replace(comparison.original, wiring="original")
     surfaces = [of.surface(asked), of.surface(replace(asked, wiring="squeeze"))]
     table, best = of.table(asked.data), surfaces[1].minimum
-    weights = np.array([best[0] if shown.w1 is None else shown.w1, best[1] if shown.w2 is None else shown.w2])
+    weights = np.array(list(shown.weights(best.tolist())))
     statistics = batch_statistics(table, asked.batch_size)
     if asked.bias:
         weights = np.append(weights, statistics.best_bias(weights))
@@ -305,6 +306,11 @@ def batches_of(settings: Settings) -> Settings:
     return Settings(settings.data, wiring=wiring, batch_size=settings.batch_size, bias=settings.bias, **order)
 
 
+def last_step(panels: Sequence[Panel]) -> int:
+    """The last step of all paths."""
+    return max((int(path.steps[-1]) for panel in panels for path in panel.paths), default=1)
+
+
 def paths_plate(panels: Sequence[Panel], scene: PathScene, step: int, arrows: bool, theme: Theme) -> Plate:
     """The paths of all optimizers, each panel a surface."""
     figures = tuple(charts_explore.paths_figure(panels, which, scene, step, theme, arrows) for which in range(len(panels)))
@@ -363,7 +369,7 @@ def batches_plate(batches: Sequence[Batches], minima: Sequence[np.ndarray], k: i
 
 def _surface(comparison: Comparison, of: Core, shown: SurfaceView, step: int | None, theme: Theme) -> Iterator[Plate]:
     panels, scene = panels_of(comparison, shown, of)
-    last = max((int(path.steps[-1]) for panel in panels for path in panel.paths), default=1)
+    last = last_step(panels)
     at = last if step is None else min(step, last)
     sides = shown_sides(comparison, shown)
     yield paths_plate(panels, scene, at, shown.arrows, theme)
@@ -419,7 +425,7 @@ def shapes_plate(found: ShapeDiagnosis, theme: Theme) -> Plate:
 
 
 Drawing = Callable[[Comparison, Core, Any, "int | None", Theme], Iterator[Plate]]
-PAGES: dict[str, Drawing] = {  # by the page that shows them
+DRAWINGS: dict[str, Drawing] = {  # by the page that shows them
     "comparison": _comparison,
     "cause": _cause,
     "claims": _claims,
@@ -434,7 +440,7 @@ def figures(
     theme: Theme,
     views: Mapping[type[Any], Any] | None = None,
     step: int | None = None,
-    pages: Sequence[str] = tuple(PAGES),
+    pages: Sequence[str] = tuple(DRAWINGS),
     of: Core | None = None,
 ) -> Iterator[tuple[str, Plate]]:
     """Every figure of these pages, with what its file's name tells of the settings, one after the other as they are made.
@@ -444,7 +450,7 @@ def figures(
     """
     shared = of or core()
     for page in pages:
-        kind = VIEWS.get(page)
+        kind = PAGES.get(page)
         view = (views or {}).get(kind) or kind() if kind else None
-        for plate in PAGES[page](comparison, shared, view, step, theme):
+        for plate in DRAWINGS[page](comparison, shared, view, step, theme):
             yield state_words(comparison, view, step), plate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, TypeVar
@@ -81,6 +81,10 @@ class CauseView:
 
     def __post_init__(self) -> None:
         check(self)
+
+    def weights(self, best: Sequence[float]) -> tuple[float, float]:
+        """The weights to look at, where `best` are those of least squares."""
+        return float(best[0]) if self.w1 is None else self.w1, float(best[1]) if self.w2 is None else self.w2
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from linreg.ui.embed import page
 from linreg.ui.explore import surface_section
 from linreg.ui.home import evidence, finding, replay
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section
-from linreg.ui.table import on_a_table, your_data_section
+from linreg.ui.table import compared_on_a_table, on_a_table, your_data_section
 
 __all__ = [
     "cause_section",
     "claims_section",
+    "compared_on_a_table",
     "evidence",
     "finding",
     "guard_section",

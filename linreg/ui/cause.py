@@ -56,8 +56,7 @@ def _weights_controls(asked: Settings, matched: Settings) -> np.ndarray:
     there.button("To least squares", key="at_best", on_click=_stand, args=(None, None), width="stretch")
     ends = tuple(float(weight) for weight in wrong[:2])
     here.button("To the bug's minimum", key="at_wrong", on_click=_stand, args=ends, width="stretch")
-    shown = view(CauseView)
-    return np.array([best[0] if shown.w1 is None else shown.w1, best[1] if shown.w2 is None else shown.w2])
+    return np.array(list(view(CauseView).weights(best.tolist())))
 
 
 def _stand(w1: float | None, w2: float | None) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from linreg import gallery
 from linreg.settings import Comparison, Settings, SettingsError
-from linreg.ui import claims, frame, home, sweep, table
+from linreg.ui import claims, frame, home, sweep
 from linreg.ui.cached import CORE
 from linreg.ui.drawing import compiled, current_theme, draw
 from linreg.views import PAGES
@@ -19,12 +19,20 @@ if TYPE_CHECKING:
     from linreg.trainer import Run
 
 
-def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[Comparison], bool] = True) -> Comparison:
-    """`frame.page`, which ends here if the page is embedded, once its figures are drawn."""
+def page(
+    title: str,
+    kind: type[Any] | None = None,
+    controls: bool | Callable[[Comparison], bool] = True,
+    shown: Callable[[Comparison], Comparison] | None = None,
+) -> Comparison:
+    """`frame.page`, which ends here if the page is embedded, once its figures are drawn.
+
+    `shown` gives the comparison of a page that shows another one than the session's.
+    """
     comparison = frame.page(title, kind, controls)
     if st.context.is_embedded:
         if not any(sentence.startswith("table=") for sentence in st.session_state["ignored"]):
-            _figures_alone(table.shown(comparison) if title == "Your data" else comparison, kind)
+            _figures_alone(shown(comparison) if shown else comparison, kind)
         st.markdown(f"[All of it, with its controls]({frame.full_address()})")
         st.stop()
     return comparison

@@ -90,7 +90,7 @@ def _paths_figures(comparison: Comparison) -> None:
         st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
     shown = view(SurfaceView)
     panels, scene = _panels(comparison, shown)
-    last = max((int(path.steps[-1]) for panel in panels for path in panel.paths), default=1)
+    last = gallery.last_step(panels)
     step = step_to_show(last)
     st.markdown("  \n".join(wording.paths_finding(panel) for panel in panels))
     step_controls(step, last)

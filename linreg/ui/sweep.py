@@ -76,9 +76,7 @@ def sweep_section(comparison: Comparison) -> None:
         st.info(f"{str(error)[0].upper()}{str(error)[1:]}.")
         return
     place, maps = st.empty(), st.container()
-    cells = {task: _kept_cells().get(task) for task in tasks}
-    missing = [task for task, found in cells.items() if found is None]
-    work = sum(task.runs * task.steps for task in missing)
+    cells, missing, work = _done_so_far(tasks)
     stopped = st.session_state.get("stopped") == grid
     if missing and not stopped and (work <= AUTOMATIC_WORK or st.session_state.get("agreed_sweep") == grid):
         _run(grid, missing, cells, place)
@@ -98,6 +96,13 @@ def sweep_section(comparison: Comparison) -> None:
             [Selection(key, "cell", _click) for key in keys],
             " A click on a cell opens it in the comparison, with whole epochs.",
         )
+
+
+def _done_so_far(tasks: Sequence[Task]) -> tuple[dict[Task, Cells | None], list[Task], int]:
+    """What is kept of the tasks, those that are not, and how many steps all their runs have."""
+    cells = {task: _kept_cells().get(task) for task in tasks}
+    missing = [task for task, found in cells.items() if found is None]
+    return cells, missing, sum(task.runs * task.steps for task in missing)
 
 
 def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], place: Any, stoppable: bool = True) -> None:
@@ -120,9 +125,7 @@ def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], 
 
 def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, Cells | None]:
     """Every cell, run now where it is not kept. Raises `SettingsError` where that needs a button."""
-    cells = {task: _kept_cells().get(task) for task in tasks}
-    missing = [task for task, found in cells.items() if found is None]
-    work = sum(task.runs * task.steps for task in missing)
+    cells, missing, work = _done_so_far(tasks)
     if work > AUTOMATIC_WORK:
         raise SettingsError(f"{work:,} steps of all runs are run only when asked for; open the page itself", "steps")
     if missing:

@@ -34,7 +34,7 @@ def your_data_section() -> None:
     """All of the page; on a table that is not taken over yet the session's comparison keeps its own data."""
     _take_upload()
     try:
-        comparison = shown(current())
+        comparison = compared_on_a_table(current())
     except (TableError, SettingsError) as error:
         st.error(wording.as_text(f"{error}."))
         return
@@ -57,7 +57,7 @@ def your_data_section() -> None:
     evidence(comparison)
 
 
-def shown(comparison: Comparison) -> Comparison:
+def compared_on_a_table(comparison: Comparison) -> Comparison:
     """The comparison on its own table, or else on the bundled one."""
     if on_a_table(comparison):
         return comparison
@@ -209,7 +209,7 @@ def _choose_standardise(data: TableSettings) -> None:
 
 def _choose_bias() -> None:
     bias = st.session_state["control.with_bias"]
-    change(lambda: with_both(shown(current()), {"bias": bias}))
+    change(lambda: with_both(compared_on_a_table(current()), {"bias": bias}))
 
 
 def _take(data: TableSettings) -> None:
