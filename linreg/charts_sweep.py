@@ -77,7 +77,7 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
         return {
             "title": AXES[of].title,
             "scale": alt.Scale(type=kind, domain=[slot(f"{name} from"), slot(f"{name} to")], nice=False, zero=False),
-            "axis": alt.Axis(grid=False, format="~g" if AXES[of].low < 1 else ",", tickCount=6),
+            "axis": alt.Axis(grid=False, format="~g" if AXES[of].low < 1 else ",", tickCount=6, zindex=1),
         }
 
     cells = alt.Chart(alt.NamedData("cells"))
@@ -101,7 +101,7 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
         ),
     )
     rects = (
-        cells.mark_rect(cursor="pointer", strokeWidth=0.8, stroke=alt.ExprRef("scale('fill', datum.value)"))
+        cells.mark_rect(cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)"))
         .transform_filter("isValid(datum.value)")
         .encode(
             x=alt.X("x:Q", **axis(x, "x")),
