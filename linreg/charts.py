@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from linreg.figure import Figure
+from linreg.settings import SettingsError
 from linreg.surface import Domain, Quadratic, kept_points, sublevel_rings
 from linreg.theme import Theme, filled, finished, number_axis, side_color, slot, step_rule
 from linreg.wording import coordinate, point, quantity
@@ -103,7 +104,22 @@ def levels_at(surface: Quadratic, domain: Domain, spacing: float) -> int:
 def _furthest(surface: Quadratic, domain: Domain) -> float:
     """The greatest √(loss − floor) in the picture: at one of its corners."""
     corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
-    return math.sqrt((surface.value(corners) - surface.floor).max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        most = float((surface.value(corners) - surface.floor).max())
+    if not math.isfinite(most):
+        reach = max(map(abs, domain))
+        raise SettingsError(
+            f"the loss overflows double precision at weights of {reach:.2g}, which are in the picture; start nearer, or"
+            " standardise the features",
+            "init",
+        )
+    return math.sqrt(max(most, 0.0))  # rounding may leave less than nothing of a flat surface
+
+
+def drawn_as(domain: Domain) -> Literal["float32", "float64"]:
+    """The type of a picture's coordinates: single precision, half the bytes, where it can tell them apart."""
+    reach = max(map(abs, domain))
+    return "float32" if 1e-30 < reach < 1e30 else "float64"
 
 
 def _frame(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +143,7 @@ def rings_of(surface: Quadratic, domain: Domain, spacing: float, levels: int) ->
     """The rings as one table, the outermost first, so that it is drawn first."""
     numbers = np.arange(levels, 0, -1, dtype=np.int16)
     rings = sublevel_rings(surface, (spacing * numbers.astype(float)) ** 2, domain)
-    w = np.concatenate([*rings, np.empty((0, 2))]).astype(np.float32)
+    w = np.concatenate([*rings, np.empty((0, 2))]).astype(drawn_as(domain))
     sizes = [len(ring) for ring in rings]
     # A figure that is redrawn in place keeps the rings that it had below those that are new: with the number from outside
     # beside the level all are new where the levels are others, and else all are the same.
@@ -162,7 +178,8 @@ def cut_at_edge(steps: Sequence[np.ndarray], lines: Sequence[np.ndarray], domain
 
     `line` says which line a row is of; a line of one point stays if it is in the picture.
     """
-    kinds = {"step": "int32", "w1": "float32", "w2": "float32", "piece": "int16", "line": "int16"}
+    kind = drawn_as(domain)
+    kinds = {"step": "int32", "w1": kind, "w2": kind, "piece": "int16", "line": "int16"}
     if not lines:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
     doubled = [np.repeat(line, 2, axis=0) if len(line) == 1 else line for line in lines]
@@ -253,7 +270,7 @@ def _path(trail: pd.DataFrame, side: Side, domain: Domain, step: int) -> pd.Data
         now = side.weights[[step], :2].astype(np.float64)
         if inside(now, domain).all():
             path = pd.concat([path, pd.DataFrame(now, columns=["w1", "w2"]).assign(piece=path["piece"].iloc[-1])])
-    return path.astype({"w1": "float32", "w2": "float32", "piece": "int16"})
+    return path.astype({"w1": drawn_as(domain), "w2": drawn_as(domain), "piece": "int16"})
 
 
 def _now(side: Side, domain: Domain, step: int) -> str:
@@ -294,7 +311,7 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
     below = (below & (up > 0.12)) | (up > 0.9)
     frame["dy"] = np.where(below, 24, -16).astype(np.int8)
     frame["align"] = np.where(across < 0.22, "left", np.where(across > 0.78, "right", "center"))
-    return frame.astype({"w1": "float32", "w2": "float32"})
+    return frame.astype({"w1": drawn_as(scene.domain), "w2": drawn_as(scene.domain)})
 
 
 def weight_axes() -> tuple[alt.X, alt.Y]:
@@ -336,8 +353,9 @@ def star_layer(theme: Theme, marks: alt.Chart, size: int = 700) -> alt.Chart:
 def cross_layer(theme: Theme, marks: alt.Chart) -> alt.Chart:
     """Least squares."""
     layer: alt.Chart = marks.mark_point(
-        shape="cross", angle=45, size=150, filled=True, fill=theme.ink, stroke=theme.background, strokeWidth=1.5, opacity=1
-    )
+        shape="cross", angle=45, size=150, filled=True, fill=theme.ink, stroke=theme.background, strokeWidth=1.5, opacity=1,
+        aria=False,
+    )  # fmt: skip
     return layer
 
 

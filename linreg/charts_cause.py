@@ -107,7 +107,7 @@ def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[st
     squares = over("cells").mark_rect(stroke=theme.background, strokeWidth=1.5).encode(**whole, x2="x2", y2="y2", fill=fill)
     outline = (
         over("outlined")
-        .mark_rect(filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1)
+        .mark_rect(filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1, aria=False)
         .encode(**whole, x2="x2", y2="y2")
     )
     ink = alt.condition("datum.size > 0.75", alt.value(theme.background), alt.value(theme.ink))
@@ -162,7 +162,11 @@ def _terms_spec(theme: Theme) -> dict[str, Any]:
     bars = base.mark_bar(cornerRadius=2, height={"band": 0.8}).encode(
         x=alt.X("share:Q", scale=scale, axis=None), color=side_color(theme, symbol="square")
     )
-    zero = alt.Chart(alt.NamedData("terms")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=alt.datum(0, scale=scale))
+    zero = (
+        alt.Chart(alt.NamedData("terms"))
+        .mark_rule(color=theme.quiet, strokeWidth=1, aria=False)
+        .encode(x=alt.datum(0, scale=scale))
+    )
     to_the_right = base.transform_filter("datum.share >= 0").mark_text(align="left", dx=5, color=theme.ink)
     to_the_left = base.transform_filter("datum.share < 0").mark_text(align="right", dx=-5, color=theme.ink)
     texts = [part.encode(x=alt.X("share:Q", scale=scale), text="text:N") for part in (to_the_right, to_the_left)]
@@ -221,7 +225,8 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     start, end = (surface.minimum for surface in both)
     t = np.linspace(-OVERSHOOT, 1 + OVERSHOOT, SECTION_POINTS)  # 0 at the original's minimum, 1 at the fixed one's
     line = start + t[:, None] * (end - start)  # (n, 2)
-    distance = t * float(np.linalg.norm(end - start))
+    apart = float(np.hypot(*(end - start)))
+    distance = t * apart
     table = pd.concat(
         [
             pd.DataFrame({"along": distance, "loss": surface.value(line), "side": side})
@@ -231,14 +236,14 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     minima = pd.DataFrame(
         [
             (at, surface.floor, side, quantity(surface.floor), dy)
-            for at, surface, side, dy in zip((0.0, float(np.linalg.norm(end - start))), both, SIDES, (20, -14), strict=True)
+            for at, surface, side, dy in zip((0.0, apart), both, SIDES, (20, -14), strict=True)
         ],
         columns=["along", "loss", "side", "label", "dy"],
     )
     lift = both[0].floor - both[1].floor
     alt_text = (
         "Along the line through both minima both losses are the same parabola: the original's is moved by"
-        f" {quantity(float(np.linalg.norm(end - start)))} and lifted by {quantity(lift)}."
+        f" {quantity(apart)} and lifted by {quantity(lift)}."
     )
     caption = "A section through both losses, along the dashed line. The numbers are the least loss of each."
     return Figure(_section_spec(theme), {"section": table, "minima": minima}, alt_text, caption, "section")
@@ -286,10 +291,10 @@ def walk_figure(walk: Walk, batch_size: int, theme: Theme) -> Figure:
 
 def _apart(points: Float[np.ndarray, "S 2"], here: int, least: float = 0.1) -> Bool[np.ndarray, " S"]:
     """Which points carry a label of their own: one of them, and those that are far enough from all that do."""
-    span = float(np.linalg.norm(points.max(0) - points.min(0))) or 1.0
+    span = float(np.hypot(*(points.max(0) - points.min(0)))) or 1.0
     taken = [here]
     for k in range(len(points)):
-        if np.linalg.norm(points[taken] - points[k], axis=1).min() >= least * span:
+        if np.hypot(*(points[taken] - points[k]).T).min() >= least * span:
             taken.append(k)
     return np.isin(np.arange(len(points)), taken)
 

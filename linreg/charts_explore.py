@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,6 +20,7 @@ from linreg.charts import (
     cut_at_edge,
     domain_around,
     domain_slots,
+    drawn_as,
     inside,
     levels_at,
     levels_over,
@@ -171,9 +173,9 @@ def _axes(surface: Quadratic, scene: PathScene) -> pd.DataFrame:
     Nothing lies outside the picture: a label there would make the renderer shrink it.
     """
     values, vectors = np.linalg.eigh(surface.hessian)
-    excess = (scene.spacing * max(scene.levels, 1) / 3) ** 2
+    out = math.sqrt(2) * scene.spacing * max(scene.levels, 1) / 3  # √(2·excess)
     longest = np.hypot(scene.domain[1] - scene.domain[0], scene.domain[3] - scene.domain[2])
-    halves = [min(np.sqrt(2 * excess / value), longest) if value > 0 else longest for value in values]
+    halves = [min(out / math.sqrt(value), longest) if value > 0 else longest for value in values.tolist()]
     lines = [
         surface.minimum + np.array([[-1.0], [1.0]]) * half * along for half, along in zip(halves, vectors.T, strict=True)
     ]
@@ -192,20 +194,19 @@ def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
     w1, w2 = np.meshgrid(domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2]))
     points = np.stack([w1.ravel(), w2.ravel()], axis=1)
     downhill = -surface.gradient(points)  # (n, 2)
-    steepness = np.linalg.norm(downhill, axis=1)
+    steepness = np.hypot(*downhill.T)  # (n,), without a square that could overflow
     frame = pd.DataFrame({"w1": w1.ravel(), "w2": w2.ravel()})
     frame["angle"] = np.degrees(np.arctan2(downhill[:, 0], downhill[:, 1]))
     frame["size"] = steepness / max(steepness.max(), np.finfo(float).tiny)
-    return frame.astype("float32")
+    return frame.astype(drawn_as(domain))
 
 
 def _snap(domain: Domain) -> pd.DataFrame:
     """Where a click can set a start: numbers as round as the picture is large, each with the cell that it stands for."""
     grid = round_number((domain[1] - domain[0]) / SNAP)
-    w1, w2 = (
-        np.round(np.arange(np.ceil(low / grid), np.floor(high / grid) + 1) * grid, 12)
-        for low, high in (domain[:2], domain[2:])
-    )
+    w1, w2 = (np.arange(np.ceil(low / grid), np.floor(high / grid) + 1) * grid for low, high in (domain[:2], domain[2:]))
+    if 1e-9 < grid < 1e9:
+        w1, w2 = np.round(w1, 12), np.round(w2, 12)
     columns, rows = (axis.ravel() for axis in np.meshgrid(w1, w2))
     return pd.DataFrame(
         {
@@ -444,7 +445,7 @@ def batch_figure(
     frame = pd.DataFrame(marks, columns=["kind", "w1", "w2"])
     data = {
         "rings": rings_of(surface, domain, spacing, levels),
-        "cloud": _points(minima.tolist(), domain).astype("float32"),
+        "cloud": _points(minima.tolist(), domain).astype(drawn_as(domain)),
         "marks": frame[inside(frame[["w1", "w2"]].to_numpy(float), domain)],
     }
     alt_text = (

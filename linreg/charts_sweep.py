@@ -114,8 +114,8 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
         .add_params(clicked)
     )
     limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
-    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7)
-    line = limit.mark_line(strokeWidth=1.8, stroke=theme.ink, strokeDash=[6, 4])
+    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, aria=False)
+    line = limit.mark_line(strokeWidth=1.8, stroke=theme.ink, strokeDash=[6, 4], aria=False)
     chart = alt.layer(rects, halo, line).properties(title=alt.TitleParams(slot("title")), width="container", height=300)
     return finished(framed(chart.to_dict()), theme)
 
@@ -143,9 +143,10 @@ def law_figure(law: Law, theme: Theme) -> Figure:
         )
         for table in (law.minima, law.theory)
     )
-    middle = np.median(law.finals, axis=1)
+    finite = [ends[np.isfinite(ends).all(1)] for ends in law.finals]  # (runs, 2) each
+    middle = [point(np.median(ends, axis=0)) if len(ends) else "all diverged" for ends in finite]
     alt_text = "Final weights of the original against the batch size: " + "; ".join(
-        f"{size:,} rows {point(end)}, w*/B {point(at)}" for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
+        f"{size:,} rows {end}, w*/B {point(at)}" for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
     )
     lost = int((~np.isfinite(law.finals).all(2)).sum())
     caption = (

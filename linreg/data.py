@@ -13,10 +13,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 from jaxtyping import Float, Int
 
-from linreg.settings import Data, Settings, SettingsError, TableSettings
+from linreg.settings import Data, Settings, SettingsError, TableSettings, clipped
 
 if TYPE_CHECKING:  # Arrow is loaded when a file is read
     from linreg.tables import Dropped, Progress, Source, Stream, Table
+
+LARGEST_LENGTH, SMALLEST_REACH = 1e153, 1e-152  # of a column's values; beyond, their squares' sum over- or underflows
+LARGEST_LOSS = 1e300  # anywhere in a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,14 @@ def _bundled(key: str) -> Table:
 def table_settings(key: str, target: str, features: Sequence[str], standardise: bool = False) -> TableSettings:
     """The settings of a table's columns, its rows counted. Raises `TableError` or `SettingsError`, which say why not."""
     found = table_named(key).select(target, features)
+    check_numbers(Dataset(found.X, found.y, found.features, found.target))
+    reach = reach_of(found.X)
+    apart = 1.0 if standardise or not reach.all() else float(reach.max() / reach.min())
+    if apart > math.sqrt(LARGEST_LOSS) / max(float(reach_of(found.y[:, None])[0]), float(reach.max()), 1.0):
+        names = " and ".join(map(clipped, features))
+        raise SettingsError(
+            f"the values of {names} are {apart:.0e} times apart, and the loss would overflow; standardise them"
+        )
     return TableSettings(key, found.target, (found.features[0], found.features[1]), found.kept, standardise)
 
 
@@ -194,4 +205,30 @@ def check_rows(settings: Settings, rows: int) -> None:
     if settings.batch_size > rows:
         raise SettingsError(
             f"batch size {settings.batch_size:,} is above the {rows:,} rows of the table; use 1 to {rows:,}", "batch_size"
+        )
+
+
+def reach_of(X: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
+    """The largest magnitude in each column; NaN where one is in it."""
+    reach: np.ndarray = np.maximum(X.max(0, initial=0), -X.min(0, initial=0))
+    return reach
+
+
+def check_numbers(dataset: Dataset, whole: bool = True) -> None:
+    """Raise a `SettingsError` for a column whose squares double precision cannot add up, or that holds no finite number.
+
+    In a piece, which is not the `whole` table, all values may be tiny.
+    """
+    most = LARGEST_LENGTH / math.sqrt(max(len(dataset), 1))
+    columns = range(dataset.X.shape[1])
+    names = [*(dataset.features[k] if k < len(dataset.features) else f"feature {k + 1}" for k in columns), dataset.target]
+    reaches = [*reach_of(dataset.X).tolist(), *reach_of(dataset.y[:, None]).tolist()]
+    for name, reach in zip(map(clipped, names), reaches, strict=True):
+        if reach <= most and (reach >= SMALLEST_REACH or reach == 0 or not whole):
+            continue
+        if not math.isfinite(reach):
+            raise SettingsError(f"{name} holds {reach}, which is no finite number; leave such rows out")
+        limit = f"above the {most:.0e}" if reach > most else f"below the {SMALLEST_REACH:.0e}"
+        raise SettingsError(
+            f"{name} reaches {reach:.2g}, {limit} whose squares double precision can add up; give it in another unit"
         )

@@ -44,7 +44,7 @@ class Paths:
     def distances(self, surface: Quadratic) -> Float[np.ndarray, "S R"]:
         """How far the weights are from the minimum."""
         with np.errstate(over="ignore", invalid="ignore"):
-            away: np.ndarray = np.linalg.norm(self.weights - surface.minimum, axis=-1)
+            away: np.ndarray = np.hypot.reduce(self.weights - surface.minimum, axis=-1)  # no square, which could overflow
         return away
 
 

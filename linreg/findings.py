@@ -68,8 +68,8 @@ def find(tables: Tables, settings: Settings) -> Findings:
     matched = sums.matched_with_bias if settings.bias else sums.matched
     covariance = sums.matched_with_bias.profile().A  # (2, 2): the best bias takes the means out
     deviations = np.sqrt(sums.feature_variances)  # (2,)
-    constant = tuple(np.flatnonzero(sums.feature_maxima == sums.feature_minima).tolist())
-    rho = float(np.clip(covariance[0, 1] / deviations.prod(), -1, 1)) if not constant else math.nan
+    constant = tuple(np.flatnonzero((sums.feature_maxima == sums.feature_minima) | (deviations == 0)).tolist())
+    rho = float(np.clip(covariance[0, 1] / deviations[0] / deviations[1], -1, 1)) if not constant else math.nan
     start = initial_weights(settings)
     standard = np.append(sums.matched_with_bias.minimum[:2] * deviations, sums.target_mean)[: len(start)]
     spread = abs(rho) if not constant else 0.0

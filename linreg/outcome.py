@@ -79,6 +79,11 @@ def yardstick(dataset: Dataset, bias: bool = False) -> Yardstick:
 
 def outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
     """The outcome of a run on the table that it was trained on, with the surface that it descended on."""
+    with np.errstate(over="ignore"):  # far out a loss may be infinite
+        return _outcome(run, dataset, surface)
+
+
+def _outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
     X = with_ones(dataset.X) if run.settings.bias else dataset.X  # (N, P)
     weights = run.weights[-1].astype(np.float64)  # (P,)
     reached, best = (r_squared(X @ w, dataset.y) for w in (weights, least_squares(X, dataset.y)))

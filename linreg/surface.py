@@ -13,7 +13,7 @@ import contourpy
 import numpy as np
 from jaxtyping import Float, Int
 
-from linreg.data import Dataset, batch_order, check_rows
+from linreg.data import SMALLEST_REACH, Dataset, batch_order, check_numbers, check_rows, reach_of
 from linreg.settings import Settings, SettingsError
 from linreg.wiring import WIRINGS
 
@@ -92,7 +92,10 @@ class Quadratic:
     def condition_number(self) -> float:
         """λ_max/λ_min of the Hessian: how much steeper the steepest direction is; infinite if the minimum is not unique."""
         values = np.linalg.eigvalsh(self.hessian)
-        return float(values[-1] / values[0]) if self.unique and values[0] > 0 else np.inf
+        if not (self.unique and values[0] > 0):
+            return np.inf
+        with np.errstate(over="ignore"):
+            return float(values[-1] / values[0])
 
     def stable_lr(self, momentum: float = 0.0) -> float:
         """2(1 + β)/λ_max: below it gradient descent with momentum β converges on this quadratic (Polyak, 1964)."""
@@ -110,7 +113,10 @@ class Quadratic:
         inverse = np.linalg.pinv(A22, hermitian=True)
         schur = A11 - A12 @ inverse @ A12.T
         c2 = inverse @ self.c[2:]
-        return Quadratic(schur, self.c[:2] - A12 @ c2, float(self.s - self.c[2:] @ c2), self.origin[:2])
+        c = self.c[:2] - A12 @ c2
+        flat = np.diag(schur) <= RANK_TOLERANCE * np.diag(A11)  # a constant column, but for rounding
+        schur[flat], schur[:, flat], c[flat] = 0, 0, 0
+        return Quadratic(schur, c, float(self.s - self.c[2:] @ c2), self.origin[:2])
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +180,7 @@ def matched_surface(tables: Tables, bias: bool = False) -> Quadratic:
     """The loss of all rows at once, each prediction against its own target: what any run is judged by."""
     mean = _MeanSurface(1, bias, pairs=False)
     for piece in [tables] if isinstance(tables, Dataset) else tables:
+        check_numbers(piece, whole=piece is tables)
         mean.add(piece)
     return mean.quadratic()
 
@@ -230,6 +237,7 @@ def _met(tables: Tables, settings: Settings) -> Iterator[Dataset]:
     """The rows in the order in which the run meets them, in pieces of whole batches; a smaller batch ends a pass."""
     if isinstance(tables, Dataset):
         check_rows(settings, len(tables))
+        check_numbers(tables)
         for order in batch_order(settings, len(tables)) if settings.shuffle else [None]:
             if order is None:
                 yield tables
@@ -242,6 +250,7 @@ def _met(tables: Tables, settings: Settings) -> Iterator[Dataset]:
         raise SettingsError("a table in pieces is read once and in order, not shuffled; use shuffle False", "shuffle")
     rows, waiting = 0, []
     for piece in tables:
+        check_numbers(piece, whole=False)
         rows += len(piece)
         waiting.append(piece)
         whole = sum(map(len, waiting)) // settings.batch_size * settings.batch_size
@@ -346,10 +355,13 @@ _ORIGINS: WeakKeyDictionary[Dataset, dict[bool, np.ndarray]] = WeakKeyDictionary
 
 
 def _origin(dataset: Dataset, bias: bool) -> np.ndarray:
-    """The table's least squares, (P,)."""
+    """The table's least squares, (P,); of a piece whose values are next to nothing, which tell no weights, zeros."""
     known = _ORIGINS.setdefault(dataset, {})
     if bias not in known:
-        known[bias] = least_squares(with_ones(dataset.X) if bias else dataset.X, dataset.y)
+        X = with_ones(dataset.X) if bias else dataset.X  # (n, P)
+        reach = reach_of(X)
+        tells = not ((reach > 0) & (reach < SMALLEST_REACH)).any()
+        known[bias] = least_squares(X, dataset.y) if tells else np.zeros(X.shape[1])
     return known[bias]
 
 
@@ -359,11 +371,15 @@ def least_squares(X: Float[np.ndarray, "N P"], y: Float[np.ndarray, " N"], rows:
     What is singular is judged as NumPy does for that many rows, if X stands for more than it has.
     """
     rcond = np.finfo(float).eps * max(rows, *X.shape)
-    length = np.sqrt((X**2).sum(0))  # (P,)
-    scale = np.where(length > 0, length, 1)
-    found, _, rank, _ = np.linalg.lstsq(X / scale, y, rcond=rcond)  # columns alike, so that none is cut for its unit
-    weights: np.ndarray = found / scale if rank == X.shape[1] else np.linalg.lstsq(X, y, rcond=rcond)[0]
-    return weights
+    scale = reach_of(X)  # (P,), divided out first, so that no square under- or overflows
+    scale = np.where(scale > 0, scale, 1)
+    scale *= np.maximum(np.sqrt(((X / scale) ** 2).sum(0)), 1)  # the length of each column
+    alike = X / scale  # (N, P), so that no column is cut for its unit
+    found, _, rank, _ = np.linalg.lstsq(alike, y, rcond=rcond)
+    if rank == X.shape[1]:
+        found += np.linalg.lstsq(alike, y - alike @ found, rcond=rcond)[0]  # up to two digits more (Björck, 1967)
+        return np.asarray(found / scale)
+    return np.asarray(np.linalg.lstsq(X, y, rcond=rcond)[0])
 
 
 def _pass_moments(

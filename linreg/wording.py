@@ -362,7 +362,7 @@ def matrix_finding(pairs: Pairs) -> str:
 def matrix_table(pairs: Pairs) -> str:
     """Pairs, loss and gradient on the diagonal and off it, with their shares, as a Markdown table."""
     rows, loss, gradient = len(pairs), pairs.loss_parts, pairs.gradient_parts
-    sizes = [float(np.linalg.norm(part)) for part in gradient]
+    sizes = [math.hypot(*part.tolist()) for part in gradient]  # no square, which could overflow
     lines = {
         name: [
             f"{count} of {rows * rows}",
