@@ -424,12 +424,12 @@ def batch_minima(moments: Moments, most: int = CLOUD) -> Float[np.ndarray, "n 2"
     return np.stack([moments.batch(k).profile().minimum for k in range(min(len(moments), most))])
 
 
-def batch_domains(minima: Sequence[Float[np.ndarray, "n 2"]]) -> list[Domain]:
+def batch_domains(minima: Sequence[Float[np.ndarray, "n 2"]], size: float) -> list[Domain]:
     """Pictures of one size, each around the middle of its minima, that hold the bulk of them: those of tiny batches may lie
-    anywhere."""
+    anywhere. Minima that only rounding tells apart, in weights of this `size`, are all in the middle."""
     middles = [np.median(cloud, axis=0) for cloud in minima]
     reach = max(float(np.quantile(np.abs(cloud - middle), 0.96)) for cloud, middle in zip(minima, middles, strict=True))
-    half = np.array([1, ASPECT]) * (1.5 * reach or 1.0)
+    half = np.array([1, ASPECT]) * (1.5 * reach if reach > 1e-12 * size else size or 1.0)
     return [(*(middle[0] + (-half[0], half[0])).tolist(), *(middle[1] + (-half[1], half[1])).tolist()) for middle in middles]
 
 

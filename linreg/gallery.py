@@ -350,7 +350,8 @@ def rates_plate(comparison: Comparison, panels: Sequence[Panel], surface: Quadra
 
 def batches_plate(batches: Sequence[Batches], minima: Sequence[np.ndarray], k: int, theme: Theme) -> Plate:
     """The surface of one batch, with the minima of the others."""
-    domains = charts_explore.batch_domains(minima)
+    size = max(float(np.abs(one.moments.origin[:2]).max()) for one in batches)
+    domains = charts_explore.batch_domains(minima, size)
     bowls = [one.moments.batch(k).profile() for one in batches]
     spacing = max(charts.levels_over([bowl], domain)[0] for bowl, domain in zip(bowls, domains, strict=True))
     figures = tuple(

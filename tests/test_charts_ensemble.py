@@ -49,7 +49,7 @@ def every_figure(panels, scene, theme):
     grid = Sweep(Comparison(), x_values=(0.01, 0.1, 1.0), y_values=(1, 10))
     values = np.array([[0.5, np.nan, 1.0], [0.0, 0.25, 0.75]])
     minima = charts_explore.batch_minima(MOMENTS[0])
-    (domain,) = charts_explore.batch_domains([minima])
+    (domain,) = charts_explore.batch_domains([minima], 5.0)
     batches = charts_explore.Batches("Original", "shapes", MOMENTS[0])
     yield charts_explore.paths_figure(panels, 0, scene, 300, theme, arrows=True)
     yield charts_explore.descent_figure(panels, "loss", 300, theme)

@@ -238,6 +238,16 @@ def test_no_figure_and_no_sentence_holds_what_is_no_number(case):
         assert not NO_NUMBER.search(sentence)
 
 
+def test_batches_that_agree_are_one_point_in_a_picture_of_the_weights_size():
+    """Without noise every batch of the fixed side is least at (5, 3), but for rounding; the contours around it are drawn."""
+    shown = gallery.figures(both(noise=0.0, bias=True), THEMES["light"], VIEWS, None, ["surface"])
+    fixed = next(plate for _, plate in shown if plate.name == "one batch").panels[1]
+    frame = fixed.data["frame"].iloc[0]
+    assert (frame["w1 from"], frame["w1 to"]) == pytest.approx((0, 10), abs=1e-6)
+    assert fixed.data["cloud"].to_numpy() == pytest.approx(np.tile([5.0, 3.0], (4, 1)))
+    assert len(fixed.data["rings"]["level"].unique()) >= 5
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [1e-150, 1e-30, 1.0, 1e15, 1e30, 1e150])
 def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
