@@ -103,7 +103,7 @@ def _draw(number_of: int, claim: Claim, found: Sequence[Trials], answer: str) ->
     with st.container(border=True):
         left, right = st.columns(2, gap="large")
         with left:
-            st.markdown(f"##### {number_of}. {claim.says}")
+            st.markdown(f"#### {number_of}. {claim.says}")
             st.badge(answer, icon=ICONS.get(answer, ":material/rule:"), color=COLOURS.get(answer, "orange"))  # type: ignore[arg-type]
             st.markdown(f"{claim.who} {claim.why}")
             if claim.check:

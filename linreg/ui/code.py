@@ -69,7 +69,7 @@ def reaction_of(prediction: tuple[int, ...], target: tuple[int, ...], loss: str)
 
 def guard_section() -> None:
     """A training loop under the guard, and what comes of running it."""
-    st.code(EXAMPLE.read_text(encoding="utf-8"), language="python", line_numbers=True)
+    st.code(EXAMPLE.read_text(encoding="utf-8"), language="python", line_numbers=True, wrap_lines=True)
     st.markdown("It stops at the first batch:")
     st.code(_output(), language=None, wrap_lines=True)
 

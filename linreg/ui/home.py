@@ -239,7 +239,7 @@ def finding(comparison: Comparison, place: Any) -> None:
     outcomes = [result for _, result in found] if found else [None, None]
     lines = differing_lines(comparison.original, comparison.fixed)
     with place.container():
-        st.markdown(f"##### {wording.headline(*outcomes)}")
+        st.markdown(f"**{wording.headline(*outcomes)}**")
         for column, label, settings, result, code in zip(
             st.columns(2, gap="medium"), LABELS, (comparison.original, comparison.fixed), outcomes, lines, strict=True
         ):
