@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from linreg import gallery, wording
-from linreg.settings import LABELS, VERSION, Comparison, Settings, SettingsError, TableSettings, to_query
+from linreg.settings import LABELS, VERSION, Comparison, Settings, SettingsError, TableSettings, plain, to_query
 from linreg.sweep import (
     AXES,
     METRICS,
@@ -26,7 +27,7 @@ from linreg.sweep import (
 )
 from linreg.ui.cached import AS_TEXT, Kept, surface_of
 from linreg.ui.drawing import Selection, compiled, draw
-from linreg.ui.frame import change, choice, current, number, text, view
+from linreg.ui.frame import change, choice, current, number, stand_at, text, view
 from linreg.views import SweepView
 from linreg.wiring import WIRINGS
 
@@ -94,8 +95,9 @@ def sweep_section(comparison: Comparison) -> None:
             lambda theme: gallery.maps_plate(shown, numbers[metric.of], metric, _limits(grid), theme),
             "maps",
             [Selection(key, "cell", _click) for key in keys],
-            " A click on a cell opens it in the comparison, with whole epochs.",
+            " A click on a cell opens it in the comparison, with whole epochs; so does the button below.",
         )
+        st.fragment(_cell_to_open)(grid)
 
 
 def _done_so_far(tasks: Sequence[Task]) -> tuple[dict[Task, Cells | None], list[Task], int]:
@@ -155,8 +157,34 @@ def _click(key: str) -> None:
     state[f"{key}.clicked"] = clicked[0] if clicked else None
 
 
+def _cell_to_open(grid: Sweep) -> None:
+    """A cell by its two values, which is the keyboard's way to the click on it."""
+    state = st.session_state
+    if "open_cell" in state:
+        st.rerun()  # the button has run this fragment alone
+    across, up, button = st.columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
+    for place, axis, values in ((across, grid.x, grid.x_values), (up, grid.y, grid.y_values)):
+        stand_at(f"control.cell.{axis}", min(state.get(f"control.cell.{axis}", 0), len(values) - 1))
+        place.selectbox(
+            f"Cell: {AXES[axis].title}",
+            list(range(len(values))),
+            key=f"control.cell.{axis}",
+            format_func=partial(_value_of, values),
+        )
+    button.button("Open this cell in the comparison", key="open", on_click=_chosen, args=(grid,), width="stretch")
+
+
+def _value_of(values: Sequence[float], index: int) -> str:
+    return plain(values[index])
+
+
+def _chosen(grid: Sweep) -> None:
+    state = st.session_state
+    state["open_cell"] = (state[f"control.cell.{grid.x}"], state[f"control.cell.{grid.y}"])
+
+
 def _open_clicked() -> None:
-    """Open the clicked cell in the comparison."""
+    """Open the clicked or the chosen cell in the comparison."""
     cell = st.session_state.pop("open_cell", None)
     if cell is not None:
         grid = view(SweepView).sweep(current())
