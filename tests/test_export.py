@@ -118,7 +118,11 @@ def test_the_comparison_is_one_figure_with_one_vertical_axis_and_one_key(surface
 def test_both_plots_have_the_same_size_and_stand_level(surfaces):
     """The star of each panel lies where its minimum is: the same scale on both sides, told from the picture alone."""
     svg = ElementTree.fromstring(exported(surfaces, "svg"))
-    panels = [group for group in svg.findall(f"{SVG}g") if group.find(f".//{SVG}g[@class='mark-group role-frame root']")]
+    panels = [
+        group
+        for group in svg.findall(f"{SVG}g")
+        if group.find(f".//{SVG}g[@class='mark-group role-frame root']") is not None
+    ]
     assert len(panels) == 2
     place = [tuple(map(float, re.findall(r"[\d.-]+", panel.get("transform")))) for panel in panels]
     plot = [panel.find(f"{SVG}g").get("transform") for panel in panels]
