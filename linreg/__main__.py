@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from linreg import __version__
+from linreg.packages import absent, lacking
 from linreg.settings import Settings, SettingsError
 from linreg.terminal import check_place
 
@@ -251,6 +252,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}" if error.filename else error)
+    except ImportError as error:
+        name = str(error.name or getattr(error.__cause__, "name", "")).partition(".")[0]
+        if not (name and absent([name])):
+            raise
+        return _refuse(lacking(f"the command {given[0]} needs", [name]))
     except ValueError as error:
         from linreg.tables import TableError
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
+from linreg.packages import lacking
 from linreg.settings import SettingsError, clipped
 from linreg.sweep import Cells, Task, done, swept
 
@@ -30,7 +31,7 @@ def _dask(address: str | None) -> Iterator[Work]:
     try:
         import distributed
     except ImportError:
-        raise SettingsError("--backend dask needs Dask, which is not installed; pip install 'linreg[dask]'") from None
+        raise SettingsError(lacking("--backend dask needs", ["distributed"])) from None
     for name in ("distributed", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is said once, by whom it concerns
     try:

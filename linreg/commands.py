@@ -403,9 +403,10 @@ def script(chosen: argparse.Namespace) -> None:
 def figures(chosen: argparse.Namespace) -> None:
     """Every figure of the app as files in a folder, whose names are printed as they are written."""
     from linreg import gallery
-    from linreg.export import exported, file_name
+    from linreg.export import check_packages, exported, file_name
     from linreg.theme import THEMES
 
+    check_packages(chosen.format)
     wanted, folder = asked(chosen), chosen.folder
     folder.mkdir(parents=True, exist_ok=True)
     pages = list(dict.fromkeys(chosen.only or gallery.DRAWINGS))

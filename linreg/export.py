@@ -18,6 +18,7 @@ import pandas as pd
 from linreg import fonts
 from linreg.charts import ASPECT
 from linreg.figure import Figure, Mark, Plate
+from linreg.packages import FIGURES, absent, lacking
 from linreg.renderer import RENDERER, VEGA_LITE, RenderError
 from linreg.theme import SMALLEST, in_frame
 
@@ -73,15 +74,24 @@ class Format:
     mime: str
     make: Callable[[Plate, Size], bytes]
     sized: bool = True  # whether it differs from size to size
+    drawn: bool = True  # whether it needs the packages for figures
 
 
 def exported(plate: Plate, kind: str = "svg", size: str = "page") -> bytes:
     """The plate as a file of a kind of FORMATS, in one of SIZES. Raises `ExportError` for another kind or size."""
-    if kind not in FORMATS:
-        raise ExportError(f"format {kind!r} is not known; use one of {', '.join(FORMATS)}")
+    check_packages([kind])
     if size not in SIZES:
         raise ExportError(f"size {size!r} is not known; use one of {', '.join(SIZES)}")
     return FORMATS[kind].make(plate, SIZES[size])
+
+
+def check_packages(kinds: Sequence[str]) -> None:
+    """Raise `ExportError` for a kind that there is not, `RenderError` for one that needs packages that are not here."""
+    for kind in kinds:
+        if kind not in FORMATS:
+            raise ExportError(f"format {kind!r} is not known; use one of {', '.join(FORMATS)}")
+    if any(FORMATS[kind].drawn for kind in kinds) and absent(FIGURES):
+        raise RenderError(lacking("figures as files need", absent(FIGURES)))
 
 
 def file_name(plate: Plate, kind: str, size: str = "page", of: str = "") -> str:
@@ -388,7 +398,7 @@ FORMATS: dict[str, Format] = {
         Format("pdf", "PDF", "application/pdf", _as_pdf),
         Format("png", "PNG, 300 dpi", "image/png", _as_png),
         Format("html", "HTML", "text/html", _as_html, sized=False),
-        Format("csv", "CSV of the data", "text/csv", _as_csv, sized=False),
-        Format("txt", "Caption", "text/plain", _as_caption, sized=False),
+        Format("csv", "CSV of the data", "text/csv", _as_csv, sized=False, drawn=False),
+        Format("txt", "Caption", "text/plain", _as_caption, sized=False, drawn=False),
     )
 }

@@ -15,7 +15,6 @@ import sys
 import threading
 from contextlib import suppress
 from importlib.resources import as_file, files
-from importlib.util import find_spec
 from typing import Any
 
 VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
@@ -103,14 +102,7 @@ class Renderer:
         process.kill()
 
 
-def absent() -> list[str]:
-    """The packages that figures as files need, and that are not here."""
-    return [name for name in ("vl_convert", "fontTools", "font_source_sans_pro") if find_spec(name) is None]
-
-
 def _started() -> subprocess.Popen[str]:
-    if absent():
-        raise RenderError(f"figures as files need {', '.join(absent())}; install it: pip install linreg[figures]")
     with as_file(files("font_source_sans_pro") / "files") as folder:
         return subprocess.Popen(
             [sys.executable, "-P", __file__, str(folder)],

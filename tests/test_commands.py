@@ -430,7 +430,7 @@ def test_a_cluster_that_cannot_be_used_is_one_line(capsys, monkeypatch):
     assert "tcp://127.0.0.1:1 cannot be reached" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main(["sweep", "--backend", "dask"]) == 2
-    assert "pip install 'linreg[dask]'" in capsys.readouterr().err
+    assert "pip install 'dask[distributed]'" in capsys.readouterr().err
 
 
 # ---- diagnose --------------------------------------------------------------------------------------------------------

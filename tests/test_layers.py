@@ -13,7 +13,7 @@ ORDER = (
     "ui", "example", "pytest_plugin", "gallery", "export", "renderer", "fonts", "views", "charts_code", "charts_cause",
     "charts_claims", "charts_sweep", "charts_explore", "charts", "figure", "theme", "script", "wording", "findings",
     "claims", "evidence", "cause", "sweep", "explore", "outcome", "guard", "trainer", "ensemble", "kernels", "surface",
-    "presets", "data", "tables", "settings", "optimizers", "wiring", "shapes", "heard",
+    "presets", "data", "tables", "settings", "optimizers", "wiring", "shapes", "heard", "packages",
 )  # fmt: skip  # a module imports only from those after it
 UI = (  # the same within linreg.ui
     "__init__", "embed", "table", "cause", "code", "claims", "explore", "sweep", "home", "drawing", "cached", "frame",

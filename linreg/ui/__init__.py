@@ -1,5 +1,13 @@
 """All that is Streamlit: what the pages call. No other module of linreg imports it."""
 
+import streamlit as st
+
+from linreg.packages import CORE, absent, lacking
+
+if absent(CORE):
+    st.error(f"{lacking('This app needs', absent(CORE))}.")
+    st.stop()
+
 from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
 from linreg.ui.code import guard_section, shapes_section

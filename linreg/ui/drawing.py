@@ -16,7 +16,8 @@ import streamlit as st
 from linreg.export import FORMATS, SIZES, exported, file_name
 from linreg.figure import Figure, Plate
 from linreg.gallery import state_words
-from linreg.renderer import RENDERER, absent
+from linreg.packages import FIGURES, absent, lacking
+from linreg.renderer import RENDERER
 from linreg.settings import Comparison
 from linreg.theme import LIGHT, THEMES, Theme
 from linreg.ui.frame import current, stand_at, view, write_url
@@ -100,8 +101,8 @@ def _data(place: Any, plate: Plate) -> None:
 
 def _save(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -> None:
     """Size and colours, kept for the next figure, and a button for each kind of file."""
-    if absent():
-        st.info(f"Figures as files need {', '.join(absent())}, which this server does not have.")
+    if absent(FIGURES):
+        st.info(f"{lacking('Figures as files need', absent(FIGURES))}.")
         return
     RENDERER.wake()  # while the visitor chooses
     state = st.session_state
