@@ -29,7 +29,9 @@ def columns() -> int:
 
 def unmarked(text: str) -> str:
     """Markdown without its marks: emphasis, code and escapes as the text that they are of."""
-    return re.sub(r"\\(.)", r"\1", text.replace("**", "").replace("`", "")).replace("  \n", "\n")
+    from linreg.wording import APART
+
+    return re.sub(rf"\\(.)|\*\*|`|{APART}", lambda found: found[1] or "", text).replace("  \n", "\n")
 
 
 def wrapped(text: str, indent: int = 0) -> str:

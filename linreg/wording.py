@@ -107,9 +107,19 @@ def regression(data: Data) -> str:
     return terms + (" + noise" if data.noise else "")
 
 
+APART = "\u2060"  # a word joiner: it has no width
+LIVE = re.compile(r":(?=[\w/+-])|@(?=[\w-])|www(?=\.)", re.IGNORECASE)
+ARROW = re.compile(r"(?<!\S)(?:<->|->|<-|--|>=|<=|~=)(?!\S)")
+
+
 def as_text(foreign: str) -> str:
-    """Text from outside, safe in Markdown: every character shows as itself."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", foreign)
+    """Text from outside, safe in Markdown: every character shows as itself.
+
+    Streamlit makes icons, links and arrows of text even where it is escaped; there a word joiner parts it.
+    """
+    apart = LIVE.sub(rf"\g<0>{APART}", foreign)
+    apart = ARROW.sub(lambda found: APART.join(found[0]), apart)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", apart)
 
 
 def column(name: str) -> str:

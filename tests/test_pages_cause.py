@@ -7,8 +7,10 @@ import pytest
 from test_pages import one, ran, words
 from test_pages_ensemble import opened, tables
 
-from linreg import Settings, make_data
+from linreg import Settings, make_data, open_table
+from linreg.data import hold
 from linreg.settings import DataSettings, TableSettings, from_query
+from linreg.wording import as_text
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -186,3 +188,25 @@ def test_a_column_of_words_is_not_offered():
     app = opened("your_data")
     assert "name" not in control_of(app, "control.Target").options
     assert "mpg" in control_of(app, "control.Target").options
+
+
+HOSTILE = ("<b>y</b> $y$", ":material/delete: [a](http://evil.example)", "`b`|**b** -> www.evil.example")
+
+
+def test_foreign_names_are_text_everywhere():
+    """Names of columns, of the file and in the address: nowhere on the page is one as it is, where Markdown is read."""
+    rows = np.random.default_rng(0).normal(size=(30, 3)).round(3).tolist()
+    lines = [",".join(f'"{name}"' for name in HOSTILE), *(",".join(map(str, row)) for row in rows), "x,1,2"]
+    file = "<img src=x onerror=alert(1)> :smile:.csv"
+    table = open_table("\n".join(lines).encode(), file)
+    named = dict(zip(("target", "feature1", "feature2"), HOSTILE, strict=True))
+    strange = {"<i>lr</i>": "1", "lr": "[1](http://evil.example)", "step": ":material/delete:"}
+    app = opened("your_data", v="1", table=hold(table), **named, batch_size="10", epochs="5", **strange)
+    said = [element.value for kind in ("markdown", "caption", "warning", "info", "error") for element in getattr(app, kind)]
+    said += [element.label for element in app.expander] + [name for one in tables(app) for name in one.index]
+    for foreign in (*HOSTILE, file, *strange, *strange.values()):
+        text = as_text(foreign)
+        assert text == foreign or not [sentence for sentence in said if foreign in sentence]
+    for name in (*map(as_text, HOSTILE), as_text("<i>lr</i> was ignored"), as_text(file)):
+        assert any(name[:30] in sentence for sentence in said)
+    assert {"control.Target", "control.Feature 1"} <= {box.key for box in app.selectbox if HOSTILE[0] in box.options}

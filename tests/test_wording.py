@@ -1,6 +1,7 @@
 """Numbers in sentences: short, in the field's units, and never rounder than they are."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,22 @@ from judging import judged
 from linreg.data import make_data
 from linreg.presets import PRESETS
 from linreg.settings import Comparison, DataSettings, Settings
+from linreg.terminal import unmarked
 from linreg.trainer import train
-from linreg.wording import duration, explanation, headline, met, outcome_table, point, quantity, setup, share, steps_and_time
+from linreg.wording import (
+    APART,
+    as_text,
+    duration,
+    explanation,
+    headline,
+    met,
+    outcome_table,
+    point,
+    quantity,
+    setup,
+    share,
+    steps_and_time,
+)
 
 
 @pytest.mark.parametrize(
@@ -104,3 +119,26 @@ def test_a_constant_target_is_not_called_a_failure():
 def test_what_meets_what():
     assert met(Settings()) == "(100, 1) meets (100,)"
     assert met(Settings(wiring="unsqueeze", batch_size=7)) == "(7, 1) meets (7, 1)"
+
+
+LIVE = (  # what Streamlit 1.67's browser side, and the autolinks of GitHub's Markdown in it, look for in finished text
+    r":material/[a-z0-9_]+:", r":streamlit:", r":\+1:|:-1:|:[\w-]+:", r"(?i)(https?://|www(?=\.))[-.\w]+",
+    r"[-.\w+]+@[-\w]+(\.[-\w]+)+", r"(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)",
+)  # fmt: skip
+MARKS = re.compile(r"[\\`*_{}\[\]()#+\-.!|<>~$:&=]")  # of Markdown, its tables and mathematics, and of directives
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<b>bold</b><img src=x onerror=alert(1)>", "$x^2$", ":material/delete:", "::streamlit::", ":red[text] :smile: :+1:",
+     "[link](http://evil.example)", "HTTPS://evil.example/x", "WWW.evil.example", "mailto:me@evil.example", "a -> b",
+     "-> a <-> b --", "x >= 1 <= 2 ~= 3", "`code` **b** _i_ ~~s~~ ==m==", "a|b", "# head", "1. one", "&amp;", "a\\*b\\"],
+)  # fmt: skip
+def test_foreign_text_shows_as_itself(name):
+    """Every mark is escaped, and what the browser then has as text is the name, in which it finds nothing to make live."""
+    written = as_text(name)
+    assert not MARKS.search(re.sub(r"\\(.)", "", written))
+    seen = re.sub(r"\\(.)", r"\1", written)
+    assert seen.replace(APART, "") == name
+    assert not [pattern for pattern in LIVE if re.search(pattern, seen)]
+    assert unmarked(written) == name, "nor does a terminal hold what has no width"

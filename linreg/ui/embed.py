@@ -14,6 +14,7 @@ from linreg.ui import claims, frame, home, sweep
 from linreg.ui.cached import CORE
 from linreg.ui.drawing import compiled, current_theme, draw
 from linreg.views import PAGES
+from linreg.wording import as_text
 
 if TYPE_CHECKING:
     from linreg.trainer import Run
@@ -55,7 +56,7 @@ def _figures_alone(comparison: Comparison, kind: type[Any] | None) -> None:
                 st.markdown(f"**{plate.heading}**")
             draw(lambda _, plate=plate: plate)  # type: ignore[misc]
     except SettingsError as error:
-        st.info(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        st.info(as_text(f"{str(error)[0].upper()}{str(error)[1:]}."))
 
 
 def _compiled(call: Callable[..., Any], settings: Settings, optimizer: str, *how: Any) -> Any:

@@ -13,7 +13,7 @@ import streamlit as st
 from linreg import wording
 from linreg.data import hold, table_named, table_settings
 from linreg.findings import Findings, find
-from linreg.settings import Comparison, Settings, SettingsError, TableSettings, with_both, with_table
+from linreg.settings import Comparison, Settings, SettingsError, TableSettings, clipped, with_both, with_table
 from linreg.tables import BUNDLED, Column, Progress, Selection, Table, TableError, open_table
 from linreg.ui.cached import AS_TEXT, table_of
 from linreg.ui.drawing import plain_table
@@ -238,7 +238,9 @@ def _preview(data: TableSettings, table: Table) -> None:
         if more > 0:
             st.caption(f"{more:,} more columns are not shown.")
         roles: Mapping[str, str] = dict(zip((data.target, *data.features), ROLES, strict=True))
-        plain_table({wording.as_text(one.name): _described(one, roles) for one in table.columns[:PREVIEW_COLUMNS]})
+        plain_table(
+            {wording.as_text(clipped(one.name, 200)): _described(one, roles) for one in table.columns[:PREVIEW_COLUMNS]}
+        )
 
 
 def _described(column: Column, roles: Mapping[str, str]) -> dict[str, Any]:
