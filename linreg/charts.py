@@ -378,12 +378,12 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     path = over("path").mark_line(stroke=color, strokeWidth=3.5, **line).encode(detail="piece:O")
     marks = over("marks")
     start = marks.transform_filter("datum.kind == 'start'").mark_point(
-        shape="circle", size=130, filled=True, fill=theme.background, stroke=color, strokeWidth=3, opacity=1
+        shape="circle", size=130, filled=True, fill=theme.background, stroke=color, strokeWidth=3, opacity=1, aria=False
     )
     minimum = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
     least_squares = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
     here = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
-        shape="circle", size=60, filled=True, fill=color, stroke=theme.background, strokeWidth=1.5, opacity=1
+        shape="circle", size=60, filled=True, fill=color, stroke=theme.background, strokeWidth=1.5, opacity=1, aria=False
     )
     text: dict[str, Any] = {"fontSize": 12.5, "dy": {"expr": "datum.dy"}, "align": {"expr": "datum.align"}}
     label_halo = marks.mark_text(stroke=theme.background, strokeWidth=3.5, strokeJoin="round", opacity=0.85, **text).encode(

@@ -83,9 +83,11 @@ def draw(
 
 def _foot(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -> None:
     """The data of a plate, and the plate as a file: each is made when it is asked for."""
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        table = st.expander("Data as a table", type="compact", on_change="rerun", key=f"table.{key}")
-        menu = st.popover("Save", icon=":material/download:", type="tertiary", on_change="rerun", key=f"save.{key}")
+    keys = [f"table.{key}", f"save.{key}"]
+    beside = not any(st.session_state.get(one) for one in keys)  # an open one has the whole width
+    with st.container(horizontal=beside, gap="small"):  # no popover: the keyboard would come to it after all of the page
+        table = st.expander("Data as a table", type="compact", on_change="rerun", key=keys[0])
+        menu = st.expander("Save", icon=":material/download:", type="compact", on_change="rerun", key=keys[1])
     if table.open:
         _data(table, plate_of(current_theme()))
     if menu.open:

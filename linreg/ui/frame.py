@@ -99,7 +99,7 @@ def _sidebar(controls: bool) -> None:
 
 def _link() -> None:
     """The address of what is on the screen, with every setting spelled out, made when it is asked for."""
-    menu = st.popover("Copy link", icon=":material/link:", type="tertiary", on_change="rerun", key="link")
+    menu = st.expander("Copy link", icon=":material/link:", type="compact", on_change="rerun", key="link")
     if menu.open:
         with menu:
             address = full_address()
@@ -110,7 +110,9 @@ def _link() -> None:
                 st.caption("Your upload is not in the link: whoever opens it needs the file.")
                 return
             st.caption("Its figures alone, for a page of your own:")
-            st.code(f'<iframe src="{address}&embed=true" width="100%" height="900"></iframe>', language="html")
+            st.code(
+                f'<iframe src="{address}&embed=true" width="100%" height="900"></iframe>', language="html", wrap_lines=True
+            )
 
 
 def full_address() -> str:
