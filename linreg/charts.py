@@ -17,7 +17,7 @@ from jaxtyping import Float
 from linreg.figure import Figure
 from linreg.settings import SettingsError
 from linreg.surface import Domain, Quadratic, kept_points, sublevel_rings
-from linreg.theme import Theme, filled, finished, number_axis, side_color, slot, step_rule
+from linreg.theme import Theme, filled, finished, number_axis, side_color, side_shape, side_text, slot, step_rule
 from linreg.wording import coordinate, point, quantity
 
 ASPECT = 0.8  # height of a surface by its width
@@ -362,6 +362,7 @@ def cross_layer(theme: Theme, marks: alt.Chart) -> alt.Chart:
 @lru_cache(maxsize=8)
 def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     color = (theme.original, theme.fixed)[which]
+    text_color = (theme.original_text, theme.fixed_text)[which]
     w1, w2 = weight_axes()
 
     def over(table: str) -> alt.Chart:
@@ -392,7 +393,7 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
     now = (
         alt.Chart(alt.NamedData("now"))
-        .mark_text(align="left", baseline="bottom", color=color, fontSize=13, fontWeight=600)
+        .mark_text(align="left", baseline="bottom", color=text_color, fontSize=13, fontWeight=600)
         .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
     )
     chart = alt.layer(rings, trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
@@ -470,7 +471,11 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     floors = over("floors").mark_rule(strokeDash=[6, 4], strokeWidth=1.4)
     clicked = alt.selection_point(name="clicked", fields=["step"], nearest=True, on="click", empty=False)
     targets = over("loss").mark_point(opacity=0, size=40, aria=False).encode(x=step).add_params(clicked)
-    here = over("here").mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(x=step)
+    here = (
+        over("here")
+        .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
+        .encode(x=step, shape=side_shape())
+    )
     chart = alt.layer(floors, lines, step_rule(theme, step), here, targets)
     heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least mean loss of each surface")
     return finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
@@ -502,9 +507,12 @@ def weights_figure(
         for _, value, _, label in _joined(true, max(drawn) - min(drawn))
     ]
     lines = [(value, "") for _, value, _, _ in true if value not in [place for place, _ in labels]]
+    named = [
+        (k, value, label, f"{label.lower()} {name}") for k, value, label, name in _joined(ends, max(drawn) - min(drawn))
+    ]
     data = {
         "weights": table,
-        "ends": pd.DataFrame(_joined(ends, max(drawn) - min(drawn)), columns=columns),
+        "ends": pd.DataFrame(named, columns=columns),
         "here": pd.DataFrame(here, columns=columns),
         "true": pd.DataFrame([*labels, *lines], columns=["value", "label"]),
         "now": pd.DataFrame({"step": [step]}),
@@ -548,12 +556,12 @@ def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
     ends = (
         over("ends")
         .mark_text(align="right", baseline="bottom", dx=-2, dy=-4, fontWeight=600)
-        .encode(x=step, color=color, text="weight:N")
+        .encode(x=step, color=side_text(theme), text="weight:N")
     )
     here = (
         over("here")
         .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
-        .encode(x=step, color=color)
+        .encode(x=step, color=color, shape=side_shape())
     )
     chart = alt.layer(true, lines, true_label, step_rule(theme, step), here, ends)
     heading = alt.TitleParams("Weights", subtitle=f"dashed: the {aim_is}")

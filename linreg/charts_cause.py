@@ -15,7 +15,7 @@ from linreg.cause import Pairs, Terms, Walk
 from linreg.charts import ASPECT, domain_around, domain_slots, levels_over, rings_of, weight_axes
 from linreg.figure import Figure
 from linreg.surface import Quadratic
-from linreg.theme import SMALLEST, Theme, filled, finished, number_axis, side_color
+from linreg.theme import SMALLEST, Theme, filled, finished, number_axis, side_color, side_shape, side_text
 from linreg.wording import coordinate, point, quantity
 
 SIDES = ("Original", "Fixed")
@@ -211,7 +211,9 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
     )
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     between = marks.mark_line(color=theme.quiet, strokeDash=[6, 4], strokeWidth=1.5, order=False)
-    dots = marks.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(color=color)
+    dots = marks.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
+        color=color, shape=side_shape()
+    )
     halo = marks.mark_text(dy=-14, stroke=theme.background, strokeWidth=3.5, fontSize=12.5).encode(text="label:N")
     label = marks.mark_text(dy=-14, color=theme.ink, fontSize=12.5).encode(text="label:N")
     chart = alt.layer(rings, between, dots, halo, label).properties(width="container")
@@ -261,8 +263,12 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
     loss = alt.Y("loss:Q", title="mean squared error", axis=number_axis(), scale=alt.Scale(zero=True))
     lines = alt.Chart(alt.NamedData("section")).mark_line(strokeWidth=2.5).encode(x=along, y=loss, color=color)
     minima = alt.Chart(alt.NamedData("minima")).encode(x=along, y=loss)
-    dots = minima.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(color=color)
-    labels = minima.mark_text(dy={"expr": "datum.dy"}, fontWeight=600, fontSize=12.5).encode(text="label:N", color=color)
+    dots = minima.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
+        color=color, shape=side_shape()
+    )
+    labels = minima.mark_text(dy={"expr": "datum.dy"}, fontWeight=600, fontSize=12.5).encode(
+        text="label:N", color=side_text(theme)
+    )
     chart = alt.layer(lines, dots, labels).properties(width="container")
     heading = alt.TitleParams("A section through both", subtitle="the same parabola, moved and lifted")
     return finished(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")

@@ -24,16 +24,19 @@ class Theme:
     contour: str
     original: str = "#D55E00"
     fixed: str = "#009E73"
+    original_text: str = "#b04e00"  # the same darker: letters need a contrast of 4.5, marks of 3
+    fixed_text: str = "#007a59"
     star: str = "#F0E442"
     ramp: tuple[str, ...] = ("#f3f5f8", "#9fc5c3", "#0b6e6e")  # of a map: low to high
     series: tuple[str, ...] = (  # of things that are neither original nor fixed, such as optimizers
-        "#332288", "#cc6677", "#0077bb", "#aa4499", "#999933", "#117733", "#882255", "#cc7a00", "#44aa99", "#555555",
+        "#332288", "#cc6677", "#0077bb", "#aa4499", "#999933", "#117733", "#882255", "#cc7a00", "#2f9486", "#555555",
     )  # fmt: skip
 
 
 LIGHT = Theme("light", "#ffffff", "#1f2430", "#5b6472", "#e6e9ee", "#8ba0bb", "#f3f5f8", "#ffffff")
 DARK = Theme(
     "dark", "#0e1117", "#e8eaf0", "#a3acba", "#262c38", "#4d6078", "#151a22", "#0e1117", original="#ee7733", fixed="#1fbf92",
+    original_text="#ee7733", fixed_text="#1fbf92",
     ramp=("#1a2230", "#2f6f78", "#8ff0d8"),
     series=(
         "#88ccee", "#ee8899", "#5599ff", "#cc88ff", "#cccc66", "#66cc77", "#d2a679", "#eebb55", "#55ddbb", "#bbbbbb",
@@ -105,6 +108,16 @@ def side_color(theme: Theme, symbol: str = "stroke") -> alt.Color:
             orient="top", title=None, symbolType=symbol, symbolStrokeWidth=3 if symbol == "stroke" else 0, offset=4
         ),
     )
+
+
+def side_text(theme: Theme) -> Any:
+    """Original and fixed, of letters."""
+    return alt.condition("datum.side === 'Original'", alt.value(theme.original_text), alt.value(theme.fixed_text))
+
+
+def side_shape() -> alt.Shape:
+    """Original and fixed told apart without their colours."""
+    return alt.Shape("side:N", scale=alt.Scale(domain=["Original", "Fixed"], range=["square", "circle"]), legend=None)
 
 
 def step_rule(theme: Theme, step: alt.X) -> alt.Chart:

@@ -194,7 +194,7 @@ def test_the_weights_figure(thread):
     assert figure.data["true"]["label"].to_list() == ["true w1 = 5.00", "true w2 = 3.00"]
     fixed = figure.data["ends"].query("side == 'Fixed'")
     assert dict(zip(fixed["weight"], fixed["value"], strict=True)) == pytest.approx(
-        dict(zip(("w1", "w2"), sides[1].weights[-1], strict=True))
+        dict(zip(("fixed w1", "fixed w2"), sides[1].weights[-1], strict=True))
     )
     assert figure.data["ends"].query("side == 'Original'")["weight"].to_list() == ["w1, w2"], "labels do not overlap"
 

@@ -1,0 +1,32 @@
+"""Every colour of a figure can be told from what it stands on: WCAG 2.2's contrasts, 4.5 of letters and 3 of marks."""
+
+import pytest
+
+from linreg.theme import THEMES
+
+
+def luminance(color):
+    """Relative luminance, as WCAG defines it."""
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one, other):
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_measure_itself():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01), "the well-known lightest grey"
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_letters_and_marks_stand_out(theme):
+    for letters in (theme.ink, theme.quiet, theme.original_text, theme.fixed_text):
+        assert contrast(letters, theme.background) >= 4.5, letters
+    for ring in (theme.inner, theme.outer):
+        assert contrast(theme.ink, ring) >= 4.5, "labels on a surface"
+    for mark in (theme.original, theme.fixed, *theme.series, theme.ramp[-1]):
+        assert contrast(mark, theme.background) >= 3, mark
