@@ -251,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except OSError as error:
-        return _refuse(f"{error.filename}: {error.strerror}" if error.filename else error)
+        return _refuse(f"{error.filename or 'the output'}: {error.strerror}" if error.strerror else error)
     except ImportError as error:
         name = str(error.name or getattr(error.__cause__, "name", "")).partition(".")[0]
         if not (name and absent([name])):

@@ -128,12 +128,17 @@ def write(content: str | bytes, path: Path | None = None) -> None:
             sys.stdout.write(content)
         else:
             sys.stdout.buffer.write(data)
-    elif path.exists() and not path.is_file():  # a device or a pipe
-        path.write_bytes(data)
-    else:
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.exists() and not path.is_file():  # a device or a pipe
+            path.write_bytes(data)
+        else:
             part.write_bytes(data)
             part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}; make room or name another file", str(path)) from None
+    finally:
+        part.unlink(missing_ok=True)
