@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run test lint bench bench-pages screenshots clean
+.PHONY: run test lint bench bench-pages faults fuzz screenshots clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -24,6 +24,14 @@ bench: .venv/.installed-bench
 
 bench-pages: .venv/.installed-test
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_pages.py
+
+faults: .venv/.installed-test # ONLY="killed full_disk"; what there is, and what is done, is in the script
+	$(BIN)/python tests/faults/faults.py $(ONLY)
+
+SECONDS ?= 120
+SEED ?= 0
+fuzz: .venv/.installed-fuzz .venv/.compiled # hostile input, for so many seconds
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --seed $(SEED)
 
 screenshots: .venv/.installed-test
 	$(BIN)/python docs/screenshots.py
@@ -48,4 +56,8 @@ clean:
 
 .venv/.installed-bench: .venv/.installed-test requirements-bench.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-bench.txt
+	touch $@
+
+.venv/.installed-fuzz: .venv/.installed-test requirements-fuzz.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-fuzz.txt
 	touch $@
