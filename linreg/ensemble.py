@@ -203,4 +203,9 @@ def _understood(rule: Rule, optimizer: str, hyperparameters: dict[str, Any]) -> 
     for name in hyperparameters:
         if name not in rule.hyperparameters:
             raise SettingsError(f"{optimizer} has no {clipped(name)}; use {', '.join(rule.hyperparameters)}", name)
+    for name, value in hyperparameters.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            if not 0 <= part < (1 if name == "betas" else np.inf):  # as PyTorch
+                limit = "at least 0" + " and below 1" * (name == "betas")
+                raise SettingsError(f"{clipped(name)} {clipped(float(part))} is not possible; use a number {limit}", name)
     return {**OPTIMIZERS[optimizer].options, **hyperparameters}

@@ -18,6 +18,7 @@ from linreg.settings import Settings, SettingsError
 from linreg.wiring import WIRINGS
 
 RANK_TOLERANCE = 1e-14  # of the largest eigenvalue, once every column has unit length
+FAR_APART = 1e8  # units of columns, of which a flat direction would hold but the coarsest
 BLOCK_ROWS = 1 << 14  # that are rotated at once: as many as stay in the cache
 
 
@@ -49,39 +50,34 @@ class Quadratic:
         return slope
 
     @cached_property
-    def _spectrum(self) -> tuple[int, np.ndarray]:
-        """The rank, judged with every column at unit length, and A⁺, the pseudo-inverse of that rank."""
-        length = np.sqrt(np.diag(self.A))  # (P,)
+    def _spectrum(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A⁺; with every column at unit length the directions in which A is flat (P, k); what makes them so long (P,)."""
+        length = np.sqrt(np.maximum(np.diag(self.A), 0))  # (P,)
         scale = 1 / np.where(length > 0, length, 1)
         alike = self.A * scale[:, None] * scale  # (P, P), ones on the diagonal
-        values = np.linalg.eigvalsh(alike)
-        rank = int((values > RANK_TOLERANCE * max(values[-1], 0)).sum())
-        if rank == len(self.c):
-            return rank, np.linalg.inv(alike) * scale[:, None] * scale
-        values, vectors = np.linalg.eigh(self.A)
-        kept = vectors[:, len(values) - rank :]  # (P, rank)
-        return rank, (kept / values[len(values) - rank :]) @ kept.T
+        values, vectors = np.linalg.eigh(alike)
+        steep = values > RANK_TOLERANCE * max(values[-1], 0)
+        kept = vectors[:, steep]  # (P, rank)
+        inverse = np.linalg.inv(alike) if steep.all() else (kept / values[steep]) @ kept.T
+        return inverse * scale[:, None] * scale, vectors[:, ~steep], scale
 
     @property
     def unique(self) -> bool:
         """Whether there is one minimum: false for constant or duplicated columns."""
-        return self._spectrum[0] == len(self.c)
+        return not self._spectrum[1].size
 
     @cached_property
     def minimum(self) -> Float[np.ndarray, " P"]:
         """A⁺c: where the loss is least; where that is a whole line, its point of least norm."""
-        rank, inverse = self._spectrum
-        found: np.ndarray = self.origin + inverse @ self.c
-        if rank < len(self.c):
-            found = inverse @ self.A @ found  # the part of least norm
-        return found
+        inverse, flat, scale = self._spectrum
+        return _least_norm(self.origin + inverse @ self.c, flat, scale)
 
     @cached_property
     def floor(self) -> float:
         """The least loss, s − cᵀA⁺c; zero where it is within the rounding of the predictions themselves."""
-        found = float(self.s - self.c @ self._spectrum[1] @ self.c)
+        found = float(self.s - self.c @ self._spectrum[0] @ self.c)
         rounding = (4 * np.finfo(float).eps) ** 2 * float(self.origin @ self.A @ self.origin)
-        return found if found > rounding else 0.0
+        return found if found > max(rounding, 0.0) else 0.0
 
     @property
     def hessian(self) -> Float[np.ndarray, "P P"]:
@@ -312,7 +308,7 @@ class _MeanSurface:
         if not self.rows:
             raise SettingsError("the table has no rows; use one with at least 1")
         R, t = self.triangle[:, :-1], self.triangle[:, -1]  # (P + 1, P), (P + 1,)
-        d = least_squares(R, t, self.rows)  # (P,)
+        d = least_squares(R, t, self.rows, RANK_TOLERANCE**0.5)  # (P,)
         rest = t - R @ d  # (P + 1,)
         s = float(rest @ rest + self.constant) / self.batches
         return Quadratic(R.T @ R / self.batches, R.T @ rest / self.batches, s, self.origin + d)
@@ -361,25 +357,47 @@ def _origin(dataset: Dataset, bias: bool) -> np.ndarray:
         X = with_ones(dataset.X) if bias else dataset.X  # (n, P)
         reach = reach_of(X)
         tells = not ((reach > 0) & (reach < SMALLEST_REACH)).any()
-        known[bias] = least_squares(X, dataset.y) if tells else np.zeros(X.shape[1])
+        known[bias] = least_squares(X, dataset.y, rcond=RANK_TOLERANCE**0.5) if tells else np.zeros(X.shape[1])
     return known[bias]
 
 
-def least_squares(X: Float[np.ndarray, "N P"], y: Float[np.ndarray, " N"], rows: int = 0) -> Float[np.ndarray, " P"]:
+def least_squares(
+    X: Float[np.ndarray, "N P"], y: Float[np.ndarray, " N"], rows: int = 0, rcond: float = 0.0
+) -> Float[np.ndarray, " P"]:
     """The weights of least squares, of least norm where they are not unique.
 
-    What is singular is judged as NumPy does for that many rows, if X stands for more than it has.
+    What is singular is judged as NumPy does for that many rows, if X stands for more than it has, or by `rcond`: the least
+    of the singular values by the largest, once every column has unit length.
     """
-    rcond = np.finfo(float).eps * max(rows, *X.shape)
     scale = reach_of(X)  # (P,), divided out first, so that no square under- or overflows
-    scale = np.where(scale > 0, scale, 1)
+    if not scale.all():  # a column of zeros: its weight is 0, and the others' are theirs
+        found = np.zeros(X.shape[1])
+        if scale.any():
+            found[scale > 0] = least_squares(X[:, scale > 0], y, rows, rcond)
+        return found
     scale *= np.maximum(np.sqrt(((X / scale) ** 2).sum(0)), 1)  # the length of each column
     alike = X / scale  # (N, P), so that no column is cut for its unit
+    rcond = max(rcond, np.finfo(float).eps * max(rows, *X.shape))
     found, _, rank, _ = np.linalg.lstsq(alike, y, rcond=rcond)
+    found += np.linalg.lstsq(alike, y - alike @ found, rcond=rcond)[0]  # up to two digits more (Björck, 1967)
     if rank == X.shape[1]:
-        found += np.linalg.lstsq(alike, y - alike @ found, rcond=rcond)[0]  # up to two digits more (Björck, 1967)
         return np.asarray(found / scale)
-    return np.asarray(np.linalg.lstsq(X, y, rcond=rcond)[0])
+    directions = np.linalg.svd(np.linalg.qr(alike, mode="r"))[2]  # (P, P), the flat ones last
+    return _least_norm(found / scale, directions[rank:].T, 1 / scale)
+
+
+def _least_norm(weights: np.ndarray, directions: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Of the points that differ from the weights (P,) by flat directions (P, k) alone, the one of least norm.
+
+    The directions are of weights by `scale` (P,). Where the units that they combine are too far apart to tell, it is the
+    weights, which have the least norm with every column at unit length.
+    """
+    part = np.abs(directions).max(1, initial=0) > RANK_TOLERANCE**0.5  # (P,)
+    if not part.any() or scale[part].max() > FAR_APART * scale[part].min():
+        return weights
+    flat = np.where(part[:, None], directions, 0) * (scale / scale[part].max())[:, None]  # (P, k)
+    Q = np.linalg.qr(flat)[0]  # (P, k)
+    return np.asarray(weights - Q @ (Q.T @ weights))
 
 
 def _pass_moments(

@@ -175,6 +175,8 @@ def test_sgd_ends_where_least_squares_does():
         ({"init": np.zeros((2, 3))}, r"init of shape \(2, 3\) does not fit moments of 2 weights"),
         ({"init": np.full((2, 2), np.nan)}, "initial weights must be finite"),
         ({"optimizer": "Adam", "momentum": 0.9}, "Adam has no momentum; use betas, eps"),
+        ({"optimizer": "Adam", "betas": (1.0, 0.999)}, "betas 1 is not possible; use a number at least 0 and below 1"),
+        ({"optimizer": "RMSprop", "eps": np.nan}, "eps nan is not possible; use a number at least 0"),
     ],
 )
 def test_what_is_not_possible_is_named(given, message):

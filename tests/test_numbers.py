@@ -130,6 +130,33 @@ def test_data_beyond_double_precision_are_refused(column, value, said):
             asked()
 
 
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        ([[1000000.13, 1.0], [1000000.10, 1.0]], [6.4, 3.6]),
+        ([[0.0, 0.0]] * 9 + [[1e-16, 0.0]], [0.0] * 10),
+        ([[1.25730221e-13, 1.0], [1.04900117e-13, 0.999999999]], [0.64, 0.36]),
+        ([[1.25730221e-13, 1e6], [1.04900117e-13, 1e6]], [0.64, 0.36]),
+        ([[1.25730221e49, -0.132]], [6.4e87]),
+    ],
+    ids=["all but collinear", "one tiny number", "all but constant", "units far apart", "one row of units far apart"],
+)
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_minimum_that_rounding_leaves_open_is_still_a_minimum(X, y, bias):
+    """All were found by fuzzing: the weights stay finite, and where they are the loss is as small as their own rows say."""
+    table = Dataset(np.array(X), np.array(y))
+    columns = np.column_stack([table.X, np.ones(len(y))]) if bias else table.X
+    surface = matched_surface(table, bias)
+    for one in (surface, surface.profile()):
+        assert np.isfinite(one.minimum).all()
+        assert 0 <= one.floor < np.inf
+    terms = np.abs(columns) @ np.abs(surface.minimum) + np.abs(table.y)  # whose rounding is in a residual
+    residual = columns @ surface.minimum - table.y
+    assert surface.value(surface.minimum) == pytest.approx(np.mean(residual**2), rel=1e-6, abs=1e-12 * terms.max() ** 2)
+    assert surface.floor == pytest.approx(np.mean(residual**2), rel=1e-6, abs=1e-12 * terms.max() ** 2)
+    assert np.mean(residual**2) <= np.mean(table.y**2) * (1 + 1e-9), "no worse than zeros"
+
+
 def test_a_piece_of_a_table_may_be_tiny():
     """The first 6 of 12 rows hold next to nothing; least squares of all of them is NumPy's."""
     table = make_data(DataSettings(samples=12))
