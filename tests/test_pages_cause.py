@@ -210,3 +210,15 @@ def test_foreign_names_are_text_everywhere():
     for name in (*map(as_text, HOSTILE), as_text("<i>lr</i> was ignored"), as_text(file)):
         assert any(name[:30] in sentence for sentence in said)
     assert {"control.Target", "control.Feature 1"} <= {box.key for box in app.selectbox if HOSTILE[0] in box.options}
+
+
+def test_a_target_beyond_single_precision_diverges_at_once_and_the_page_says_so():
+    """Found by fuzzing: a replay of no steps has no slider."""
+    rows = np.random.default_rng(0).normal(size=(30, 3)) * [1e60, 1, 1]
+    lines = ["y,a,b", *(",".join(map(repr, row)) for row in rows.tolist())]
+    table = open_table("\n".join(lines).encode(), "large.csv")
+    named = {"table": hold(table), "target": "y", "feature1": "a", "feature2": "b"}
+    app = opened("your_data", v="1", **named, batch_size="10", epochs="5")
+    assert "Both sides diverge: the original at step 0, the fixed side at step 0." in words(app)
+    assert any("nothing to replay" in caption.value for caption in app.caption)
+    assert not re.search(r"\b(nan|inf)\b", words(app))

@@ -167,7 +167,10 @@ def step_to_show(last: int) -> int:
 
 
 def step_controls(step: int, last: int) -> None:
-    """The slider and the play button."""
+    """The slider and the play button, where there is more than one step."""
+    if not last:
+        st.caption("There is nothing to replay: the runs diverge at step 0.")
+        return
     playing = st.session_state["playing"]
     button, slider = st.columns([1, 7], vertical_alignment="bottom", gap="medium")
     if button.button("Pause" if playing else "Play", key="play", on_click=_play, args=(last,), width="stretch"):
