@@ -42,7 +42,9 @@ def distributions(modules):
     return {normal(known[module][0]) for module in modules}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt", "requirements-bench.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-test.txt", "requirements-bench.txt", "requirements-fuzz.txt"]
+)
 def test_every_requirement_is_one_exact_version(name):
     assert pins(name)
     for pin in pins(name):
