@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +32,12 @@ class Optimizer:
         """The `torch.optim` object for these parameters. On the CPU `foreach=False` is what PyTorch chooses itself."""
         import torch
 
+        try:
+            tempfile.gettempdir()
+        except (
+            FileNotFoundError
+        ):  # all is read-only: PyTorch's compiler, which comes with the first optimizer, wants a folder
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(__file__).parent))  # and writes nothing into it
         made = getattr(torch.optim, self.torch_name)(parameters, foreach=False, **self._chosen(lr, momentum))
         assert isinstance(made, torch.optim.Optimizer)
         return made
