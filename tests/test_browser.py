@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from accessible import ZOOMED, beside_the_window, shut_out
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parent.parent
@@ -260,7 +261,7 @@ def test_a_replay_moves_every_figure_in_place(visit):
     step = int(re.search(r"step=(\d+)", here.address)[1])
     assert 220 < step < 300
     here.page.get_by_text(f"after {step} steps").first.wait_for(timeout=20_000)
-    here.page.get_by_role("button", name="Play").click()
+    here.page.get_by_role("button", name="Play").press("Enter")
     here.page.get_by_role("button", name="Pause").wait_for(timeout=20_000)
     here.page.get_by_role("button", name="Play").wait_for(timeout=60_000)
     here.settled()
@@ -302,7 +303,9 @@ def test_no_figure_is_cut_off(visit, home, scheme):
     background = here.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(14, 17, 23)"}[scheme]
     assert here.page.evaluate(CUT) == []
-    assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if scheme == "dark":
+        assert beside_the_window(here) == 0
+        assert beside_the_window(here, ZOOMED) == 0
 
 
 def test_figures_have_a_text_for_those_who_cannot_see_them(home):
@@ -331,3 +334,14 @@ def test_the_keyboard_reaches_every_control(home):
 def test_the_data_is_a_click_away(home):
     home.page.get_by_text("Data as a table").nth(1).click()
     home.page.get_by_test_id("stDataFrame").wait_for(timeout=20_000)
+
+
+def test_menus_open_where_the_keyboard_is_and_shut_nobody_out(home):
+    for name, first in (("Copy link", "http://127.0.0.1"), ("Save", "one column")):
+        home.page.locator("summary").filter(has_text=name).first.press("Enter")
+        home.page.get_by_text(first).first.wait_for(timeout=20_000)
+        home.settled()
+        home.page.keyboard.press("Tab")
+        focused = home.page.evaluate("document.activeElement.innerText")
+        assert focused.startswith(first), "the menu comes next"
+    assert shut_out(home) == []

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from accessible import PHONE, ZOOMED, beside_the_window, shut_out
 from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
 from test_browser_ensemble import drawn, menu, nothing_is_cut_off
 
@@ -38,6 +39,7 @@ def test_an_upload_is_chosen_from_and_its_r_squared_changes(visit):
     content, worth = csv()
     here = visit("your_data?epochs=3").until_trained()
     assert said_of_the_fixed(here) == pytest.approx(0.706, abs=1e-3), "it opens on the bundled table"
+    assert shut_out(here) == []
     given(here, "mine <b>.csv", content)
     here.page.get_by_text("239 of 240 rows are used.").wait_for(timeout=60_000)
     here.until_trained()
@@ -56,18 +58,28 @@ def test_an_upload_is_chosen_from_and_its_r_squared_changes(visit):
     here.until_trained()
     here.page.go_back()
     here.page.get_by_text("240 of 240 rows are used.").wait_for(timeout=60_000)
+    here.settled()
+    assert beside_the_window(here, ZOOMED) == 0
+    assert beside_the_window(here, PHONE) == 0
 
 
 def test_shapes_are_typed_and_answered(visit):
     here = drawn(visit("your_code", width=390, scheme="dark"), 1)
     nothing_is_cut_off(here)
+    assert shut_out(here) == []
+    assert beside_the_window(here) == 0
     field = here.field("Shape of the target")
     field.fill("(100, 1)")
     field.press("Enter")
     here.page.get_by_text("each prediction meets its own target").wait_for(timeout=30_000)
     here.page.go_back()
     here.page.get_by_text("each prediction meets 100 targets").wait_for(timeout=30_000)
+    assert beside_the_window(here, ZOOMED) == 0
 
 
 def test_no_figure_of_the_cause_is_cut_off(visit):
-    nothing_is_cut_off(drawn(visit("cause?samples=1000&rows=12", width=390), 5))
+    here = drawn(visit("cause?samples=1000&rows=12", width=390), 5)
+    nothing_is_cut_off(here)
+    assert shut_out(here) == []
+    assert beside_the_window(here) == 0
+    assert beside_the_window(here, ZOOMED) == 0

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from accessible import PHONE, ZOOMED, beside_the_window, shut_out
 from playwright.sync_api import expect
 from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
 
@@ -64,7 +65,7 @@ def test_a_click_on_a_surface_adds_a_start(visit):
     here.page.wait_for_function("!location.search.includes('starts=')")
 
 
-def test_a_click_on_a_cell_opens_it_in_the_comparison(visit):
+def test_a_cell_opens_in_the_comparison_by_a_click_and_by_keyboard(visit):
     here = drawn(visit("sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100"), 3)
     chart = here.page.locator("svg.marks").first
     chart.scroll_into_view_if_needed()
@@ -73,6 +74,20 @@ def test_a_click_on_a_cell_opens_it_in_the_comparison(visit):
     here.page.wait_for_function("location.pathname == '/' && location.search.includes('batch_size=')", timeout=30_000)
     here.until_trained()
     expect(here.field("Batch size"), "the middle row of 5, 22, 100").to_have_value("22")
+    here.page.go_back()
+    here.page.wait_for_function("location.pathname == '/sweep'")
+    drawn(here, 3)
+    cell = here.field("Cell: batch size")
+    cell.press_sequentially("100")
+    here.page.get_by_role("option", name="100").wait_for(timeout=20_000)
+    cell.press("Enter")
+    expect(cell).to_have_value("100")
+    here.settled()
+    here.page.get_by_role("button", name="Open this cell in the comparison").press("Enter")
+    here.page.wait_for_function("location.pathname == '/'", timeout=30_000)
+    here.until_trained()
+    expect(here.field("Batch size")).to_have_value("100")
+    expect(here.field("Learning rate"), "the first column").to_have_value("0.00001")
 
 
 def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
@@ -96,6 +111,8 @@ def test_a_claim_opens_its_run(visit):
 def test_no_figure_of_the_surface_page_is_cut_off(visit):
     here = drawn(visit("surface?samples=1000&correlation=0.9", width=390, scheme="dark"), 4)
     nothing_is_cut_off(here)
+    assert shut_out(here) == []
+    assert beside_the_window(here) == 0
     here.page.get_by_text("single batches", exact=True).click()
     here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 2")
     nothing_is_cut_off(drawn(here, 2))
@@ -103,6 +120,7 @@ def test_no_figure_of_the_surface_page_is_cut_off(visit):
     here.page.get_by_text("curvature", exact=True).click()
     here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 3")
     nothing_is_cut_off(drawn(here, 3))
+    assert beside_the_window(here, ZOOMED) == 0
 
 
 @pytest.mark.parametrize(
@@ -113,7 +131,11 @@ def test_no_figure_of_the_surface_page_is_cut_off(visit):
     ],
 )
 def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme):
-    nothing_is_cut_off(drawn(visit(path, width=width, scheme=scheme), figures), least=50 if "claims" in path else 100)
+    here = drawn(visit(path, width=width, scheme=scheme), figures)
+    nothing_is_cut_off(here, least=50 if "claims" in path else 100)
+    assert shut_out(here) == []
+    assert beside_the_window(here, ZOOMED) == 0
+    assert beside_the_window(here, PHONE) == 0
 
 
 def test_controls_of_the_view_and_of_the_sidebar(visit):

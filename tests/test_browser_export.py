@@ -41,9 +41,9 @@ def plates():
 
 
 def opened(here, name):
-    button = here.page.get_by_role("button", name=name).first
-    button.scroll_into_view_if_needed()
-    button.click()
+    menu = here.page.locator("summary").filter(has_text=name).first
+    menu.scroll_into_view_if_needed()
+    menu.click()
 
 
 def downloaded(here, name):
@@ -120,7 +120,7 @@ def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
     here.settled()
     opened(here, "Copy link")
     here.page.get_by_text("surface?v=1&").first.wait_for(timeout=30_000)
-    link, frame = here.page.locator("[data-testid=stPopoverBody] code").all_inner_texts()
+    link, frame = here.page.get_by_test_id("stSidebar").locator("code").all_inner_texts()
     path, query = link.split("?")
     assert path.endswith("/surface")
     named = dict(pair.split("=") for pair in query.split("&"))
