@@ -23,11 +23,12 @@ if TYPE_CHECKING:
         no_silent_broadcast,
     )
     from linreg.outcome import Outcome
+    from linreg.records import Run
     from linreg.settings import Comparison, DataSettings, Settings, SettingsError, from_query, to_query
     from linreg.shapes import ShapeDiagnosis, diagnose_shapes, parse_shape
     from linreg.surface import Moments, Quadratic, TableSums, batch_moments, loss_surface, matched_surface, table_sums
     from linreg.tables import BUNDLED, Table, TableError, open_bundled, open_table
-    from linreg.trainer import Run, train
+    from linreg.trainer import train
     from linreg.wiring import WIRINGS, Wiring
 
 _HOMES = {
@@ -55,7 +56,8 @@ _HOMES = {
         "table_sums",
     ),
     "tables": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table"),
-    "trainer": ("Run", "train"),
+    "records": ("Run",),
+    "trainer": ("train",),
     "wiring": ("WIRINGS", "Wiring"),
 }
 

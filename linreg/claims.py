@@ -95,6 +95,14 @@ def _line_does_not_run() -> tuple[bool, str]:
     return False, f"it runs, and the output has the shape `{run.prediction_shape}`"
 
 
+def asked(key: str) -> tuple[bool, str]:
+    """What PyTorch answers to a claim's question: whether the claim has it right, and how."""
+    check = CLAIMS[key].check
+    if check is None:
+        raise ValueError(f"claim {key} asks nothing of PyTorch")
+    return check.ask()
+
+
 CLAIMS: dict[str, Claim] = {
     claim.key: claim
     for claim in (

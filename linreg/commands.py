@@ -40,8 +40,8 @@ from linreg.terminal import aligned, counting, markdown_table, named_rows, unmar
 from linreg.views import ClaimsView, SweepView, to_view_query
 
 if TYPE_CHECKING:
+    from linreg.records import Run
     from linreg.tables import Dropped
-    from linreg.trainer import Run
 
 SIDES = ("original", "fixed")  # the same in a file
 SHADES = "·░▒▓█"  # nothing, three parts of what lies between, all

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,22 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from linreg.optimizers import without_tracer
+from linreg.records import Attribute
 from linreg.settings import Settings
-from linreg.trainer import layer_of
+from linreg.trainer import layer_of, undrawn_layer
 from linreg.wiring import WIRINGS
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """One row of `vars(layer)` before and after a line; parameters stand in it by their own names."""
-
-    name: str
-    before: str
-    after: str
-
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
 
 
 def layer_attributes(settings: Settings) -> list[Attribute]:
@@ -92,17 +83,31 @@ FIXES = (
 
 def losses_of_fixes(
     X: Float[np.ndarray, "B 2"], y: Float[np.ndarray, " B"], weights: Float[np.ndarray, " P"]
-) -> list[tuple[Fix, float]]:
+) -> list[tuple[str, str, float]]:
     """What the loss of a batch is as written, and with each fix, in float32 as in the thread; (w1, w2) or (w1, w2, bias).
 
-    A one-dimensional weight takes no bias beside it, so with a bias that fix is left out.
+    Each with its code and where that stands. A one-dimensional weight takes no bias beside it, so with a bias that fix is
+    left out.
     """
     bias = len(weights) > X.shape[1]
-    layer = nn.utils.skip_init(nn.Linear, X.shape[1], 1, bias=bias)
+    layer = undrawn_layer(X.shape[1], bias, torch.float32)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor(weights[None, : X.shape[1]]))  # (1, 2)
         if bias:
             layer.bias.fill_(float(weights[-1]))
         x, target = torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
         fixes = FIXES[:-1] if bias else FIXES
-        return [(fix, float(fix.loss(layer, x, target))) for fix in (AS_WRITTEN, *fixes)]
+        return [(fix.code, fix.where, float(fix.loss(layer, x, target))) for fix in (AS_WRITTEN, *fixes)]
+
+
+def example_s_end() -> str:
+    """Run the example of the guard, and say how it ends."""
+    from linreg import example
+    from linreg.guard import SilentBroadcastError
+
+    try:
+        with without_tracer():
+            example.main()
+    except SilentBroadcastError as error:
+        return f"{type(error).__name__}: {error}".replace(f"{Path(example.__file__).parent}{os.sep}", "")
+    return "It runs to its end."

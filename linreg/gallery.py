@@ -41,7 +41,7 @@ from linreg.views import PAGES, CauseView, ClaimsView, CodeView, SurfaceView, Sw
 from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
-    from linreg.trainer import Run
+    from linreg.records import Run
 
 MOST_WORDS = 80  # characters of a file's name
 CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"

@@ -14,7 +14,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from types import FrameType
@@ -29,10 +28,10 @@ from torch.distributions.utils import broadcast_all
 from torch.overrides import TorchFunctionMode
 
 from linreg.heard import heard
+from linreg.records import Broadcast, Reaction
 from linreg.shapes import (
     LOSSES,
     Loss,
-    Shape,
     ShapeDiagnosis,
     broadcast_shape,
     checked_shape,
@@ -149,23 +148,6 @@ _WATCHED = _watched()
 
 
 # ---- what is reported ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Broadcast:
-    """A silent broadcast: the operation, the two shapes that met, and the result's shape before any reduction.
-
-    `where` is `file:line` of the innermost frame outside of PyTorch. `fixes` are one or two ways to write an operand so that
-    elements pair one by one, or, if no change of axes does that, so that it states that all pairs are meant. Operands go by
-    the names that they have on that line, if they have one. `message` says it in words, without `where`.
-    """
-
-    operation: str
-    shapes: tuple[Shape, Shape]
-    result: Shape
-    where: str
-    fixes: tuple[str, ...]
-    message: str
 
 
 class SilentBroadcastError(RuntimeError):
@@ -554,23 +536,6 @@ def _value(loss: Callable[[Tensor, Tensor], Any], prediction: Tensor, target: Te
 # ---- what PyTorch does -----------------------------------------------------------------------------------------------
 
 MOST_ELEMENTS = 4_000_000
-
-
-@dataclass(frozen=True)
-class Reaction:
-    """What PyTorch did when it ran this loss on numbers of these shapes.
-
-    `warnings` are its words, `error` is the text of what it raised and None otherwise, `value` is the loss (NaN for a mean
-    over nothing) and None if it raised. `broadcast` is what `no_silent_broadcast` reports, None if it lets it pass.
-    """
-
-    prediction_shape: Shape
-    target_shape: Shape
-    loss: str
-    warnings: tuple[str, ...]
-    error: str | None
-    value: float | None
-    broadcast: Broadcast | None
 
 
 def reaction(prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse") -> Reaction:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterable, Mapping
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,13 +32,8 @@ class Optimizer:
         """The `torch.optim` object for these parameters. On the CPU `foreach=False` is what PyTorch chooses itself."""
         import torch
 
-        try:
-            tempfile.gettempdir()
-        except (
-            FileNotFoundError
-        ):  # all is read-only: PyTorch's compiler, which comes with the first optimizer, wants a folder
-            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(__file__).parent))  # and writes nothing into it
-        made = getattr(torch.optim, self.torch_name)(parameters, foreach=False, **self._chosen(lr, momentum))
+        with without_tracer():
+            made = getattr(torch.optim, self.torch_name)(parameters, foreach=False, **self._chosen(lr, momentum))
         assert isinstance(made, torch.optim.Optimizer)
         return made
 
@@ -46,6 +41,25 @@ class Optimizer:
         """The line of a script that builds it."""
         given = ", ".join(f"{name}={value!r}" for name, value in self._chosen(lr, momentum).items())
         return f"torch.optim.{self.torch_name}(net.parameters(), {given})"
+
+
+@contextmanager
+def without_tracer() -> Iterator[None]:
+    """Around the building of optimizers: without the tracer of `torch.compile`.
+
+    It takes seconds, 90 MB and a folder to write to, all for a decorator that is of no effect outside of compiled code.
+    """
+    import torch
+
+    decorated = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    if "torch._dynamo" in sys.modules:
+        yield
+        return
+    vars(decorated)["__dynamo_disable"] = decorated  # where the decorator looks for what it has loaded
+    try:
+        yield
+    finally:
+        vars(decorated).pop("__dynamo_disable", None)
 
 
 OPTIMIZERS: dict[str, Optimizer] = {

@@ -12,7 +12,7 @@ from linreg.data import Dataset
 from linreg.surface import Quadratic, least_squares, matched_surface, with_ones
 
 if TYPE_CHECKING:
-    from linreg.trainer import Run
+    from linreg.records import Run
 
 CONVERGED_WITHIN = 0.01  # of least squares' R²
 

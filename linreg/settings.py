@@ -28,6 +28,9 @@ class SettingsError(ValueError):
         super().__init__(message)
         self.fields = names
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], *self.fields)
+
 
 @dataclass(frozen=True)
 class Interval:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from linreg.data import Dataset, batch_order, check_fits, make_data
 from linreg.heard import heard
 from linreg.optimizers import OPTIMIZERS
+from linreg.records import Run
 from linreg.settings import Settings, SettingsError, written
 from linreg.wiring import WIRINGS, Wiring
 
@@ -33,26 +33,6 @@ Progress = Callable[[int, int], None]
 Shapes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # of the prediction, the target, the element-wise loss
 REPORT_SECONDS = 0.1
 FIRST_CHUNK, MOST_CHUNK = 16, 512  # steps between two looks at the clock and at the finite numbers
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What one training gave. `weights[0]` is the init, `losses[k]` the batch loss at `weights[k]`; bias last, if any.
-
-    Every number kept is finite: a run that left the finite numbers ends before, and `diverged_at` is the first step at
-    which its loss or a weight was not finite. The shapes are those of the first batch; `loss_shape` is the shape of the
-    element-wise loss before its mean. `seconds` is this run's even share of the pass that it was trained in.
-    """
-
-    settings: Settings
-    weights: Float[np.ndarray, "T1 P"]  # T1 = T + 1
-    losses: Float[np.ndarray, " T1-1"]
-    prediction_shape: tuple[int, ...]
-    target_shape: tuple[int, ...]
-    loss_shape: tuple[int, ...]
-    warnings: tuple[str, ...]
-    seconds: float
-    diverged_at: int | None = None
 
 
 def train(
@@ -171,7 +151,6 @@ def _chunk(
     batches: Iterator[tuple[Tensor, Tensor]],
 ) -> Tensor:
     """The training loop: as many steps as there are rows to record the weights into. Returns the losses, (steps, R)."""
-    ones = [torch.ones_like(families[0].flat[0])] * len(losses)
     buffers = [(family.flat.data, family.gradient) for family in families]
     steps = [family.step for family in families]
     values: list[Tensor] = []
@@ -181,7 +160,7 @@ def _chunk(
             gradient.zero_()
         x, target = next(batches)
         now = [loss(x, target) for loss in losses]
-        torch.autograd.backward(now, ones)
+        torch.autograd.backward(now)
         with torch.no_grad():
             for step in steps:
                 step()
@@ -257,9 +236,21 @@ def _batch_loss(layer: nn.Linear, forward: Forward, loss: Loss, criterion: nn.Mo
     return loss(criterion, forward(layer, x), y)
 
 
+class _Undrawn(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Draw nothing: the generator of the whole process stays as it is."""
+
+
+def undrawn_layer(features: int, bias: bool, dtype: torch.dtype) -> nn.Linear:
+    """`nn.Linear(features, 1)` with whatever numbers; `skip_init` would load PyTorch's symbolic shapes for it, 35 MB."""
+    layer: nn.Linear = _Undrawn(features, 1, bias=bias, dtype=dtype)
+    layer.__class__ = nn.Linear
+    return layer
+
+
 def layer_of(settings: Settings, dtype: torch.dtype = torch.float32) -> nn.Linear:
     """`nn.Linear` as PyTorch makes it after `torch.manual_seed(seed)`, but from a generator of its own; then the init."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, 2, 1, bias=settings.bias, dtype=dtype)
+    layer = undrawn_layer(2, settings.bias, dtype)
     generator = torch.Generator().manual_seed(settings.seed)
     reach = 1 / 2**0.5
     nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)

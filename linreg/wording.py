@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from linreg.claims import Arm, Factor, Trials
     from linreg.explore import Panel
     from linreg.findings import Findings
-    from linreg.guard import Reaction
+    from linreg.records import Reaction, Run
     from linreg.shapes import ShapeDiagnosis
     from linreg.surface import Quadratic
     from linreg.sweep import Sweep, Task
     from linreg.tables import Dropped
-    from linreg.trainer import Run
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

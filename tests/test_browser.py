@@ -6,18 +6,12 @@ Without Chromium these tests skip; with REQUIRE_BROWSER=1 they fail instead.
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 from accessible import ZOOMED, beside_the_window, shut_out
 from playwright.sync_api import expect
+from served import Server
 
-ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -33,29 +27,6 @@ pytestmark = [
         reason="no Chromium on the PATH; the browser tests were skipped",
     ),
 ]
-
-
-class Server:
-    def __init__(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        options = ["--server.headless=true", f"--server.port={self.port}", "--server.address=127.0.0.1"]
-        command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options]
-        self.visited = False
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1)
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise RuntimeError("the server did not start within a minute")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
 
 
 @pytest.fixture(scope="module")

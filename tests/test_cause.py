@@ -134,19 +134,19 @@ def test_under_the_debugger_only_the_weight_changes():
 
 
 def test_all_fixes_give_one_loss_to_the_last_digit(table):
-    (written, wrong), *fixed = losses_of_fixes(table.X[:100], table.y[:100], AWAY)
+    (written, _, wrong), *fixed = losses_of_fixes(table.X[:100], table.y[:100], AWAY)
     assert len(fixed) == len(FIXES) == 4
-    assert len({loss for _, loss in fixed}) == 1
+    assert len({loss for *_, loss in fixed}) == 1
     expected = np.mean((table.X[:100] @ AWAY - table.y[:100]) ** 2)
-    assert fixed[0][1] == pytest.approx(expected, rel=1e-5)
-    assert written.code == "criterion(pred_y, batch_y)"
+    assert fixed[0][2] == pytest.approx(expected, rel=1e-5)
+    assert written == "criterion(pred_y, batch_y)"
     assert wrong == pytest.approx(sum(pairs_of(table, AWAY, 100).loss_parts), rel=1e-5)
 
 
 def test_with_a_bias_a_one_dimensional_weight_is_no_fix(table):
     fixed = losses_of_fixes(table.X[:10], table.y[:10], np.array([4.0, -1.5, 3.0]))[1:]
-    assert [fix.where for fix, _ in fixed] == ["in the loss", "in the loss", "in the data"]
-    assert fixed[0][1] == pytest.approx(np.mean((table.X[:10] @ AWAY + 3 - table.y[:10]) ** 2), rel=1e-5)
+    assert [where for _, where, _ in fixed] == ["in the loss", "in the loss", "in the data"]
+    assert fixed[0][2] == pytest.approx(np.mean((table.X[:10] @ AWAY + 3 - table.y[:10]) ** 2), rel=1e-5)
 
 
 def test_constant_targets_leave_no_share_to_speak_of():

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from linreg import charts_cause, gallery, wording
+from linreg.apart import APART
 from linreg.cause import BatchStatistics, Walk, batch_statistics, pairs_of, shape_or_value, walk_of_the_minimum
 from linreg.charts import round_number
 from linreg.gallery import single
@@ -142,9 +143,7 @@ def _four_runs(settings: Settings) -> Any:
 
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _attributes(seed: int) -> list[tuple[str, str, str, bool]]:
-    from linreg.evidence import layer_attributes
-
-    rows = layer_attributes(Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed))
+    rows = APART.ask("evidence.layer_attributes", Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed))
     return [(row.name, row.before, row.after, row.changed) for row in rows]
 
 
@@ -165,10 +164,11 @@ def _strange_line(asked: Settings) -> None:
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner="Asking PyTorch …")
 def _losses_of_fixes(data: Data, rows: int, weights: tuple[float, ...]) -> list[tuple[str, str, float]]:
-    from linreg.evidence import losses_of_fixes
-
     table = table_of(data)
-    return [(fix.code, fix.where, loss) for fix, loss in losses_of_fixes(table.X[:rows], table.y[:rows], np.array(weights))]
+    found: list[tuple[str, str, float]] = APART.ask(
+        "evidence.losses_of_fixes", table.X[:rows], table.y[:rows], np.array(weights)
+    )
+    return found
 
 
 def _said(asked: Settings, weights: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from linreg import charts_claims, gallery, wording
+from linreg.apart import APART
 from linreg.claims import (
     CLAIMS,
     CONFIRMED,
@@ -89,8 +90,8 @@ def _of(claim: Claim | Factor, found: Mapping[Settings, Trials]) -> list[Trials]
 
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _checked(key: str) -> tuple[bool | None, str]:
-    check = CLAIMS[key].check
-    return check.ask() if check else (None, "")
+    found: tuple[bool | None, str] = APART.ask("claims.asked", key) if CLAIMS[key].check else (None, "")
+    return found
 
 
 @st.cache_data(show_spinner=False)

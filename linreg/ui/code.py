@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from linreg import gallery, wording
+from linreg.apart import APART
 from linreg.charts_code import drawn_shapes
 from linreg.shapes import LOSSES, diagnose_shapes
 from linreg.ui.drawing import draw
@@ -62,9 +63,8 @@ def show_reaction(answer: Reaction) -> None:
 @st.cache_data(max_entries=256, show_spinner="Asking PyTorch …")
 def reaction_of(prediction: tuple[int, ...], target: tuple[int, ...], loss: str) -> Reaction:
     """What PyTorch does with a loss of these shapes."""
-    from linreg.guard import reaction
-
-    return reaction(prediction, target, loss)
+    found: Reaction = APART.ask("guard.reaction", prediction, target, loss)
+    return found
 
 
 def guard_section() -> None:
@@ -76,11 +76,5 @@ def guard_section() -> None:
 
 @st.cache_data(show_spinner="Running it …")
 def _output() -> str:
-    from linreg import example
-    from linreg.guard import SilentBroadcastError
-
-    try:
-        example.main()
-    except SilentBroadcastError as error:
-        return f"{type(error).__name__}: {error}".replace(f"{EXAMPLE.parent}/", "")
-    return "It runs to its end."
+    found: str = APART.ask("evidence.example_s_end")
+    return found

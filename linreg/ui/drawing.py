@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
+from itertools import count, zip_longest
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # Streamlit's own
 import streamlit as st
+from streamlit.runtime import get_instance
 
 from linreg.export import FORMATS, SIZES, exported, file_name
 from linreg.figure import Figure, Plate
@@ -114,17 +115,39 @@ def _save(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -
     words = state_words(of or current(), view(state["kind"]) if state["kind"] else None, state["step"])
     for place, kinds in zip((st.container(horizontal=True), st.container(horizontal=True)), _ROWS, strict=True):
         for kind in kinds:
+            name, mime = file_name(plate, kind, size, words), FORMATS[kind].mime
             place.download_button(
                 FORMATS[kind].title,
-                partial(exported, plate, kind, size),
-                file_name(plate, kind, size, words),
-                FORMATS[kind].mime,
+                held(partial(exported, plate, kind, size), name, mime),
+                name,
+                mime,
                 key=f"{kind}.{key}",
                 on_click="ignore",
                 disabled=state["playing"],  # each of its frames is another figure
             )
     st.caption("Caption")
     st.code(plate.caption, language=None, wrap_lines=True)
+
+
+def held(make: Callable[[], bytes | str], name: str, mime: str) -> Callable[[], bytes]:
+    """The maker of a download, whose file stays until a few others have been made.
+
+    Streamlit itself forgets a file that is made on demand once two runs have ended, whoever's they are: with many visitors
+    that is before a browser has fetched it.
+    """
+
+    def made() -> bytes:
+        content = make()
+        content = content.encode() if isinstance(content, str) else content
+        files = get_instance().media_file_mgr
+        files.add(content, mime, f"held.{next(_DOWNLOADS) % HELD}", name, is_for_static_download=True)
+        return content
+
+    return made
+
+
+HELD = 16  # files that can still be fetched
+_DOWNLOADS = count()
 
 
 def _kept_choice(name: str, key: str, titles: Mapping[str, str], first: str) -> str:

@@ -17,7 +17,7 @@ from linreg.views import PAGES
 from linreg.wording import as_text
 
 if TYPE_CHECKING:
-    from linreg.trainer import Run
+    from linreg.records import Run
 
 
 def page(

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from linreg.apart import APART
 from linreg.data import table_settings
 from linreg.heard import FILTERS
 from linreg.optimizers import OPTIMIZERS
@@ -147,6 +148,8 @@ def fragment_begins() -> None:
 @st.cache_resource(show_spinner=False)
 def _warm_up() -> threading.Thread:
     """Compile the kernels in the background, once in a server's life, a moment after its first page."""
+
+    APART.wake()
 
     def work() -> None:
         time.sleep(2)  # the first page itself first

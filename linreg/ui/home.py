@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from linreg import charts, gallery, wording
+from linreg.apart import APART
 from linreg.outcome import CONVERGED_WITHIN, Outcome, outcome
 from linreg.script import differing_lines, file_name, notebook, script
-from linreg.settings import LABELS, Comparison, Settings, SettingsError
+from linreg.settings import LABELS, Comparison, Data, Settings, SettingsError, TableSettings
 from linreg.ui.cached import AS_TEXT, least_squares_of, surface_of, table_of
-from linreg.ui.drawing import FRAME_SECONDS, Selection, draw, step_controls, step_to_show
+from linreg.ui.drawing import FRAME_SECONDS, Selection, draw, held, step_controls, step_to_show
 from linreg.ui.frame import write_url
 
 if TYPE_CHECKING:
-    from linreg.trainer import Run
+    from linreg.data import Dataset
+    from linreg.records import Run
 
 AUTOMATIC_STEPS = 20_000  # more are trained on a button
 KEPT_BYTES = 100_000_000  # of runs, in one server
@@ -138,8 +140,9 @@ def _train(comparison: Comparison) -> bool:
         started = time.monotonic()
 
         def progress(done: int, total: int) -> None:
-            left = (time.monotonic() - started) / done * (total - done)
-            bar.progress(done / total, f"Training: {done:,} of {total:,} steps, {wording.duration(left)} left")
+            left = (time.monotonic() - started) / done * (total - done) if done else None
+            said = f", {wording.duration(left)} left" if left is not None else ""
+            bar.progress(done / total, f"Training: {done:,} of {steps:,} steps{said}")
 
         _train_now(missing, progress)
     place.empty()
@@ -153,13 +156,24 @@ def _agree(comparison: Comparison) -> None:
 
 
 def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None] | None = None) -> None:
-    from linreg.trainer import train  # torch takes over a second to import: only when there is something to train
-
-    runs = train(missing, table_of(missing[0].data), progress)
+    runs = _train_apart(missing, _table_to_send(missing[0].data), progress)
     for run in runs:
         if run.diverged_at is None:  # its seconds are those of all its steps
             _paces()[_pace_key(run.settings)] = run.seconds / len(run.losses)
     _kept_runs().keep(runs)
+
+
+def _train_apart(
+    settings: Sequence[Settings], table: Dataset | None, progress: Callable[[int, int], None] | None = None
+) -> list[Run]:
+    """`linreg.train` where it takes nothing from the pages; with `progress` it ends when this script does."""
+    found: list[Run] = APART.ask("trainer.train", settings, table, progress=progress)
+    return found
+
+
+def _table_to_send(data: Data) -> Dataset | None:
+    """A file's table; a synthetic one is drawn there."""
+    return table_of(data) if isinstance(data, TableSettings) else None
 
 
 def _known_pace(settings: Settings) -> float | None:
@@ -171,14 +185,12 @@ def _known_pace(settings: Settings) -> float | None:
 def _pace(settings: Settings) -> float:
     """Seconds a step: as measured before, or on up to 200 steps of these very settings."""
     if _pace_key(settings) not in _paces():
-        from linreg.trainer import train
-
         short = replace(settings, epochs=-(-200 // settings.steps_per_epoch), lr=1e-12)  # so small that it cannot diverge
         table = table_of(settings.data)
         rows = slice(0, 200 * settings.batch_size)
         first = replace(table, X=table.X[rows], y=table.y[rows])
-        train([replace(short, epochs=1)], first)  # the first steps are slower
-        (run,) = train([short], first)
+        _train_apart([replace(short, epochs=1)], first)  # the first steps are slower
+        (run,) = _train_apart([short], first)
         _paces()[_pace_key(settings)] = run.seconds / max(len(run.losses), 1)
     return _paces()[_pace_key(settings)]
 
@@ -285,7 +297,12 @@ def _script(comparison: Comparison, outcomes: Sequence[Outcome] | None) -> None:
             ("Jupyter notebook", notebook, "ipynb", "application/x-ipynb+json"),
         ):
             st.download_button(
-                label, partial(make, comparison, outcomes), f"{name}.{ending}", kind, key=f"get.{ending}", on_click="ignore"
+                label,
+                held(partial(make, comparison, outcomes), f"{name}.{ending}", kind),
+                f"{name}.{ending}",
+                kind,
+                key=f"get.{ending}",
+                on_click="ignore",
             )
     look = st.expander("The code", type="compact", on_change="rerun", key="script")
     if look.open:

@@ -1,0 +1,306 @@
+"""PyTorch in a process of its own, for a server of many visitors.
+
+Where PyTorch trains, its Python loop holds the interpreter: other threads wait, and each of its many small operations waits
+for them in turn. In a process apart it has an interpreter to itself, and several trainings share that one in slices of a
+tenth of a second. The process ends when nobody has asked for a while, or when nobody is there any more.
+
+Run as a module this is that process. Questions and answers are pickles between the two ends of this one file.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+Progress = Callable[[int, int], None]
+IDLE = 600  # seconds without a question
+PULSE = 0.2  # seconds between two signs of life to whoever waits
+WAITS = 4  # of so many turns one goes to the work that has waited longest, the others to the newest
+
+_SIZE = 8  # bytes in front of a message
+
+
+class ApartError(OSError):
+    """The process ended before it answered."""
+
+
+# ---- the side that asks ----------------------------------------------------------------------------------------------
+
+
+class Apart:
+    """The process, started when it is first needed; asked from any thread, several at once."""
+
+    def __init__(self) -> None:
+        self._starting, self._sending = threading.Lock(), threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = count()
+        self._waiting: dict[int, queue.SimpleQueue[tuple[str, Any]]] = {}
+
+    def ask(self, function: str, *arguments: Any, progress: Progress | None = None) -> Any:
+        """What `module.function` of linreg returns there, or raises.
+
+        With `progress` the function gets one too, as its keyword; it is called here, in the thread that asks, and at least
+        five times a second, with (0, 1) until there is progress. What it raises ends the work. Raises `ApartError` if the
+        process ends twice.
+        """
+        try:
+            return self._asked(function, arguments, progress)
+        except ApartError:
+            return self._asked(function, arguments, progress)
+
+    def wake(self) -> None:
+        """Start the process, which takes a second or two, without waiting for it."""
+        if self._process is None or self._process.poll() is not None:
+            threading.Thread(target=self._first, name="apart", daemon=True).start()
+
+    def _first(self) -> None:
+        with suppress(OSError):  # whoever asks will hear of it
+            self.ask("apart.ready")
+
+    def close(self) -> None:
+        """End the process, if there is one; the next question starts another."""
+        with self._starting:
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()
+                self._process = None
+
+    def _asked(self, function: str, arguments: tuple[Any, ...], progress: Progress | None) -> Any:
+        process, number = self._running(), next(self._numbers)
+        answers = self._waiting[number] = queue.SimpleQueue()
+        ended = False
+        try:
+            self._send(process, (number, function, arguments, progress is not None))
+            done = (0, 1)
+            while True:
+                try:
+                    kind, answer = answers.get(timeout=PULSE)
+                except queue.Empty:
+                    if process.poll() is not None and answers.empty():
+                        ended = True
+                        raise ApartError("the process in which PyTorch runs has ended; try again") from None
+                    kind, answer = "progress", done
+                if kind == "progress":
+                    done = answer
+                    if progress:
+                        progress(*done)
+                    continue
+                ended = True
+                if kind == "raised":
+                    raise answer
+                return answer
+        finally:
+            del self._waiting[number]
+            if not ended:
+                with suppress(OSError):
+                    self._send(process, (number, "", (), False))
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        with self._starting:
+            if self._process is None or self._process.poll() is not None:
+                self._process = _started()
+                threading.Thread(target=self._hear, args=[self._process], name="apart", daemon=True).start()
+            return self._process
+
+    def _send(self, process: subprocess.Popen[bytes], message: Any) -> None:
+        assert process.stdin is not None
+        with self._sending:
+            try:
+                _write(process.stdin, message)
+            except OSError:
+                raise ApartError("the process in which PyTorch runs has ended; try again") from None
+
+    def _hear(self, process: subprocess.Popen[bytes]) -> None:
+        """Hand every answer to whoever waits for it."""
+        assert process.stdout is not None
+        for number, kind, answer in _read(process.stdout):
+            waiting = self._waiting.get(number)
+            if waiting is not None:
+                waiting.put((kind, answer))
+        process.wait()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    package = Path(__file__).parent
+    program = f"import sys; sys.path.insert(0, {str(package.parent)!r}); from linreg.apart import serve; serve()"
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+
+
+APART = Apart()
+atexit.register(APART.close)
+
+
+def _write(file: IO[bytes], message: Any) -> None:
+    content = pickle.dumps(message, protocol=5)
+    file.write(len(content).to_bytes(_SIZE, "little"))
+    file.write(content)
+    file.flush()
+
+
+def _read(file: IO[bytes]) -> Iterator[Any]:
+    """Every message until the other side has gone."""
+    with suppress(OSError, EOFError):
+        while True:
+            size = file.read(_SIZE)
+            if len(size) < _SIZE:
+                return
+            content = file.read(int.from_bytes(size, "little"))
+            if len(content) < int.from_bytes(size, "little"):
+                return
+            yield pickle.loads(content)
+
+
+# ---- the process itself ----------------------------------------------------------------------------------------------
+
+
+class Cancelled(Exception):
+    """Nobody waits for this work any more."""
+
+
+class Turns:
+    """One work at a time: the one that has had least, and every so often the one that has waited longest."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._had: dict[int, float] = {}  # seconds
+        self._since: dict[int, float] = {}  # when those that wait began to
+        self._at: int | None = None
+        self._given = 0
+
+    @contextmanager
+    def work(self, number: int) -> Iterator[None]:
+        """From its first turn to its end."""
+        with self._changed:
+            self._had[number] = 0.0
+        self._take(number)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._leave(number)
+                del self._had[number]
+
+    def pass_on(self, number: int) -> None:
+        """Let another one work, if one waits, and go on after it."""
+        with self._changed:
+            if not self._since:
+                return
+            self._leave(number)
+        self._take(number)
+
+    def _take(self, number: int) -> None:
+        with self._changed:
+            self._since[number] = time.monotonic()
+            self._changed.wait_for(lambda: self._at is None and self._next() == number)
+            del self._since[number]
+            self._at, self._began = number, time.monotonic()
+            self._given += 1
+
+    def _leave(self, number: int) -> None:
+        self._had[number] += time.monotonic() - self._began
+        self._at = None
+        self._changed.notify_all()
+
+    def _next(self) -> int:
+        if self._given % WAITS == 0:
+            return min(self._since, key=self._since.__getitem__)
+        return min(self._since, key=lambda number: (self._had[number], self._since[number]))
+
+
+def ready() -> bool:
+    """An answer: the process is there, and PyTorch is loaded."""
+    import torch  # noqa: F401
+
+    return True
+
+
+def serve() -> None:
+    """Answer what comes, each question in a thread of its own."""
+    asked, answered = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what is printed here is nobody's answer
+    turns, sending = Turns(), threading.Lock()
+    cancelled: dict[int, threading.Event] = {}
+    idle = _Idle()
+
+    def answer(number: int, kind: str, content: Any) -> None:
+        with sending:
+            _write(answered, (number, kind, content))
+
+    def work(number: int, function: str, arguments: tuple[Any, ...], reports: bool) -> None:
+        def progress(done: int, total: int) -> None:
+            if cancelled[number].is_set():
+                raise Cancelled
+            answer(number, "progress", (done, total))
+            turns.pass_on(number)
+
+        try:
+            with turns.work(number):
+                if cancelled[number].is_set():
+                    return
+                module, _, name = function.rpartition(".")
+                found = getattr(import_module(f"linreg.{module}"), name)
+                result = found(*arguments, **({"progress": progress} if reports else {}))
+            answer(number, "answer", result)
+        except Cancelled:
+            pass
+        except Exception as error:  # whatever it is, it belongs to the one who asked
+            answer(number, "raised", _portable(error))
+        finally:
+            del cancelled[number]
+            idle.ends()
+
+    for number, function, arguments, reports in _read(asked):
+        if function:
+            idle.begins()
+            cancelled[number] = threading.Event()
+            threading.Thread(target=work, args=(number, function, arguments, reports), daemon=True).start()
+        elif number in cancelled:
+            cancelled[number].set()
+    os._exit(0)  # nobody is there any more
+
+
+def _portable(error: Exception) -> Exception:
+    """The error as it can travel."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+class _Idle:
+    """Ends the process when there has been no work for a while."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._works = 0
+        self._timer = threading.Timer(IDLE, os._exit, [0])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def begins(self) -> None:
+        with self._lock:
+            self._works += 1
+            self._timer.cancel()
+
+    def ends(self) -> None:
+        with self._lock:
+            self._works -= 1
+            if not self._works:
+                self._timer = threading.Timer(IDLE, os._exit, [0])
+                self._timer.daemon = True
+                self._timer.start()
