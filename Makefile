@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run test lint bench bench-pages faults fuzz screenshots clean
+.PHONY: run test lint bench bench-pages faults fuzz load screenshots clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -29,9 +29,13 @@ faults: .venv/.installed-test # ONLY="killed full_disk"; what there is, and what
 	$(BIN)/python tests/faults/faults.py $(ONLY)
 
 SECONDS ?= 120
+VISITORS ?= 20
 SEED ?= 0
 fuzz: .venv/.installed-fuzz .venv/.compiled # hostile input, for so many seconds
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --seed $(SEED)
+
+load: .venv/.installed-test .venv/.compiled # so many visitors for so many seconds, and what they find
+	$(BIN)/python tests/load/load.py --seconds $(SECONDS) --visitors $(VISITORS)
 
 screenshots: .venv/.installed-test
 	$(BIN)/python docs/screenshots.py

@@ -10,6 +10,7 @@ Run as a module this is that process. Questions and answers are pickles between 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import pickle
 import queue
@@ -29,6 +30,7 @@ IDLE = 600  # seconds without a question
 PULSE = 0.2  # seconds between two signs of life to whoever waits
 WAITS = 4  # of so many turns one goes to the work that has waited longest, the others to the newest
 
+PAGES_OUT = (1, 3, 9)  # after so many rests
 _SIZE = 8  # bytes in front of a message
 
 
@@ -164,6 +166,40 @@ def _read(file: IO[bytes]) -> Iterator[Any]:
             yield pickle.loads(content)
 
 
+def spare_memory() -> None:
+    """Have the C library keep one heap for all threads, and give large blocks back at once.
+
+    By default glibc keeps a heap for each of many threads, and there what one visitor's page has needed stays. Elsewhere
+    than on Linux nothing happens.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_ARENAS, 1)
+        library.mallopt(_MMAP_THRESHOLD, 1 << 20)
+
+
+def give_back() -> None:
+    """Have the C library return to the system what is free at the end and within its heap."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def page_out() -> None:
+    """Have the kernel drop what was read of libraries and is not in use: most of it served to load them, and what is needed
+    again is read again. On Linux only."""
+    with suppress(OSError, AttributeError, TypeError):
+        library = ctypes.CDLL(None)
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            where, access, *_, name = line.split(maxsplit=5)
+            if name.startswith("/") and access in ("r-xp", "r--p"):
+                first, end = (int(edge, 16) for edge in where.split("-"))
+                library.madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), _PAGE_OUT)
+
+
+_ARENAS, _MMAP_THRESHOLD = -8, -3  # of <malloc.h>
+_PAGE_OUT = 21  # of <sys/mman.h>
+
+
 # ---- the process itself ----------------------------------------------------------------------------------------------
 
 
@@ -230,6 +266,7 @@ def ready() -> bool:
 
 def serve() -> None:
     """Answer what comes, each question in a thread of its own."""
+    spare_memory()
     asked, answered = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what is printed here is nobody's answer
     turns, sending = Turns(), threading.Lock()
@@ -287,7 +324,7 @@ class _Idle:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._works = 0
+        self._works = self._rests = 0
         self._timer = threading.Timer(IDLE, os._exit, [0])
         self._timer.daemon = True
         self._timer.start()
@@ -301,6 +338,10 @@ class _Idle:
         with self._lock:
             self._works -= 1
             if not self._works:
+                give_back()
+                self._rests += 1
+                if self._rests in PAGES_OUT:
+                    page_out()
                 self._timer = threading.Timer(IDLE, os._exit, [0])
                 self._timer.daemon = True
                 self._timer.start()

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from jaxtyping import Float, Int
 
+from linreg.limits import LIMITS
 from linreg.settings import Data, Settings, SettingsError, TableSettings, clipped
 
 if TYPE_CHECKING:  # Arrow is loaded when a file is read
@@ -70,7 +71,19 @@ _HELD: WeakValueDictionary[str, Table] = WeakValueDictionary()  # by content: a 
 
 
 def hold(table: Table) -> str:
-    """The key by which settings name an opened table, for as long as somebody keeps it."""
+    """The key by which settings name an opened table, for as long as somebody keeps it.
+
+    Raises `TableError` if there are too many of them already.
+    """
+    from linreg.tables import TableError
+
+    held = sum(other.bytes for other in list(_HELD.values()) if other.digest != table.digest)
+    if held + table.bytes > LIMITS.held_bytes:
+        raise TableError(
+            f"{table.name} takes {table.bytes / 1e6:,.0f} MB of memory, and this server holds {held / 1e6:,.0f} of the"
+            f" {LIMITS.held_bytes / 1e6:,.0f} MB that it has for its visitors' tables; use a smaller file, or come back"
+            " later"
+        )
     _HELD[table.digest] = table
     return table.digest
 

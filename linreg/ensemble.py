@@ -6,6 +6,9 @@ double precision a run equals `linreg.train` step for step, but for rounding.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +23,7 @@ from linreg.settings import SettingsError, clipped
 from linreg.surface import Moments
 
 FEW = 3  # runs that take less time one after the other than in lanes that stand empty
+STANDS_BACK = 10  # as `nice` counts
 WORTH_A_THREAD = 4_000_000  # steps of all runs; fewer are done before another thread has begun
 
 Task = TypeVar("Task")
@@ -88,11 +92,12 @@ def train_ensemble(
     return Ensemble(recorded, weights, diverged_at)
 
 
-def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task], behind: bool = False) -> Iterator[Result]:
     """`work` on every task, in their order, on all cores or where `joblib.parallel_config` says.
 
     Tasks are drawn as they are needed, so with results that are small the memory stays flat however many there are. When
-    the iterator is closed, what has begun is waited for and nothing more is drawn.
+    the iterator is closed, what has begun is waited for and nothing more is drawn. With `behind` the threads stand back for
+    all others of this process, where the system has priorities of threads.
     """
     closed = False
 
@@ -107,7 +112,7 @@ def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterat
         yield from map(work, tasks)
         return
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(work)(task) for task in drawn()
+        joblib.delayed(_behind if behind else _as_usual)(work, task) for task in drawn()
     )
     try:
         for result in results:  # noqa: UP028  # `yield from` would close joblib's generator, which warns of what is left
@@ -116,6 +121,17 @@ def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterat
         closed = True
         for _ in results:
             pass
+
+
+def _as_usual(work: Callable[[Task], Result], task: Task) -> Result:
+    return work(task)
+
+
+def _behind(work: Callable[[Task], Result], task: Task) -> Result:
+    """In a thread of joblib's that ends with its work: a priority that is given up does not come back."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), STANDS_BACK)
+    return work(task)
 
 
 def warm(parameters: int = 2) -> Iterator[str]:

@@ -346,7 +346,7 @@ def _as_caption(plate: Plate, _: Size) -> bytes:
 @lru_cache(maxsize=1)
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
-    return RENDERER.ask("javascript_bundle", vl_version=VEGA_LITE).decode().replace("</script", "<\\/script")
+    return RENDERER.ask("javascript_bundle", alone=True, vl_version=VEGA_LITE).decode().replace("</script", "<\\/script")
 
 
 def _as_html(plate: Plate, _: Size) -> bytes:

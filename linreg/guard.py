@@ -28,6 +28,7 @@ from torch.distributions.utils import broadcast_all
 from torch.overrides import TorchFunctionMode
 
 from linreg.heard import heard
+from linreg.limits import LIMITS
 from linreg.records import Broadcast, Reaction
 from linreg.shapes import (
     LOSSES,
@@ -535,8 +536,6 @@ def _value(loss: Callable[[Tensor, Tensor], Any], prediction: Tensor, target: Te
 
 # ---- what PyTorch does -----------------------------------------------------------------------------------------------
 
-MOST_ELEMENTS = 4_000_000
-
 
 def reaction(prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse") -> Reaction:
     """Run the loss, a key of `LOSSES`, on seeded numbers from 0 to 1 of these shapes, and say what PyTorch did.
@@ -547,8 +546,10 @@ def reaction(prediction_shape: Iterable[int], target_shape: Iterable[int], loss:
     target = checked_shape(target_shape, "target shape")
     entry = loss_named(loss)
     for shape in (prediction, target, broadcast_shape(prediction, target) or ()):
-        if math.prod(max(size, 1) for size in shape) > MOST_ELEMENTS:
-            raise ValueError(f"shape {shape} has more than the {MOST_ELEMENTS:,} elements that are run; give smaller sizes")
+        if math.prod(max(size, 1) for size in shape) > LIMITS.elements:
+            raise ValueError(
+                f"shape {shape} has more than the {LIMITS.elements:,} elements that are run; give smaller sizes"
+            )
     generator = torch.Generator().manual_seed(0)
     p, y = (torch.rand(shape, generator=generator) for shape in (prediction, target))
     reports: list[Broadcast] = []

@@ -13,12 +13,13 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.resources import as_file, files
 from typing import Any
 
 VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
-IDLE, LONGEST = 60, 60  # seconds without a question, and of one answer
+IDLE, LONGEST = 15, 60  # seconds without a question, and of one answer
 
 
 class RenderError(OSError):
@@ -33,10 +34,13 @@ class Renderer:
         self._process: subprocess.Popen[str] | None = None
         self._late = False
 
-    def ask(self, function: str, **arguments: Any) -> bytes:
-        """What a function of vl-convert returns, text as UTF-8. Raises `RenderError` with its words."""
+    def ask(self, function: str, *, alone: bool = False, **arguments: Any) -> bytes:
+        """What a function of vl-convert returns, text as UTF-8. Raises `RenderError` with its words.
+
+        `alone` is for what takes so much memory that a process is started for it and ended after it.
+        """
         question = json.dumps({"function": function, "arguments": arguments}, allow_nan=False)
-        with self._lock:
+        with self._lock, self._alone(alone):
             answer = self._answer(question)
             if not answer and not self._late:  # it has ended in the meantime: once more
                 answer = self._answer(question)
@@ -48,6 +52,17 @@ class Renderer:
         if "error" in said:
             raise RenderError(said["error"])
         return base64.b64decode(said["made"])
+
+    @contextmanager
+    def _alone(self, alone: bool) -> Iterator[None]:
+        if not alone:
+            yield
+            return
+        self._end()
+        try:
+            yield
+        finally:
+            self._end()
 
     def wake(self) -> None:
         """Start the process and its engine, which takes a second, without waiting for them."""

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
+from linreg.limits import LIMITS
 from linreg.optimizers import OPTIMIZERS
 from linreg.wiring import WIRINGS
 
 VERSION = 1
-MOST_STEPS = 1_000_000  # of one run, asked for by a link or a control
-MOST_PAIRED_ROWS = 2_000  # of a batch in which all pairs meet: PyTorch holds the whole matrix of them
 
 
 class SettingsError(ValueError):
@@ -198,7 +197,7 @@ SEED = Kind("seed", int, Interval(0, 2**63 - 1), Interval(0, 999_999))
 class DataSettings:
     """The synthetic table: y = w1·x1 + w2·x2 + noise, with x normal of the given mean, scale and correlation."""
 
-    samples: int = setting(10_000, Kind("samples", int, Interval(1), Interval(2, 200_000)))
+    samples: int = setting(10_000, Kind("samples", int, Interval(1), Interval(2, LIMITS.rows)))
     weights: tuple[float, ...] = setting((5.0, 3.0), Kind("true weights", float, offered=Interval(-1e6, 1e6), parts=(2,)))
     scale: float = setting(100.0, Kind("feature scale", float, POSITIVE, Interval(1e-6, 1e6)))
     mean: float = setting(0.0, Kind("feature mean", float, offered=Interval(-1e6, 1e6)))
@@ -248,8 +247,8 @@ class Settings:
     optimizer: str = setting("RMSprop", Kind("optimizer", str, choices=tuple(OPTIMIZERS)))
     lr: float = setting(0.01, Kind("learning rate", float, POSITIVE, Interval(1e-12, 1e6)))
     momentum: float = setting(0.0, Kind("momentum", float, Interval(0), Interval(0, 2)))
-    batch_size: int = setting(100, Kind("batch size", int, Interval(1), Interval(1, 200_000)))
-    epochs: int = setting(30, Kind("epochs", int, Interval(1), Interval(1, MOST_STEPS)))
+    batch_size: int = setting(100, Kind("batch size", int, Interval(1), Interval(1, LIMITS.rows)))
+    epochs: int = setting(30, Kind("epochs", int, Interval(1), Interval(1, LIMITS.steps)))
     shuffle: bool = setting(False, Kind("shuffle", bool))
     bias: bool = setting(False, Kind("bias", bool))
     seed: int = setting(0, SEED)
@@ -377,18 +376,18 @@ def fitting_momentum(optimizer: str, momentum: float) -> float:
 
 def offered(settings: Settings) -> Settings:
     """The settings, if the app lets a visitor run them; a `SettingsError` that says how to get below the limit if not."""
-    if settings.steps > MOST_STEPS:
+    if settings.steps > LIMITS.steps:
         raise SettingsError(
-            f"{settings.steps:,} steps are above the {MOST_STEPS:,} that a run may have here;"
+            f"{settings.steps:,} steps are above the {LIMITS.steps:,} that a run may have here;"
             " use fewer epochs or larger batches",
             "epochs",
             "batch_size",
             "samples",
         )
-    if WIRINGS[settings.wiring].pairs and settings.batch_size > MOST_PAIRED_ROWS:
+    if WIRINGS[settings.wiring].pairs and settings.batch_size > LIMITS.paired_rows:
         raise SettingsError(
             f"batch size {settings.batch_size:,} would compare {settings.batch_size**2:,} pairs at every step;"
-            f" use up to {MOST_PAIRED_ROWS:,}, or a wiring that matches the shapes",
+            f" use up to {LIMITS.paired_rows:,}, or a wiring that matches the shapes",
             "batch_size",
             "wiring",
         )

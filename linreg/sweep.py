@@ -274,12 +274,15 @@ def _table(data: Data, bias: bool) -> tuple[Dataset, Yardstick]:
     return table, yardstick(table, bias)
 
 
-def swept(tasks: Sequence[Task]) -> Iterator[Cells]:
-    """The cells of every task, in order: on all cores, unless the tasks are so short that threads would only wait."""
+def swept(tasks: Sequence[Task], behind: bool = False) -> Iterator[Cells]:
+    """The cells of every task, in order: on all cores, unless the tasks are so short that threads would only wait.
+
+    With `behind` they stand back for the other threads of this process.
+    """
     from linreg.ensemble import in_parallel
 
     worth = sum(task.runs * task.steps for task in tasks) > WORTH_A_THREAD * len(tasks)
-    return in_parallel(done, tasks) if worth else map(done, tasks)
+    return in_parallel(done, tasks, behind) if worth else map(done, tasks)
 
 
 def gathered(sweep: Sweep, cells: Mapping[Task, Cells | None]) -> dict[str, Float[np.ndarray, "2 rows columns"]]:

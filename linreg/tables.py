@@ -28,12 +28,9 @@ import pyarrow.csv  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from jaxtyping import Float, Int8
 
+from linreg.limits import LIMITS
 from linreg.settings import clipped
 
-MOST_BYTES = 200_000_000  # of a file that is read into memory
-MOST_ROWS = 10_000_000  # the same
-MOST_UNPACKED = 4_000_000_000  # bytes that a Parquet file unpacks to: a small one may hold the same text a billion times
-MOST_COLUMNS = 1_000
 LARGEST = 1e100  # a larger value's square, summed over a table, would overflow
 SAMPLE = 1 << 20  # bytes in which the header must end
 BLOCK = 1 << 20  # bytes of a CSV file read at a time, and 32 such ahead by Arrow; no row may be longer
@@ -148,7 +145,7 @@ class Table:
 
 
 def open_table(
-    source: Source, name: str | None = None, most_bytes: int = MOST_BYTES, progress: Progress | None = None
+    source: Source, name: str | None = None, most_bytes: int = LIMITS.file_bytes, progress: Progress | None = None
 ) -> Table:
     """The table in a CSV or Parquet file: a path, the file's bytes, or a seekable binary file.
 
@@ -301,8 +298,10 @@ def _chosen(name: str, there: Sequence[str], target: str, features: Sequence[str
 
 
 def _check_names(name: str, names: Sequence[str]) -> None:
-    if len(names) > MOST_COLUMNS:
-        raise TableError(f"{name} has {len(names):,} columns, above the {MOST_COLUMNS:,} that are read; leave some out")
+    if len(names) > LIMITS.file_columns:
+        raise TableError(
+            f"{name} has {len(names):,} columns, above the {LIMITS.file_columns:,} that are read; leave some out"
+        )
     if len(set(names)) < len(names):
         twice = next(one for k, one in enumerate(names) if one in names[:k])
         raise TableError(f"{name} has two columns named {_quoted(twice)}; rename one of them")
@@ -312,9 +311,10 @@ def _check_rows(name: str, rows: int) -> None:
     if rows < 2:
         what = "a header but no rows" if rows == 0 else "1 row"
         raise TableError(f"{name} has {what}; a regression needs at least 2 rows")
-    if rows > MOST_ROWS:
+    if rows > LIMITS.file_rows:
         raise TableError(
-            f"{name} has {rows:,} rows, above the {MOST_ROWS:,} that are held in memory; use fewer, or stream it from disk"
+            f"{name} has {rows:,} rows, above the {LIMITS.file_rows:,} that are held in memory;"
+            " use fewer, or stream it from disk"
         )
 
 
@@ -541,10 +541,10 @@ def _parquet_table(file: Any, name: str, digest: str) -> Table:
     _check_rows(name, rows)
     # not column by column: Arrow ends the process when the metadata of a damaged column is looked at
     unpacked = sum(parquet.metadata.row_group(k).total_byte_size for k in range(parquet.num_row_groups))
-    if unpacked > MOST_UNPACKED:
+    if unpacked > LIMITS.unpacked_bytes:
         raise TableError(
-            f"{name} unpacks to {unpacked / 1e9:,.1f} GB, above the {MOST_UNPACKED / 1e9:,.1f} GB that are looked through;"
-            " leave columns out, or stream it from disk"
+            f"{name} unpacks to {unpacked / 1e9:,.1f} GB, above the {LIMITS.unpacked_bytes / 1e9:,.1f} GB that are"
+            " looked through; leave columns out, or stream it from disk"
         )
     looks = [_Look(one, False) for one in parquet.schema_arrow.names]
     for look in looks:

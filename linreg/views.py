@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, TypeVar
 
+from linreg.limits import LIMITS
 from linreg.optimizers import OPTIMIZERS
 from linreg.settings import (
     POSITIVE,
@@ -61,7 +62,7 @@ class SurfaceView:
 class ClaimsView:
     """Over how many seeds of data and init the claims are tested."""
 
-    seeds: int = setting(200, Kind("seeds", int, Interval(1), Interval(10, 1_000)))
+    seeds: int = setting(200, Kind("seeds", int, Interval(1), Interval(10, LIMITS.seeds)))
 
     def __post_init__(self) -> None:
         check(self)

@@ -121,6 +121,8 @@ def test_no_figure_of_the_surface_page_is_cut_off(visit):
     here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 3")
     nothing_is_cut_off(drawn(here, 3))
     assert beside_the_window(here, ZOOMED) == 0
+    here.page.get_by_text("paths", exact=True).first.click()
+    expect(here.page.get_by_label("Replay: step", exact=True).get_by_role("slider")).to_have_value("300")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from linreg.limits import LIMITS
 from linreg.optimizers import OPTIMIZERS
 from linreg.presets import PRESETS
 from linreg.settings import (
-    MOST_STEPS,
     Comparison,
     DataSettings,
     Settings,
@@ -115,7 +115,7 @@ def test_a_thousand_hostile_links_open_something_that_runs(query):
     found, ignored = from_query(query)
     for side in (found.original, found.fixed):
         assert offered(side) == side
-        assert side.steps <= MOST_STEPS
+        assert side.steps <= LIMITS.steps
     assert all(len(sentence) < 400 and sentence.isprintable() for sentence in ignored)
     assert from_query(to_query(found)) == (found, [])
 

@@ -122,6 +122,7 @@ KNOWN = {
     ("apart.py", "subprocess.Popen"): "PyTorch",
     ("apart.py", "pickle"): "between the two ends of that one file, over pipes; nothing of a visitor's is a pickle",
     ("apart.py", "subprocess.TimeoutExpired"): "its end",
+    ("apart.py", "ctypes"): "the C library is told to spare memory",
     ("frame.py", "st.html"): "a stylesheet of the package",
 }
 

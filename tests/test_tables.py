@@ -5,6 +5,7 @@ import io
 import pickle
 import threading
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linreg import tables
+from linreg.limits import LIMITS
 from linreg.tables import BUNDLED, Dropped, TableError, open_bundled, open_table, stream
 
 PLAIN = "y,a,b\n1,2,3\n4,5.5,-6\n7e1,8,9\n"
@@ -441,12 +443,12 @@ def test_a_constant_or_a_doubled_column_is_no_error():
 def test_limits_of_size_are_said_before_anything_is_read(monkeypatch):
     with pytest.raises(TableError, match=r"the table has 0\.0 MB, above the 0\.0 MB that are read into memory; use fewer"):
         open_table(PLAIN.encode(), most_bytes=20)
-    monkeypatch.setattr(tables, "MOST_ROWS", 2)
+    monkeypatch.setattr(tables, "LIMITS", replace(LIMITS, file_rows=2))
     for content in (PLAIN.encode(), parquet({"y": [1.0, 2.0, 3.0]})):
         with pytest.raises(TableError, match="has 3 rows, above the 2 that are held in memory"):
             open_table(content)
     monkeypatch.undo()
-    monkeypatch.setattr(tables, "MOST_UNPACKED", 1_000_000)
+    monkeypatch.setattr(tables, "LIMITS", replace(LIMITS, unpacked_bytes=1_000_000))
     packed = parquet({"y": np.zeros(300_000), "a": np.zeros(300_000)}, use_dictionary=False)
     assert len(packed) < 300_000
     with pytest.raises(TableError, match=r"the table unpacks to 0\.0 GB, above"):

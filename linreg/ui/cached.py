@@ -13,13 +13,13 @@ from linreg import gallery
 from linreg.data import Dataset, make_data
 from linreg.explore import Paths
 from linreg.gallery import Core, batches_of
+from linreg.limits import LIMITS
 from linreg.outcome import Yardstick, yardstick
 from linreg.settings import Comparison, Data, DataSettings, Settings, TableSettings
 from linreg.surface import Moments, Quadratic, batch_moments, least_squares, loss_surface, with_ones
 from linreg.sweep import Sweep
 from linreg.views import SurfaceView
 
-MOMENT_BYTES = 100_000_000
 # Streamlit takes settings apart field by field to tell whether it has met them; their text says as much, in no time.
 AS_TEXT: dict[Any, Any] = dict.fromkeys((Settings, DataSettings, TableSettings, Comparison, Sweep, SurfaceView), repr)
 
@@ -29,11 +29,11 @@ Value = TypeVar("Value")
 
 
 class Kept(Generic[Key, Value]):
-    """The latest values of all visitors, as many as fit: by number, or by what `size` says of each."""
+    """The latest values of all visitors, as many as fit: by number, or by what `size` says of each; at least so many."""
 
-    def __init__(self, most: float, size: Callable[[Value], float] = lambda _: 1) -> None:
+    def __init__(self, most: float, size: Callable[[Value], float] = lambda _: 1, least: int = 1) -> None:
         self.values: OrderedDict[Key, Value] = OrderedDict()
-        self.most, self.size, self.filled = most, size, 0.0
+        self.most, self.size, self.least, self.filled = most, size, least, 0.0
         self.lock = threading.Lock()
 
     def get(self, key: Key) -> Value | None:
@@ -49,14 +49,23 @@ class Kept(Generic[Key, Value]):
                 self.filled -= self.size(self.values.pop(key))
             self.values[key] = value
             self.filled += self.size(value)
-            while self.filled > self.most and len(self.values) > 1:
+            while self.filled > self.most and len(self.values) > self.least:
                 self.filled -= self.size(self.values.popitem(last=False)[1])
 
 
-@st.cache_resource(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)
 def table_of(data: Data) -> Dataset:
     """The table of the settings, synthetic or from a file."""
-    return make_data(data)
+    kept = _kept_tables()
+    found = kept.get(data)
+    if found is None:
+        found = make_data(data)
+        kept.keep(data, found)
+    return found
+
+
+@st.cache_resource(show_spinner=False)
+def _kept_tables() -> Kept[Data, Dataset]:
+    return Kept(LIMITS.kept_table_bytes, lambda one: one.X.nbytes + one.y.nbytes)
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=128, show_spinner=False)
@@ -84,7 +93,7 @@ def moments_of(settings: Settings) -> Moments:
 
 @st.cache_resource(show_spinner=False)
 def _kept_moments() -> Kept[Settings, Moments]:
-    return Kept(MOMENT_BYTES, lambda one: one.A.nbytes + one.c.nbytes + one.s.nbytes + one.n.nbytes)
+    return Kept(LIMITS.kept_moment_bytes, lambda one: one.A.nbytes + one.c.nbytes + one.s.nbytes + one.n.nbytes)
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=48, show_spinner=False)
@@ -98,7 +107,7 @@ def _tuned(batches: Settings, optimizer: str, starts: tuple[tuple[float, ...], .
     return gallery.tuned(moments_of(batches), optimizer, starts, steps, momentum)
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=256, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=256, max_size=LIMITS.kept_path_bytes, show_spinner=False)
 def _paths(settings: Settings, optimizer: str, lr: float, starts: tuple[tuple[float, ...], ...]) -> Paths:
     return gallery.trained(moments_of(settings), settings, optimizer, lr, starts)
 

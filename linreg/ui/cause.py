@@ -13,7 +13,8 @@ from linreg.apart import APART
 from linreg.cause import BatchStatistics, Walk, batch_statistics, pairs_of, shape_or_value, walk_of_the_minimum
 from linreg.charts import round_number
 from linreg.gallery import single
-from linreg.settings import MOST_PAIRED_ROWS, Comparison, Data, Settings
+from linreg.limits import LIMITS
+from linreg.settings import Comparison, Data, Settings
 from linreg.shapes import LOSSES
 from linreg.ui.cached import AS_TEXT, surface_of, table_of, yardstick_of
 from linreg.ui.code import reaction_of, show_reaction
@@ -172,7 +173,7 @@ def _losses_of_fixes(data: Data, rows: int, weights: tuple[float, ...]) -> list[
 
 
 def _said(asked: Settings, weights: np.ndarray) -> None:
-    rows = min(asked.batch_size, MOST_PAIRED_ROWS)  # PyTorch holds all their pairs
+    rows = min(asked.batch_size, LIMITS.paired_rows)  # PyTorch holds all their pairs
     told = {key: reaction_of((rows, 1), (rows,), key) for key in ("mse", "raw", "bce_with_logits")}
     for column, (key, answer) in zip(st.columns(3, gap="large"), told.items(), strict=True):
         with column:

@@ -206,6 +206,12 @@ def step_controls(step: int, last: int) -> None:
         slider.slider("Replay: step", 0, last, key="control.step", format="localized", on_change=_slide)
 
 
+def forget_step_controls() -> None:
+    """Where a fragment stops drawing them: Streamlit keeps their state, and a slider that comes back would stand at 0."""
+    for key in ("control.step", "playing.step"):
+        st.session_state.pop(key, None)
+
+
 def _play(last: int) -> None:
     state = st.session_state
     state["playing"] = not state["playing"]

@@ -11,9 +11,19 @@ from linreg import charts_explore, gallery, wording
 from linreg.charts_explore import Batches, PathScene
 from linreg.explore import Panel, curvature
 from linreg.gallery import shown_sides
+from linreg.limits import LIMITS
 from linreg.settings import Comparison, DataSettings, Settings
 from linreg.ui.cached import AS_TEXT, CORE, moments_of, surface_of
-from linreg.ui.drawing import FRAME_SECONDS, Selection, compiled, draw, plain_table, step_controls, step_to_show
+from linreg.ui.drawing import (
+    FRAME_SECONDS,
+    Selection,
+    compiled,
+    draw,
+    forget_step_controls,
+    plain_table,
+    step_controls,
+    step_to_show,
+)
 from linreg.ui.frame import change_view, choice, fragment_begins, number, several, slider, text, toggle, view
 from linreg.views import MOST_STARTS, SurfaceView
 
@@ -29,8 +39,8 @@ def surface_section(comparison: Comparison) -> None:
 
 def _surface(comparison: Comparison) -> None:
     fragment_begins()
-    part, sides, correlation, scale = st.columns([2.5, 2, 2, 1.3], gap="medium", vertical_alignment="bottom")
-    with part:
+    which, sides, correlation, scale = st.columns([2.5, 2, 2, 1.3], gap="medium", vertical_alignment="bottom")
+    with which:
         choice("view.part", "Show", titles=PARTS.__getitem__, buttons=True)
     with sides:
         choice("view.sides", "Surfaces", titles=SIDES.__getitem__, buttons=True)
@@ -39,7 +49,10 @@ def _surface(comparison: Comparison) -> None:
             slider("correlation", "Correlation of the features", -0.99, 0.99, 0.01)
         with scale:
             number("scale", "Feature scale", again=".again")
-    {"paths": _paths_part, "curvature": _curvature_part, "batches": _batches_part}[view(SurfaceView).part](comparison)
+    part = view(SurfaceView).part
+    if part != "paths":
+        forget_step_controls()
+    {"paths": _paths_part, "curvature": _curvature_part, "batches": _batches_part}[part](comparison)
 
 
 def _paths_part(comparison: Comparison) -> None:
@@ -123,7 +136,7 @@ def _panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], Pa
         return _trained_panels(comparison, replace(shown, part="paths", arrows=False, batch=0))
 
 
-@st.cache_resource(hash_funcs=AS_TEXT, max_entries=16, show_spinner=False)
+@st.cache_resource(hash_funcs=AS_TEXT, max_entries=8, show_spinner=False)
 def _trained_panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
     """All paths of the view and their picture; shared by all visitors, since nothing changes them."""
     return gallery.panels_of(comparison, shown, CORE)
@@ -160,6 +173,6 @@ def _batches_part(comparison: Comparison) -> None:
     draw(lambda theme: gallery.batches_plate(every, minima, k, theme), "batches")
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, max_size=LIMITS.kept_path_bytes, show_spinner=False)
 def _minima(settings: Settings) -> Any:
     return charts_explore.batch_minima(moments_of(settings))

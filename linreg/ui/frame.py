@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from linreg.apart import APART
+from linreg.apart import APART, PAGES_OUT, give_back, page_out, spare_memory
 from linreg.data import table_settings
 from linreg.heard import FILTERS
 from linreg.optimizers import OPTIMIZERS
@@ -61,6 +62,7 @@ PAGES = {  # the menu, in its order
     "pages/your_data.py": "Your data",
     "pages/your_code.py": "Your code",
 }
+TIDY_SECONDS = 10
 KINDS = {f"pages/{page}.py": kind for page, kind in VIEWS.items()}  # the view of each page that has one
 
 
@@ -147,8 +149,10 @@ def fragment_begins() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _warm_up() -> threading.Thread:
-    """Compile the kernels in the background, once in a server's life, a moment after its first page."""
+    """In the background, once in a server's life: start PyTorch's process, compile the kernels a moment after the first
+    page, and then keep the memory tidy."""
 
+    spare_memory()
     APART.wake()
 
     def work() -> None:
@@ -158,6 +162,12 @@ def _warm_up() -> threading.Thread:
 
         for _ in warm():
             time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
+        for times in count():  # what Streamlit would do after every run
+            if times in PAGES_OUT:
+                page_out()
+            time.sleep(TIDY_SECONDS)
+            gc.collect()
+            give_back()
 
     thread = threading.Thread(target=work, name="warm-up", daemon=True)
     thread.start()
@@ -168,8 +178,8 @@ def _warm_up() -> threading.Thread:
 def _set_aside(modules: int) -> int:
     """Take all that is loaded out of what the garbage collector looks at, once more whenever modules were added.
 
-    After every run Streamlit collects all garbage and sends nothing while it does: with PyTorch and Numba loaded that is a
-    tenth of a second and more for objects that stay anyway.
+    To collect garbage is to hold the interpreter: with Numba and all modules loaded for a tenth of a second, for objects
+    that stay anyway.
     """
     gc.collect()
     gc.freeze()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,10 +12,11 @@ import streamlit as st
 
 from linreg import charts, gallery, wording
 from linreg.apart import APART
+from linreg.limits import LIMITS
 from linreg.outcome import CONVERGED_WITHIN, Outcome, outcome
 from linreg.script import differing_lines, file_name, notebook, script
 from linreg.settings import LABELS, Comparison, Data, Settings, SettingsError, TableSettings
-from linreg.ui.cached import AS_TEXT, least_squares_of, surface_of, table_of
+from linreg.ui.cached import AS_TEXT, Kept, least_squares_of, surface_of, table_of
 from linreg.ui.drawing import FRAME_SECONDS, Selection, draw, held, step_controls, step_to_show
 from linreg.ui.frame import write_url
 
@@ -25,55 +24,33 @@ if TYPE_CHECKING:
     from linreg.data import Dataset
     from linreg.records import Run
 
-AUTOMATIC_STEPS = 20_000  # more are trained on a button
-KEPT_BYTES = 100_000_000  # of runs, in one server
-
 
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
 def _scene(comparison: Comparison, trained: bool) -> charts.Scene:
-    runs = _kept_runs().get(comparison) if trained else None
+    runs = _kept_runs().both(comparison) if trained else None
     best = least_squares_of(comparison.original.data, comparison.original.bias)
     return gallery.scene_of(comparison, gallery.sides_of(comparison, runs, surface_of), best)
 
 
-class _KeptRuns:
-    """The latest runs of all visitors, by their settings, within a number of bytes."""
+class _KeptRuns(Kept["Settings", "Run"]):
+    """The latest runs of all visitors, by their settings."""
 
-    def __init__(self) -> None:
-        self.runs: OrderedDict[Settings, Run] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, comparison: Comparison) -> list[Run] | None:
+    def both(self, comparison: Comparison) -> list[Run] | None:
         """Both runs of a comparison, or None where one of them has yet to be trained."""
-        with self.lock:
-            found = [self.runs.get(side) for side in (comparison.original, comparison.fixed)]
-            for run in found:
-                if run:
-                    self.runs.move_to_end(run.settings)
+        found = [self.get(side) for side in (comparison.original, comparison.fixed)]
         return [run for run in found if run] if all(found) else None
 
     def missing(self, comparison: Comparison) -> list[Settings]:
-        with self.lock:
-            return [side for side in dict.fromkeys((comparison.original, comparison.fixed)) if side not in self.runs]
-
-    def keep(self, runs: Sequence[Run]) -> None:
-        """Keep these, and of the older ones as many as fit."""
-        with self.lock:
-            for run in runs:
-                self.runs[run.settings] = run
-                self.runs.move_to_end(run.settings)
-            while (
-                len(self.runs) > 2 and sum(one.weights.nbytes + one.losses.nbytes for one in self.runs.values()) > KEPT_BYTES
-            ):
-                self.runs.popitem(last=False)
+        """The sides that have yet to be trained."""
+        return [side for side in dict.fromkeys((comparison.original, comparison.fixed)) if self.get(side) is None]
 
 
 @st.cache_resource(show_spinner=False)
 def _kept_runs() -> _KeptRuns:
-    return _KeptRuns()
+    return _KeptRuns(LIMITS.kept_run_bytes, lambda run: run.weights.nbytes + run.losses.nbytes, least=2)
 
 
 @st.cache_resource(show_spinner=False)
@@ -92,19 +69,19 @@ def _pace_key(settings: Settings) -> tuple[Any, ...]:
 def runs_of(comparison: Comparison) -> Sequence[Run]:
     """Both runs, trained now where they are not kept. Raises `SettingsError` where that needs a button."""
     steps = _steps_to_train(comparison)
-    if steps > AUTOMATIC_STEPS:
+    if steps > LIMITS.asked_steps:
         raise SettingsError(f"{steps:,} steps are trained only when asked for; open the page itself", "epochs")
     missing = _kept_runs().missing(comparison)
     if missing:
         _train_now(missing)
-    runs = _kept_runs().get(comparison)
+    runs = _kept_runs().both(comparison)
     assert runs
     return runs
 
 
 def results(comparison: Comparison) -> list[tuple[Run, Outcome]] | None:
     """Both runs with their outcomes, once they are trained."""
-    runs = _kept_runs().get(comparison)
+    runs = _kept_runs().both(comparison)
     return [(run, _outcome(run.settings, run)) for run in runs] if runs else None
 
 
@@ -131,7 +108,7 @@ def _train(comparison: Comparison) -> bool:
         _expect(comparison)
     place = st.empty()
     with place.container():
-        if steps > AUTOMATIC_STEPS and st.session_state.get("agreed") != comparison:
+        if steps > LIMITS.asked_steps and st.session_state.get("agreed") != comparison:
             seconds = sum(settings.steps * _pace(settings) for settings in missing)
             st.info(f"{steps:,} steps will take about {wording.duration(seconds)}.")
             st.button(f"Train {steps:,} steps", type="primary", key="train", on_click=_agree, args=(comparison,))
@@ -160,7 +137,7 @@ def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None]
     for run in runs:
         if run.diverged_at is None:  # its seconds are those of all its steps
             _paces()[_pace_key(run.settings)] = run.seconds / len(run.losses)
-    _kept_runs().keep(runs)
+        _kept_runs().keep(run.settings, run)
 
 
 def _train_apart(
@@ -207,8 +184,8 @@ def replay(comparison: Comparison) -> None:
 def _replay(comparison: Comparison) -> None:
     _expect(comparison)  # on every run: a fragment may write only where it wrote in the last run of the whole page
     before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
-    if not _kept_runs().get(comparison):
-        on_button = _steps_to_train(comparison) > AUTOMATIC_STEPS
+    if not _kept_runs().both(comparison):
+        on_button = _steps_to_train(comparison) > LIMITS.asked_steps
         with before.container():
             sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False)
             draw(lambda theme: gallery.surfaces_plate(sides, scene, 0, theme))
@@ -217,7 +194,7 @@ def _replay(comparison: Comparison) -> None:
         if on_button:
             st.rerun()  # the button has run this fragment alone, and the rest of the page waits for these runs
         before.empty()
-    runs = _kept_runs().get(comparison)
+    runs = _kept_runs().both(comparison)
     assert runs
     sides, scene = gallery.sides_of(comparison, runs, surface_of), _scene(comparison, True)
     last = max(len(run.losses) for run in runs)

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from linreg import gallery, wording
+from linreg.limits import LIMITS
 from linreg.settings import LABELS, VERSION, Comparison, Settings, SettingsError, TableSettings, plain, to_query
 from linreg.sweep import (
     AXES,
@@ -32,7 +33,6 @@ from linreg.views import SweepView
 from linreg.wiring import WIRINGS
 
 MOST_KEPT = 8_000  # tasks; each holds a few numbers a cell
-AUTOMATIC_WORK = 2_000_000_000  # steps of all runs; more are done on a button
 
 
 @st.cache_resource(show_spinner=False)
@@ -62,9 +62,17 @@ def sweep_controls() -> None:
             number("view.steps", "Steps")
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=8, show_spinner=False)
 def _tasks(sweep: Sweep) -> list[Task]:
-    return sweep.tasks()
+    tasks = sweep.tasks()
+    work = sum(task.runs * task.steps for task in tasks)
+    if work > LIMITS.sweep_steps:
+        raise SettingsError(
+            f"{work:,} steps of all runs are above the {LIMITS.sweep_steps:,} that a sweep may have here;"
+            " use fewer cells, inits or steps",
+            "steps",
+        )
+    return tasks
 
 
 def sweep_section(comparison: Comparison) -> None:
@@ -79,7 +87,7 @@ def sweep_section(comparison: Comparison) -> None:
     place, maps = st.empty(), st.container()
     cells, missing, work = _done_so_far(tasks)
     stopped = st.session_state.get("stopped") == grid
-    if missing and not stopped and (work <= AUTOMATIC_WORK or st.session_state.get("agreed_sweep") == grid):
+    if missing and not stopped and (work <= LIMITS.asked_sweep_steps or st.session_state.get("agreed_sweep") == grid):
         _run(grid, missing, cells, place)
     elif missing:
         undone = f"{sum(len(task.cells) for task in missing):,} cells of {2 * grid.cells:,} are not done"
@@ -117,7 +125,7 @@ def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], 
         done = 0
         optimizers = sorted({task.settings.optimizer for task in missing})
         with compiled(optimizers, max(2 + task.settings.bias for task in missing)):
-            for task, found in zip(missing, swept(missing), strict=True):
+            for task, found in zip(missing, swept(missing, behind=True), strict=True):
                 _kept_cells().keep(task, found)
                 cells[task] = found
                 done += task.runs
@@ -128,7 +136,7 @@ def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], 
 def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, Cells | None]:
     """Every cell, run now where it is not kept. Raises `SettingsError` where that needs a button."""
     cells, missing, work = _done_so_far(tasks)
-    if work > AUTOMATIC_WORK:
+    if work > LIMITS.asked_sweep_steps:
         raise SettingsError(f"{work:,} steps of all runs are run only when asked for; open the page itself", "steps")
     if missing:
         _run(grid, missing, cells, st.empty(), stoppable=False)

@@ -93,10 +93,11 @@ def _take_upload() -> None:
             with _reading(given.name) as progress:
                 table = open_table(given, given.name, most * 2**20, progress)
             target, *features = _first_numbers(table)
+            key = hold(table)
         except TableError as error:
             state["uploaded"] = upload = _Upload(given.file_id, before, str(error))
         else:
-            taken = _commit(hold(table), target, features, standardise=True)
+            taken = _commit(key, target, features, standardise=True)
             state["uploaded"] = _Upload(given.file_id, table if taken else before)
             st.rerun()  # the menu and the sidebar above are of the table before
     if given and upload and upload.refusal:

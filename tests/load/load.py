@@ -1,0 +1,422 @@
+"""Twenty visitors for two minutes, and what they find: `make load [VISITORS=20] [SECONDS=120]`.
+
+They wander through all pages, change controls, replay, sweep, upload and take figures along, as browsers do, over
+websockets. Then two more ask for as much as one visitor can (a long sweep, a training of 600,000 steps) while the others go
+on; at the end both leave. Every figure and file that anybody received is compared with what the library makes of the same
+address. Exits with 1 where something is wrong.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+from served import Server  # noqa: E402
+from visitor import Failed, Visitor  # noqa: E402
+
+MOST_MEGABYTES = 690  # what Streamlit Community Cloud guarantees
+THINK = (3.0, 12.0)  # seconds from an answer to the next action
+SETTLE_SECONDS = 75  # after the last visitor has gone; the renderer ends after 60
+PAGES = ("", "cause", "claims", "surface", "sweep", "your_data", "your_code")
+
+
+# ---- what a visitor does ---------------------------------------------------------------------------------------------
+
+
+def change(kind, label, value):
+    """An action: another value for a control; `value` makes it from a random generator and the control itself."""
+
+    async def act(visitor, dice):
+        given = value(dice, visitor.widgets[kind, label])
+        return f"{visitor.page or 'home'}: {label}", await visitor.change(kind, label, **given)
+
+    act.needs = (kind, label)
+    return act
+
+
+def number(label, *values):
+    return change("number_input", label, lambda dice, one: {_field(one): dice.choice(values)})
+
+
+def _field(one):
+    return "int_value" if one.data_type == one.INT else "double_value"
+
+
+def option(label):
+    return change("selectbox", label, lambda dice, one: {"string_value": dice.choice(list(one.options))})
+
+
+def buttons(label):
+    return change(
+        "button_group", label, lambda dice, one: {"string_array_value": [dice.choice([o.content for o in one.options])]}
+    )
+
+
+def slide(label):
+    def value(dice, one):
+        steps = round((one.max - one.min) / one.step)
+        return {"double_array_value": [min(round(one.min + dice.randint(0, steps) * one.step, 9), one.max)]}
+
+    return change("slider", label, value)
+
+
+def toggle(label):
+    return change("checkbox", label, lambda dice, _: {"bool_value": dice.random() < 0.5})
+
+
+def text(label, *values):
+    return change("text_input", label, lambda dice, _: {"string_value": dice.choice(values)})
+
+
+def press(label):
+    async def act(visitor, _):
+        return f"{visitor.page or 'home'}: {label}", await visitor.press(label)
+
+    act.needs = ("button", label)
+    return act
+
+
+async def replay(visitor, dice):
+    seconds = await visitor.press("Play")
+    await asyncio.sleep(dice.uniform(2, 9))
+    if visitor.has("button", "Pause"):
+        await visitor.press("Pause")
+    return f"{visitor.page or 'home'}: Play", seconds
+
+
+replay.needs = ("button", "Play")
+
+
+async def save(visitor, dice):
+    """Open the menu under a figure, take it along, and close the menu."""
+    await visitor.change("open", "Save", bool_value=True)
+    kinds = ["SVG", "PDF", "PNG, 300 dpi", "HTML", "CSV of the data"]
+    started = time.perf_counter()
+    await visitor.download(dice.choice(kinds))
+    seconds = time.perf_counter() - started
+    await visitor.change("open", "Save", bool_value=False)
+    return "a figure as a file", seconds
+
+
+save.needs = ("open", "Save")
+
+
+async def look(visitor, _):
+    await visitor.change("open", "Data as a table", bool_value=True)
+    return "data as a table", await visitor.change("open", "Data as a table", bool_value=False)
+
+
+look.needs = ("open", "Data as a table")
+
+
+def upload_content(index):
+    """A table of a visitor's own."""
+    dice = random.Random(index)
+    rows = [(dice.gauss(0, 1), dice.gauss(5, 2)) for _ in range(300)]
+    lines = [f"{a:.4f},{b:.4f},{2 * a - b + dice.gauss(0, 1):.4f}" for a, b in rows]
+    return f"own{index}.csv", "\n".join(["width,height,price", *lines]).encode()
+
+
+async def upload(visitor, dice):
+    index = dice.randrange(5)
+    return "upload", await visitor.upload(*upload_content(index))
+
+
+upload.needs = ("file_uploader", "A CSV or Parquet file of your own")
+RUN = [
+    number("Seed", *range(30)),
+    number("Learning rate", 0.003, 0.005, 0.01, 0.02, 0.05),
+    number("Batch size", 50, 100, 200, 500),
+    option("Optimizer"),
+    option("Preset"),
+]
+DO = {
+    "": [*RUN, *RUN, slide("Replay: step"), slide("Replay: step"), replay, save, look, toggle("Bias")],
+    "cause": [
+        slide("Weight 1"), slide("Weight 2"), number("Matrix rows", 2, 4, 8, 12), press("To least squares"),
+        press("To the bug's minimum"), number("Batch size of the comparison", 50, 100, 200), save, look,
+    ],
+    "claims": [number("Seeds of data and init", 20, 50, 100, 150, 200), save],
+    "surface": [
+        buttons("Show"), buttons("Surfaces"), number("Starts in a ring", 3, 4, 5, 6), number("Radius of the ring", 2, 3, 6),
+        slide("Correlation of the features"), toggle("Gradient arrows"), buttons("Learning rates"), *RUN[:2],
+        slide("Replay: step"), replay, save, look,
+    ],
+    "sweep": [option("Colour"), option("Colour"), option("Up"), number("Seed", *range(4)), number("Noise", 0, 1, 5), save],
+    "your_data": [
+        option("Table"), option("Feature 1"), option("Feature 2"), toggle("Standardise the features"), upload,
+        press("Use this table on every page"), slide("Replay: step"), save,
+    ],
+    "your_code": [
+        text("Prediction", "(100, 1)", "(64, 3)", "(8, 1, 4)", "[32]"), text("Target", "(100,)", "(64,)", "(8, 4)"),
+        option("Loss"), save,
+    ],
+}  # fmt: skip
+
+
+class Crowd:
+    """All visitors, and what they have met."""
+
+    def __init__(self, address):
+        self.address = address
+        self.figures, self.files, self.errors = {}, [], []
+        self.seconds = defaultdict(list)  # phase -> [(what, seconds)]
+        self.phase, self.over = "", asyncio.Event()
+
+    async def wander(self, index):
+        """One visitor, until it is over."""
+        dice = random.Random(index)
+        theme = "dark" if index % 3 == 2 else "light"
+        try:
+            async with Visitor(self.address, f"v{index}", theme, self.figures, self.files) as visitor:
+                await asyncio.sleep(dice.uniform(0, THINK[1]))
+                while not self.over.is_set():
+                    await self._page(visitor, dice)
+                self.errors += visitor.errors
+        except (Failed, OSError) as error:
+            self.errors.append(f"visitor {index}: {error}")
+
+    async def _page(self, visitor, dice):
+        page = dice.choice([one for one in PAGES if one != visitor.page or not visitor.runs])
+        self._note(f"{page or 'home'}: open", await visitor.run(page, ""))
+        for _ in range(dice.randint(2, 6)):
+            await self._think(dice)
+            if self.over.is_set():
+                return
+            await self._act(visitor, dice)
+
+    async def _act(self, visitor, dice):
+        if visitor.has("button", "Go on"):
+            return
+        possible = [act for act in DO[visitor.page] if visitor.has(*act.needs)]
+        if trains := [label for kind, label in visitor.widgets if kind == "button" and label.startswith("Train ")]:
+            self._note("home: Train", await visitor.press(trains[0]))
+        elif possible:
+            self._note(*await dice.choice(possible)(visitor, dice))
+
+    async def _think(self, dice):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.over.wait(), dice.uniform(*THINK))
+
+    def _note(self, what, seconds):
+        self.seconds[self.phase].append((what, seconds))
+
+
+# ---- the server ------------------------------------------------------------------------------------------------------
+
+
+def tree(process):
+    """A process and all that it has started."""
+    found = [process]
+    for one in found:
+        try:
+            found += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()]
+            for thread in Path(f"/proc/{one}/task").iterdir():
+                children = (thread / "children").read_text().split()
+                found += [int(child) for child in children if int(child) not in found]
+        except OSError:
+            continue
+    return list(dict.fromkeys(found))
+
+
+def megabytes(process):
+    """Memory of a process and of its children, shared pages counted once (proportional set size)."""
+    found = []
+    for one in tree(process):
+        try:
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        found.append(sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024)
+    return found
+
+
+def own_seconds(process):
+    return cpu_seconds(process, [process])
+
+
+def cpu_seconds(process, of=None):
+    """Processor time of a process and all that it has started."""
+    total = 0
+    for one in of or tree(process):
+        try:
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+class Memory:
+    """The server's memory, looked at once a second."""
+
+    def __init__(self, process):
+        self.process, self.peak, self.now, self.parts = process, 0.0, 0.0, []
+
+    async def watch(self):
+        while True:
+            parts = await asyncio.to_thread(megabytes, self.process)
+            self.now = sum(parts)
+            if self.now > self.peak:
+                self.peak, self.parts = self.now, parts
+            await asyncio.sleep(1)
+
+
+async def greedy_sweep(address):
+    """As long a sweep as a visitor can ask for."""
+    async with Visitor(address, "sweep") as visitor:
+        await visitor.run("sweep", "columns=80&rows=40&inits=78&steps=100000")
+        await visitor.press("Run them", timeout=1e6)
+
+
+async def greedy_training(address):
+    """Batches of one for the thread's 30 epochs, on both sides: 600,000 steps of PyTorch."""
+    async with Visitor(address, "training") as visitor:
+        await visitor.run("", "batch_size=1")
+        button = next(label for kind, label in visitor.widgets if kind == "button" and label.startswith("Train "))
+        await visitor.press(button, timeout=1e6)
+
+
+# ---- the run ---------------------------------------------------------------------------------------------------------
+
+
+def row(name, seconds):
+    ordered = sorted(seconds)
+    p95 = ordered[max(-(-95 * len(ordered) // 100) - 1, 0)]
+    return (
+        f"| {name} | {len(ordered)} | {statistics.median(ordered) * 1e3:.0f} | {p95 * 1e3:.0f} | {ordered[-1] * 1e3:.0f} |"
+    )
+
+
+def report(noted):
+    """Everything and then each page and action, as a table; the 95th percentile of changes of controls."""
+    print("| | times | median, ms | p95, ms | most, ms |\n|---|---|---|---|---|")
+    changes = [seconds for what, seconds in noted if not what.endswith((": open", ": Train", "upload", "as a file"))]
+    print(row("**a control's change**", changes))
+    kinds = defaultdict(list)
+    for what, seconds in noted:
+        kinds[what].append(seconds)
+    for what in sorted(kinds):
+        print(row(what, kinds[what]))
+    return sorted(changes)[max(-(-95 * len(changes) // 100) - 1, 0)]
+
+
+async def main(visitors, seconds):
+    log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # the server writes until the end
+    server = Server(log)
+    process = server.process.pid
+    try:
+        memory, crowd = Memory(process), Crowd(server.url)
+        watching = asyncio.create_task(memory.watch())
+        async with Visitor(server.url, "first") as visitor:  # the first visit loads PyTorch and starts the compiler
+            await visitor.run("", "")
+            await visitor.run("claims", "")
+        await asyncio.sleep(15)
+        print(f"{visitors} visitors, {seconds:.0f} s, on {os.cpu_count()} cores that the visitors share", flush=True)
+        print(f"memory before: {memory.now:.0f} MB", flush=True)
+        tasks = [asyncio.create_task(crowd.wander(index)) for index in range(visitors)]
+        crowd.phase = "wander"
+        memory.peak = memory.now
+        before = cpu_seconds(process), cpu_seconds(process) - own_seconds(process), time.process_time()
+        await asyncio.sleep(seconds / 2)
+        half = memory.now
+        await asyncio.sleep(seconds / 2)
+        wandering_peak = memory.peak
+        now = cpu_seconds(process), cpu_seconds(process) - own_seconds(process), time.process_time()
+        used = [later - earlier for later, earlier in zip(now, before, strict=True)]
+        crowd.phase = "beside"
+        greedy = [asyncio.create_task(one(server.url)) for one in (greedy_sweep, greedy_training)]
+        await asyncio.sleep(seconds / 2)
+        crowd.over.set()
+        crowd.phase = "over"
+        await asyncio.gather(*tasks)
+        for one in greedy:
+            if one.done():
+                crowd.errors.append(f"what should take long has ended: {one.exception() or one.result()}")
+            one.cancel()
+        await asyncio.gather(*greedy, return_exceptions=True)
+        left = time.perf_counter()
+        busy = await idle(process)
+        await asyncio.sleep(max(SETTLE_SECONDS - (time.perf_counter() - left), 0))
+        after = sum(await asyncio.to_thread(megabytes, process))
+        watching.cancel()
+    finally:
+        server.stop()
+    print(f"\nWandering\n{len(crowd.seconds['wander'])} actions")
+    report(crowd.seconds["wander"])
+    print("\nBeside a long sweep and 600,000 steps of PyTorch")
+    beside = report(crowd.seconds["beside"])
+    print(f"\nboth left: their work had ended after {busy:.1f} s")
+    parts = " + ".join(f"{part:.0f}" for part in memory.parts)
+    print(f"memory, MB: at half time {half:.0f}, most while wandering {wandering_peak:.0f},", end=" ")
+    print(f"most {memory.peak:.0f} ({parts}), {SETTLE_SECONDS} s after all have left {after:.0f}", flush=True)
+    print(
+        f"processor, seconds while wandering: server {used[0]:.0f}, of it its children {used[1]:.0f}; visitors {used[2]:.0f}"
+    )
+    wrong = compare(crowd)
+    log.seek(0)
+    said = log.read()
+    traces = [f"the server: {one.strip()[-600:]}" for one in said.split("Traceback (most recent call last)")[1:]]
+    problems = [*wrong, *crowd.errors, *traces]
+    print(f"errors: {len(crowd.errors) + len(traces)}; wrong figures and files: {len(wrong)}")
+    if memory.peak > MOST_MEGABYTES:
+        problems.append(f"{memory.peak:.0f} MB are above {MOST_MEGABYTES} MB")
+    if after > 1.1 * half:
+        problems.append(f"{after:.0f} MB at the end are more than 10 % above the {half:.0f} MB at half time")
+    if beside > 1:
+        problems.append(f"beside heavy work, 95 % of the changes take up to {beside:.1f} s")
+    for problem in problems[:40]:
+        print(f"  {problem}")
+    return 1 if problems else 0
+
+
+async def idle(process, quiet=2.0, share=0.2):
+    """Seconds until the server uses no more than a fifth of a core."""
+    started = time.perf_counter()
+    while time.perf_counter() - started < 120:
+        before, began = cpu_seconds(process), time.perf_counter()
+        await asyncio.sleep(quiet)
+        if cpu_seconds(process) - before < share * (time.perf_counter() - began):
+            return began - started
+    return time.perf_counter() - started
+
+
+def compare(crowd):
+    """What is not as the library makes it."""
+    from expected import is_right, is_right_file
+
+    from linreg.data import hold
+    from linreg.tables import open_table
+
+    tables = [open_table(content, name) for name, content in map(upload_content, range(5))]
+    for table in tables:
+        hold(table)
+    received = sorted(crowd.figures.values(), key=lambda one: (one.where.page, one.where.query, one.where.step or 0))
+    print(f"comparing {len(received):,} different figures and {len(crowd.files)} files", flush=True)
+    wrong, started = [], time.perf_counter()
+    for one in received:
+        if one.where.stopped:
+            continue
+        if not is_right(one):
+            wrong.append(f"wrong: {one.where} {one.alt[:80]}")
+    for where, button, content in crowd.files:
+        if not is_right_file(where, button, content):
+            wrong.append(f"wrong file: {where} {button}")
+    print(f"compared in {time.perf_counter() - started:.0f} s")
+    return wrong
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--visitors", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=120)
+    given = parser.parse_args()
+    sys.exit(asyncio.run(main(given.visitors, given.seconds)))

@@ -1,0 +1,48 @@
+"""Every limit in one place, raised by the environment, and the same in what is written of it."""
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from linreg import data
+from linreg.limits import Limits, limits, variable
+from linreg.tables import TableError, open_table
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_environment_raises_a_limit():
+    found = limits({"LINREG_STEPS": "5000000", "LINREG_OTHER": "1"})
+    assert found.steps == 5_000_000
+    assert limits({}) == Limits()
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1e6", "many", "９", " 5", "9" * 40])
+def test_what_is_no_limit_is_refused(text):
+    with pytest.raises(ValueError, match=r"^LINREG_ROWS=.* is not a limit; use a whole number above 0, such as 200000$"):
+        limits({"LINREG_ROWS": text})
+
+
+def test_the_readme_has_them_all():
+    table = dict(re.findall(r"^\| `(LINREG_\w+)` \| ([\d,]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert table == {variable(one.name): f"{one.default:,}" for one in fields(Limits)}
+
+
+def test_an_upload_may_be_as_large_as_a_file_that_is_read():
+    config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
+    assert config["server"]["maxUploadSize"] * 2**20 == Limits().file_bytes
+
+
+def test_visitors_share_what_a_server_holds_of_tables(monkeypatch):
+    first, second = (open_table(f"a,b,c\n{k},2,3\n4,5,6\n".encode(), f"{k}.csv") for k in range(2))
+    others = sum(table.bytes for table in data._HELD.values())
+    monkeypatch.setattr(data, "LIMITS", Limits(held_bytes=others + first.bytes))
+    data.hold(first)
+    data.hold(first)  # it is there: it takes nothing more
+    with pytest.raises(TableError, match=r"^1\.csv takes 0 MB of memory, and this server holds 0 of the 0 MB"):
+        data.hold(second)
+    del first
+    data.hold(second)  # the first has been let go
