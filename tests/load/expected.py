@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, lru_cache
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from linreg import gallery
 from linreg.data import table_settings
 from linreg.export import FORMATS, exported
-from linreg.settings import TableSettings, from_query, with_table
+from linreg.settings import SettingsError, TableSettings, from_query, with_table
 from linreg.surface import least_squares, loss_surface, with_ones
 from linreg.tables import BUNDLED
 from linreg.theme import THEMES
@@ -40,7 +41,10 @@ def plates_of(where):
         bundled = BUNDLED[OPENS_ON]
         comparison = with_table(comparison, table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True))
     name, theme = where.page if kind else "comparison", THEMES[where.theme]
-    plates = [plate for _, plate in gallery.figures(comparison, theme, views, where.step, [name], CORE)]
+    plates = []
+    with suppress(SettingsError):  # the page says why it draws no more
+        for _, plate in gallery.figures(comparison, theme, views, where.step, [name], CORE):
+            plates.append(plate)  # noqa: PERF402  # those before an error count
     if name == "comparison":  # before its runs are trained
         table = CORE.table(comparison.original.data)
         best = least_squares(with_ones(table.X) if comparison.original.bias else table.X, table.y)

@@ -61,7 +61,7 @@ class Visitor:
         self.received = self.runs = 0
         self.running, self.ended = False, asyncio.Event()
         self.rerun, self.shown, self.paths, self.path, self.placed = set(), {}, {}, (), []
-        self.errors = []
+        self.errors, self.bar = [], False  # whether the last run had a bar that fills
         self.stopped = False
 
     async def __aenter__(self):
@@ -174,6 +174,8 @@ class Visitor:
         one = getattr(delta.new_element, kind) if kind else None
         if kind == "vega_lite_chart":
             self.drawn.append(one)
+        elif kind == "progress":
+            self.bar = True
         elif kind == "exception":
             self.errors.append(f"{self.page or 'home'}?{self.query}: {one.type}: {one.message}")
         elif kind == "number_input":
@@ -252,6 +254,7 @@ class Visitor:
         asked.cached_message_hashes.extend(self.messages)
         asked.context_info.color_scheme = self.theme
         asked.context_info.url = f"{self.address}/{self.page}"
+        self.bar = False
         started, self.running = time.perf_counter(), True
         self.ended.clear()
         await self.socket.send(message.SerializeToString())

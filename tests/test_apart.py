@@ -1,0 +1,127 @@
+"""PyTorch in its own process: the same answers, errors that travel, an end where nobody waits, turns that are fair."""
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from linreg import apart
+from linreg.apart import Apart, ApartError, Turns
+from linreg.settings import Settings, SettingsError
+from linreg.trainer import train
+
+SHORT = Settings(epochs=1)
+LONG = Settings(epochs=3_000)  # half a minute and more
+
+
+@pytest.fixture(scope="module")
+def there():
+    process = Apart()
+    yield process
+    process.close()
+
+
+def test_it_answers_as_the_library_does(there):
+    steps = []
+    (found,) = there.ask("trainer.train", [SHORT], None, progress=lambda done, total: steps.append((done, total)))
+    (expected,) = train([SHORT])
+    assert found.settings == SHORT
+    np.testing.assert_array_equal(found.weights, expected.weights)
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    assert found.warnings == expected.warnings
+    assert steps[-1] == (100, 100)
+
+
+def test_errors_travel_with_all_that_they_say(there):
+    with pytest.raises(SettingsError, match="1e\\+300,1 are not finite") as caught:
+        there.ask("trainer.train", [replace(SHORT, init=(1e300, 1.0))], None)
+    assert caught.value.fields == ("init",)
+    with pytest.raises(AttributeError, match="nothing"):
+        there.ask("trainer.nothing")
+
+
+def test_what_progress_raises_ends_the_work(there):
+    def leave(done, _):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        there.ask("trainer.train", [LONG], None, progress=leave)
+    started = time.monotonic()
+    assert there.ask("apart.ready")  # for which the turn has to be free again
+    assert time.monotonic() - started < 20
+
+
+def test_the_short_one_does_not_wait_for_the_long_one(there):
+    over = threading.Event()
+
+    def until_over(*_):
+        if over.is_set():
+            raise KeyboardInterrupt
+
+    ended = []
+
+    def long():
+        with pytest.raises(KeyboardInterrupt):
+            there.ask("trainer.train", [LONG], None, progress=until_over)
+        ended.append("long")
+
+    thread = threading.Thread(target=long)
+    thread.start()
+    there.ask("trainer.train", [SHORT], None)
+    ended.append("short")
+    over.set()
+    thread.join()
+    assert ended == ["short", "long"]
+
+
+def test_it_comes_back(there):
+    there.ask("apart.ready")
+    there._process.kill()
+    assert there.ask("apart.ready")
+
+
+def test_a_process_that_always_ends_is_told_of(monkeypatch):
+    program = [sys.executable, "-c", "pass"]
+    monkeypatch.setattr(apart, "_started", lambda: subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+    with pytest.raises(ApartError, match="the process in which PyTorch runs has ended; try again"):
+        Apart().ask("apart.ready")
+
+
+def test_turns_go_to_the_newest_and_now_and_then_to_the_longest_waiting():
+    turns, log, go = Turns(), [], threading.Barrier(2)
+
+    def work(number, slices):
+        with turns.work(number):
+            for _ in range(slices):
+                log.append(number)
+                if number == 0 and len(log) == 1:
+                    go.wait()  # the other has come meanwhile
+                    time.sleep(0.2)
+                time.sleep(0.005)
+                turns.pass_on(number)
+
+    threads = [threading.Thread(target=work, args=job) for job in ((0, 60), (1, 10))]
+    threads[0].start()
+    while not log:
+        time.sleep(0.001)
+    threads[1].start()
+    go.wait()
+    for thread in threads:
+        thread.join()
+    beside = log[: len(log) - log[::-1].index(1)]  # until the second has ended
+    assert log.count(0) == 60
+    assert 0 < beside.count(0) < 8  # one in four, and the first
+
+
+def test_the_one_who_asks_loads_no_pytorch():
+    program = (
+        "import sys; from linreg.apart import APART; from linreg.settings import Settings;"
+        " (run,) = APART.ask('trainer.train', [Settings(epochs=1)], None);"
+        " sys.exit('torch' in sys.modules or run.weights.shape != (101, 2))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
