@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -30,7 +30,7 @@ IDLE = 600  # seconds without a question
 PULSE = 0.2  # seconds between two signs of life to whoever waits
 WAITS = 4  # of so many turns one goes to the work that has waited longest, the others to the newest
 
-PAGES_OUT = (1, 3, 9)  # after so many rests
+PAGES_OUT = (0, 6, 18)  # rests: few, since what is needed after all is read anew
 _SIZE = 8  # bytes in front of a message
 
 
@@ -121,17 +121,21 @@ class Apart:
         with self._sending:
             try:
                 _write(process.stdin, message)
-            except OSError:
+            except (OSError, ValueError):  # a pipe that is closed already
                 raise ApartError("the process in which PyTorch runs has ended; try again") from None
 
     def _hear(self, process: subprocess.Popen[bytes]) -> None:
         """Hand every answer to whoever waits for it."""
+        assert process.stdin is not None
         assert process.stdout is not None
         for number, kind, answer in _read(process.stdout):
             waiting = self._waiting.get(number)
             if waiting is not None:
                 waiting.put((kind, answer))
         process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):  # what nobody will read
+                pipe.close()
 
 
 def _started() -> subprocess.Popen[bytes]:
@@ -285,7 +289,7 @@ def serve() -> None:
             turns.pass_on(number)
 
         try:
-            with turns.work(number):
+            with turns.work(number) if reports else nullcontext():  # what has nothing to report is short
                 if cancelled[number].is_set():
                     return
                 module, _, name = function.rpartition(".")
@@ -339,9 +343,9 @@ class _Idle:
             self._works -= 1
             if not self._works:
                 give_back()
-                self._rests += 1
                 if self._rests in PAGES_OUT:
                     page_out()
+                self._rests += 1
                 self._timer = threading.Timer(IDLE, os._exit, [0])
                 self._timer.daemon = True
                 self._timer.start()

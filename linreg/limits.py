@@ -35,10 +35,10 @@ class Limits:
     file_columns: int = limit(1_000, "columns of it")
     unpacked_bytes: int = limit(4_000_000_000, "bytes that a Parquet file unpacks to: a small one may hold a text often")
     held_bytes: int = limit(400_000_000, "bytes of the tables that all visitors have uploaded")
-    kept_run_bytes: int = limit(30_000_000, "bytes of trained runs that a server keeps")
-    kept_table_bytes: int = limit(60_000_000, "bytes of tables in use that a server keeps")
-    kept_moment_bytes: int = limit(30_000_000, "bytes of the batches' moments that a server keeps")
-    kept_path_bytes: int = limit(20_000_000, "bytes of the optimizers' paths that a server keeps")
+    kept_run_bytes: int = limit(20_000_000, "bytes of trained runs that a server keeps")
+    kept_table_bytes: int = limit(30_000_000, "bytes of tables in use that a server keeps")
+    kept_moment_bytes: int = limit(20_000_000, "bytes of the batches' moments that a server keeps")
+    kept_path_bytes: int = limit(10_000_000, "bytes of the optimizers' paths that a server keeps")
 
 
 def limits(environment: Mapping[str, str]) -> Limits:

@@ -113,6 +113,8 @@ def _train(comparison: Comparison) -> bool:
             st.info(f"{steps:,} steps will take about {wording.duration(seconds)}.")
             st.button(f"Train {steps:,} steps", type="primary", key="train", on_click=_agree, args=(comparison,))
             return False
+        if steps > LIMITS.asked_steps:
+            st.button("Stop", key="stop_training", on_click=_agree, args=(None,))
         bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
         started = time.monotonic()
 
@@ -127,8 +129,8 @@ def _train(comparison: Comparison) -> bool:
     return True
 
 
-def _agree(comparison: Comparison) -> None:
-    """Kept in the session, so that a lost connection does not lose the visitor's word."""
+def _agree(comparison: Comparison | None) -> None:
+    """Kept in the session, so that a lost connection does not lose the visitor's word; None takes it back."""
     st.session_state["agreed"] = comparison
 
 

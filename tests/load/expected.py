@@ -14,9 +14,11 @@ from linreg.data import table_settings
 from linreg.export import FORMATS, exported
 from linreg.settings import SettingsError, TableSettings, from_query, with_table
 from linreg.surface import least_squares, loss_surface, with_ones
+from linreg.sweep import law_of_batch_size, law_settings
 from linreg.tables import BUNDLED
 from linreg.theme import THEMES
 from linreg.views import PAGES, from_view_query
+from linreg.wiring import WIRINGS
 
 _core = gallery.core()
 _cells = cache(lambda grid: _core.cells(grid, grid.tasks()))
@@ -44,7 +46,10 @@ def plates_of(where):
     plates = []
     with suppress(SettingsError):  # the page says why it draws no more
         for _, plate in gallery.figures(comparison, theme, views, where.step, [name], CORE):
-            plates.append(plate)  # noqa: PERF402  # those before an error count
+            plates.append(plate)  # those before an error count
+    if name == "sweep" and WIRINGS[comparison.original.wiring].pairs:  # also where there is no map
+        law = law_of_batch_size(*law_settings(comparison.original, views[kind].inits, views[kind].steps))
+        plates.append(gallery.law_plate(law, theme))
     if name == "comparison":  # before its runs are trained
         table = CORE.table(comparison.original.data)
         best = least_squares(with_ones(table.X) if comparison.original.bias else table.X, table.y)

@@ -1,9 +1,9 @@
 """Twenty visitors for two minutes, and what they find: `make load [VISITORS=20] [SECONDS=120]`.
 
 They wander through all pages, change controls, replay, sweep, upload and take figures along, as browsers do, over
-websockets. Then two more ask for as much as one visitor can (a long sweep, a training of 600,000 steps) while the others go
-on; at the end both leave. Every figure and file that anybody received is compared with what the library makes of the same
-address. Exits with 1 where something is wrong.
+websockets. Then most leave, and two come who ask for as much as one visitor can: a long sweep, and a training of 600,000
+steps, while the others go on; at the end one leaves and one presses Stop. Every figure and file that anybody received is
+compared with what the library makes of the same address. Exits with 1 where something is wrong.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from served import Server  # noqa: E402
 from visitor import Failed, Visitor  # noqa: E402
 
 MOST_MEGABYTES = 690  # what Streamlit Community Cloud guarantees
+BESIDE = 8  # of the visitors, who stay while two ask for much
 THINK = (3.0, 12.0)  # seconds from an answer to the next action
 SETTLE_SECONDS = 75  # after the last visitor has gone; the renderer ends after 60
 PAGES = ("", "cause", "claims", "surface", "sweep", "your_data", "your_code")
@@ -169,7 +170,7 @@ class Crowd:
         self.address = address
         self.figures, self.files, self.errors = {}, [], []
         self.seconds = defaultdict(list)  # phase -> [(what, seconds)]
-        self.phase, self.over = "", asyncio.Event()
+        self.phase, self.over, self.stay = "", asyncio.Event(), sys.maxsize
 
     async def wander(self, index):
         """One visitor, until it is over."""
@@ -178,7 +179,7 @@ class Crowd:
         try:
             async with Visitor(self.address, f"v{index}", theme, self.figures, self.files) as visitor:
                 await asyncio.sleep(dice.uniform(0, THINK[1]))
-                while not self.over.is_set():
+                while not self.over.is_set() and index < self.stay:
                     await self._page(visitor, dice)
                 self.errors += visitor.errors
         except (Failed, OSError) as error:
@@ -197,8 +198,8 @@ class Crowd:
         if visitor.has("button", "Go on"):
             return
         possible = [act for act in DO[visitor.page] if visitor.has(*act.needs)]
-        if trains := [label for kind, label in visitor.widgets if kind == "button" and label.startswith("Train ")]:
-            self._note("home: Train", await visitor.press(trains[0]), visitor.bar)
+        if train := train_button(visitor):
+            self._note("home: Train", await visitor.press(train), visitor.bar)
         elif possible:
             self._note(*await dice.choice(possible)(visitor, dice), visitor.bar)
 
@@ -277,12 +278,23 @@ async def greedy_sweep(address):
         await visitor.press("Run them", timeout=1e6)
 
 
-async def greedy_training(address):
-    """Batches of one for the thread's 30 epochs, on both sides: 600,000 steps of PyTorch."""
+async def greedy_training(address, over):
+    """Batches of one for the thread's 30 epochs, on both sides: 600,000 steps of PyTorch, until it is stopped."""
     async with Visitor(address, "training") as visitor:
         await visitor.run("", "batch_size=1")
-        button = next(label for kind, label in visitor.widgets if kind == "button" and label.startswith("Train "))
-        await visitor.press(button, timeout=1e6)
+        training = asyncio.create_task(visitor.press(train_button(visitor), timeout=1e6))
+        await over.wait()
+        if training.done():
+            raise Failed("600,000 steps are over already")
+        await visitor.press("Stop")
+        training.cancel()
+        if not train_button(visitor):
+            raise Failed("a training that was stopped cannot be begun again")
+
+
+def train_button(visitor):
+    """The label of the button that starts a long training, if there is one."""
+    return next((label for kind, label in visitor.widgets if kind == "button" and label.startswith("Train ")), "")
 
 
 # ---- the run ---------------------------------------------------------------------------------------------------------
@@ -336,17 +348,19 @@ async def main(visitors, seconds):
         wandering_peak = memory.peak
         now = cpu_seconds(process), cpu_seconds(process) - own_seconds(process), time.process_time()
         used = [later - earlier for later, earlier in zip(now, before, strict=True)]
-        crowd.phase = "beside"
-        greedy = [asyncio.create_task(one(server.url)) for one in (greedy_sweep, greedy_training)]
+        crowd.phase, crowd.stay = "beside", BESIDE
+        sweep = asyncio.create_task(greedy_sweep(server.url))
+        training = asyncio.create_task(greedy_training(server.url, crowd.over))
         await asyncio.sleep(seconds / 2)
         crowd.over.set()
         crowd.phase = "over"
         await asyncio.gather(*tasks)
-        for one in greedy:
-            if one.done():
-                crowd.errors.append(f"what should take long has ended: {one.exception() or one.result()}")
-            one.cancel()
-        await asyncio.gather(*greedy, return_exceptions=True)
+        if sweep.done():
+            crowd.errors.append(f"the long sweep is over already: {sweep.exception()!r}")
+        sweep.cancel()  # its visitor leaves; that of the training has pressed Stop
+        found = await asyncio.gather(sweep, training, return_exceptions=True)
+        if isinstance(found[1], Exception):
+            crowd.errors.append(f"the long training: {found[1]!r}")
         left = time.perf_counter()
         busy = await idle(process)
         await asyncio.sleep(max(SETTLE_SECONDS - (time.perf_counter() - left), 0))
@@ -356,9 +370,9 @@ async def main(visitors, seconds):
         server.stop()
     print(f"\nWandering\n{len(crowd.seconds['wander'])} actions")
     report(crowd.seconds["wander"])
-    print("\nBeside a long sweep and 600,000 steps of PyTorch")
+    print(f"\n{BESIDE} visitors beside a long sweep and 600,000 steps of PyTorch")
     beside = report(crowd.seconds["beside"])
-    print(f"\nboth left: their work had ended after {busy:.1f} s")
+    print(f"\none left and the other pressed Stop: their work had ended after {busy:.1f} s")
     parts = " + ".join(f"{part:.0f}" for part in memory.parts)
     print(f"memory, MB: at half time {half:.0f}, most while wandering {wandering_peak:.0f},", end=" ")
     print(f"most {memory.peak:.0f} ({parts}), {SETTLE_SECONDS} s after all have left {after:.0f}", flush=True)
