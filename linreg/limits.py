@@ -27,7 +27,7 @@ class Limits:
     paired_rows: int = limit(2_000, "rows of a batch in which all pairs meet: PyTorch holds the matrix of them")
     elements: int = limit(4_000_000, "elements of two shapes on which PyTorch is run")
     seeds: int = limit(1_000, "seeds over which the claims are tested")
-    sweep_steps: int = limit(50_000_000_000, "steps of all runs of a sweep")
+    sweep_steps: int = limit(150_000_000_000, "steps of all runs of a sweep")
     asked_steps: int = limit(20_000, "steps that PyTorch trains without being told to")
     asked_sweep_steps: int = limit(2_000_000_000, "steps of a sweep that are run without being told to")
     file_bytes: int = limit(200 * 2**20, "bytes of a file that is read into memory")

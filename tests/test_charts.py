@@ -196,7 +196,9 @@ def test_the_weights_figure(thread):
     assert dict(zip(fixed["weight"], fixed["value"], strict=True)) == pytest.approx(
         dict(zip(("fixed w1", "fixed w2"), sides[1].weights[-1], strict=True))
     )
-    assert figure.data["ends"].query("side == 'Original'")["weight"].to_list() == ["w1, w2"], "labels do not overlap"
+    assert figure.data["ends"].query("side == 'Original'")["weight"].to_list() == ["original w1, w2"], (
+        "labels do not overlap"
+    )
 
 
 def test_before_training_there_is_a_surface_and_no_path():

@@ -75,6 +75,8 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     icon = Path(__file__).parent.with_name("icon.svg")
     st.set_page_config(page_title=f"{title} · linreg", page_icon=str(icon), layout="wide")
     st.html(Path(__file__).with_name("legible.css"))
+    if not st.context.is_embedded:
+        st.html(Path(__file__).with_name("columns.css"))
     _warm_up()
     _set_aside(len(sys.modules))
     _read_url(title, kind)

@@ -274,7 +274,7 @@ class Memory:
 async def greedy_sweep(address):
     """As long a sweep as a visitor can ask for."""
     async with Visitor(address, "sweep") as visitor:
-        await visitor.run("sweep", "columns=80&rows=40&inits=78&steps=100000")
+        await visitor.run("sweep", "columns=80&rows=40&inits=200&steps=100000")
         await visitor.press("Run them", timeout=1e6)
 
 
