@@ -4,7 +4,7 @@ Where PyTorch trains, its Python loop holds the interpreter: other threads wait,
 for them in turn. In a process apart it has an interpreter to itself, and several trainings share that one in slices of a
 tenth of a second. The process ends when nobody has asked for a while, or when nobody is there any more.
 
-Run as a module this is that process. Questions and answers are pickles between the two ends of this one file.
+`serve` is that process. Questions and answers are pickles between the two ends of this one file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ Progress = Callable[[int, int], None]
 IDLE = 600  # seconds without a question
 PULSE = 0.2  # seconds between two signs of life to whoever waits
 WAITS = 4  # of so many turns one goes to the work that has waited longest, the others to the newest
-
 PAGES_OUT = (0, 6, 18)  # rests: few, since what is needed after all is read anew
 _SIZE = 8  # bytes in front of a message
 
@@ -329,9 +328,7 @@ class _Idle:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._works = self._rests = 0
-        self._timer = threading.Timer(IDLE, os._exit, [0])
-        self._timer.daemon = True
-        self._timer.start()
+        self._wait()
 
     def begins(self) -> None:
         with self._lock:
@@ -346,6 +343,9 @@ class _Idle:
                 if self._rests in PAGES_OUT:
                     page_out()
                 self._rests += 1
-                self._timer = threading.Timer(IDLE, os._exit, [0])
-                self._timer.daemon = True
-                self._timer.start()
+                self._wait()
+
+    def _wait(self) -> None:
+        self._timer = threading.Timer(IDLE, os._exit, [0])
+        self._timer.daemon = True
+        self._timer.start()

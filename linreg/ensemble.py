@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import joblib
@@ -112,7 +113,7 @@ def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task], behind: b
         yield from map(work, tasks)
         return
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(_behind if behind else _as_usual)(work, task) for task in drawn()
+        joblib.delayed(partial(_behind, work) if behind else work)(task) for task in drawn()
     )
     try:
         for result in results:  # noqa: UP028  # `yield from` would close joblib's generator, which warns of what is left
@@ -121,10 +122,6 @@ def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task], behind: b
         closed = True
         for _ in results:
             pass
-
-
-def _as_usual(work: Callable[[Task], Result], task: Task) -> Result:
-    return work(task)
 
 
 def _behind(work: Callable[[Task], Result], task: Task) -> Result:

@@ -42,6 +42,14 @@ class Kept(Generic[Key, Value]):
                 self.values.move_to_end(key)
             return self.values.get(key)
 
+    def made(self, key: Key, make: Callable[[], Value]) -> Value:
+        """The value that is kept, or else made now and kept."""
+        found = self.get(key)
+        if found is None:
+            found = make()
+            self.keep(key, found)
+        return found
+
     def keep(self, key: Key, value: Value) -> None:
         """Keep this, and of the older ones as many as fit."""
         with self.lock:
@@ -55,12 +63,7 @@ class Kept(Generic[Key, Value]):
 
 def table_of(data: Data) -> Dataset:
     """The table of the settings, synthetic or from a file."""
-    kept = _kept_tables()
-    found = kept.get(data)
-    if found is None:
-        found = make_data(data)
-        kept.keep(data, found)
-    return found
+    return _kept_tables().made(data, lambda: make_data(data))
 
 
 @st.cache_resource(show_spinner=False)
@@ -83,12 +86,8 @@ def least_squares_of(data: Data, bias: bool) -> Any:
 
 def moments_of(settings: Settings) -> Moments:
     """The quadratic of every batch, shared by all visitors: nothing changes them."""
-    key, kept = batches_of(settings), _kept_moments()
-    found = kept.get(key)
-    if found is None:
-        found = batch_moments(table_of(settings.data), key)
-        kept.keep(key, found)
-    return found
+    key = batches_of(settings)
+    return _kept_moments().made(key, lambda: batch_moments(table_of(settings.data), key))
 
 
 @st.cache_resource(show_spinner=False)
