@@ -53,7 +53,7 @@ clean:
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-test.txt
 	touch $@
 
-.venv/.compiled: .venv/.installed linreg/kernels.py # once, or each of the tests' processes and servers would do it at the same time
+.venv/.compiled: .venv/.installed linreg/kernels.py linreg/thinning.py # once, or each of the tests' processes and servers would do it at the same time
 	$(BIN)/python -c "from linreg.ensemble import warm; list(warm(3))" & \
 	$(BIN)/python -c "from linreg.ensemble import warm; list(warm(2))" && wait
 	touch $@

@@ -16,8 +16,9 @@ from jaxtyping import Float
 
 from linreg.figure import Figure
 from linreg.settings import SettingsError
-from linreg.surface import Domain, Quadratic, kept_points, sublevel_rings
+from linreg.surface import Domain, Quadratic, sublevel_rings
 from linreg.theme import Theme, filled, finished, number_axis, side_color, side_shape, side_text, slot, step_rule
+from linreg.thinning import significance
 from linreg.wording import coordinate, point, quantity
 
 ASPECT = 0.8  # height of a surface by its width
@@ -164,10 +165,10 @@ def trail_of(weights: np.ndarray | None, domain: Domain, most: int = MOST_POINTS
     if len(path) > 20_000:  # kept: every k-th, then by shape
         steps = np.unique(np.append(steps[:: len(path) // 10_000], len(path) - 1))
     tolerance = 0.5
-    kept = kept_points(path[steps] / pixel, tolerance)
-    while len(kept) > most and tolerance < 4:
+    matters = significance(path[steps] / pixel, tolerance)
+    while (matters > tolerance**2).sum() > most and tolerance < 4:
         tolerance *= 2
-        kept = kept_points(path[steps] / pixel, tolerance)
+    kept = np.flatnonzero(matters > tolerance**2)
     if len(kept) > most:
         kept = kept[np.unique(np.linspace(0, len(kept) - 1, most).astype(int))]
     return cut_at_edge([steps[kept]], [path[steps[kept]]], domain)

@@ -33,8 +33,9 @@ from linreg.charts import (
 from linreg.explore import Panel, Paths
 from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
-from linreg.surface import Domain, Moments, Quadratic, kept_points
+from linreg.surface import Domain, Moments, Quadratic
 from linreg.theme import Theme, finished, frame_of, framed, in_frame, number_axis, slot
+from linreg.thinning import kept_points
 from linreg.wording import point, quantity
 
 TRAIL_POINTS = 1_400  # of all paths of one panel

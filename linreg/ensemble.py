@@ -22,6 +22,7 @@ from linreg.kernels import LANES, NARROW, RULES, Rule
 from linreg.optimizers import OPTIMIZERS
 from linreg.settings import SettingsError, clipped
 from linreg.surface import Moments
+from linreg.thinning import compile_work
 
 FEW = 3  # runs that take less time one after the other than in lanes that stand empty
 STANDS_BACK = 10  # as `nice` counts
@@ -132,7 +133,10 @@ def _behind(work: Callable[[Task], Result], task: Task) -> Result:
 
 
 def warm(parameters: int = 2) -> Iterator[str]:
-    """Compile the kernels, or load them from the disk, one each time that the iterator is asked; yields their optimizers."""
+    """Compile the kernels, or load them from the disk, one each time that the iterator is asked; yields their optimizers.
+
+    First comes what thins the lines of figures."""
+    compile_work()
     for name, entry in OPTIMIZERS.items():
         for lanes in (LANES, NARROW):
             RULES[entry.torch_name].kernel(parameters, lanes)

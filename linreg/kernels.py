@@ -28,7 +28,6 @@ LANES = 16  # runs side by side: some vector registers' worth, few enough to sta
 NARROW = 1  # for few runs, where lanes that stand empty would be the longest wait
 LOOK_EVERY = 256  # steps between two looks for numbers that are not finite
 CONSTANTS, SCHEDULED = 5, 3  # how many constants, and how many values a step, an update may use
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 Plan = tuple[tuple[float, ...], np.ndarray]  # the constants, and the schedule (steps or 1, SCHEDULED)
 
@@ -278,7 +277,7 @@ class Rule:
         key = (self.update, parameters, lanes)
         if key in _kernels:  # without waiting for another one that is being compiled
             return _kernels[key]
-        with FILTERS:  # numba swaps them while it compiles
+        with FILTERS:  # one at a time
             if key not in _kernels:
                 _kernels[key] = _compiled(*key)
             return _kernels[key]
@@ -294,10 +293,17 @@ _kernels: dict[tuple[Any, int, int], Callable[..., None]] = {}
 def _compiled(update: Any, parameters: int, lanes: int) -> Callable[..., None]:
     copy = FunctionType(_kernel.__code__, {**globals(), "_update": update, "_wide": parameters == 3, "_lanes": lanes})
     copy.__qualname__ = copy.__name__ = f"kernel{update.__name__}_{parameters}_{lanes}"  # under this name on the disk
-    try:
-        dispatcher = numba.njit(_SIGNATURE, cache=True, **OPTIONS)(copy)
-    except (RuntimeError, OSError):  # no folder that can be written to, a full disk: compiled for this process alone
-        dispatcher = numba.njit(_SIGNATURE, **OPTIONS)(copy)
+    return jitted(copy, _SIGNATURE, fastmath={"contract"})
+
+
+def jitted(function: Callable[..., None], signature: str, **options: Any) -> Callable[..., None]:
+    """The function compiled for one signature, kept on the disk where that can be; it runs outside the interpreter lock."""
+    options |= {"nogil": True, "error_model": "numpy"}
+    with FILTERS:  # numba swaps them while it compiles
+        try:
+            dispatcher = numba.njit(signature, cache=True, **options)(function)
+        except (RuntimeError, OSError):  # no folder that can be written to, a full disk: compiled for this process alone
+            dispatcher = numba.njit(signature, **options)(function)
     made: Callable[..., None] = dispatcher
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 
 from linreg.data import SMALLEST_REACH, Dataset, batch_order, check_numbers, check_rows, reach_of
 from linreg.settings import Settings, SettingsError
+from linreg.thinning import kept_points
 from linreg.wiring import WIRINGS
 
 RANK_TOLERANCE = 1e-14  # of the largest eigenvalue, once every column has unit length
@@ -466,41 +467,3 @@ def sublevel_rings(
     points = np.concatenate([*rings, np.empty((0, 2))])
     kept = kept_points(points / (span / 4000), begins=begins[:-1])  # of all rings at once
     return np.split(points[kept], np.searchsorted(kept, begins[1:-1]))[: len(rings)]
-
-
-def thinned(line: Float[np.ndarray, "n 2"], tolerance: Float[np.ndarray, " 2"]) -> Float[np.ndarray, "m 2"]:
-    """The line without the points that lie within the tolerance of it (Ramer, Douglas and Peucker, 1972–73)."""
-    kept: np.ndarray = line[kept_points(line / tolerance)]
-    return kept
-
-
-def kept_points(
-    line: Float[np.ndarray, "n 2"], tolerance: float = 1.0, begins: Sequence[int] | Int[np.ndarray, " _"] = (0,)
-) -> Int[np.ndarray, " m"]:
-    """The indices of the points that Ramer, Douglas and Peucker keep: no dropped one is further than `tolerance` away.
-
-    `begins` says where each line begins if there are several one after the other; the ends of each are kept.
-    """
-    ends = np.zeros(len(line), dtype=bool)
-    at = np.array([*begins, len(line)])
-    at = at[:-1][np.diff(at) > 0]  # of the lines that have points
-    ends[at], ends[at - 1] = True, True  # the first one's −1 is the last point of all
-    kept, asked = np.flatnonzero(ends), np.flatnonzero(~ends)
-    while len(asked):  # all pieces are split at once, each at its furthest point
-        after = np.searchsorted(kept, asked)  # (m,), which of those kept ends the piece
-        a = line[kept[after - 1]]  # (m, 2)
-        along, off = line[kept[after]] - a, line[asked] - a
-        length = np.einsum("ij,ij->i", along, along)  # (m,)
-        t = np.einsum("ij,ij->i", off, along) / np.where(length > 0, length, 1)
-        off -= np.minimum(np.maximum(t, 0), 1)[:, None] * along
-        distance = np.einsum("ij,ij->i", off, off)  # (m,)
-        first = np.flatnonzero(np.diff(after, prepend=-1))  # (pieces,)
-        piece = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(asked))))  # (m,)
-        furthest = np.maximum.reduceat(distance, first)[piece]
-        far = furthest > tolerance**2
-        split = np.flatnonzero(far & (distance == furthest))
-        split = split[np.diff(piece[split], prepend=-1) > 0]  # one a piece
-        kept = np.sort(np.concatenate([kept, asked[split]]))
-        far[split] = False
-        asked = asked[far]
-    return kept

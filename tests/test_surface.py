@@ -2,7 +2,6 @@
 
 import dataclasses
 import tracemalloc
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,12 +14,10 @@ from linreg.settings import DataSettings, Settings, SettingsError
 from linreg.surface import (
     Quadratic,
     batch_moments,
-    kept_points,
     loss_surface,
     matched_surface,
     sublevel_rings,
     table_sums,
-    thinned,
 )
 from linreg.wiring import WIRINGS
 
@@ -373,20 +370,3 @@ def test_singular_surfaces_have_rings_too():
     rings = sublevel_rings(Quadratic(np.diag([1.0, 0.0]), np.zeros(2), 0.0), np.array([1.0]), (-2.0, 2.0, -2.0, 2.0))
     assert np.abs(rings[0][:, 0]).max() == pytest.approx(1.0, abs=1e-3)
     assert np.abs(rings[0][:, 1]).max() == 2
-
-
-def test_thinning_stays_within_its_tolerance_and_keeps_jumps():
-    t = np.linspace(0, 4 * np.pi, 2000)
-    line = np.column_stack([np.cos(t), np.sin(t)]) * (1 + 0.1 * t)[:, None]
-    line[700] += 3.0
-    thin = thinned(line, np.array([0.01, 0.01]))
-    assert len(thin) < 200
-    assert (line[0] == thin[0]).all()
-    assert (line[-1] == thin[-1]).all()
-    assert line[700].tolist() in thin.tolist()
-    kept = kept_points(line / 0.01)
-    for first, last in pairwise(kept):
-        a, b = line[first], line[last]
-        along = (b - a) / np.hypot(*(b - a))
-        inner = line[first : last + 1] - a
-        assert np.abs(inner[:, 0] * along[1] - inner[:, 1] * along[0]).max() <= 0.01 + 1e-12
