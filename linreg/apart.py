@@ -4,33 +4,30 @@ Where PyTorch trains, its Python loop holds the interpreter: other threads wait,
 for them in turn. In a process apart it has an interpreter to itself, and several trainings share that one in slices of a
 tenth of a second. The process ends when nobody has asked for a while, or when nobody is there any more.
 
-`serve` is that process. Questions and answers are pickles between the two ends of this one file.
+`serve` is that process.
 """
 
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import pickle
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from itertools import count
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from linreg import child, memory
 
 Progress = Callable[[int, int], None]
 IDLE = 600  # seconds without a question
 PULSE = 0.2  # seconds between two signs of life to whoever waits
 WAITS = 4  # of so many turns one goes to the work that has waited longest, the others to the newest
-PAGES_OUT = (0, 6, 18)  # rests: few, since what is needed after all is read anew
-_SIZE = 8  # bytes in front of a message
 
 
 class ApartError(OSError):
@@ -111,7 +108,7 @@ class Apart:
     def _running(self) -> subprocess.Popen[bytes]:
         with self._starting:
             if self._process is None or self._process.poll() is not None:
-                self._process = _started()
+                self._process = child.start("apart")
                 threading.Thread(target=self._hear, args=[self._process], name="apart", daemon=True).start()
             return self._process
 
@@ -119,7 +116,7 @@ class Apart:
         assert process.stdin is not None
         with self._sending:
             try:
-                _write(process.stdin, message)
+                child.write(process.stdin, message)
             except (OSError, ValueError):  # a pipe that is closed already
                 raise ApartError("the process in which PyTorch runs has ended; try again") from None
 
@@ -127,7 +124,7 @@ class Apart:
         """Hand every answer to whoever waits for it."""
         assert process.stdin is not None
         assert process.stdout is not None
-        for number, kind, answer in _read(process.stdout):
+        for number, kind, answer in child.read(process.stdout):
             waiting = self._waiting.get(number)
             if waiting is not None:
                 waiting.put((kind, answer))
@@ -137,70 +134,8 @@ class Apart:
                 pipe.close()
 
 
-def _started() -> subprocess.Popen[bytes]:
-    package = Path(__file__).parent
-    program = f"import sys; sys.path.insert(0, {str(package.parent)!r}); from linreg.apart import serve; serve()"
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-
-
 APART = Apart()
 atexit.register(APART.close)
-
-
-def _write(file: IO[bytes], message: Any) -> None:
-    content = pickle.dumps(message, protocol=5)
-    file.write(len(content).to_bytes(_SIZE, "little"))
-    file.write(content)
-    file.flush()
-
-
-def _read(file: IO[bytes]) -> Iterator[Any]:
-    """Every message until the other side has gone."""
-    with suppress(OSError, EOFError):
-        while True:
-            size = file.read(_SIZE)
-            if len(size) < _SIZE:
-                return
-            content = file.read(int.from_bytes(size, "little"))
-            if len(content) < int.from_bytes(size, "little"):
-                return
-            yield pickle.loads(content)
-
-
-def spare_memory() -> None:
-    """Have the C library keep one heap for all threads, and give large blocks back at once.
-
-    By default glibc keeps a heap for each of many threads, and there what one visitor's page has needed stays. Elsewhere
-    than on Linux nothing happens.
-    """
-    with suppress(OSError, AttributeError, TypeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(_ARENAS, 1)
-        library.mallopt(_MMAP_THRESHOLD, 1 << 20)
-
-
-def give_back() -> None:
-    """Have the C library return to the system what is free at the end and within its heap."""
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def page_out() -> None:
-    """Have the kernel drop what was read of libraries and is not in use: most of it served to load them, and what is needed
-    again is read again. On Linux only."""
-    with suppress(OSError, AttributeError, TypeError):
-        library = ctypes.CDLL(None)
-        for line in Path("/proc/self/maps").read_text().splitlines():
-            where, access, *_, name = line.split(maxsplit=5)
-            if name.startswith("/") and access in ("r-xp", "r--p"):
-                first, end = (int(edge, 16) for edge in where.split("-"))
-                library.madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), _PAGE_OUT)
-
-
-_ARENAS, _MMAP_THRESHOLD = -8, -3  # of <malloc.h>
-_PAGE_OUT = 21  # of <sys/mman.h>
 
 
 # ---- the process itself ----------------------------------------------------------------------------------------------
@@ -269,16 +204,14 @@ def ready() -> bool:
 
 def serve() -> None:
     """Answer what comes, each question in a thread of its own."""
-    spare_memory()
-    asked, answered = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what is printed here is nobody's answer
+    asked, answered = child.ends()
     turns, sending = Turns(), threading.Lock()
     cancelled: dict[int, threading.Event] = {}
     idle = _Idle()
 
     def answer(number: int, kind: str, content: Any) -> None:
         with sending:
-            _write(answered, (number, kind, content))
+            child.write(answered, (number, kind, content))
 
     def work(number: int, function: str, arguments: tuple[Any, ...], reports: bool) -> None:
         def progress(done: int, total: int) -> None:
@@ -303,7 +236,7 @@ def serve() -> None:
             del cancelled[number]
             idle.ends()
 
-    for number, function, arguments, reports in _read(asked):
+    for number, function, arguments, reports in child.read(asked):
         if function:
             idle.begins()
             cancelled[number] = threading.Event()
@@ -327,7 +260,7 @@ class _Idle:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._works = self._rests = 0
+        self._works = 0
         self._wait()
 
     def begins(self) -> None:
@@ -339,10 +272,7 @@ class _Idle:
         with self._lock:
             self._works -= 1
             if not self._works:
-                give_back()
-                if self._rests in PAGES_OUT:
-                    page_out()
-                self._rests += 1
+                memory.give_back()
                 self._wait()
 
     def _wait(self) -> None:

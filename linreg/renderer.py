@@ -1,25 +1,26 @@
 """vl-convert in a process of its own: it holds the interpreter's lock while it works, and its engine takes 100 MB and more.
 
-Run as a file this module is that process: a JSON object with the name of a function and its arguments comes in on each
-line, and its answer goes out as one. It ends when nobody has asked for a while, or when nobody is there any more.
+`serve` is that process. It ends when nobody has asked for a while, when it has come to hold much memory, or when nobody is
+there any more.
 """
 
 from __future__ import annotations
 
 import atexit
-import base64
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import as_file, files
 from typing import Any
 
+from linreg import child, memory
+
 VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
 IDLE, LONGEST = 15, 60  # seconds without a question, and of one answer
+MOST_BYTES = 80 * 2**20  # of its own, after an answer; one picture takes 50
 
 
 class RenderError(OSError):
@@ -31,7 +32,7 @@ class Renderer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._late = False
 
     def ask(self, function: str, *, alone: bool = False, **arguments: Any) -> bytes:
@@ -39,7 +40,7 @@ class Renderer:
 
         `alone` is for what takes so much memory that a process is started for it and ended after it.
         """
-        question = json.dumps({"function": function, "arguments": arguments}, allow_nan=False)
+        question = json.dumps([function, arguments], allow_nan=False)
         with self._lock, self._alone(alone):
             answer = self._answer(question)
             if not answer and not self._late:  # it has ended in the meantime: once more
@@ -48,10 +49,10 @@ class Renderer:
             raise RenderError(f"the picture took more than {LONGEST} s; try a smaller size")
         if not answer:
             raise RenderError("the renderer's process ends before it answers; try again, or another format")
-        said = json.loads(answer)
-        if "error" in said:
-            raise RenderError(said["error"])
-        return base64.b64decode(said["made"])
+        kind, said = answer
+        if kind == "error":
+            raise RenderError(said)
+        return bytes(said)
 
     @contextmanager
     def _alone(self, alone: bool) -> Iterator[None]:
@@ -88,72 +89,63 @@ class Renderer:
             self._process.communicate()
             self._process = None
 
-    def _answer(self, question: str) -> str:
-        """The answer's line, empty where the process ended before it was whole."""
+    def _answer(self, question: str) -> Any:
+        """What the process answers, None where it ends before its answer is whole."""
         if self._process is None or self._process.poll() is not None:
             self._end()
-            self._process = _started()
+            self._process = child.start("renderer")
         process, self._late = self._process, False
         asked, answered = process.stdin, process.stdout
         assert asked is not None
         assert answered is not None
         patience = threading.Timer(LONGEST, self._give_up, [process])
         patience.start()
+        answer = None
         try:
-            asked.write(question + "\n")
-            asked.flush()
-            line = answered.readline()
-        except OSError:
-            line = ""
+            child.write(asked, question)
+            answer = next(child.read(answered), None)
+        except OSError:  # its pipe is closed
+            pass
         finally:
             patience.cancel()
-        if line.endswith("\n"):
-            return line
-        self._end()
-        return ""
+        if answer is None:
+            self._end()
+        return answer
 
-    def _give_up(self, process: subprocess.Popen[str]) -> None:
+    def _give_up(self, process: subprocess.Popen[bytes]) -> None:
         self._late = True
         process.kill()
-
-
-def _started() -> subprocess.Popen[str]:
-    with as_file(files("font_source_sans_pro") / "files") as folder:
-        return subprocess.Popen(
-            [sys.executable, "-P", __file__, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-        )
 
 
 RENDERER = Renderer()
 atexit.register(RENDERER.close)
 
 
-def answer_all(fonts: str) -> None:
-    """Answer one line after the other, until nobody has asked for a while."""
+def serve() -> None:
+    """Answer one question after the other, until nobody has asked for a while or too much memory is held."""
+    asked, answered = child.ends()
     import vl_convert
 
-    vl_convert.register_font_directory(fonts)
-    while True:
-        idle = threading.Timer(IDLE, os._exit, [0])
-        idle.daemon = True
-        idle.start()
-        line = sys.stdin.readline()
-        idle.cancel()
-        if not line:
-            return
-        asked = json.loads(line)
-        try:
-            made = getattr(vl_convert, asked["function"])(**asked["arguments"])
-            said = {"made": base64.b64encode(made.encode() if isinstance(made, str) else made).decode()}
-        except Exception as error:  # whatever it is, it belongs to the one who asked
-            said = {"error": str(error)}
-        print(json.dumps(said), flush=True)
+    with as_file(files("font_source_sans_pro") / "files") as fonts:
+        vl_convert.register_font_directory(str(fonts))
+        idle = _end_later()
+        for question in child.read(asked):
+            idle.cancel()
+            function, arguments = json.loads(question)
+            try:
+                made = getattr(vl_convert, function)(**arguments)
+                said = "made", made.encode() if isinstance(made, str) else made
+            except Exception as error:  # whatever it is, it belongs to the one who asked
+                said = "error", str(error)
+            child.write(answered, said)
+            memory.give_back()
+            if memory.own_bytes() > MOST_BYTES:  # the engine keeps what it once had
+                os._exit(0)
+            idle = _end_later()
 
 
-if __name__ == "__main__":
-    answer_all(sys.argv[1])
+def _end_later() -> threading.Timer:
+    timer = threading.Timer(IDLE, os._exit, [0])
+    timer.daemon = True
+    timer.start()
+    return timer

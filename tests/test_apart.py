@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from linreg import apart
+from linreg import child
 from linreg.apart import Apart, ApartError, Turns
 from linreg.settings import Settings, SettingsError
 from linreg.trainer import train
@@ -87,7 +87,7 @@ def test_it_comes_back(there):
 
 def test_a_process_that_always_ends_is_told_of(monkeypatch):
     program = [sys.executable, "-c", "pass"]
-    monkeypatch.setattr(apart, "_started", lambda: subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+    monkeypatch.setattr(child, "start", lambda _: subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
     with pytest.raises(ApartError, match="the process in which PyTorch runs has ended; try again"):
         Apart().ask("apart.ready")
 

@@ -12,8 +12,8 @@ ORDER = (
     "__main__", "commands", "options", "cluster", "terminal", "ui", "pytest_plugin", "gallery", "export", "renderer",
     "fonts", "views", "charts_code", "charts_cause", "charts_claims", "charts_sweep", "charts_explore", "charts",
     "figure", "theme", "script", "wording", "findings", "claims", "evidence", "example", "cause", "sweep", "explore",
-    "outcome", "guard", "trainer", "records", "ensemble", "kernels", "surface", "presets", "data", "tables", "settings",
-    "optimizers", "wiring", "shapes", "heard", "packages", "apart", "limits",
+    "outcome", "guard", "trainer", "records", "ensemble", "surface", "thinning", "kernels", "presets", "data", "tables",
+    "settings", "optimizers", "wiring", "shapes", "heard", "packages", "apart", "child", "memory", "limits",
 )  # fmt: skip  # a module imports only from those after it
 UI = (  # the same within linreg.ui
     "__init__", "embed", "table", "cause", "code", "claims", "explore", "sweep", "home", "drawing", "cached", "frame",

@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from linreg.apart import APART, PAGES_OUT, give_back, page_out, spare_memory
+from linreg import memory
+from linreg.apart import APART
 from linreg.data import table_settings
 from linreg.heard import FILTERS
 from linreg.optimizers import OPTIMIZERS
@@ -154,7 +154,7 @@ def _warm_up() -> threading.Thread:
     """In the background, once in a server's life: start PyTorch's process, compile the kernels a moment after the first
     page, and then keep the memory tidy."""
 
-    spare_memory()
+    memory.spare()
     APART.wake()
 
     def work() -> None:
@@ -164,12 +164,10 @@ def _warm_up() -> threading.Thread:
 
         for _ in warm():
             time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
-        for times in count():  # what Streamlit would do after every run
-            if times in PAGES_OUT:
-                page_out()
-            time.sleep(TIDY_SECONDS)
+        while True:  # what Streamlit would do after every run
             gc.collect()
-            give_back()
+            memory.give_back()
+            time.sleep(TIDY_SECONDS)
 
     thread = threading.Thread(target=work, name="warm-up", daemon=True)
     thread.start()
