@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, Literal
 
 import altair as alt
@@ -450,13 +449,13 @@ def _envelope(values: np.ndarray) -> np.ndarray:
     """Indices of the least and the greatest value in each of BINS stretches, and of both ends, in order."""
     if len(values) <= 2 * BINS:
         return np.arange(len(values))
-    edges = np.linspace(0, len(values), BINS + 1).astype(int)
-    extremes = [
-        first + index
-        for first, last in pairwise(edges)
-        for index in (values[first:last].argmin(), values[first:last].argmax())
-    ]
-    return np.unique([0, *extremes, len(values) - 1])
+    first = np.linspace(0, len(values), BINS + 1).astype(int)[:-1]
+    sizes = np.diff(first, append=len(values))
+    found = [np.array([0, len(values) - 1])]
+    for extreme in (np.minimum, np.maximum):
+        at = np.flatnonzero(values == np.repeat(extreme.reduceat(values, first), sizes))
+        found.append(at[np.searchsorted(at, first)])  # the first of its stretch
+    return np.unique(np.concatenate(found))
 
 
 @lru_cache(maxsize=8)

@@ -223,8 +223,8 @@ def check_rows(settings: Settings, rows: int) -> None:
 
 def reach_of(X: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
     """The largest magnitude in each column; NaN where one is in it."""
-    reach: np.ndarray = np.maximum(X.max(0, initial=0), -X.min(0, initial=0))
-    return reach
+    columns = X.T  # one after the other: NumPy goes through rows of two a tenth as fast
+    return np.array([np.maximum(column.max(initial=0), -column.min(initial=0)) for column in columns])
 
 
 def check_numbers(dataset: Dataset, whole: bool = True) -> None:

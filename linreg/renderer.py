@@ -20,7 +20,7 @@ from linreg import child, memory
 
 VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
 IDLE, LONGEST = 15, 60  # seconds without a question, and of one answer
-MOST_BYTES = 80 * 2**20  # of its own, after an answer; one picture takes 50
+MOST_BYTES = 110 * 2**20  # of its own, after an answer: ninety after the first picture, a hundred and fifty after many
 
 
 class RenderError(OSError):

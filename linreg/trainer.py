@@ -153,8 +153,9 @@ def _chunk(
     """The training loop: as many steps as there are rows to record the weights into. Returns the losses, (steps, R)."""
     buffers = [(family.flat.data, family.gradient) for family in families]
     steps = [family.step for family in families]
-    values: list[Tensor] = []
-    for rows in zip(*records, strict=True):
+    found = torch.empty(len(records[0]), len(losses), dtype=buffers[0][0].dtype)
+    # A loss is copied out at once: kept, a number that lies where a batch's pairs were costs the next batch another place.
+    for values, *rows in zip(found.unbind(), *records, strict=True):
         for row, (flat, gradient) in zip(rows, buffers, strict=True):
             row.copy_(flat)
             gradient.zero_()
@@ -164,8 +165,8 @@ def _chunk(
         with torch.no_grad():
             for step in steps:
                 step()
-        values += [value.detach() for value in now]
-    return torch.stack(values).view(-1, len(losses))
+            torch.stack(now, out=values)
+    return found
 
 
 def _batches(X: Tensor, y: Tensor, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:

@@ -251,6 +251,15 @@ def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
     assert sum("after 10,500 steps" in text for text in here.texts()) == 2
 
 
+def test_a_long_training_can_be_stopped_and_begun_again(visit):
+    here = visit("?batch_size=1")
+    begin = here.page.get_by_role("button", name="Train 600,000 steps")
+    begin.click(timeout=60_000)
+    here.page.get_by_text(re.compile(r"Training: [\d,]+ of 600,000 steps")).wait_for(timeout=30_000)
+    here.page.get_by_role("button", name="Stop").click()
+    begin.wait_for(timeout=30_000)
+
+
 def test_a_preset_sets_controls_and_link(visit):
     here = visit("?samples=1000").until_trained()
     here.page.get_by_label("Preset").click()

@@ -248,3 +248,16 @@ def test_an_empty_table_is_not_replaced_by_the_synthetic_one():
 def _table(data):
     table = make_data(data)
     return table.X, table.y
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of the heap is read as Linux tells it")
+def test_a_run_of_large_batches_leaves_no_holes_in_memory():
+    """Each pair of rows takes 4 bytes, several times a step; what a step leaves must not lie in the way of the next."""
+    program = (
+        "import resource; from dataclasses import replace; from linreg import memory; memory.spare();"
+        "from linreg.settings import Settings; from linreg.trainer import train;"
+        "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; run = Settings(batch_size=500, epochs=1);"
+        "train([run]); before = most(); train([replace(run, epochs=15)]); print((most() - before) // 1024)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(answer.stdout) < 40

@@ -178,26 +178,28 @@ def _pace(settings: Settings) -> float:
 
 
 def replay(comparison: Comparison) -> None:
-    """Both surfaces with their paths, loss and weights against step, and one slider that replays them all."""
+    """Both surfaces with their paths, loss and weights against step, and one slider that replays them all.
+
+    What has yet to be trained is trained before, by the whole page: what a fragment does no button can stop.
+    """
+    _expect(comparison)
+    before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
+    if not _kept_runs().both(comparison):
+        with before.container():
+            sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False)
+            draw(lambda theme: gallery.surfaces_plate(sides, scene, 0, theme))
+            if not _train(comparison):
+                return
+        before.empty()
     playing = st.session_state["playing"]
     st.fragment(_replay, run_every=FRAME_SECONDS if playing else None)(comparison)
 
 
 def _replay(comparison: Comparison) -> None:
     _expect(comparison)  # on every run: a fragment may write only where it wrote in the last run of the whole page
-    before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
-    if not _kept_runs().both(comparison):
-        on_button = _steps_to_train(comparison) > LIMITS.asked_steps
-        with before.container():
-            sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False)
-            draw(lambda theme: gallery.surfaces_plate(sides, scene, 0, theme))
-            if not _train(comparison):
-                return
-        if on_button:
-            st.rerun()  # the button has run this fragment alone, and the rest of the page waits for these runs
-        before.empty()
     runs = _kept_runs().both(comparison)
-    assert runs
+    if not runs:  # so much was trained since that they are not kept any more
+        st.rerun()
     sides, scene = gallery.sides_of(comparison, runs, surface_of), _scene(comparison, True)
     last = max(len(run.losses) for run in runs)
     step = step_to_show(last)
