@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from linreg import memory
 
+STANDS_BACK = 5  # as `nice` counts
 _SIZE = 8  # bytes in front of a message
 
 
@@ -26,8 +27,13 @@ def start(module: str) -> subprocess.Popen[bytes]:
 
 
 def ends() -> tuple[IO[bytes], IO[bytes]]:
-    """In that process: where messages come from, and where they go. What is printed here is none of them."""
+    """In that process: where messages come from, and where they go. What is printed here is none of them.
+
+    It stands back a little for the one that started it, which has pages to draw.
+    """
     memory.spare()
+    if hasattr(os, "nice"):
+        os.nice(STANDS_BACK)
     asked, answered = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return asked, answered

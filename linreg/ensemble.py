@@ -25,7 +25,7 @@ from linreg.surface import Moments
 from linreg.thinning import compile_work
 
 FEW = 3  # runs that take less time one after the other than in lanes that stand empty
-STANDS_BACK = 10  # as `nice` counts
+STANDS_BACK = 19  # as `nice` counts: the most
 WORTH_A_THREAD = 4_000_000  # steps of all runs; fewer are done before another thread has begun
 
 Task = TypeVar("Task")

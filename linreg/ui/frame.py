@@ -63,6 +63,7 @@ PAGES = {  # the menu, in its order
     "pages/your_code.py": "Your code",
 }
 TIDY_SECONDS = 10
+SWITCH_SECONDS = 0.0005  # a page hands on each of its elements and waits so long to go on while another one computes
 KINDS = {f"pages/{page}.py": kind for page, kind in VIEWS.items()}  # the view of each page that has one
 
 
@@ -155,6 +156,7 @@ def _warm_up() -> threading.Thread:
     page, and then keep the memory tidy."""
 
     memory.spare()
+    sys.setswitchinterval(SWITCH_SECONDS)
     APART.wake()
 
     def work() -> None:
