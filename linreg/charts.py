@@ -213,6 +213,11 @@ def cut_at_edge(steps: Sequence[np.ndarray], lines: Sequence[np.ndarray], domain
     return pd.DataFrame({name: column.astype(kinds[name]) for name, column in columns.items()})
 
 
+def points_of(frame: pd.DataFrame) -> Float[np.ndarray, "n 2"]:
+    """Its weights; to take two columns out by their names costs pandas as much as to draw."""
+    return np.stack([frame["w1"].to_numpy(float), frame["w2"].to_numpy(float)], axis=1)
+
+
 def inside(points: np.ndarray, domain: Domain) -> np.ndarray:
     """Which of the points lie in the picture."""
     within: np.ndarray = np.all((points >= np.array(domain[::2])) & (points <= np.array(domain[1::2])), axis=-1)
@@ -299,7 +304,7 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
     if with_least_squares:
         rows.append(("least squares", *scene.least_squares[:2].tolist(), f"least squares {point(scene.least_squares[:2])}"))
     frame = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
-    frame = frame[inside(frame[["w1", "w2"]].to_numpy(float), scene.domain)]
+    frame = frame[inside(points_of(frame), scene.domain)]
     across = (frame["w1"] - low1) / (high1 - low1)
     if with_least_squares:  # the two labels keep apart
         lower = "minimum" if surface.minimum[1] < scene.least_squares[1] else "least squares"

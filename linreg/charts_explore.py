@@ -24,6 +24,7 @@ from linreg.charts import (
     inside,
     levels_at,
     levels_over,
+    points_of,
     ring_layer,
     rings_of,
     round_number,
@@ -124,7 +125,7 @@ def paths_figure(
         "rings": scene.rings[which],
         "trail": trail,
         "path": trail[trail["step"] <= step],
-        "now": now[inside(now[["w1", "w2"]].to_numpy(float), scene.domain)] if len(now) else now,
+        "now": now[inside(points_of(now), scene.domain)] if len(now) else now,
         "starts": _points(starts, scene.domain),
         "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
         "axes": _axes(surface, scene),
@@ -181,7 +182,7 @@ def _axes(surface: Quadratic, scene: PathScene) -> pd.DataFrame:
         surface.minimum + np.array([[-1.0], [1.0]]) * half * along for half, along in zip(halves, vectors.T, strict=True)
     ]
     cut = cut_at_edge([np.array([-1, 1])] * len(lines), lines, scene.domain)
-    w = cut[["w1", "w2"]].to_numpy(float)
+    w = points_of(cut)
     at = surface.minimum + 0.8 * (w - surface.minimum)
     ends = zip(cut["line"], cut["step"], strict=True)
     labels = [f"λ = {quantity(values[axis])}" if order == 1 else "" for axis, order in ends]
@@ -447,7 +448,7 @@ def batch_figure(
     data = {
         "rings": rings_of(surface, domain, spacing, levels),
         "cloud": _points(minima.tolist(), domain).astype(drawn_as(domain)),
-        "marks": frame[inside(frame[["w1", "w2"]].to_numpy(float), domain)],
+        "marks": frame[inside(points_of(frame), domain)],
     }
     alt_text = (
         f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two thirds of the"

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import joblib
@@ -170,9 +170,15 @@ def _table(moments: Moments) -> np.ndarray:
 
 def _chunk(runs: int, steps: int) -> int:
     """How many runs go to a thread at once: whole blocks of lanes, a few chunks for each core, none of them tiny."""
-    fair = -(-runs // (4 * int(joblib.cpu_count())))
+    fair = -(-runs // (4 * _cores()))
     worth = -(-WORTH_A_THREAD // (4 * steps))
     return max(-(-max(fair, worth) // LANES) * LANES, LANES)
+
+
+@cache
+def _cores() -> int:
+    """joblib reads several files to tell, each time anew."""
+    return int(joblib.cpu_count())
 
 
 def _checked(

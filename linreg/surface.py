@@ -42,8 +42,11 @@ class Quadratic:
 
     def value(self, w: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n"]:
         """The loss at one or many w."""
-        d = w - self.origin  # (*n, P)
-        return np.asarray(self.s + np.einsum("...i,...i->...", d, d @ self.A - 2 * self.c))  # an array at a single w too
+        d = [w[..., i] - origin for i, origin in enumerate(self.origin)]  # P of (*n): matrices this narrow are slow
+        total = np.asarray(self.s)
+        for d_i, row, c_i in zip(d, self.A, self.c, strict=True):
+            total = total + d_i * (sum(a * d_j for a, d_j in zip(row, d, strict=True)) - 2 * c_i)
+        return np.asarray(total)  # an array at a single w too
 
     def gradient(self, w: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n P"]:
         """2(A d − c) at one or many w."""
