@@ -320,12 +320,16 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
 
 
 def weight_axes() -> tuple[alt.X, alt.Y]:
-    """The axes of a surface, with slots for its domain."""
+    """The axes of a surface, with slots for its domain.
+
+    No label may change the plot's width: labels follow the size of the plot, its height follows the width, and where that
+    goes round in a circle a page stands still for a minute. So the left axis has one width whatever its labels, and below
+    there is no label that would stand out on the right.
+    """
     w1_ends, w2_ends = ([slot(f"{name} from"), slot(f"{name} to")] for name in ("w1", "w2"))
-    w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=w1_ends, nice=False, zero=False))
-    # One width for the axis whatever its labels: they follow the height, the height follows the width, and that the axis.
-    axis = alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
-    w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False), axis=axis)
+    below, left = alt.Axis(labelBound=True), alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
+    w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=w1_ends, nice=False, zero=False), axis=below)
+    w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False), axis=left)
     return w1, w2
 
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from linreg import memory
 
-STANDS_BACK = 5  # as `nice` counts
+STANDS_BACK = 2  # as `nice` counts
 _SIZE = 8  # bytes in front of a message
 
 

@@ -256,7 +256,7 @@ def test_a_long_training_can_be_stopped_and_begun_again(visit):
     begin = here.page.get_by_role("button", name="Train 600,000 steps")
     begin.click(timeout=60_000)
     here.page.get_by_text(re.compile(r"Training: [\d,]+ of 600,000 steps")).wait_for(timeout=30_000)
-    here.page.get_by_role("button", name="Stop").click()
+    here.page.get_by_role("button", name="Stop the training").click()
     begin.wait_for(timeout=30_000)
 
 

@@ -114,7 +114,7 @@ def _train(comparison: Comparison) -> bool:
             st.button(f"Train {steps:,} steps", type="primary", key="train", on_click=_agree, args=(comparison,))
             return False
         if steps > LIMITS.asked_steps:
-            st.button("Stop", key="stop_training", on_click=_agree, args=(None,))
+            st.button("Stop the training", key="stop_training", on_click=_agree, args=(None,))
         bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
         started = time.monotonic()
 

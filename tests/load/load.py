@@ -286,7 +286,7 @@ async def greedy_training(address, over):
         await over.wait()
         if training.done():
             raise Failed("600,000 steps are over already")
-        await visitor.press("Stop")
+        await visitor.press("Stop the training")
         training.cancel()
         if not train_button(visitor):
             raise Failed("a training that was stopped cannot be begun again")
