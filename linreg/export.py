@@ -151,7 +151,8 @@ def _laid_out(spec: Mapping[str, Any], size: Size, width: float, height: float |
             title[name] = broken(text, width, config[text_size], weight)
     fixed: dict[str, Any] = {"height": height} if height is not None else {}
     if "layer" in spec:  # what cannot be seen is for the mouse, but for the layer that brings the frame along
-        fixed["layer"] = [layer for layer in spec["layer"] if layer["mark"].get("opacity") != 0 or _has_frame(layer)]
+        seen = [layer for layer in spec["layer"] if layer["mark"].get("opacity") != 0 or _has_frame(layer)]
+        fixed["layer"] = [_with_all_labels(layer) for layer in seen]
     if "params" in spec:
         legible = {"value": LEAST_TEXT / size.scale}
         fixed["params"] = [one | legible if one["name"] == SMALLEST else one for one in spec["params"]]
@@ -161,6 +162,14 @@ def _laid_out(spec: Mapping[str, Any], size: Size, width: float, height: float |
 def _has_frame(layer: Mapping[str, Any]) -> bool:
     found: bool = layer.get("data", {}).get("name") == "frame"
     return found
+
+
+def _with_all_labels(layer: dict[str, Any]) -> dict[str, Any]:
+    """A layer whose labels below may stand out on the right: here the picture grows with them, and its width is given."""
+    x = layer.get("encoding", {}).get("x", {})
+    if "labelBound" not in (x.get("axis") or {}):
+        return layer
+    return {**layer, "encoding": {**layer["encoding"], "x": {**x, "axis": {**x["axis"], "labelBound": False}}}}
 
 
 def _frame_values(spec: Mapping[str, Any]) -> dict[str, str]:

@@ -273,7 +273,7 @@ CUT = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.te
      const svg = t.closest('svg').getBoundingClientRect(), b = t.getBoundingClientRect();
      const inside = b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1
          && b.bottom <= svg.bottom + 1 && b.right <= innerWidth && b.left >= 0;
-     return b.width && !inside;
+     return b.width && !inside && t.getAttribute('opacity') != '0';  // a label that does not fit is not drawn
    }).map(t => t.textContent)"""
 
 
