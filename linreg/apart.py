@@ -261,7 +261,7 @@ class _Idle:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._works = 0
-        self._wait()
+        self._timer = child.end_later(IDLE)
 
     def begins(self) -> None:
         with self._lock:
@@ -273,9 +273,4 @@ class _Idle:
             self._works -= 1
             if not self._works:
                 memory.give_back()
-                self._wait()
-
-    def _wait(self) -> None:
-        self._timer = threading.Timer(IDLE, os._exit, [0])
-        self._timer.daemon = True
-        self._timer.start()
+                self._timer = child.end_later(IDLE)

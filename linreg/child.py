@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,14 @@ def ends() -> tuple[IO[bytes], IO[bytes]]:
     asked, answered = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return asked, answered
+
+
+def end_later(seconds: float) -> threading.Timer:
+    """In that process: end it after so many seconds, unless the timer is cancelled."""
+    timer = threading.Timer(seconds, os._exit, [0])
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def write(file: IO[bytes], message: Any) -> None:

@@ -128,7 +128,7 @@ def serve() -> None:
 
     with as_file(files("font_source_sans_pro") / "files") as fonts:
         vl_convert.register_font_directory(str(fonts))
-        idle = _end_later()
+        idle = child.end_later(IDLE)
         for question in child.read(asked):
             idle.cancel()
             function, arguments = json.loads(question)
@@ -141,11 +141,4 @@ def serve() -> None:
             memory.give_back()
             if memory.own_bytes() > MOST_BYTES:  # the engine keeps what it once had
                 os._exit(0)
-            idle = _end_later()
-
-
-def _end_later() -> threading.Timer:
-    timer = threading.Timer(IDLE, os._exit, [0])
-    timer.daemon = True
-    timer.start()
-    return timer
+            idle = child.end_later(IDLE)

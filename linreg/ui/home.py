@@ -108,12 +108,12 @@ def _train(comparison: Comparison) -> bool:
         _expect(comparison)
     place = st.empty()
     with place.container():
-        if steps > LIMITS.asked_steps and st.session_state.get("agreed") != comparison:
-            seconds = sum(settings.steps * _pace(settings) for settings in missing)
-            st.info(f"{steps:,} steps will take about {wording.duration(seconds)}.")
-            st.button(f"Train {steps:,} steps", type="primary", key="train", on_click=_agree, args=(comparison,))
-            return False
         if steps > LIMITS.asked_steps:
+            if st.session_state.get("agreed") != comparison:
+                seconds = sum(settings.steps * _pace(settings) for settings in missing)
+                st.info(f"{steps:,} steps will take about {wording.duration(seconds)}.")
+                st.button(f"Train {steps:,} steps", type="primary", key="train", on_click=_agree, args=(comparison,))
+                return False
             st.button("Stop the training", key="stop_training", on_click=_agree, args=(None,))
         bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
         started = time.monotonic()
@@ -125,7 +125,6 @@ def _train(comparison: Comparison) -> bool:
 
         _train_now(missing, progress)
     place.empty()
-    _expect(comparison)
     return True
 
 
@@ -182,9 +181,9 @@ def replay(comparison: Comparison) -> None:
 
     What has yet to be trained is trained before, by the whole page: what a fragment does no button can stop.
     """
-    _expect(comparison)
     before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
     if not _kept_runs().both(comparison):
+        _expect(comparison)
         with before.container():
             sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False)
             draw(lambda theme: gallery.surfaces_plate(sides, scene, 0, theme))

@@ -25,7 +25,7 @@ from visitor import Failed, Visitor  # noqa: E402
 MOST_MEGABYTES = 690  # what Streamlit Community Cloud guarantees
 BESIDE = 8  # of the visitors, who stay while two ask for much
 THINK = (3.0, 12.0)  # seconds from an answer to the next action
-SETTLE_SECONDS = 75  # after the last visitor has gone; the renderer ends after 60
+SETTLE_SECONDS = 75  # after the last visitor has gone; the renderer ends after 15
 PAGES = ("", "cause", "claims", "surface", "sweep", "your_data", "your_code")
 
 
