@@ -528,8 +528,18 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly():
 
 def test_control_c_ends_a_sweep_with_130():
     sweep = [sys.executable, "-m", "linreg", "sweep", "--steps", "100000", "--inits", "200", "--rows", "40"]
-    with subprocess.Popen(sweep, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    with subprocess.Popen(
+        sweep,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts by & is deaf to it
+    ) as running:
         time.sleep(2.5)
         os.kill(running.pid, signal.SIGINT)
-        out, err = running.communicate(timeout=30)
+        try:
+            out, err = running.communicate(timeout=30)
+        except subprocess.TimeoutExpired:  # or it would keep the cores for minutes
+            running.kill()
+            raise
     assert (running.returncode, out, err) == (130, b"", b"")
