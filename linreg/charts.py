@@ -22,7 +22,8 @@ from linreg.wording import coordinate, point, quantity
 
 ASPECT = 0.8  # height of a surface by its width
 RINGS = 11  # about so many levels
-AXIS_WIDTH = 36  # pixels between a surface and the title of its vertical axis
+LETTER = 0.58  # width of a label's letters by their size, in the widest typeface that may stand in
+AXIS_WIDTH = 36.5  # pixels between a surface and the title of its vertical axis; the half: a whole one rounds either way
 PIXELS = 1500  # a path is exact to one of so many across the picture
 MOST_POINTS = 500
 BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
@@ -294,7 +295,7 @@ def _now(side: Side, domain: Domain, step: int) -> str:
 
 def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_squares: bool) -> pd.DataFrame:
     """The marked points: kind, place, label, and on which side of the point the label stands."""
-    low1, high1, low2, high2 = scene.domain
+    _, _, low2, high2 = scene.domain
     rows: list[tuple[str, float, float, str]] = []
     if side.weights is not None:
         k = min(step, len(side.weights) - 1)
@@ -305,7 +306,6 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
         rows.append(("least squares", *scene.least_squares[:2].tolist(), f"least squares {point(scene.least_squares[:2])}"))
     frame = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
     frame = frame[inside(points_of(frame), scene.domain)]
-    across = (frame["w1"] - low1) / (high1 - low1)
     if with_least_squares:  # the two labels keep apart
         lower = "minimum" if surface.minimum[1] < scene.least_squares[1] else "least squares"
         below = frame["kind"] == lower
@@ -315,7 +315,6 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
     up = (frame["w2"] - low2) / (high2 - low2)
     below = (below & (up > 0.12)) | (up > 0.9)
     frame["dy"] = np.where(below, 24, -16).astype(np.int8)
-    frame["align"] = np.where(across < 0.22, "left", np.where(across > 0.78, "right", "center"))
     return frame.astype({"w1": drawn_as(scene.domain), "w2": drawn_as(scene.domain)})
 
 
@@ -323,14 +322,32 @@ def weight_axes() -> tuple[alt.X, alt.Y]:
     """The axes of a surface, with slots for its domain.
 
     No label may change the plot's width: labels follow the size of the plot, its height follows the width, and where that
-    goes round in a circle a page stands still for a minute. So the left axis has one width whatever its labels, and below
-    there is no label that would stand out on the right.
+    goes round in a circle a page stands still for a minute. So the left axis has one width whatever its labels, below there
+    is no label that would stand out on the right, and what is written beside points is `kept_inside`.
     """
     w1_ends, w2_ends = ([slot(f"{name} from"), slot(f"{name} to")] for name in ("w1", "w2"))
-    below, left = alt.Axis(labelBound=True), alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
+    below, left = alt.Axis(labelBound=0.01), alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
     w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=w1_ends, nice=False, zero=False), axis=below)
     w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False), axis=left)
     return w1, w2
+
+
+def kept_inside(size: float, across: str = "w1") -> dict[str, Any]:
+    """What a label of this size needs to stand in the middle over its point, or as near to it as it is inside the plot."""
+    x, half = f"scale('x', datum.{across})", f"{LETTER / 2} * {size} * length(datum.label)"
+    return {"fontSize": size, "dx": {"expr": f"max(0, {half} - {x}) - max(0, {x} + {half} - width)"}}
+
+
+def kept_beside(size: float, apart: float) -> dict[str, Any]:
+    """What a label of this size needs to stand so many pixels right of its point, or left of it where it has no room, and
+    where there is none on either side as near to it as it is inside the plot."""
+    x, wide = "scale('x', datum.w1)", f"{LETTER * size} * length(datum.label)"
+    right, left = f"{x} + {apart} + {wide} <= width", f"{x} - {apart} - {wide} >= 0"
+    return {
+        "fontSize": size,
+        "align": {"expr": f"{right} || !({left}) ? 'left' : 'right'"},
+        "dx": {"expr": f"{right} ? {apart} : {left} ? {-apart} : width - {x} - {wide}"},
+    }
 
 
 def domain_slots(domain: Domain) -> dict[str, float]:
@@ -395,14 +412,14 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     here = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
         shape="circle", size=60, filled=True, fill=color, stroke=theme.background, strokeWidth=1.5, opacity=1, aria=False
     )
-    text: dict[str, Any] = {"fontSize": 12.5, "dy": {"expr": "datum.dy"}, "align": {"expr": "datum.align"}}
+    text = {"dy": {"expr": "datum.dy"}, **kept_inside(12.5)}
     label_halo = marks.mark_text(stroke=theme.background, strokeWidth=3.5, strokeJoin="round", opacity=0.85, **text).encode(
         text="label:N"
     )
     label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
     now = (
         alt.Chart(alt.NamedData("now"))
-        .mark_text(align="left", baseline="bottom", color=text_color, fontSize=13, fontWeight=600)
+        .mark_text(align="left", baseline="bottom", color=text_color, fontSize=13, fontWeight=600, limit={"expr": "width"})
         .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
     )
     chart = alt.layer(rings, trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from linreg.cause import Pairs, Terms, Walk
-from linreg.charts import ASPECT, domain_around, domain_slots, levels_over, rings_of, weight_axes
+from linreg.charts import ASPECT, domain_around, domain_slots, kept_beside, kept_inside, levels_over, rings_of, weight_axes
 from linreg.figure import Figure
 from linreg.surface import Quadratic
 from linreg.theme import SMALLEST, Theme, filled, finished, number_axis, side_color, side_shape, side_text
@@ -214,8 +214,8 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
     dots = marks.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
         color=color, shape=side_shape()
     )
-    halo = marks.mark_text(dy=-14, stroke=theme.background, strokeWidth=3.5, fontSize=12.5).encode(text="label:N")
-    label = marks.mark_text(dy=-14, color=theme.ink, fontSize=12.5).encode(text="label:N")
+    halo = marks.mark_text(dy=-14, stroke=theme.background, strokeWidth=3.5, **kept_inside(12.5)).encode(text="label:N")
+    label = marks.mark_text(dy=-14, color=theme.ink, **kept_inside(12.5)).encode(text="label:N")
     chart = alt.layer(rings, between, dots, halo, label).properties(width="container")
     heading = alt.TitleParams("Both losses over the weights", subtitle="the same contours, moved")
     return finished(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")
@@ -266,7 +266,7 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
     dots = minima.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
         color=color, shape=side_shape()
     )
-    labels = minima.mark_text(dy={"expr": "datum.dy"}, fontWeight=600, fontSize=12.5).encode(
+    labels = minima.mark_text(dy={"expr": "datum.dy"}, fontWeight=600, **kept_inside(12.5, "along")).encode(
         text="label:N", color=side_text(theme)
     )
     chart = alt.layer(lines, dots, labels).properties(width="container")
@@ -317,7 +317,7 @@ def _walk_template(theme: Theme) -> dict[str, Any]:
     dots = over("walk").mark_point(
         filled=True, size=70, color=theme.original, opacity=1, stroke=theme.background, strokeWidth=1
     )
-    text: dict[str, Any] = {"dx": 12, "dy": 10, "align": "left", "fontSize": 12.5}
+    text = {"dy": 10, **kept_beside(12.5, 12)}
     halo = over("labels").mark_text(stroke=theme.background, strokeWidth=3.5, **text).encode(text="label:N")
     label = over("labels").mark_text(color=theme.ink, **text).encode(text="label:N")
     chart = alt.layer(line, rings, dots, halo, label).properties(width="container")

@@ -22,6 +22,7 @@ from linreg.charts import (
     domain_slots,
     drawn_as,
     inside,
+    kept_inside,
     levels_at,
     levels_over,
     points_of,
@@ -236,7 +237,7 @@ def optimizer_color(theme: Theme) -> alt.Color:
             symbolStrokeWidth=3,
             symbolOpacity=1,
             offset=4,
-            columns=5,
+            columns=alt.ExprRef("max(1, floor(width / 88))"),
         ),
     )
 
@@ -257,9 +258,11 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     path = over("path").mark_line(strokeWidth=2.4, **line).encode(detail="piece:O", order="step:Q", color=color)
     axes = over("axes").mark_line(stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True)
     axes = axes.encode(detail="axis:N", order="order:Q")
-    curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, fontSize=11.5, dy=-8)
+    curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, dy=-8, **kept_inside(11.5, "at1"))
     curvature = curvature.encode(x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N")
-    behind = curvature.mark_text(stroke=theme.background, strokeWidth=3.5, strokeJoin="round", fontSize=11.5, dy=-8)
+    behind = curvature.mark_text(
+        stroke=theme.background, strokeWidth=3.5, strokeJoin="round", dy=-8, **kept_inside(11.5, "at1")
+    )
     arrows = over("arrows").mark_point(shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0)
     arrows = arrows.encode(
         angle=alt.Angle("angle:Q", scale=None), size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None)

@@ -122,8 +122,7 @@ def _drawn(figure: Figure, size: Size, width: float, height: float | None, mark:
     """A panel whose plot is so wide, and where its height is its own so high. `mark` keeps its definitions apart from other
     panels'; with `shared` what the panel to its left already says is left out: the vertical axis and the legends."""
     spec = _laid_out(figure.standalone(), size, width, height)
-    if shared or _frame_values(spec).get(in_frame("optimizers")) == "":  # a legend of nothing has no size
-        spec = _without(spec, axis=shared)
+    spec = _without(spec, axis=True) if shared else _without_empty_legend(spec)
     svg = RENDERER.ask("vegalite_to_svg", vl_spec=spec, vl_version=VEGA_LITE).decode()
     head = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>', svg)
     plot = re.search(r'<g [^>]*transform="translate\(([\d.-]+),([\d.-]+)\)"', svg)
@@ -190,6 +189,12 @@ def broken(text: str | Sequence[str], width: float, size: float, weight: int) ->
             else:
                 lines[-1] = longer
     return lines
+
+
+def _without_empty_legend(spec: dict[str, Any]) -> dict[str, Any]:
+    """A legend of nothing has no size, and what stands below it no place."""
+    without: dict[str, Any] = _without(spec) if _frame_values(spec).get(in_frame("optimizers")) == "" else spec
+    return without
 
 
 def _without(part: Any, axis: bool = False) -> Any:
@@ -360,7 +365,9 @@ def _bundle() -> str:
 
 def _as_html(plate: Plate, _: Size) -> bytes:
     """A page that needs no network; its panels stand side by side where there is room."""
-    specs = json.dumps([panel.standalone() for panel in plate.panels], allow_nan=False).replace("<", "\\u003c")
+    specs = json.dumps([_without_empty_legend(panel.standalone()) for panel in plate.panels], allow_nan=False).replace(
+        "<", "\\u003c"
+    )
     places = "".join(
         f'<div id="panel{k}" role="img" aria-label="{escape(p.alt)}"></div>' for k, p in enumerate(plate.panels)
     )

@@ -155,6 +155,7 @@ def finished(spec: dict[str, Any], theme: Theme, height: str = "", spoken: bool 
             "labelOverlap": "greedy",
             "labelSeparation": 6,
         },
+        "axisX": {"titleLimit": {"expr": "width"}},
         "legend": {"labelColor": theme.ink, "labelFontSize": 12.5},
         "title": {
             "anchor": "start",

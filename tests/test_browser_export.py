@@ -26,6 +26,29 @@ def compared():
     return Comparison(original, fixed_side(original, {"wiring": "squeeze"}))
 
 
+WIDTHS = [*range(280, 660, 8), *range(670, 1400, 61)]
+DRAWN = b'vegaEmbed("#panel" + k, spec, {renderer: "svg", actions: false})'
+RESIZED = """async widths => {
+    const place = document.querySelector('.panels > div'), changed = [], out = [];
+    document.querySelectorAll('.panels > div').forEach(other => other.hidden = other != place);
+    document.querySelector('.panels').style.display = 'block';
+    for (const name of ['width', 'height']) view.addSignalListener(name, () => changed[changed.length - 1][1]++);
+    for (const width of widths) {
+      place.style.width = width + 'px';
+      changed.push([width, 0]);
+      window.dispatchEvent(new Event('resize'));
+      await view.runAsync();
+      await view.runAsync();
+      const whole = place.querySelector('svg.marks').getBoundingClientRect();
+      for (const text of place.querySelectorAll('svg.marks text')) {
+        const box = text.getBoundingClientRect(), seen = text.textContent && text.getAttribute('opacity') != 0;
+        if (seen && (box.left < whole.left - 0.5 || box.right > whole.right + 0.5)) out.push([width, text.textContent]);
+      }
+    }
+    return [changed, out];
+  }"""
+
+
 @pytest.fixture(scope="module")
 def plates():
     """Every figure of the app, small."""
@@ -158,3 +181,21 @@ def test_an_embedded_page_is_its_figures_alone(visit):
     assert "embed" not in link.get_attribute("href")
     for absent in ("stSidebar", "stHeading", "stButton", "stPopover", "stExpander", "stSlider"):
         assert here.page.locator(f"[data-testid={absent}]").count() == 0, absent
+
+
+def test_figures_come_to_rest_at_every_width(browser, plates, tmp_path):
+    """A height that follows the width, and labels that follow both and stand out, can go round in a circle for a minute."""
+    page = browser.new_page(viewport={"width": 1450, "height": 900})
+    for plate in plates:
+        if "params" not in plate.panels[0].spec:
+            continue
+        html = exported(plate, "html")
+        assert DRAWN in html
+        watched = DRAWN + b".then(found => { if (!k) window.view = found.view; })"
+        (tmp_path / "figure.html").write_bytes(html.replace(DRAWN, watched))
+        page.goto((tmp_path / "figure.html").as_uri())
+        page.wait_for_function("() => window.view")
+        changed, out = page.evaluate(RESIZED, WIDTHS)
+        assert max(count for _, count in changed) <= 8, (plate.name, sorted(changed, key=lambda one: -one[1])[:5])
+        assert not out, plate.name
+    page.close()

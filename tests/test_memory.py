@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from linreg import memory
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = """
@@ -46,3 +49,21 @@ def test_code_that_is_dropped_comes_back_while_others_work():
     assert not answer.returncode, answer.stderr
     before, after = map(int, answer.stdout.split())
     assert after < before / 2
+
+
+def test_temporary_files_are_held_in_memory_where_no_folder_can_be_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "IN_MEMORY", str(tmp_path))
+    before = tempfile.gettempdir()
+    memory.hold_files()
+    assert tempfile.gettempdir() == before
+
+    def none():
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "tempdir", before)
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "gettempdir", none)
+        memory.hold_files()
+    with tempfile.TemporaryFile() as file:
+        file.write(b"an upload")
+    assert tempfile.gettempdir() == str(tmp_path)

@@ -156,6 +156,7 @@ def _warm_up() -> threading.Thread:
     page, and then keep the memory tidy."""
 
     memory.spare()
+    memory.hold_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     APART.wake()
 
