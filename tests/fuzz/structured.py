@@ -671,6 +671,11 @@ if __name__ == "__main__":
     for kind in (DeprecationWarning, ResourceWarning):  # of Hypothesis, Streamlit and the test runner
         warnings.filterwarnings("ignore", category=kind)
     if name != "addresses":
+        import torch  # noqa: F401  # before the clock runs
+
         import linreg.ensemble
-        import linreg.trainer  # noqa: F401  # before the clock runs
+        import linreg.shapes
+        import linreg.trainer
+        import linreg.wording  # noqa: F401
+    settings(max_examples=1, database=None, deadline=None)(given(st.text())(lambda _: None))()  # reads all of Unicode
     fuzz(name, float(budget), int(start))
