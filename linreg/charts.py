@@ -326,7 +326,8 @@ def weight_axes() -> tuple[alt.X, alt.Y]:
     is no label that would stand out on the right, and what is written beside points is `kept_inside`.
     """
     w1_ends, w2_ends = ([slot(f"{name} from"), slot(f"{name} to")] for name in ("w1", "w2"))
-    below, left = alt.Axis(labelBound=0.01), alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
+    within = 0.01  # pixels; True would let a label stand out by a whole one
+    below, left = alt.Axis(labelBound=within), alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
     w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=w1_ends, nice=False, zero=False), axis=below)
     w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False), axis=left)
     return w1, w2
@@ -334,20 +335,25 @@ def weight_axes() -> tuple[alt.X, alt.Y]:
 
 def kept_inside(size: float, across: str = "w1") -> dict[str, Any]:
     """What a label of this size needs to stand in the middle over its point, or as near to it as it is inside the plot."""
-    x, half = f"scale('x', datum.{across})", f"{LETTER / 2} * {size} * length(datum.label)"
+    x, half = f"scale('x', datum.{across})", f"{_label_width(size)} / 2"
     return {"fontSize": size, "dx": {"expr": f"max(0, {half} - {x}) - max(0, {x} + {half} - width)"}}
 
 
 def kept_beside(size: float, apart: float) -> dict[str, Any]:
     """What a label of this size needs to stand so many pixels right of its point, or left of it where it has no room, and
     where there is none on either side as near to it as it is inside the plot."""
-    x, wide = "scale('x', datum.w1)", f"{LETTER * size} * length(datum.label)"
+    x, wide = "scale('x', datum.w1)", _label_width(size)
     right, left = f"{x} + {apart} + {wide} <= width", f"{x} - {apart} - {wide} >= 0"
     return {
         "fontSize": size,
         "align": {"expr": f"{right} || !({left}) ? 'left' : 'right'"},
         "dx": {"expr": f"{right} ? {apart} : {left} ? {-apart} : width - {x} - {wide}"},
     }
+
+
+def _label_width(size: float) -> str:
+    """The expression for the most pixels that a label takes: how many it takes is known once it is drawn."""
+    return f"{LETTER * size} * length(datum.label)"
 
 
 def domain_slots(domain: Domain) -> dict[str, float]:

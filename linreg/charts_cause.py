@@ -214,8 +214,9 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
     dots = marks.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
         color=color, shape=side_shape()
     )
-    halo = marks.mark_text(dy=-14, stroke=theme.background, strokeWidth=3.5, **kept_inside(12.5)).encode(text="label:N")
-    label = marks.mark_text(dy=-14, color=theme.ink, **kept_inside(12.5)).encode(text="label:N")
+    text = {"dy": -14, **kept_inside(12.5)}
+    halo = marks.mark_text(stroke=theme.background, strokeWidth=3.5, **text).encode(text="label:N")
+    label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
     chart = alt.layer(rings, between, dots, halo, label).properties(width="container")
     heading = alt.TitleParams("Both losses over the weights", subtitle="the same contours, moved")
     return finished(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")

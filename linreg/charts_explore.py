@@ -258,11 +258,10 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     path = over("path").mark_line(strokeWidth=2.4, **line).encode(detail="piece:O", order="step:Q", color=color)
     axes = over("axes").mark_line(stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True)
     axes = axes.encode(detail="axis:N", order="order:Q")
-    curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, dy=-8, **kept_inside(11.5, "at1"))
+    text = {"dy": -8, **kept_inside(11.5, "at1")}
+    curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, **text)
     curvature = curvature.encode(x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N")
-    behind = curvature.mark_text(
-        stroke=theme.background, strokeWidth=3.5, strokeJoin="round", dy=-8, **kept_inside(11.5, "at1")
-    )
+    behind = curvature.mark_text(stroke=theme.background, strokeWidth=3.5, strokeJoin="round", **text)
     arrows = over("arrows").mark_point(shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0)
     arrows = arrows.encode(
         angle=alt.Angle("angle:Q", scale=None), size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None)

@@ -1,7 +1,7 @@
 """Memory given back to the system, where that is Linux with glibc; elsewhere nothing here does anything.
 
 Three processes serve a page (the server, PyTorch's and the renderer's), and what each of them holds without need counts
-three times.
+three times. Where no folder can be written, temporary files are in memory too.
 """
 
 from __future__ import annotations

@@ -63,6 +63,16 @@ def test_both_surfaces_share_axes_and_levels(thread):
     assert spacings == pytest.approx([scene.spacing] * len(spacings), rel=0.01)
 
 
+def test_no_label_of_a_surface_changes_its_width(thread):
+    """Its height follows the width and its labels both: a page of a certain width would draw it over and over."""
+    figure = charts.surface_figure(thread[0], 0, thread[1], 3000, LIGHT)
+    for layer in figure.spec["layer"]:
+        for channel, fixed in (("x", ["labelBound"]), ("y", ["minExtent", "maxExtent"])):
+            axis = layer["encoding"].get(channel, {}).get("axis", {})
+            assert not axis or all(axis.get(name) for name in fixed)
+    assert any(layer["encoding"].get("x", {}).get("axis") for layer in figure.spec["layer"])
+
+
 def test_weights_that_share_a_unit_are_drawn_in_true_aspect(thread):
     _, (scene) = thread
     width, height = scene.domain[1] - scene.domain[0], scene.domain[3] - scene.domain[2]
