@@ -237,7 +237,7 @@ def optimizer_color(theme: Theme) -> alt.Color:
             symbolStrokeWidth=3,
             symbolOpacity=1,
             offset=4,
-            columns=alt.ExprRef("max(1, floor(width / 78))"),
+            columns=alt.ExprRef("max(1, floor(width / 74))"),
         ),
     )
 
