@@ -20,7 +20,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 def shut_out(here):
-    """Violations of serious and critical impact: all rules as the page stands, contrast in the other scheme too."""
+    """Violations of serious and critical impact: all rules as the page stands, contrast in the other one, in which it stays."""
     page, size = here.page, here.page.viewport_size
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
@@ -32,7 +32,6 @@ def shut_out(here):
     colour = "rgb(255, 255, 255)" if dark else "rgb(14, 17, 23)"
     page.wait_for_function(f"getComputedStyle(document.querySelector('.stApp')).backgroundColor == '{colour}'")
     found += page.evaluate(RUN, [["color-contrast"], ["svg"]])
-    page.emulate_media(color_scheme="dark" if dark else "light")
     page.set_viewport_size(size)
     return [text for impact, text in found if impact in SERIOUS]
 
