@@ -20,7 +20,10 @@ PHONE = {"width": 390, "height": 844}
 
 
 def shut_out(here):
-    """Violations of serious and critical impact: all rules as the page stands, contrast in the other one, in which it stays."""
+    """Violations of serious and critical impact: all rules as the page stands, contrast in the other scheme as well.
+
+    The page is left in that other scheme.
+    """
     page, size = here.page, here.page.viewport_size
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
