@@ -20,10 +20,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 def shut_out(here):
-    """Violations of serious and critical impact: all rules as the page stands, contrast in the other scheme as well.
-
-    The page is left in that other scheme.
-    """
+    """Violations of serious and critical impact: all rules as the page stands, contrast in the other scheme too."""
     page, size = here.page, here.page.viewport_size
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
@@ -35,6 +32,7 @@ def shut_out(here):
     colour = "rgb(255, 255, 255)" if dark else "rgb(14, 17, 23)"
     page.wait_for_function(f"getComputedStyle(document.querySelector('.stApp')).backgroundColor == '{colour}'")
     found += page.evaluate(RUN, [["color-contrast"], ["svg"]])
+    page.emulate_media(color_scheme="dark" if dark else "light")
     page.set_viewport_size(size)
     return [text for impact, text in found if impact in SERIOUS]
 
