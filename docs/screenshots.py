@@ -5,7 +5,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
-from test_browser import ARGUMENTS, CHROMIUM, Server  # noqa: E402
+from browsing import ARGUMENTS, CHROMIUM, Server  # noqa: E402
 
 SHOTS = {  # file -> address, figures to wait for, width, height
     "home": ("", 4, 1400, 1040),

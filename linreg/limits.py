@@ -39,6 +39,8 @@ class Limits:
     kept_table_bytes: int = limit(30_000_000, "bytes of tables in use that a server keeps")
     kept_moment_bytes: int = limit(20_000_000, "bytes of the batches' moments that a server keeps")
     kept_path_bytes: int = limit(10_000_000, "bytes of the optimizers' paths that a server keeps")
+    # ninety million after its first picture, a hundred and fifty after many
+    renderer_bytes: int = limit(115_000_000, "bytes that the process which makes files of figures keeps between two of them")
 
 
 def limits(environment: Mapping[str, str]) -> Limits:

@@ -17,10 +17,10 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from linreg import child, memory
+from linreg.limits import LIMITS
 
 VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
 IDLE, LONGEST = 15, 60  # seconds without a question, and of one answer
-MOST_BYTES = 110 * 2**20  # of its own, after an answer: ninety after the first picture, a hundred and fifty after many
 
 
 class RenderError(OSError):
@@ -139,6 +139,6 @@ def serve() -> None:
                 said = "error", str(error)
             child.write(answered, said)
             memory.give_back()
-            if memory.own_bytes() > MOST_BYTES:  # the engine keeps what it once had
+            if memory.own_bytes() > LIMITS.renderer_bytes:  # the engine keeps what it once had
                 os._exit(0)
             idle = child.end_later(IDLE)

@@ -7,6 +7,7 @@ from jaxtyping import install_import_hook
 
 CHECKED = ("data", "tables", "surface", "trainer", "ensemble", "outcome", "cause", "findings", "evidence", "charts")
 install_import_hook([f"linreg.{name}" for name in CHECKED], "shapes.checked")
+pytest_plugins = ["browsing"]
 
 
 def pytest_collection_modifyitems(config, items):

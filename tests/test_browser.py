@@ -1,124 +1,14 @@
-"""The running app in Chromium: links on a server that nobody has visited, controls, reload, Back, replay, where marks stand.
+"""The running app in Chromium: links on a server nobody has visited, controls, reload, Back, replay, where marks stand."""
 
-Without Chromium these tests skip; with REQUIRE_BROWSER=1 they fail instead.
-"""
-
-import os
 import re
-import shutil
 
 import pytest
 from accessible import ZOOMED, beside_the_window, shut_out
+from browsing import Visit
 from playwright.sync_api import expect
 from served import Server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--force-prefers-reduced-motion",
-]  # fmt: skip
-
-expect.set_options(timeout=20_000)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"),
-        reason="no Chromium on the PATH; the browser tests were skipped",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "REQUIRE_BROWSER is set, but there is no Chromium on the PATH"
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
-def server():
-    running = Server()
-    yield running
-    running.stop()
-
-
-IDLE = {}  # pages by browser: one that has shown the app has read and compiled what it consists of
-
-
-class Visit:
-    """A visitor with a window of their own; collects what the page asks for and complains of."""
-
-    def __init__(self, browser, server, query="", width=1400, height=1000, scheme="light"):
-        server.visited = True
-        self.idle = IDLE.setdefault(browser, [])
-        self.page = self.idle.pop() if self.idle else browser.new_page()
-        self.page.set_viewport_size({"width": width, "height": height})
-        self.page.emulate_media(color_scheme=scheme)
-        self.elsewhere, self.complaints = [], []
-        self.listeners = {
-            "request": lambda request: self._asked(request.url, server.port),
-            "console": lambda message: message.type == "error" and self._complained(message),
-            "pageerror": lambda error: self.complaints.append(str(error)),
-        }
-        for event, listener in self.listeners.items():
-            self.page.on(event, listener)
-        self.page.goto(server.url + "/" + query)
-
-    def ended(self):
-        """Nothing was asked of anybody else and nothing complained of; the page is free for the next visit."""
-        assert not self.elsewhere, "a request left the server's own address"
-        assert not self.complaints
-        for event, listener in self.listeners.items():
-            self.page.remove_listener(event, listener)
-        self.page.goto("about:blank")
-        self.idle.append(self.page)
-
-    def _asked(self, url, port):
-        if not re.match(rf"(https?|wss?)://127\.0\.0\.1:{port}/|data:|blob:", url):
-            self.elsewhere.append(url)
-
-    def _complained(self, message):
-        if "/_stcore/" not in message.location["url"]:  # Streamlit looks for its server beside a page first
-            self.complaints.append(message.text)
-
-    def until_trained(self):
-        self.page.get_by_text("R² of least squares").wait_for(timeout=120_000)
-        self.page.wait_for_function("document.querySelectorAll('svg.marks').length == 4")
-        self.settled()
-        return self
-
-    def settled(self):
-        self.page.wait_for_timeout(300)
-        self.page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
-        self.page.wait_for_timeout(700)
-
-    @property
-    def address(self):
-        return self.page.evaluate("location.search")
-
-    def texts(self):
-        return self.page.evaluate("[...document.querySelectorAll('svg.marks text')].map(t => t.textContent)")
-
-    def field(self, label):
-        return self.page.get_by_label(label, exact=True).first
-
-
-@pytest.fixture
-def visit(browser, server):
-    visits = []
-
-    def begin(query="", **how):
-        visits.append(Visit(browser, how.pop("server", server), query, **how))
-        return visits[-1]
-
-    yield begin
-    for one in visits:
-        one.ended()
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

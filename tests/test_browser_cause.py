@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 from accessible import PHONE, ZOOMED, beside_the_window, shut_out
-from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
 from test_browser_ensemble import drawn, menu, nothing_is_cut_off
+
+pytestmark = pytest.mark.browser
 
 
 def csv(rows=240):

@@ -5,7 +5,9 @@ import re
 import pytest
 from accessible import PHONE, ZOOMED, beside_the_window, shut_out
 from playwright.sync_api import expect
-from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
+
+pytestmark = pytest.mark.browser
+
 
 OUTSIDE = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
     const svg = t.closest('svg').getBoundingClientRect(), b = t.getBoundingClientRect();
@@ -92,7 +94,7 @@ def test_a_cell_opens_in_the_comparison_by_a_click_and_by_keyboard(visit):
 
 
 def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
-    here = visit("sweep?x=scale&y=noise&columns=80&rows=20&inits=2&steps=2000")
+    here = visit("sweep?x=scale&y=noise&columns=80&rows=20&inits=2&steps=8000")
     here.page.get_by_role("button", name="Stop the sweep").click(timeout=60_000)
     here.page.get_by_text(re.compile(r"Stopped: [\d,]+ cells of 3,200 are not done")).wait_for(timeout=30_000)
     drawn(here, 3)

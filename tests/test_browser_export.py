@@ -1,24 +1,20 @@
-"""Taking things along, in Chromium: files from under a figure, what they look like there, links, and an embedded page."""
+"""Taking things along, in Chromium: files from under a figure, links, and an embedded page."""
 
 import json
 import re
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import TimeoutError, expect
-from test_browser import browser, pytestmark, server, visit  # noqa: F401  # fixtures and marks of the same kind
+from playwright.sync_api import TimeoutError
 
-from linreg.export import SIZES, exported
+from linreg.export import exported
 from linreg.gallery import figures
 from linreg.renderer import RENDERER
 from linreg.settings import Comparison, DataSettings, Settings, fixed_side, from_query
-from linreg.theme import THEMES
-from linreg.views import ClaimsView, SurfaceView, SweepView, from_view_query
+from linreg.theme import LIGHT
+from linreg.views import SurfaceView, from_view_query
 
-CUT = """() => [...document.querySelectorAll('text')].filter(t => t.textContent.trim()).filter(t => {
-    const svg = document.documentElement.getBoundingClientRect(), b = t.getBoundingClientRect();
-    return b.left < svg.left - 0.5 || b.right > svg.right + 0.5 || b.top < svg.top - 0.5 || b.bottom > svg.bottom + 0.5;
-  }).map(t => t.textContent)"""
+pytestmark = pytest.mark.browser
 
 
 def compared():
@@ -26,40 +22,10 @@ def compared():
     return Comparison(original, fixed_side(original, {"wiring": "squeeze"}))
 
 
-WIDTHS = [*range(280, 660, 8), *range(670, 1400, 61)]
-DRAWN = b'vegaEmbed("#panel" + k, spec, {renderer: "svg", actions: false})'
-RESIZED = """async widths => {
-    const place = document.querySelector('.panels > div'), changed = [], out = [];
-    document.querySelectorAll('.panels > div').forEach(other => other.hidden = other != place);
-    document.querySelector('.panels').style.display = 'block';
-    for (const name of ['width', 'height']) view.addSignalListener(name, () => changed[changed.length - 1][1]++);
-    for (const width of widths) {
-      place.style.width = width + 'px';
-      changed.push([width, 0]);
-      window.dispatchEvent(new Event('resize'));
-      await view.runAsync();
-      await view.runAsync();
-      const whole = place.querySelector('svg.marks').getBoundingClientRect();
-      for (const text of place.querySelectorAll('svg.marks text')) {
-        const box = text.getBoundingClientRect(), seen = text.textContent && text.getAttribute('opacity') != 0;
-        if (seen && (box.left < whole.left - 0.5 || box.right > whole.right + 0.5)) out.push([width, text.textContent]);
-      }
-    }
-    return [changed, out];
-  }"""
-
-
-@pytest.fixture(scope="module")
-def plates():
-    """Every figure of the app, small."""
-    small = {
-        ClaimsView: ClaimsView(seeds=10),
-        SweepView: SweepView(columns=6, rows=4, inits=2, steps=200),
-        SurfaceView: SurfaceView(optimizers=("RMSprop", "SGD", "Adam", "Adagrad"), arrows=True),
-    }
-    every = [plate for _, plate in figures(compared(), THEMES["light"], small)]
-    of_claims = [plate for plate in every if plate.heading][2:]  # which are alike
-    yield [plate for plate in every if plate not in of_claims]
+@pytest.fixture
+def surfaces():
+    """The first figure of the home page."""
+    yield next(plate for _, plate in figures(compared(), LIGHT, pages=["comparison"]))
     RENDERER.close()
 
 
@@ -78,7 +44,7 @@ def downloaded(here, name):
     raise AssertionError(f"nothing came of {name}")
 
 
-def test_the_comparison_leaves_as_one_figure_and_as_code(visit, plates):
+def test_the_comparison_leaves_as_one_figure_and_as_code(visit, surfaces):
     here = visit("?samples=1000").until_trained()
     name, code = downloaded(here, re.compile("script", re.IGNORECASE))
     assert name.endswith(".py")
@@ -89,7 +55,7 @@ def test_the_comparison_leaves_as_one_figure_and_as_code(visit, plates):
     opened(here, "Save")
     name, svg = downloaded(here, "SVG")
     assert name == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000_page.svg"
-    assert svg == exported(plates[0], "svg"), "what leaves the page is what the command line makes"
+    assert svg == exported(surfaces, "svg"), "what leaves the page is what the command line makes"
     here.page.get_by_text("one column, 85 mm", exact=True).click()
     here.page.get_by_text("dark", exact=True).click()
     here.settled()
@@ -98,43 +64,6 @@ def test_the_comparison_leaves_as_one_figure_and_as_code(visit, plates):
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     name, table = downloaded(here, "CSV of the data")
     assert table.startswith(b"step,w1,w2,panel")
-
-
-def test_an_exported_figure_opened_on_its_own_is_whole(browser, plates, tmp_path):
-    """Every figure at its print size: no text reaches over the edge, and all of it is in the typeface that comes along."""
-    page = browser.new_page()
-    page.set_viewport_size({"width": 1_100, "height": 1_400})
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    for plate in plates:
-        for size in SIZES if len(plate.panels) > 1 else ["column"]:
-            path = tmp_path / "figure.svg"
-            path.write_bytes(exported(plate, "svg", size))
-            page.goto(path.as_uri())
-            page.evaluate("document.fonts.ready")
-            assert page.evaluate(CUT) == [], (plate.name, size)
-            assert page.evaluate("[...document.fonts].map(face => face.status)").count("error") == 0
-            assert page.evaluate("document.fonts.check(\"12px 'Source Sans Pro'\", 'weight 1')")
-    assert all(url.startswith(("file:", "data:")) for url in asked)
-    page.close()
-
-
-def test_an_exported_page_draws_without_a_network(browser, plates, tmp_path):
-    (tmp_path / "figure.html").write_bytes(exported(plates[0], "html"))
-    page = browser.new_page()
-    page.set_viewport_size({"width": 390, "height": 844})
-    said, asked = [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto((tmp_path / "figure.html").as_uri())
-    page.wait_for_function("document.querySelectorAll('svg.marks').length == 2")
-    texts = page.evaluate("[...document.querySelectorAll('svg.marks text')].map(text => text.textContent)")
-    assert "Fixed: (100,) meets (100,)" in texts
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    expect(page.get_by_text("Star: where this loss is least.")).to_be_visible()
-    assert said == []
-    assert all(url.startswith(("file:", "data:")) for url in asked)
-    page.close()
 
 
 def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
@@ -181,21 +110,3 @@ def test_an_embedded_page_is_its_figures_alone(visit):
     assert "embed" not in link.get_attribute("href")
     for absent in ("stSidebar", "stHeading", "stButton", "stPopover", "stExpander", "stSlider"):
         assert here.page.locator(f"[data-testid={absent}]").count() == 0, absent
-
-
-def test_figures_come_to_rest_at_every_width(browser, plates, tmp_path):
-    """A height that follows the width, and labels that follow both and stand out, can go round in a circle for a minute."""
-    page = browser.new_page(viewport={"width": 1450, "height": 900})
-    for plate in plates:
-        if "params" not in plate.panels[0].spec:
-            continue
-        html = exported(plate, "html")
-        assert DRAWN in html
-        watched = DRAWN + b".then(found => { if (!k) window.view = found.view; })"
-        (tmp_path / "figure.html").write_bytes(html.replace(DRAWN, watched))
-        page.goto((tmp_path / "figure.html").as_uri())
-        page.wait_for_function("() => window.view")
-        changed, out = page.evaluate(RESIZED, WIDTHS)
-        assert max(count for _, count in changed) <= 8, (plate.name, sorted(changed, key=lambda one: -one[1])[:5])
-        assert not out, plate.name
-    page.close()

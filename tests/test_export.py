@@ -1,4 +1,5 @@
-"""Figures as files: what stands in them, how large they are, that nothing is missing, and that many at once are right."""
+"""Figures as files: what stands in them, how large they are, that nothing is missing, that many at once are right, and
+what they look like in Chromium."""
 
 import io
 import json
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from linreg import fonts
 from linreg.export import FORMATS, SIZES, ExportError, broken, exported, file_name
@@ -22,7 +24,37 @@ from linreg.theme import DARK, LIGHT
 from linreg.views import ClaimsView, SurfaceView, SweepView
 
 SVG = "{http://www.w3.org/2000/svg}"
-SMALL = {ClaimsView: ClaimsView(seeds=10), SweepView: SweepView(columns=6, rows=4, inits=2, steps=200)}
+SMALL = {
+    ClaimsView: ClaimsView(seeds=10),
+    SweepView: SweepView(columns=6, rows=4, inits=2, steps=200),
+    SurfaceView: SurfaceView(optimizers=("RMSprop", "SGD", "Adam", "Adagrad"), arrows=True),
+}
+DOT = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
+CUT = """() => [...document.querySelectorAll('text')].filter(t => t.textContent.trim()).filter(t => {
+    const svg = document.documentElement.getBoundingClientRect(), b = t.getBoundingClientRect();
+    return b.left < svg.left - 0.5 || b.right > svg.right + 0.5 || b.top < svg.top - 0.5 || b.bottom > svg.bottom + 0.5;
+  }).map(t => t.textContent)"""
+WIDTHS = [*range(280, 660, 8), *range(670, 1400, 61)]
+DRAWN = b'vegaEmbed("#panel" + k, spec, {renderer: "svg", actions: false})'
+RESIZED = """async widths => {
+    const place = document.querySelector('.panels > div'), changed = [], out = [];
+    document.querySelectorAll('.panels > div').forEach(other => other.hidden = other != place);
+    document.querySelector('.panels').style.display = 'block';
+    for (const name of ['width', 'height']) view.addSignalListener(name, () => changed[changed.length - 1][1]++);
+    for (const width of widths) {
+      place.style.width = width + 'px';
+      changed.push([width, 0]);
+      window.dispatchEvent(new Event('resize'));
+      await view.runAsync();
+      await view.runAsync();
+      const whole = place.querySelector('svg.marks').getBoundingClientRect();
+      for (const text of place.querySelectorAll('svg.marks text')) {
+        const box = text.getBoundingClientRect(), seen = text.textContent && text.getAttribute('opacity') != 0;
+        if (seen && (box.left < whole.left - 0.5 || box.right > whole.right + 0.5)) out.push([width, text.textContent]);
+      }
+    }
+    return [changed, out];
+  }"""
 
 
 def compared(**changes):
@@ -45,10 +77,32 @@ def surfaces(every):
     return every[0]
 
 
+@pytest.fixture(scope="module")
+def unlike(every):
+    """Every figure, of those of the claims, which are alike, the first two."""
+    of_claims = [plate for plate in every if plate.heading][2:]
+    return [plate for plate in every if plate not in of_claims]
+
+
+@pytest.fixture(scope="module")
+def drawn(unlike):
+    """Every figure as SVG, by its size: in one column all of them, in the others those with several panels."""
+    return {
+        size: [
+            (plate, exported(plate, "svg", size).decode()) for plate in unlike if size == "column" or len(plate.panels) > 1
+        ]
+        for size in SIZES
+    }
+
+
 @pytest.fixture(scope="module", autouse=True)
-def no_process_is_left():
-    yield
-    RENDERER.close()
+def one_renderer():
+    """One process for all of these figures, and none when they are done."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LINREG_RENDERER_BYTES", "1000000000")
+        RENDERER.close()
+        yield
+        RENDERER.close()
 
 
 def texts(svg):
@@ -87,19 +141,17 @@ def test_a_name_tells_the_moment_and_the_colours():
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_text_is_at_least_seven_points_and_has_every_glyph(every, size):
-    of_claims = [plate for plate in every if plate.heading][2:]  # which are alike
-    for plate in [plate for plate in every if plate not in of_claims and (size == "column" or len(plate.panels) > 1)]:
-        svg = exported(plate, "svg", size).decode()
+def test_text_is_at_least_seven_points_and_has_every_glyph(drawn, size):
+    for plate, svg in drawn[size]:
         root = ElementTree.fromstring(svg)
         assert root.get("width") == f"{SIZES[size].width:.3f}mm"
         points = SIZES[size].width * 72 / 25.4 / float(root.get("viewBox").split()[2])
         inside = float(re.search(r"scale\(([\d.]+)\)", svg)[1]) if SIZES[size].height and "scale(" in svg[:20_000] else 1.0
-        drawn = texts(svg)
-        assert drawn
-        small = [text for font, text in drawn if font * points * inside < 6.99]
+        said = texts(svg)
+        assert said
+        small = [text for font, text in said if font * points * inside < 6.99]
         assert small == [], (plate.name, small)
-        assert not fonts.missing("".join(text for _, text in drawn)), plate.name
+        assert not fonts.missing("".join(text for _, text in said)), plate.name
 
 
 def test_the_comparison_is_one_figure_with_one_vertical_axis_and_one_key(surfaces):
@@ -250,14 +302,84 @@ def test_an_unknown_kind_or_size_is_said(surfaces, kind, size):
 def test_the_renderer_comes_back_and_says_what_is_wrong():
     renderer = Renderer()
     try:
-        assert (
-            renderer.ask("svg_to_pdf", svg="<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")[:4] == b"%PDF"
-        )
+        assert renderer.ask("svg_to_pdf", svg=DOT)[:4] == b"%PDF"
         renderer._process.kill()  # not waited for: it may seem to be there still
-        assert (
-            renderer.ask("svg_to_pdf", svg="<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")[:4] == b"%PDF"
-        )
+        assert renderer.ask("svg_to_pdf", svg=DOT)[:4] == b"%PDF"
         with pytest.raises(RenderError):
             renderer.ask("svg_to_pdf", svg="this is no picture")
     finally:
         renderer.close()
+
+
+@pytest.mark.parametrize(("most", "processes"), [(1_000_000_000, 1), (1, 3)])
+def test_a_renderer_that_holds_too_much_is_followed_by_another(monkeypatch, most, processes):
+    monkeypatch.setenv("LINREG_RENDERER_BYTES", str(most))
+    renderer, seen, made = Renderer(), set(), set()
+    try:
+        for _ in range(3):
+            made.add(renderer.ask("svg_to_png", svg=DOT))
+            seen.add(renderer._process.pid)
+            if most == 1:
+                renderer._process.wait(20)
+    finally:
+        renderer.close()
+    assert len(seen) == processes
+    assert len(made) == 1
+
+
+@pytest.mark.browser
+def test_an_exported_figure_opened_on_its_own_is_whole(browser, drawn, tmp_path):
+    """Every figure at its print size: no text reaches over the edge, and all of it is in the typeface that comes along."""
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1_100, "height": 1_400})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for size, figures_of_it in drawn.items():
+        for plate, svg in figures_of_it:
+            path = tmp_path / "figure.svg"
+            path.write_text(svg)
+            page.goto(path.as_uri())
+            page.evaluate("document.fonts.ready")
+            assert page.evaluate(CUT) == [], (plate.name, size)
+            assert page.evaluate("[...document.fonts].map(face => face.status)").count("error") == 0
+            assert page.evaluate("document.fonts.check(\"12px 'Source Sans Pro'\", 'weight 1')")
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    page.close()
+
+
+@pytest.mark.browser
+def test_an_exported_page_draws_without_a_network(browser, surfaces, tmp_path):
+    (tmp_path / "figure.html").write_bytes(exported(surfaces, "html"))
+    page = browser.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "figure.html").as_uri())
+    page.wait_for_function("document.querySelectorAll('svg.marks').length == 2")
+    texts = page.evaluate("[...document.querySelectorAll('svg.marks text')].map(text => text.textContent)")
+    assert "Fixed: (100,) meets (100,)" in texts
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.get_by_text("Star: where this loss is least.")).to_be_visible()
+    assert said == []
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    page.close()
+
+
+@pytest.mark.browser
+def test_figures_come_to_rest_at_every_width(browser, unlike, tmp_path):
+    """A height that follows the width, and labels that follow both and stand out, can go round in a circle for a minute."""
+    page = browser.new_page(viewport={"width": 1450, "height": 900})
+    for plate in unlike:
+        if "params" not in plate.panels[0].spec:
+            continue
+        html = exported(plate, "html")
+        assert DRAWN in html
+        watched = DRAWN + b".then(found => { if (!k) window.view = found.view; })"
+        (tmp_path / "figure.html").write_bytes(html.replace(DRAWN, watched))
+        page.goto((tmp_path / "figure.html").as_uri())
+        page.wait_for_function("() => window.view")
+        changed, out = page.evaluate(RESIZED, WIDTHS)
+        assert max(count for _, count in changed) <= 8, (plate.name, sorted(changed, key=lambda one: -one[1])[:5])
+        assert not out, plate.name
+    page.close()

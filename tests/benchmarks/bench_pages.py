@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from browsing import ARGUMENTS, CHROMIUM
 from served import Server
-from test_browser import ARGUMENTS, CHROMIUM
 
 WATCH = """
   window.changed = window.acted = window.sent = 0;

@@ -21,7 +21,7 @@ from playwright.sync_api import Error, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from test_browser import ARGUMENTS, CHROMIUM  # noqa: E402
+from browsing import ARGUMENTS, CHROMIUM  # noqa: E402
 
 PAGES = {  # path -> figures to wait for
     "": 4, "cause": 1, "claims": 1, "surface?ring=4": 2, "sweep?columns=12&rows=6&inits=5&steps=300": 3, "your_data": 4,
