@@ -8,7 +8,6 @@ import re
 import shutil
 
 import pytest
-from playwright.sync_api import expect
 from served import Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -17,16 +16,15 @@ ARGUMENTS = [
     "--disable-sync", "--force-prefers-reduced-motion",
 ]  # fmt: skip
 
-expect.set_options(timeout=20_000)
-
 
 @pytest.fixture(scope="session")
 def browser():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright  # which most tests do without
 
     if not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip("no Chromium on the PATH; the browser tests were skipped")
     assert CHROMIUM, "REQUIRE_BROWSER is set, but there is no Chromium on the PATH"
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield found
@@ -40,7 +38,7 @@ def server():
     running.stop()
 
 
-IDLE = {}  # pages by browser: one that has shown the app has read and compiled what it consists of
+IDLE = []  # pages: one that has shown the app has read and compiled what it consists of
 
 
 class Visit:
@@ -48,8 +46,7 @@ class Visit:
 
     def __init__(self, browser, server, query="", width=1400, height=1000, scheme="light"):
         server.visited = True
-        self.idle = IDLE.setdefault(browser, [])
-        self.page = self.idle.pop() if self.idle else browser.new_page()
+        self.page = IDLE.pop() if IDLE else browser.new_page()
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.emulate_media(color_scheme=scheme)
         self.elsewhere, self.complaints = [], []
@@ -69,7 +66,7 @@ class Visit:
         for event, listener in self.listeners.items():
             self.page.remove_listener(event, listener)
         self.page.goto("about:blank")
-        self.idle.append(self.page)
+        IDLE.append(self.page)
 
     def _asked(self, url, port):
         if not re.match(rf"(https?|wss?)://127\.0\.0\.1:{port}/|data:|blob:", url):

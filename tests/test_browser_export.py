@@ -6,20 +6,16 @@ from contextlib import suppress
 
 import pytest
 from playwright.sync_api import TimeoutError
+from test_export import compared
 
 from linreg.export import exported
 from linreg.gallery import figures
 from linreg.renderer import RENDERER
-from linreg.settings import Comparison, DataSettings, Settings, fixed_side, from_query
+from linreg.settings import from_query
 from linreg.theme import LIGHT
 from linreg.views import SurfaceView, from_view_query
 
 pytestmark = pytest.mark.browser
-
-
-def compared():
-    original = Settings(data=DataSettings(samples=1_000))
-    return Comparison(original, fixed_side(original, {"wiring": "squeeze"}))
 
 
 @pytest.fixture

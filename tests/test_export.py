@@ -319,8 +319,6 @@ def test_a_renderer_that_holds_too_much_is_followed_by_another(monkeypatch, most
         for _ in range(3):
             made.add(renderer.ask("svg_to_png", svg=DOT))
             seen.add(renderer._process.pid)
-            if most == 1:
-                renderer._process.wait(20)
     finally:
         renderer.close()
     assert len(seen) == processes
@@ -337,7 +335,7 @@ def test_an_exported_figure_opened_on_its_own_is_whole(browser, drawn, tmp_path)
     for size, figures_of_it in drawn.items():
         for plate, svg in figures_of_it:
             path = tmp_path / "figure.svg"
-            path.write_text(svg)
+            path.write_bytes(svg.encode())
             page.goto(path.as_uri())
             page.evaluate("document.fonts.ready")
             assert page.evaluate(CUT) == [], (plate.name, size)
