@@ -361,16 +361,42 @@ def domain_slots(domain: Domain) -> dict[str, float]:
     return dict(zip(("w1 from", "w1 to", "w2 from", "w2 to"), domain, strict=True))
 
 
-def ring_layer(theme: Theme, over_rings: alt.Chart) -> alt.Chart:
+def lines_over(table: str, by: Sequence[str], closed: bool = False) -> alt.Chart:
+    """The lines of a table whose rows are their points in order, told apart by these columns; `closed` ones can be filled.
+
+    Each line is one shape: as a mark of lines each of its points would be worked out on its own, which takes the browser
+    most of the time of a figure. What draws the shapes reads the two numbers of a point as its fields 0 and 1. A picture
+    in true aspect has one scale for both axes.
+    """
+    kind, points = ("Polygon", "[datum.points]") if closed else ("LineString", "datum.points")
+    scale = "width / (domain('x')[1] - domain('x')[0])"
+    chart: alt.Chart = (
+        alt.Chart(alt.NamedData(table))
+        .transform_aggregate([alt.AggregatedFieldDef(op="values", field="0", **{"as": "points"})], groupby=list(by))
+        .transform_calculate(geometry=f"{{type: '{kind}', coordinates: {points}}}")
+        .project(
+            "identity",
+            reflectY=True,
+            scale=alt.expr(scale),
+            translate=alt.expr(f"[-domain('x')[0] * {scale}, domain('y')[1] * {scale}]"),
+        )
+        .encode(shape="geometry:G")
+    )
+    return chart
+
+
+def ring_layer(theme: Theme) -> alt.Chart:
     """The filled rings, the outermost first, with a slot for the number of `levels`."""
     fill = alt.Fill(
         "level:Q",
         scale=alt.Scale(domain=[1, slot("levels")], range=[theme.inner, theme.outer], interpolate="lab"),
         legend=None,
     )
-    layer: alt.Chart = over_rings.mark_line(
-        filled=True, interpolate="linear-closed", stroke=theme.contour, strokeWidth=0.7, strokeOpacity=0.9
-    ).encode(fill=fill, detail="order:Q", order="order:Q")
+    layer: alt.Chart = (
+        lines_over("rings", ["level", "order"], closed=True)
+        .mark_geoshape(clip=False, stroke=theme.contour, strokeWidth=0.7, strokeOpacity=0.9)
+        .encode(fill=fill)
+    )
     return layer
 
 
@@ -397,19 +423,11 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     text_color = (theme.original_text, theme.fixed_text)[which]
     w1, w2 = weight_axes()
 
-    def over(table: str) -> alt.Chart:
-        return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
-
-    rings = ring_layer(theme, over("rings"))
-    trail = (
-        over("trail")
-        .mark_line(stroke=color, strokeWidth=1.5, opacity=0.45, strokeJoin="round")
-        .encode(detail="piece:O", order="step:Q")
-    )
-    line: dict[str, Any] = {"strokeJoin": "round", "strokeCap": "round", "order": False}  # as the rows come, not along w1
-    halo = over("path").mark_line(stroke=theme.background, strokeWidth=6.5, **line).encode(detail="piece:O")
-    path = over("path").mark_line(stroke=color, strokeWidth=3.5, **line).encode(detail="piece:O")
-    marks = over("marks")
+    line: dict[str, Any] = {"filled": False, "clip": False, "strokeJoin": "round", "strokeCap": "round"}
+    trail = lines_over("trail", ["piece"]).mark_geoshape(stroke=color, strokeWidth=1.5, opacity=0.45, **line)
+    halo = lines_over("path", ["piece"]).mark_geoshape(stroke=theme.background, strokeWidth=6.5, **line)
+    path = lines_over("path", ["piece"]).mark_geoshape(stroke=color, strokeWidth=3.5, **line)
+    marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     start = marks.transform_filter("datum.kind == 'start'").mark_point(
         shape="circle", size=130, filled=True, fill=theme.background, stroke=color, strokeWidth=3, opacity=1, aria=False
     )
@@ -428,7 +446,7 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
         .mark_text(align="left", baseline="bottom", color=text_color, fontSize=13, fontWeight=600, limit={"expr": "width"})
         .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
     )
-    chart = alt.layer(rings, trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
+    chart = alt.layer(ring_layer(theme), trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"), offset=20)
     spec = chart.properties(title=heading, width="container").to_dict()
     return finished(spec, theme, height=f"width * {ASPECT}")

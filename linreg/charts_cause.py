@@ -12,7 +12,17 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from linreg.cause import Pairs, Terms, Walk
-from linreg.charts import ASPECT, domain_around, domain_slots, kept_beside, kept_inside, levels_over, rings_of, weight_axes
+from linreg.charts import (
+    ASPECT,
+    domain_around,
+    domain_slots,
+    kept_beside,
+    kept_inside,
+    levels_over,
+    lines_over,
+    rings_of,
+    weight_axes,
+)
 from linreg.figure import Figure
 from linreg.surface import Quadratic
 from linreg.theme import SMALLEST, Theme, filled, finished, number_axis, side_color, side_shape, side_text
@@ -204,11 +214,8 @@ def bowls_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
 def _bowls_template(theme: Theme) -> dict[str, Any]:
     w1, w2 = weight_axes()
     color = side_color(theme)
-    rings = (
-        alt.Chart(alt.NamedData("rings"))
-        .mark_line(interpolate="linear-closed", strokeWidth=1.8, order=False)  # as the rows come, not along w1
-        .encode(x=w1, y=w2, color=color, detail="level:Q")
-    )
+    rings = lines_over("rings", ["level", "side"], closed=True)
+    rings = rings.mark_geoshape(filled=False, clip=False, strokeWidth=1.8).encode(color=color)
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     between = marks.mark_line(color=theme.quiet, strokeDash=[6, 4], strokeWidth=1.5, order=False)
     dots = marks.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(

@@ -25,6 +25,7 @@ from linreg.charts import (
     kept_inside,
     levels_at,
     levels_over,
+    lines_over,
     points_of,
     ring_layer,
     rings_of,
@@ -250,12 +251,11 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    line: dict[str, Any] = {"strokeJoin": "round", "strokeCap": "round"}
-    whole = over("trail").mark_line(strokeWidth=1.2, opacity=0.4, **line)
-    whole = whole.encode(detail="piece:O", order="step:Q", color=color)
-    halo = over("path").mark_line(stroke=theme.background, strokeWidth=5, opacity=0.8, **line)
-    halo = halo.encode(detail="piece:O", order="step:Q")
-    path = over("path").mark_line(strokeWidth=2.4, **line).encode(detail="piece:O", order="step:Q", color=color)
+    line: dict[str, Any] = {"filled": False, "clip": False, "strokeJoin": "round", "strokeCap": "round"}
+    trails, paths = (lines_over(table, ["piece", "optimizer"]) for table in ("trail", "path"))
+    whole = trails.mark_geoshape(strokeWidth=1.2, opacity=0.4, **line).encode(color=color)
+    halo = paths.mark_geoshape(stroke=theme.background, strokeWidth=5, opacity=0.8, **line)
+    path = paths.mark_geoshape(strokeWidth=2.4, **line).encode(color=color)
     axes = over("axes").mark_line(stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True)
     axes = axes.encode(detail="axis:N", order="order:Q")
     text = {"dy": -8, **kept_inside(11.5, "at1")}
@@ -277,7 +277,7 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     snap = alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
     snap = snap.encode(x=alt.X("left:Q", title="weight 1"), x2="right:Q", y=alt.Y("below:Q", title="weight 2"), y2="above:Q")
     chart = alt.layer(
-        ring_layer(theme, over("rings")),
+        ring_layer(theme),
         arrows,
         axes,
         whole,
@@ -482,7 +482,7 @@ def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), size=320)
     cross = cross_layer(theme, marks.transform_filter("datum.kind == 'mean'"))
-    chart = alt.layer(ring_layer(theme, over("rings")), star, cloud, cross)
+    chart = alt.layer(ring_layer(theme), star, cloud, cross)
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
     return finished(framed(spec), theme, height=f"width * {ASPECT}", spoken=False)

@@ -28,19 +28,34 @@ class Figure:
     table: str  # the name of the table that holds what the figure is about
     name: str = ""
 
+    def drawn(self) -> dict[str, dict[str, pd.Series]]:
+        """The tables as the spec reads them, by column: the points of lines as `charts.lines_over` wants them."""
+        lines = {
+            layer["data"]["name"]: layer["transform"][0]["groupby"]
+            for layer in self.spec.get("layer", ())
+            if layer["mark"]["type"] == "geoshape"
+        }
+        tables: dict[str, dict[str, pd.Series]] = {}
+        for name, frame in self.data.items():
+            columns = {str(column): values for column, values in frame.items()}
+            if name in lines:
+                columns = {"0": columns["w1"], "1": columns["w2"], **{column: columns[column] for column in lines[name]}}
+            tables[name] = columns
+        return tables
+
     def standalone(self) -> dict[str, Any]:
         """The spec with its data inside, as JSON has it: what any Vega-Lite renderer draws."""
-        return {**self.spec, "datasets": {name: _records(frame) for name, frame in self.data.items()}}
+        return {**self.spec, "datasets": {name: _records(columns) for name, columns in self.drawn().items()}}
 
     def shown_table(self) -> pd.DataFrame:
         """What the figure is about, for a reader: without the columns that only say how lines are drawn."""
         return self.data[self.table].drop(columns=list(DRAWING), errors="ignore")
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(table: Mapping[str, pd.Series]) -> list[dict[str, Any]]:
     """The rows, with None for what is not a finite number."""
     columns = {
-        str(name): [None if isinstance(value, float) and not math.isfinite(value) else value for value in column.tolist()]
+        name: [None if isinstance(value, float) and not math.isfinite(value) else value for value in column.tolist()]
         for name, column in table.items()
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -52,7 +52,7 @@ def test_both_surfaces_share_axes_and_levels(thread):
     domains, spacings = [], []
     for which in (0, 1):
         figure = charts.surface_figure(sides, which, scene, 3000, LIGHT)
-        encoding = layers_over(figure, "path")[0]["encoding"]
+        encoding = layers_over(figure, "marks")[0]["encoding"]
         domains.append((encoding["x"]["scale"]["domain"], encoding["y"]["scale"]["domain"]))
         rings = figure.data["rings"]
         surface = sides[which].surface
@@ -61,6 +61,30 @@ def test_both_surfaces_share_axes_and_levels(thread):
             spacings.append(np.median(np.sqrt(surface.value(ring) - surface.floor)) / level)
     assert domains[0] == domains[1]
     assert spacings == pytest.approx([scene.spacing] * len(spacings), rel=0.01)
+
+
+def test_lines_are_drawn_where_the_axes_have_their_points(thread):
+    """Points are placed by the axes' scales, lines by a projection."""
+    sides, scene = thread
+    figure = charts.surface_figure(sides, 0, scene, 3000, LIGHT)
+    width = 400
+    svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": width, "autosize": "none"}, vl_version="6.4")
+    assert "clip-path" not in svg  # its name would be that of another figure's on the page
+    shapes = [part.split("</g>")[0] for part in svg.split('class="mark-shape ')[1:]]  # rings, trail, halo, path
+    drawn = []
+    for shape in shapes:
+        pairs = re.findall(r"[-0-9.e]+,[-0-9.e]+", " ".join(re.findall(r' d="([^"]+)"', shape)))
+        drawn.append(np.array([pair.split(",") for pair in pairs], dtype=float))
+    low1, high1, low2, high2 = scene.domain
+    for table, points in zip(("rings", "trail", "path", "path"), drawn, strict=True):
+        w = charts.points_of(figure.data[table])
+        across = (w[:, 0] - low1) / (high1 - low1) * width
+        down = (high2 - w[:, 1]) / (high2 - low2) * width * charts.ASPECT
+        expected = np.stack([across, down], axis=1)
+        if table == "rings":  # a closed line has its first point at its end, where the renderer only closes it
+            ends = figure.data[table].duplicated(["level"], keep="last")
+            expected = expected[ends.to_numpy()]
+        assert points == pytest.approx(expected, abs=0.01)
 
 
 def test_no_label_of_a_surface_changes_its_width(thread):

@@ -34,7 +34,7 @@ def current_theme() -> Theme:
 def show(figure: Figure, key: str | None = None, on_select: Any = "ignore", mode: str | None = None) -> None:
     """Draw a figure as it is, in the page's own colours."""
     st.vega_lite_chart(
-        {**figure.spec, "datasets": {name: _arrow(frame) for name, frame in figure.data.items()}},
+        {**figure.spec, "datasets": {name: _arrow(columns) for name, columns in figure.drawn().items()}},
         theme=None,
         width="stretch",
         alt=figure.name or figure.alt,
@@ -44,9 +44,9 @@ def show(figure: Figure, key: str | None = None, on_select: Any = "ignore", mode
     )
 
 
-def _arrow(frame: pd.DataFrame) -> pa.Table:
+def _arrow(columns: Mapping[str, pd.Series]) -> pa.Table:
     """The columns alone: to work out how pandas would like to have them back takes five times as long."""
-    return pa.table({name: pa.array(column.array) for name, column in frame.items()})
+    return pa.table({name: pa.array(column.array) for name, column in columns.items()})
 
 
 @dataclass(frozen=True)
