@@ -18,7 +18,7 @@ import joblib
 import numpy as np
 from jaxtyping import Float, Int
 
-from linreg.kernels import LANES, NARROW, RULES, Rule
+from linreg.kernels import LANES, NARROW, RULES, Rule, compile_look
 from linreg.optimizers import OPTIMIZERS
 from linreg.settings import SettingsError, clipped
 from linreg.surface import Moments
@@ -78,8 +78,6 @@ def train_ensemble(
     rule = _checked(parts, init, rates, optimizer, groups, steps, record_every)
     plan = rule.planned(steps, **_understood(rule, optimizer, hyperparameters))
     recorded = np.append(np.arange(0, steps, record_every), steps)  # (S,)
-    weights = np.empty((len(recorded), runs, init.shape[1]))  # (S, R, P)
-    diverged_at = np.full(runs, -1)
     tasks = []
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
@@ -87,7 +85,11 @@ def train_ensemble(
         table, origin = _table(parts[group]), np.ascontiguousarray(parts[group].origin)
         for chunk in np.split(members, range(size, len(members), size)):
             tasks.append((chunk, (optimizer, table, origin, init[chunk], rates[chunk], plan, steps, record_every, recorded)))
-    direct = runs * steps <= WORTH_A_THREAD or len(tasks) == 1
+    if len(tasks) == 1:
+        return Ensemble(recorded, *_trained(tasks[0][1]))
+    weights = np.empty((len(recorded), runs, init.shape[1]))  # (S, R, P)
+    diverged_at = np.full(runs, -1)
+    direct = runs * steps <= WORTH_A_THREAD
     results = map(_trained, (task for _, task in tasks)) if direct else in_parallel(_trained, (task for _, task in tasks))
     for (chunk, _), (part, lost) in zip(tasks, results, strict=True):
         weights[:, chunk], diverged_at[chunk] = part, lost
@@ -135,8 +137,9 @@ def _behind(work: Callable[[Task], Result], task: Task) -> Result:
 def warm(parameters: int = 2) -> Iterator[str]:
     """Compile the kernels, or load them from the disk, one each time that the iterator is asked; yields their optimizers.
 
-    First comes what thins the lines of figures."""
+    First comes what thins the lines of figures, then what compares learning rates."""
     compile_work()
+    compile_look()
     for name, entry in OPTIMIZERS.items():
         for lanes in (LANES, NARROW):
             RULES[entry.torch_name].kernel(parameters, lanes)
@@ -154,8 +157,8 @@ def _trained(task: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
     kernel = RULES[OPTIMIZERS[optimizer].torch_name].kernel(init.shape[1], LANES if len(init) >= FEW else NARROW)
     weights, diverged_at = np.empty((len(recorded), *init.shape)), np.full(len(init), -1)
     kernel(table, origin, init, lr, constants, schedule, steps, record_every, weights, diverged_at)
-    lost = (diverged_at >= 0) & (recorded[:, None] >= diverged_at)  # (S, R)
-    weights[lost] = np.nan
+    if (diverged_at >= 0).any():
+        weights[(diverged_at >= 0) & (recorded[:, None] >= diverged_at)] = np.nan  # (S, R)
     return weights, diverged_at
 
 

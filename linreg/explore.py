@@ -99,6 +99,7 @@ def _best_of(
     rates: np.ndarray, looks: int, moments: Moments, optimizer: str, starts: np.ndarray, steps: int, momentum: float
 ) -> float:
     from linreg.ensemble import train_ensemble
+    from linreg.kernels import compile_look
 
     found = train_ensemble(
         moments,
@@ -110,11 +111,11 @@ def _best_of(
         momentum=momentum,
     )
     surface = moments.mean()
-    with np.errstate(over="ignore", invalid="ignore"):
-        losses = surface.value(found.weights).reshape(len(found.steps), len(rates), -1)  # (S, rates, R)
-    excess = mean_excess(losses, surface.floor)  # (S, rates)
-    last = excess[found.steps >= 0.9 * steps].mean(0)  # (rates,)
-    return float(rates[np.lexsort((last, looks_needed(excess)))[0]])
+    needed, last = np.empty(len(rates), dtype=np.int64), np.empty(len(rates))
+    late = int(np.searchsorted(found.steps, 0.9 * steps))
+    A, c, origin = (np.ascontiguousarray(part, dtype=np.float64) for part in (surface.A, surface.c, surface.origin))
+    compile_look()(found.weights, A, c, float(surface.s), origin, surface.floor, SETTLED, late, needed, last)
+    return float(rates[np.lexsort((last, needed))[0]])
 
 
 def ring(middle: Float[np.ndarray, " P"], radius: float, count: int) -> Float[np.ndarray, "count P"]:

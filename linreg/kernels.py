@@ -15,7 +15,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from types import FunctionType
 from typing import Any
 
@@ -246,6 +246,54 @@ def _mark(w, row, origin, lanes, step, diverged_at):  # type: ignore[no-untyped-
             if step >= 0:
                 diverged_at[lane] = step
     return found
+
+
+# ---- learning rates side by side -------------------------------------------------------------------------------------
+
+
+def _look(weights, A, c, s, origin, floor, settled, late, needed, last):  # type: ignore[no-untyped-def]
+    """What each learning rate came to, its runs one after the other in the record `weights` (S, rates · starts, P).
+
+    The excess is the mean over the starts of loss − floor, infinite where a loss is not finite. Fills `needed` (rates,), the
+    first row from which on it stays at most `settled` of its first (S if it does not), and `last` (rates,), its mean from
+    the row `late` on.
+    """
+    rates, parameters = len(needed), len(origin)
+    starts = weights.shape[1] // rates
+    most = np.empty(rates)
+    d = np.empty(parameters)
+    needed[:], last[:] = 0, 0.0
+    for row in range(len(weights)):
+        for rate in range(rates):
+            excess = 0.0
+            for run in range(rate * starts, (rate + 1) * starts):
+                loss = s
+                for i in range(parameters):
+                    d[i] = weights[row, run, i] - origin[i]
+                for i in range(parameters):
+                    slope = -2 * c[i]
+                    for j in range(parameters):
+                        slope += A[i, j] * d[j]
+                    loss += d[i] * slope
+                excess += loss - floor
+            excess /= starts
+            if math.isnan(excess):
+                excess = math.inf
+            if row == 0:
+                most[rate] = settled * excess
+            if not excess <= most[rate]:
+                needed[rate] = row + 1
+            if row >= late:
+                last[rate] += excess / (len(weights) - late)
+
+
+_LOOK = "(f8[:,:,::1], f8[:,::1], f8[::1], f8, f8[::1], f8, f8, i8, i8[::1], f8[::1])"
+
+
+@cache
+def compile_look() -> Callable[..., None]:
+    """`_look` compiled, or loaded from the disk."""
+    return jitted(_look, _LOOK)
 
 
 # ---- the rules -------------------------------------------------------------------------------------------------------
