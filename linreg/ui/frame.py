@@ -79,7 +79,6 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     if not st.context.is_embedded:
         st.html(Path(__file__).with_name("columns.css"))
     _warm_up()
-    _set_aside(len(sys.modules))
     _read_url(title, kind)
     if st.context.is_embedded:
         st.session_state["expected"] = st.empty()
@@ -159,6 +158,7 @@ def _warm_up() -> threading.Thread:
     memory.hold_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     APART.wake()
+    _set_aside()
 
     def work() -> None:
         time.sleep(2)  # the first page itself first
@@ -167,8 +167,13 @@ def _warm_up() -> threading.Thread:
 
         for _ in warm():
             time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
+        modules = 0
         while True:  # what Streamlit would do after every run
-            gc.collect()
+            if len(sys.modules) > modules:  # with what a page has loaded when it was first asked for
+                modules = len(sys.modules)
+                _set_aside()
+            else:
+                gc.collect()
             memory.give_back()
             time.sleep(TIDY_SECONDS)
 
@@ -177,16 +182,14 @@ def _warm_up() -> threading.Thread:
     return thread
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
-def _set_aside(modules: int) -> int:
-    """Take all that is loaded out of what the garbage collector looks at, once more whenever modules were added.
+def _set_aside() -> None:
+    """Take all that is loaded out of what the garbage collector looks at.
 
     To collect garbage is to hold the interpreter: with Numba and all modules loaded for a tenth of a second, for objects
     that stay anyway.
     """
     gc.collect()
     gc.freeze()
-    return modules
 
 
 def current() -> Comparison:
