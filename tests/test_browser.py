@@ -110,18 +110,27 @@ def test_a_replay_moves_every_figure_in_place(visit):
     """By the slider, by a click on the loss curve, and by Play, which runs to the end and stops."""
     here = visit("?samples=1000").until_trained()
     here.page.evaluate("document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)")
+    here.page.evaluate("window.first = 'this'")
+
+    def in_place(what):
+        assert here.page.evaluate("window.first") == "this", f"{what} stays in the page"
+        marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
+        assert marks == ["0", "1", "2", "3"], f"{what} draws no figure anew"
+
     slider = here.page.get_by_role("slider")
     slider.focus()
     for _ in range(5):
         slider.press("ArrowLeft")
     here.page.wait_for_function("location.search.includes('step=295')")
     expect(here.page.locator("svg.marks text").filter(has_text="after 295 steps")).to_have_count(2)
+    in_place("the slider")
     while "step=" in here.address:  # as many entries in the history as the server has taken the presses apart
         here.page.go_back()
         here.settled()
     gone = here.page.locator("svg.marks text").filter(has_text=re.compile("after 29[5-9] steps"))
     expect(gone, "Back undoes a move of the slider too").to_have_count(0)
     here.settled()
+    in_place("Back")
     chart = here.page.locator("svg.marks").nth(2)
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
@@ -130,6 +139,7 @@ def test_a_replay_moves_every_figure_in_place(visit):
     step = int(re.search(r"step=(\d+)", here.address)[1])
     assert 100 < step < 200, "far enough from the end that Pause stays for a while"
     here.page.get_by_text(f"after {step} steps").first.wait_for(timeout=20_000)
+    in_place("a click")
     here.page.get_by_role("button", name="Play").press("Enter")
     here.page.get_by_role("button", name="Pause").wait_for(timeout=20_000)
     here.page.get_by_role("button", name="Play").wait_for(timeout=60_000)
@@ -137,8 +147,7 @@ def test_a_replay_moves_every_figure_in_place(visit):
     ends = [text for text in here.texts() if text.startswith("ends at")]
     assert len([text for text in ends if "after 300 steps" in text]) == 2, ends
     assert "step" not in here.address
-    marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
-    assert marks == ["0", "1", "2", "3"], "no figure was drawn anew"
+    in_place("Play")
 
 
 def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
