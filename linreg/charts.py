@@ -361,6 +361,10 @@ def domain_slots(domain: Domain) -> dict[str, float]:
     return dict(zip(("w1 from", "w1 to", "w2 from", "w2 to"), domain, strict=True))
 
 
+# Of lines that are not filled. Not clipped: a clip has a name, and another figure on the page has one by the same name.
+OPEN_LINE: dict[str, Any] = {"filled": False, "clip": False, "strokeJoin": "round", "strokeCap": "round"}
+
+
 def lines_over(table: str, by: Sequence[str], closed: bool = False) -> alt.Chart:
     """The lines of a table whose rows are their points in order, told apart by these columns; `closed` ones can be filled.
 
@@ -423,10 +427,10 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     text_color = (theme.original_text, theme.fixed_text)[which]
     w1, w2 = weight_axes()
 
-    line: dict[str, Any] = {"filled": False, "clip": False, "strokeJoin": "round", "strokeCap": "round"}
-    trail = lines_over("trail", ["piece"]).mark_geoshape(stroke=color, strokeWidth=1.5, opacity=0.45, **line)
-    halo = lines_over("path", ["piece"]).mark_geoshape(stroke=theme.background, strokeWidth=6.5, **line)
-    path = lines_over("path", ["piece"]).mark_geoshape(stroke=color, strokeWidth=3.5, **line)
+    trail, path = (lines_over(table, ["piece"]) for table in ("trail", "path"))
+    trail = trail.mark_geoshape(stroke=color, strokeWidth=1.5, opacity=0.45, **OPEN_LINE)
+    halo = path.mark_geoshape(stroke=theme.background, strokeWidth=6.5, **OPEN_LINE)
+    path = path.mark_geoshape(stroke=color, strokeWidth=3.5, **OPEN_LINE)
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     start = marks.transform_filter("datum.kind == 'start'").mark_point(
         shape="circle", size=130, filled=True, fill=theme.background, stroke=color, strokeWidth=3, opacity=1, aria=False

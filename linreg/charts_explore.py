@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from linreg.charts import (
     ASPECT,
+    OPEN_LINE,
     PIXELS,
     cross_layer,
     cut_at_edge,
@@ -251,11 +252,10 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    line: dict[str, Any] = {"filled": False, "clip": False, "strokeJoin": "round", "strokeCap": "round"}
     trails, paths = (lines_over(table, ["piece", "optimizer"]) for table in ("trail", "path"))
-    whole = trails.mark_geoshape(strokeWidth=1.2, opacity=0.4, **line).encode(color=color)
-    halo = paths.mark_geoshape(stroke=theme.background, strokeWidth=5, opacity=0.8, **line)
-    path = paths.mark_geoshape(strokeWidth=2.4, **line).encode(color=color)
+    whole = trails.mark_geoshape(strokeWidth=1.2, opacity=0.4, **OPEN_LINE).encode(color=color)
+    halo = paths.mark_geoshape(stroke=theme.background, strokeWidth=5, opacity=0.8, **OPEN_LINE)
+    path = paths.mark_geoshape(strokeWidth=2.4, **OPEN_LINE).encode(color=color)
     axes = over("axes").mark_line(stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True)
     axes = axes.encode(detail="axis:N", order="order:Q")
     text = {"dy": -8, **kept_inside(11.5, "at1")}

@@ -34,11 +34,15 @@ class Paths:
 
     def excess(self, surface: Quadratic) -> Float[np.ndarray, " S"]:
         """The mean over the starts of loss − floor at each recorded step; infinite once one of the runs has diverged."""
-        return mean_excess(self.losses(surface), surface.floor)
+        with np.errstate(over="ignore", invalid="ignore"):
+            excess: np.ndarray = (self.losses(surface) - surface.floor).mean(-1)
+        return np.where(np.isnan(excess), np.inf, excess)
 
     def settled_at(self, surface: Quadratic) -> int | None:
         """The recorded step from which on the excess loss stays below 1 % of what it was at the start."""
-        looks = int(looks_needed(self.excess(surface)[:, None])[0])
+        excess = self.excess(surface)
+        above = np.flatnonzero(~(excess <= SETTLED * excess[0]))
+        looks = int(above[-1]) + 1 if len(above) else 0
         return int(self.steps[looks]) if looks < len(self.steps) else None
 
     def distances(self, surface: Quadratic) -> Float[np.ndarray, "S R"]:
@@ -57,20 +61,6 @@ class Panel:
     surface: Quadratic
     judge: Yardstick
     paths: tuple[Paths, ...]
-
-
-def mean_excess(losses: Float[np.ndarray, "*S R"], floor: float) -> Float[np.ndarray, "*S"]:
-    """The mean over the starts of loss − floor; infinite where a loss is not finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        excess: np.ndarray = (losses - floor).mean(-1)
-    return np.where(np.isnan(excess), np.inf, excess)
-
-
-def looks_needed(excess: Float[np.ndarray, "S rates"]) -> Int[np.ndarray, " rates"]:
-    """Of each column the first row from which on it stays below SETTLED of its first; the number of rows if it does not."""
-    above = ~(excess <= SETTLED * excess[0])  # (S, rates)
-    needed: np.ndarray = len(above) - np.argmax(above[::-1], axis=0)
-    return np.where(above.any(0), needed, 0)
 
 
 def paths(
