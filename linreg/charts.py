@@ -83,8 +83,9 @@ def scene(sides: Sequence[Side], least_squares: Float[np.ndarray, " P"], starts:
 def domain_around(needed: Float[np.ndarray, "n 2"], paths: Sequence[np.ndarray] = ()) -> Domain:
     """A picture in true aspect that holds the needed points, and of the paths what does not stray too far from them."""
     middle, reach = _frame(needed, margin=1.9)
-    near = [path[(np.abs(path - middle) <= FAR * reach).all(1)] for path in paths]
-    box = np.concatenate([needed, *near])
+    walked = np.concatenate([needed[:0], *paths])  # (n, 2)
+    near1, near2 = (np.abs(walked[:, i] - middle[i]) <= FAR * reach[i] for i in range(2))  # not where it is NaN
+    box = np.concatenate([needed, walked[near1 & near2]])
     if (np.abs(box - middle) > 0.97 * reach).any():
         middle, reach = _frame(box, margin=1.12)
     (w1, w2), (half1, half2) = middle.tolist(), reach.tolist()

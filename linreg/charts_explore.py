@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import altair as alt
@@ -44,7 +44,7 @@ from linreg.wording import point, quantity
 
 TRAIL_POINTS = 1_400  # of all paths of one panel
 CURVE_STEPS = 140  # of a curve against step, closer together where it is early
-SNAP = 20  # places across the picture where a click can set a start
+SNAP = (24, 19)  # cells across and up the picture; a click on one sets a start
 ARROWS = 15
 CLOUD = 500  # minima of single batches that are drawn
 
@@ -65,9 +65,8 @@ def path_scene(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) 
     """The scene that holds the minima, least squares and all starts, and the paths where they stay near."""
     surfaces = [panel.surface.profile() for panel in panels]
     starts = [start[:2] for panel in panels for path in panel.paths for start in path.weights[0]]
-    tracks = [path.weights[:, run, :2] for panel in panels for path in panel.paths for run in range(path.weights.shape[1])]
-    finite = [track[np.isfinite(track).all(1)] for track in tracks]
-    domain = domain_around(np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *starts]), finite)
+    walked = [path.weights[..., :2].reshape(-1, 2) for panel in panels for path in panel.paths]  # (n, 2) of all starts
+    domain = domain_around(np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *starts]), walked)
     spacing, levels = levels_over(surfaces, domain)
     return PathScene(
         domain,
@@ -133,7 +132,7 @@ def paths_figure(
         "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
         "axes": _axes(surface, scene),
         "arrows": _arrows(surface, scene.domain) if arrows else pd.DataFrame({"w1": [], "w2": [], "angle": [], "size": []}),
-        "snap": _snap(scene.domain),
+        "snap": _snap(),
     }
     names = [path.optimizer for path in panel.paths]
     arrived = [path.optimizer for path in panel.paths if path.settled_at(panel.surface) is not None]
@@ -206,23 +205,33 @@ def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
     return frame.astype(drawn_as(domain))
 
 
-def _snap(domain: Domain) -> pd.DataFrame:
-    """Where a click can set a start: numbers as round as the picture is large, each with the cell that it stands for."""
-    grid = round_number((domain[1] - domain[0]) / SNAP)
-    w1, w2 = (np.arange(np.ceil(low / grid), np.floor(high / grid) + 1) * grid for low, high in (domain[:2], domain[2:]))
-    if 1e-9 < grid < 1e9:
-        w1, w2 = np.round(w1, 12), np.round(w2, 12)
-    columns, rows = (axis.ravel() for axis in np.meshgrid(w1, w2))
-    return pd.DataFrame(
-        {
-            "w1": columns,
-            "w2": rows,
-            "left": np.maximum(columns - grid / 2, domain[0]),
-            "right": np.minimum(columns + grid / 2, domain[1]),
-            "below": np.maximum(rows - grid / 2, domain[2]),
-            "above": np.minimum(rows + grid / 2, domain[3]),
-        }
-    )
+def snapped(domain: Domain, column: int, row: int) -> tuple[float, float]:
+    """The start that a click on a cell of the picture sets: its middle, in numbers as round as the picture is large."""
+    grid = round_number((domain[1] - domain[0]) / SNAP[0])
+    across, up = ((place + 0.5) / count for place, count in zip((column, row), SNAP, strict=True))
+    middle = domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2])
+    w1, w2 = (round(place / grid) * grid for place in middle)
+    return (round(w1, 12), round(w2, 12)) if 1e-9 < grid < 1e9 else (w1, w2)
+
+
+@cache
+def _snap() -> pd.DataFrame:
+    """The cells, by their places alone: they are the same in every picture, which need not be drawn anew for them."""
+    rows, columns = np.divmod(np.arange(SNAP[0] * SNAP[1], dtype=np.int16), np.int16(SNAP[0]))
+    return pd.DataFrame({"column": columns, "row": rows})
+
+
+def _snap_layer() -> alt.Chart:
+    clicked = alt.selection_point(name="clicked", fields=["column", "row"], on="click", empty=False)
+    across, up = f"width / {SNAP[0]}", f"height / {SNAP[1]}"
+    edges = {
+        "x": f"datum.column * {across}",
+        "x2": f"(datum.column + 1) * {across}",
+        "y": f"height - (datum.row + 1) * {up}",
+        "y2": f"height - datum.row * {up}",
+    }
+    layer: alt.Chart = alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
+    return layer.encode(**{edge: alt.value({"expr": place}) for edge, place in edges.items()})
 
 
 def optimizer_color(theme: Theme) -> alt.Color:
@@ -273,9 +282,6 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
     cross = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
-    clicked = alt.selection_point(name="clicked", fields=["w1", "w2"], on="click", empty=False)
-    snap = alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
-    snap = snap.encode(x=alt.X("left:Q", title="weight 1"), x2="right:Q", y=alt.Y("below:Q", title="weight 2"), y2="above:Q")
     chart = alt.layer(
         ring_layer(theme),
         arrows,
@@ -289,7 +295,7 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
         now.encode(color=color),
         behind,
         curvature,
-        snap,
+        _snap_layer(),
     )
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()

@@ -15,6 +15,7 @@ SETTLED = 0.01  # of the excess loss at the start
 MOST_RECORDED = 1_000  # steps of a path that are kept, its ends among them
 COARSE = np.geomspace(1e-7, 100, 55)  # learning rates: six a decade, …
 FINE = np.geomspace(10 ** (-1 / 6), 10 ** (1 / 6), 9)  # … then between the neighbours of the best
+PROMISING = 8  # of the learning rates of a search: what is trained to the end at first
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,31 +82,60 @@ def tuned_lr(moments: Moments, optimizer: str, starts: Float[np.ndarray, "R P"],
     the start; among equals, and where no rate gets there, the one with the least excess over the last tenth of the steps
     wins. A rate at which one start diverges is out; if all are, the smallest is returned.
     """
-    best = _best_of(COARSE, 150, moments, optimizer, starts, steps, momentum)
-    return _best_of(best * FINE, MOST_RECORDED, moments, optimizer, starts, steps, momentum)
+    search = _Search(moments, moments.mean(), optimizer, starts, steps, momentum)
+    best = search.best_of(COARSE, 150)
+    return search.best_of(best * FINE, MOST_RECORDED)
 
 
-def _best_of(
-    rates: np.ndarray, looks: int, moments: Moments, optimizer: str, starts: np.ndarray, steps: int, momentum: float
-) -> float:
-    from linreg.ensemble import train_ensemble
-    from linreg.kernels import compile_look
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """What the learning rates of one search have in common."""
 
-    found = train_ensemble(
-        moments,
-        np.tile(starts, (len(rates), 1)),
-        np.repeat(rates, len(starts)),
-        optimizer,
-        steps=steps,
-        record_every=max(steps // looks, 1),
-        momentum=momentum,
-    )
-    surface = moments.mean()
-    needed, last = np.empty(len(rates), dtype=np.int64), np.empty(len(rates))
-    late = int(np.searchsorted(found.steps, 0.9 * steps))
-    A, c, origin = (np.ascontiguousarray(part, dtype=np.float64) for part in (surface.A, surface.c, surface.origin))
-    compile_look()(found.weights, A, c, float(surface.s), origin, surface.floor, SETTLED, late, needed, last)
-    return float(rates[np.lexsort((last, needed))[0]])
+    moments: Moments
+    surface: Quadratic
+    optimizer: str
+    starts: Float[np.ndarray, "R P"]
+    steps: int
+    momentum: float
+
+    def best_of(self, rates: Float[np.ndarray, " n"], looks: int) -> float:
+        """The rate that needs the fewest of so many looks.
+
+        A rate needs at least as many as it seems to need after the first few steps. So only those have to be trained to the
+        end that seem to need no more than the best one does.
+        """
+        every = max(self.steps // looks, 1)
+        first = looks // 16 * every
+        least = self._compared(rates, first, every)[0] if first < self.steps else np.zeros(len(rates))
+        run, rest = np.split(np.argsort(least, kind="stable"), [PROMISING])
+        needed, last = self._compared(rates[run], self.steps, every)
+        rest = rest[least[rest] <= needed.min()]
+        if len(rest):
+            more = self._compared(rates[rest], self.steps, every)
+            run, needed, last = (np.concatenate(both) for both in zip((run, needed, last), (rest, *more), strict=True))
+        return float(rates[run[np.lexsort((run, last, needed))[0]]])
+
+    def _compared(self, rates: np.ndarray, steps: int, every: int) -> tuple[np.ndarray, np.ndarray]:
+        """For each rate the number of looks until it is there for good, one more than there are if it never is, and the
+        excess over the last tenth of the steps."""
+        from linreg.ensemble import train_ensemble
+        from linreg.kernels import compile_look
+
+        found = train_ensemble(
+            self.moments,
+            np.tile(self.starts, (len(rates), 1)),
+            np.repeat(rates, len(self.starts)),
+            self.optimizer,
+            steps=steps,
+            record_every=every,
+            momentum=self.momentum,
+        )
+        needed, last = np.empty(len(rates), dtype=np.int64), np.empty(len(rates))
+        late = int(np.searchsorted(found.steps, 0.9 * steps))
+        surface = self.surface
+        A, c, origin = (np.ascontiguousarray(part, dtype=np.float64) for part in (surface.A, surface.c, surface.origin))
+        compile_look()(found.weights, A, c, float(surface.s), origin, surface.floor, SETTLED, late, needed, last)
+        return needed, last
 
 
 def ring(middle: Float[np.ndarray, " P"], radius: float, count: int) -> Float[np.ndarray, "count P"]:

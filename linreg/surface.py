@@ -20,6 +20,8 @@ from linreg.wiring import WIRINGS
 
 RANK_TOLERANCE = 1e-14  # of the largest eigenvalue, once every column has unit length
 FAR_APART = 1e8  # units of columns, of which a flat direction would hold but the coarsest
+FLAT = 1e-10  # of the largest eigenvalue: below it no ellipse is drawn from its axes
+ARC_POINTS = 193  # of an ellipse between two crossings of the picture's edge; all of one is within 1e-4 of its half axis
 BLOCK_ROWS = 1 << 14  # that are rotated at once: as many as stay in the cache
 
 
@@ -456,17 +458,55 @@ def sublevel_rings(
 ) -> list[Float[np.ndarray, "n 2"]]:
     """The outlines of {w in the domain: loss − floor ≤ excess}, one for each level, cut at the domain's edge.
 
-    Of a quadratic each is convex, so one polygon; an empty array where the level misses the domain. Points closer to the
-    outline than a quarter of a cell of a 4,000-pixel picture are left out.
+    Of a quadratic each is convex, so one polygon; an empty array where the level misses the domain. An ellipse is followed
+    along its own angle; where the surface is all but flat in one direction, the outlines are found on a grid of so many
+    cells. Points closer to the outline than a quarter of a cell of a 4,000-pixel picture are left out.
     """
-    w1, w2 = np.linspace(*domain[:2], cells + 1), np.linspace(*domain[2:], cells + 1)
-    grid = np.stack(np.meshgrid(w1, w2), axis=-1)  # (cells + 1, cells + 1, 2)
-    height = np.sqrt(np.maximum(quadratic.value(grid) - quadratic.floor, 0))  # a cone: linear interpolation fits it best
-    generator = contourpy.contour_generator(w1, w2, height, fill_type="OuterOffset")
+    values, vectors = np.linalg.eigh(quadratic.A)
+    if values[0] > FLAT * values[-1]:
+        radii = np.sqrt(excess)[:, None, None] * (vectors / np.sqrt(values))  # (L, 2, 2): minimum + radii @ (cos t, sin t)
+        rings = [_ellipse_within(quadratic.minimum, one, domain) for one in radii]
+    else:
+        rings = _rings_on_grid(quadratic, excess, domain, cells)
     span = np.array([domain[1] - domain[0], domain[3] - domain[2]])
-    levels: list[Any] = [generator.filled(-np.inf, level)[0] for level in np.sqrt(excess)]
-    rings = [max(outlines, key=len) if outlines else np.empty((0, 2)) for outlines in levels]
     begins = np.cumsum([0, *map(len, rings)])
     points = np.concatenate([*rings, np.empty((0, 2))])
     kept = kept_points(points / (span / 4000), begins=begins[:-1])  # of all rings at once
     return np.split(points[kept], np.searchsorted(kept, begins[1:-1]))[: len(rings)]
+
+
+def _ellipse_within(middle: np.ndarray, radii: np.ndarray, domain: Domain) -> Float[np.ndarray, "n 2"]:
+    """The outline of what an ellipse, middle + radii @ (cos t, sin t), and the domain have in common, from the angles at
+    which it crosses the domain's edge."""
+    low, high = np.array(domain[::2]), np.array(domain[1::2])
+    reach = np.hypot(radii[:, 0], radii[:, 1])  # (2,), along each axis
+    turn = np.arctan2(radii[:, 1], radii[:, 0])  # (2,), the angle at which it gets there
+    with np.errstate(invalid="ignore"):  # an edge that it does not reach
+        apart = np.arccos((np.stack([low, high]) - middle) / reach)  # (2, 2)
+    crossed = np.concatenate([turn - apart, turn + apart]).ravel() % (2 * np.pi)
+    begin = np.sort(crossed[np.isfinite(crossed)])
+    begin = begin if len(begin) else np.zeros(1)
+    arcs = np.diff(begin, append=begin[0] + 2 * np.pi)
+    t = (begin + np.linspace(0, 1, ARC_POINTS)[:, None] * arcs).T  # (arcs, points)
+    points = middle + np.stack([np.cos(t), np.sin(t)], axis=-1) @ radii.T  # (arcs, points, 2)
+    halfway = points[:, ARC_POINTS // 2]
+    points = points[((halfway >= low) & (halfway <= high)).all(1)].reshape(-1, 2)
+    corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
+    held = np.hypot(*np.linalg.solve(radii, (corners - middle).T)) <= 1
+    points = np.concatenate([np.clip(points, low, high), corners[held]])
+    if len(points) < 3:
+        return np.empty((0, 2))
+    around = (points - points.mean(0)) / (high - low)  # from inside, since what they outline is convex
+    points = points[np.argsort(np.arctan2(around[:, 1], around[:, 0]), kind="stable")]
+    return np.concatenate([points, points[:1]])
+
+
+def _rings_on_grid(
+    quadratic: Quadratic, excess: np.ndarray, domain: Domain, cells: int
+) -> list[Float[np.ndarray, "n 2"]]:
+    w1, w2 = np.linspace(*domain[:2], cells + 1), np.linspace(*domain[2:], cells + 1)
+    grid = np.stack(np.meshgrid(w1, w2), axis=-1)  # (cells + 1, cells + 1, 2)
+    height = np.sqrt(np.maximum(quadratic.value(grid) - quadratic.floor, 0))  # a cone: linear interpolation fits it best
+    generator = contourpy.contour_generator(w1, w2, height, fill_type="OuterOffset")
+    levels: list[Any] = [generator.filled(-np.inf, level)[0] for level in np.sqrt(excess)]
+    return [max(outlines, key=len) if outlines else np.empty((0, 2)) for outlines in levels]

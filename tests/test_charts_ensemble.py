@@ -8,7 +8,7 @@ import pytest
 import vl_convert
 
 from linreg import charts_claims, charts_explore, charts_sweep
-from linreg.charts import cut_at_edge
+from linreg.charts import cut_at_edge, round_number
 from linreg.claims import PRINTED, Arm, Trials
 from linreg.data import make_data
 from linreg.explore import Panel, paths, ring
@@ -161,13 +161,22 @@ def test_the_axes_are_eigenvectors_and_stay_in_the_picture(panels, scene):
     )
 
 
-def test_a_click_finds_a_start_within_half_a_cell(panels, scene):
+def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, scene):
     snap = charts_explore.paths_figure(panels, 0, scene, 0, LIGHT).data["snap"]
-    assert 150 < len(snap) < 700
-    assert (snap["left"] <= snap["w1"]).all()
-    assert (snap["w1"] <= snap["right"]).all()
-    assert snap["left"].min() >= scene.domain[0]
-    assert snap["above"].max() <= scene.domain[3]
+    columns, rows = charts_explore.SNAP
+    assert len(snap.drop_duplicates()) == columns * rows
+    left, right, below, above = scene.domain
+    grid = round_number((right - left) / columns)
+    found = np.array([charts_explore.snapped(scene.domain, *cell) for cell in snap[["column", "row"]].itertuples(index=False)])
+    middles = (snap[["column", "row"]].to_numpy() + 0.5) / (columns, rows) * (right - left, above - below) + (left, below)
+    assert (np.abs(found - middles) <= grid / 2 + 1e-9).all()
+    assert np.allclose(found / grid, np.rint(found / grid)), "round numbers"
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e30])
+def test_a_click_works_in_pictures_of_any_size(scale):
+    domain = (-1.0 * scale, 3.0 * scale, 0.0, 3.2 * scale)
+    assert np.array(charts_explore.snapped(domain, 12, 9)) / scale == pytest.approx([1.1, 1.6], abs=0.15)
 
 
 def test_descent_is_the_median_of_the_starts(panels):

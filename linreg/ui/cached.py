@@ -71,7 +71,7 @@ def _kept_tables() -> Kept[Data, Dataset]:
     return Kept(LIMITS.kept_table_bytes, lambda one: one.X.nbytes + one.y.nbytes)
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=128, show_spinner=False)
+@st.cache_resource(hash_funcs=AS_TEXT, max_entries=128, show_spinner=False)
 def surface_of(settings: Settings) -> Quadratic:
     """The surface that a run descends on."""
     return loss_surface(table_of(settings.data), settings)
@@ -101,14 +101,27 @@ def yardstick_of(data: Data, bias: bool) -> Yardstick:
     return yardstick(table_of(data), bias)
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=512, show_spinner=False)
-def _tuned(batches: Settings, optimizer: str, starts: tuple[tuple[float, ...], ...], steps: int, momentum: float) -> float:
-    return gallery.tuned(moments_of(batches), optimizer, starts, steps, momentum)
+Starts = tuple[tuple[float, ...], ...]
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=256, max_size=LIMITS.kept_path_bytes, show_spinner=False)
-def _paths(settings: Settings, optimizer: str, lr: float, starts: tuple[tuple[float, ...], ...]) -> Paths:
-    return gallery.trained(moments_of(settings), settings, optimizer, lr, starts)
+def _tuned(batches: Settings, optimizer: str, starts: Starts, steps: int, momentum: float) -> float:
+    how = (optimizer, starts, steps, momentum)
+    return _kept_rates().made((batches, *how), lambda: gallery.tuned(moments_of(batches), *how))
+
+
+def _paths(settings: Settings, optimizer: str, lr: float, starts: Starts) -> Paths:
+    how = (optimizer, lr, starts)
+    return _kept_paths().made((settings, *how), lambda: gallery.trained(moments_of(settings), settings, *how))
+
+
+@st.cache_resource(show_spinner=False)
+def _kept_rates() -> Kept[tuple[Any, ...], float]:
+    return Kept(512)
+
+
+@st.cache_resource(show_spinner=False)
+def _kept_paths() -> Kept[tuple[Any, ...], Paths]:
+    return Kept(LIMITS.kept_path_bytes, lambda one: one.weights.nbytes)
 
 
 CORE = Core(table_of, surface_of, moments_of, least_squares_of, yardstick_of, _tuned, _paths)

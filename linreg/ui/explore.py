@@ -24,7 +24,7 @@ from linreg.ui.drawing import (
     step_controls,
     step_to_show,
 )
-from linreg.ui.frame import change_view, choice, fragment_begins, number, several, slider, text, toggle, view
+from linreg.ui.frame import change_view, choice, current, fragment_begins, number, several, slider, text, toggle, view
 from linreg.views import MOST_STARTS, SurfaceView
 
 RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
@@ -122,12 +122,14 @@ def _paths_figures(comparison: Comparison) -> None:
 
 
 def _start_at(key: str) -> None:
-    """Add the clicked start. A chart that is drawn again reports its last click again: that one is known."""
+    """Add a start at the clicked cell. A chart that is drawn again reports its last click again: that one is known."""
     state = st.session_state
-    clicked = [(point["w1"], point["w2"]) for point in state[key]["selection"].get("clicked", [])]
+    clicked = [(int(point["column"]), int(point["row"])) for point in state[key]["selection"].get("clicked", [])]
     if clicked and clicked != state.get(f"{key}.clicked"):
         state[f"{key}.clicked"] = clicked
-        change_view(starts=(*view(SurfaceView).starts, *map(float, clicked[0]))[-2 * MOST_STARTS :])
+        shown = view(SurfaceView)
+        start = charts_explore.snapped(_panels(current(), shown)[1].domain, *clicked[0])
+        change_view(starts=(*shown.starts, *start)[-2 * MOST_STARTS :])
         state["start_added"] = True
 
 
