@@ -18,18 +18,20 @@ from linreg.theme import Theme, finished, frame_of, framed
 
 def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> Figure:
     """For each arm the share that converged with its interval, and as a ring what the claim predicts."""
-    rows = [
-        (
-            arm.label,
-            one.share,
-            *one.interval,
-            float(arm.predicted),
-            "as predicted" if agrees(arm, one) else "not as predicted",
-        )
-        for arm, one in zip(arms, found, strict=True)
-    ]
-    table = pd.DataFrame(rows, columns=["arm", "share", "low", "high", "predicted", "answer"])
-    said = "; ".join(f"{row[0]} {row[1]:.0%}" for row in rows)
+    low, high = zip(*(one.interval for one in found), strict=True)
+    table = pd.DataFrame(
+        {
+            "arm": [arm.label for arm in arms],
+            "share": [one.share for one in found],
+            "low": low,
+            "high": high,
+            "predicted": [float(arm.predicted) for arm in arms],
+            "answer": [
+                "as predicted" if agrees(arm, one) else "not as predicted" for arm, one in zip(arms, found, strict=True)
+            ],
+        }
+    )
+    said = "; ".join(f"{arm.label} {one.share:.0%}" for arm, one in zip(arms, found, strict=True))
     alt_text = f"Share of the runs that converge: {said}."
     caption = "Bars: share that converged, with its 95 % interval. Rings: what the claim predicts."
     spec = {**_arms_spec(theme), "height": 26 * len(table) + 6}

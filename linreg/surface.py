@@ -501,9 +501,7 @@ def _ellipse_within(middle: np.ndarray, radii: np.ndarray, domain: Domain) -> Fl
     return np.concatenate([points, points[:1]])
 
 
-def _rings_on_grid(
-    quadratic: Quadratic, excess: np.ndarray, domain: Domain, cells: int
-) -> list[Float[np.ndarray, "n 2"]]:
+def _rings_on_grid(quadratic: Quadratic, excess: np.ndarray, domain: Domain, cells: int) -> list[Float[np.ndarray, "n 2"]]:
     w1, w2 = np.linspace(*domain[:2], cells + 1), np.linspace(*domain[2:], cells + 1)
     grid = np.stack(np.meshgrid(w1, w2), axis=-1)  # (cells + 1, cells + 1, 2)
     height = np.sqrt(np.maximum(quadratic.value(grid) - quadratic.floor, 0))  # a cone: linear interpolation fits it best

@@ -195,7 +195,7 @@ def outcome_table(results: Sequence[Outcome], labels: Sequence[str]) -> str:
         "R² on all rows": [share(one.r_squared) for one in results],
         "R² of least squares": [share(one.least_squares_r_squared) for one in results],
     }
-    return _table(rows, labels)
+    return markdown_table(rows, labels)
 
 
 def _loss(value: float | None) -> str:
@@ -209,10 +209,11 @@ def shape_table(runs: Sequence[Run], labels: Sequence[str]) -> str:
         "Target": [shape(run.target_shape) for run in runs],
         "Loss, before its mean": [f"{shape(run.loss_shape)}, {math.prod(run.loss_shape):,} terms" for run in runs],
     }
-    return _table(rows, labels)
+    return markdown_table(rows, labels)
 
 
-def _table(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+def markdown_table(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+    """A table in Markdown: row -> its cells, under these labels."""
     lines = [("", *labels), ("---",) * (len(labels) + 1), *((name, *cells) for name, cells in rows.items())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -223,7 +224,7 @@ def curvature_table(values: Sequence[float] | np.ndarray, directions: np.ndarray
     rows = {
         name: [quantity(float(value)), point(along)] for name, value, along in zip(names, values, directions, strict=True)
     }
-    return _table(rows, ("curvature λ", "direction"))
+    return markdown_table(rows, ("curvature λ", "direction"))
 
 
 def paths_finding(panel: Panel) -> str:
@@ -294,24 +295,29 @@ def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict
     rows = {}
     for arm, one in zip(arms, found, strict=True):
         low, high = one.interval
-        w1, w2 = (spread(column, coordinate) for column in one.weights[:, :2].T)
+        loss, w1, w2 = spreads(np.column_stack([one.loss, one.weights[:, :2]]), (quantity, coordinate, coordinate))
         rows[arm.label] = {
             "predicted": "converges" if arm.predicted else "does not",
             "converged (95 % interval)": f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
-            "final loss, median (middle 90 %)": spread(one.loss, quantity),
+            "final loss, median (middle 90 %)": loss,
             "final w1, likewise": w1,
             "final w2, likewise": w2,
         }
     return rows
 
 
-def spread(values: np.ndarray, written: Callable[[float], str]) -> str:
-    """The median, and in brackets what the middle 90 % lie between: `1.27 (1.11 … 1.64)`."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return "–"
-    low, middle, high = (written(float(number)) for number in np.quantile(finite, [0.05, 0.5, 0.95]))
-    return f"{middle} ({low} … {high})"
+def spreads(columns: np.ndarray, written: Sequence[Callable[[float], str]]) -> list[str]:
+    """For each column of (S, K) the median, and in brackets what the middle 90 % lie between: `1.27 (1.11 … 1.64)`."""
+    asked = [0.05, 0.5, 0.95]
+    if np.isfinite(columns).all():  # at once: what surrounds the search for a quantile takes longer than the search
+        found = list(np.quantile(columns, asked, axis=0).T)
+    else:
+        finite = [column[np.isfinite(column)] for column in columns.T]
+        found = [np.quantile(column, asked) if len(column) else column for column in finite]
+    return [
+        "{1} ({0} … {2})".format(*map(in_words, of.tolist())) if len(of) else "–"
+        for of, in_words in zip(found, written, strict=True)
+    ]
 
 
 def factors_table(factors: Sequence[Factor], found: Mapping[str, Sequence[Trials]], causes: Mapping[str, str]) -> str:
@@ -324,7 +330,7 @@ def factors_table(factors: Sequence[Factor], found: Mapping[str, Sequence[Trials
         ]
         for factor in factors
     }
-    return _table(rows, ("to, and the share that then converges", "is it the cause"))
+    return markdown_table(rows, ("to, and the share that then converges", "is it the cause"))
 
 
 def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> str:
@@ -380,7 +386,7 @@ def matrix_table(pairs: Pairs) -> str:
         ]
         for k, (name, count) in enumerate((("on the diagonal", rows), ("off the diagonal", rows * rows - rows)))
     }
-    return _table(lines, ("pairs", "in the loss", "in the gradient over (w1, w2)"))
+    return markdown_table(lines, ("pairs", "in the loss", "in the gradient over (w1, w2)"))
 
 
 def _part(part: float, whole: float) -> str:

@@ -167,7 +167,9 @@ def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, scene):
     assert len(snap.drop_duplicates()) == columns * rows
     left, right, below, above = scene.domain
     grid = round_number((right - left) / columns)
-    found = np.array([charts_explore.snapped(scene.domain, *cell) for cell in snap[["column", "row"]].itertuples(index=False)])
+    found = np.array(
+        [charts_explore.snapped(scene.domain, *cell) for cell in snap[["column", "row"]].itertuples(index=False)]
+    )
     middles = (snap[["column", "row"]].to_numpy() + 0.5) / (columns, rows) * (right - left, above - below) + (left, below)
     assert (np.abs(found - middles) <= grid / 2 + 1e-9).all()
     assert np.allclose(found / grid, np.rint(found / grid)), "round numbers"

@@ -1,6 +1,9 @@
 """The pages on the ensemble through Streamlit's own test runner: every figure in a sentence against an independent count."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 from test_pages import HOME, control, link, one, ran, words
 
@@ -9,6 +12,7 @@ from linreg.settings import DataSettings, from_query
 from linreg.views import from_view_query
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+SPLIT = re.compile(r"(?<!\\)\|")  # a bar that is not escaped parts two cells
 
 
 def opened(page, **query):
@@ -22,7 +26,12 @@ def opened(page, **query):
 
 
 def tables(app):
-    return [element.value for element in app.table]
+    """All tables of the page: of text in Markdown, with their rows by name."""
+    found = []
+    for text in (element.value for element in app.markdown if element.value.startswith("|")):
+        (_, *labels), _, *rows = ([cell.strip() for cell in SPLIT.split(line)[1:-1]] for line in text.splitlines())
+        found.append(pd.DataFrame([cells for _, *cells in rows], index=[name for name, *_ in rows], columns=labels))
+    return found
 
 
 # ---- surface ---------------------------------------------------------------------------------------------------------
@@ -117,7 +126,7 @@ def test_a_batch_of_its_own():
 def test_the_claims_and_their_verdicts():
     app = opened("claims", seeds="10")
     assert "**10 claims: 6 confirmed, 3 refuted, 1 true within limits.** 30 different experiments" in words(app)
-    asked = tables(app)[0].loc["as asked"]
+    asked = next(table for table in tables(app) if "as asked" in table.index).loc["as asked"]
     assert asked["converged (95 % interval)"] == "0 of 10 (0.0 to 27.8 %)", "Wilson's interval for 0 of 10"
     assert "| shape | matched: 100% | ✓ cause |" in words(app)
     assert "| batch size | 10: 0%; 1: 100% | – in part |" in words(app)

@@ -104,11 +104,10 @@ def _draw(number_of: int, claim: Claim, found: Sequence[Trials], answer: str) ->
     with st.container(border=True):
         left, right = st.columns(2, gap="large")
         with left:
-            st.markdown(f"#### {number_of}. {claim.says}")
-            st.badge(answer, icon=ICONS.get(answer, ":material/rule:"), color=COLOURS.get(answer, "orange"))  # type: ignore[arg-type]
-            st.markdown(f"{claim.who} {claim.why}")
-            if claim.check:
-                st.markdown(f"{claim.check.question} {_checked(claim.key)[1]}.")
+            badge = f":{COLOURS.get(answer, 'orange')}-badge[{ICONS.get(answer, ':material/rule:')} {answer}]"
+            asked = f"{claim.check.question} {_checked(claim.key)[1]}." if claim.check else ""
+            said = (f"#### {number_of}. {claim.says}", badge, f"{claim.who} {claim.why}", asked)
+            st.markdown("\n\n".join(said))  # one text: each that stands alone is drawn anew with every number of seeds
             shown = claim.arms[claim.shown]
             name = shown.label.replace("[", "\\[")
             st.page_link(

@@ -14,6 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # Streamlit's own
 import streamlit as st
 from streamlit.runtime import get_instance
 
+from linreg import wording
 from linreg.export import FORMATS, SIZES, exported, file_name
 from linreg.figure import Figure, Plate
 from linreg.gallery import state_words
@@ -168,9 +169,13 @@ _ROWS = (("svg", "pdf", "png"), ("html", "csv"))
 
 
 def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
-    """Words and numbers as a table that can be scrolled sideways on a phone: row -> column -> text."""
-    table = pd.DataFrame(list(rows.values()), index=list(rows))
-    st.table(table)
+    """Words and numbers as a table that can be scrolled sideways on a phone: row -> column -> text in Markdown.
+
+    One text: Streamlit's own table has each of its cells worked out anew, as Markdown, whenever anything on the page changes.
+    """
+    if rows:
+        labels = list(next(iter(rows.values())))
+        st.markdown(wording.markdown_table({name: list(row.values()) for name, row in rows.items()}, labels))
 
 
 # ---- the step --------------------------------------------------------------------------------------------------------
