@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import altair as alt
@@ -16,7 +15,7 @@ from jaxtyping import Float
 from linreg.figure import Figure
 from linreg.settings import SettingsError
 from linreg.surface import Domain, Quadratic, sublevel_rings
-from linreg.theme import Theme, filled, finished, number_axis, side_color, side_shape, side_text, slot, step_rule
+from linreg.theme import Theme, filled, finished, number_axis, side_color, side_shape, side_text, slot, step_rule, template
 from linreg.thinning import significance
 from linreg.wording import coordinate, point, quantity
 
@@ -26,6 +25,7 @@ LETTER = 0.58  # width of a label's letters by their size, in the widest typefac
 AXIS_WIDTH = 36.5  # pixels between a surface and the title of its vertical axis; the half: a whole one rounds either way
 PIXELS = 1500  # a path is exact to one of so many across the picture
 MOST_POINTS = 500
+AIMS = ("true weights", "least squares weights")  # of synthetic data, and of a table
 BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
 LEAST_REACH = 0.1  # half of a picture's width, by the largest weight in it
 FAR = 2.5  # a path may widen the picture to so many times what the minima need; beyond it leaves the picture
@@ -422,7 +422,7 @@ def cross_layer(theme: Theme, marks: alt.Chart) -> alt.Chart:
     return layer
 
 
-@lru_cache(maxsize=8)
+@template(0, 1)
 def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     color = (theme.original, theme.fixed)[which]
     text_color = (theme.original_text, theme.fixed_text)[which]
@@ -513,7 +513,7 @@ def _envelope(values: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate(found))
 
 
-@lru_cache(maxsize=8)
+@template()
 def _loss_spec(theme: Theme) -> dict[str, Any]:
     color = side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
@@ -536,9 +536,7 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     return finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
 
 
-def weights_figure(
-    sides: Sequence[Side], aim: Sequence[float], step: int, theme: Theme, aim_is: str = "true weights"
-) -> Figure:
+def weights_figure(sides: Sequence[Side], aim: Sequence[float], step: int, theme: Theme, aim_is: str = AIMS[0]) -> Figure:
     """Each weight against step, both sides, with the weights to aim at as lines, and the replayed step marked."""
     names = ("w1", "w2", "bias")
     curves, ends, here = [], [], []
@@ -558,7 +556,7 @@ def weights_figure(
     drawn = [*table["value"], *map(float, aim)]
     true = [(0, float(value), "", f"{name} = {coordinate(value)}") for name, value in zip(names, aim, strict=False)]
     labels = [
-        (value, f"true {label}" if aim_is == "true weights" else label)
+        (value, f"true {label}" if aim_is == AIMS[0] else label)
         for _, value, _, label in _joined(true, max(drawn) - min(drawn))
     ]
     lines = [(value, "") for _, value, _, _ in true if value not in [place for place, _ in labels]]
@@ -592,7 +590,7 @@ def _joined(ends: Sequence[tuple[int, float, str, str]], span: float) -> list[tu
     return joined
 
 
-@lru_cache(maxsize=8)
+@template(*AIMS)
 def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
     color = side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -25,7 +24,7 @@ from linreg.charts import (
 )
 from linreg.figure import Figure
 from linreg.surface import Quadratic
-from linreg.theme import SMALLEST, Theme, filled, finished, number_axis, side_color, side_shape, side_text
+from linreg.theme import SMALLEST, Theme, filled, finished, number_axis, side_color, side_shape, side_text, template
 from linreg.wording import coordinate, point, quantity
 
 SIDES = ("Original", "Fixed")
@@ -96,7 +95,7 @@ def short(value: float) -> str:
     return coordinate(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 1 else 2)
 
 
-@lru_cache(maxsize=4)
+@template()
 def _size_matrix_spec(theme: Theme) -> dict[str, Any]:
     scale = alt.Scale(domain=[0, 1], range=list(theme.ramp), interpolate="lab")
     title = alt.TitleParams("Prediction − target", subtitle="rows: predictions, columns: targets")
@@ -161,7 +160,7 @@ def terms_figure(terms: Terms, theme: Theme) -> Figure:
     return Figure(_terms_spec(theme), {"terms": table}, alt_text, caption, "terms")
 
 
-@lru_cache(maxsize=4)
+@template()
 def _terms_spec(theme: Theme) -> dict[str, Any]:
     scale = alt.Scale(domain=[-1.8, 1.8], nice=False)  # with room for the numbers on a phone
     row = alt.Y(
@@ -210,7 +209,7 @@ def bowls_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     return Figure(spec, {"rings": pd.concat(rings), "marks": marks}, alt_text, caption, "marks")
 
 
-@lru_cache(maxsize=4)
+@template()
 def _bowls_template(theme: Theme) -> dict[str, Any]:
     w1, w2 = weight_axes()
     color = side_color(theme)
@@ -259,7 +258,7 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     return Figure(_section_spec(theme), {"section": table, "minima": minima}, alt_text, caption, "section")
 
 
-@lru_cache(maxsize=4)
+@template()
 def _section_spec(theme: Theme) -> dict[str, Any]:
     color = side_color(theme)
     along = alt.X(
@@ -313,7 +312,7 @@ def _apart(points: Float[np.ndarray, "S 2"], here: int, least: float = 0.1) -> B
     return np.isin(np.arange(len(points)), taken)
 
 
-@lru_cache(maxsize=4)
+@template()
 def _walk_template(theme: Theme) -> dict[str, Any]:
     w1, w2 = weight_axes()
 

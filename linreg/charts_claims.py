@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -13,7 +12,7 @@ from jaxtyping import Float
 
 from linreg.claims import PRINT_STEPS, PRINTED, Arm, Trials, agrees
 from linreg.figure import Figure
-from linreg.theme import Theme, finished, frame_of, framed
+from linreg.theme import Theme, finished, frame_of, framed, template
 
 
 def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> Figure:
@@ -39,7 +38,7 @@ def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> F
     return Figure(spec, data, alt_text, caption, "arms", "Share of the runs that converge")
 
 
-@lru_cache(maxsize=4)
+@template()
 def _arms_spec(theme: Theme) -> dict[str, Any]:
     scale = alt.Scale(domain=[-0.04, 1.04], nice=False)
     axis = alt.Axis(values=[0, 0.5, 1], format=".0%", title="share that converges")
@@ -93,7 +92,7 @@ def printed_figure(paths: Float[np.ndarray, "seeds 11 2"], theme: Theme) -> Figu
     return Figure(_printed_spec(theme), {"runs": ours, "printed": printed}, alt_text, caption, "runs")
 
 
-@lru_cache(maxsize=4)
+@template()
 def _printed_spec(theme: Theme) -> dict[str, Any]:
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickCount=6), scale=alt.Scale(nice=False))
     color = alt.Color(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -13,7 +12,7 @@ from jaxtyping import Bool
 from linreg.charts_cause import matrix_data, matrix_spec
 from linreg.figure import Figure
 from linreg.shapes import Shape, ShapeDiagnosis
-from linreg.theme import Theme
+from linreg.theme import Theme, template
 
 LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
 
@@ -55,7 +54,7 @@ def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure:
 KINDS = ("its own target", "another's target", "compared", "not compared")
 
 
-@lru_cache(maxsize=4)
+@template()
 def _shapes_spec(theme: Theme) -> dict[str, Any]:
     colors = [theme.fixed, theme.original, theme.series[2], theme.grid]
     legend = alt.Legend(orient="top", title=None, symbolType="square", symbolStrokeWidth=0, columns=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -38,7 +38,7 @@ from linreg.explore import Panel, Paths
 from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
 from linreg.surface import Domain, Moments, Quadratic
-from linreg.theme import Theme, finished, frame_of, framed, in_frame, number_axis, slot
+from linreg.theme import Theme, finished, frame_of, framed, in_frame, number_axis, slot, template
 from linreg.thinning import kept_points
 from linreg.wording import point, quantity
 
@@ -47,6 +47,10 @@ CURVE_STEPS = 140  # of a curve against step, closer together where it is early
 SNAP = (24, 19)  # cells across and up the picture; a click on one sets a start
 ARROWS = 15
 CLOUD = 500  # minima of single batches that are drawn
+DESCENTS = {  # what falls: title and unit
+    "loss": ("Loss above its floor", "mean squared error"),
+    "distance": ("Distance to the minimum", "distance in weights"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +257,7 @@ def optimizer_color(theme: Theme) -> alt.Color:
     )
 
 
-@lru_cache(maxsize=4)
+@template()
 def _paths_spec(theme: Theme) -> dict[str, Any]:
     w1, w2 = weight_axes()
     color = optimizer_color(theme)
@@ -308,7 +312,7 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
 def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) -> Figure:
     """Excess loss (`loss`) or distance to the minimum (`distance`) against step: a curve for each optimizer and side, the
     median of its starts."""
-    title = {"loss": "Loss above its floor", "distance": "Distance to the minimum"}[what]
+    title, _ = DESCENTS[what]
     names = list(dict.fromkeys(path.optimizer for panel in panels for path in panel.paths))
     curves, ends = [], []  # (n, 4) each: step, value, and the numbers of optimizer and side
     for side, panel in enumerate(panels):
@@ -331,7 +335,6 @@ def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) 
             "side": pd.Categorical.from_codes(which_side.astype(int), pd.Index([panel.label for panel in panels])),
         }
     )
-    unit = "mean squared error" if what == "loss" else "distance in weights"
     alt_text = f"{title} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
     caption = "The median of the starts, for each surface above its own minimum. Logarithmic axes, the steps from 0."
     data = {
@@ -339,7 +342,7 @@ def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) 
         "now": pd.DataFrame({"step": [step]}),
         "frame": frame_of(alt=alt_text, optimizers=",".join(names)),
     }
-    return Figure(_descent_spec(theme, title, unit), data, alt_text, caption, "curve", f"{title} against step")
+    return Figure(_descent_spec(theme, what), data, alt_text, caption, "curve", f"{title} against step")
 
 
 def _early(steps: np.ndarray) -> np.ndarray:
@@ -350,8 +353,9 @@ def _early(steps: np.ndarray) -> np.ndarray:
     return np.unique(np.rint(np.geomspace(1, last + 1, CURVE_STEPS)).astype(int) - 1)
 
 
-@lru_cache(maxsize=8)
-def _descent_spec(theme: Theme, title: str, unit: str) -> dict[str, Any]:
+@template(*DESCENTS)
+def _descent_spec(theme: Theme, what: str) -> dict[str, Any]:
+    title, unit = DESCENTS[what]
     axis = alt.Axis(grid=False, values=[0, *(10**power for power in range(7))], labelExpr="format(datum.value, ',')")
     step = alt.X("step:Q", title="step", axis=axis, scale=alt.Scale(type="symlog", constant=1, nice=False))
     value = alt.Y("value:Q", title=unit, scale=alt.Scale(type="log"), axis=number_axis())
@@ -387,7 +391,7 @@ def rates_figure(rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple
     return Figure(spec, data, alt_text, caption, "rates", "Learning rates")
 
 
-@lru_cache(maxsize=4)
+@template()
 def _rates_spec(theme: Theme) -> dict[str, Any]:
     lr = alt.X("lr:Q", title="learning rate", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", grid=False))
     in_order = alt.EncodingSortField("row", op="min")
@@ -474,7 +478,7 @@ def batch_figure(
     return Figure(spec, data, alt_text, caption, "cloud", f"{batches.label}: the loss surface of one batch")
 
 
-@lru_cache(maxsize=4)
+@template(True, False)
 def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
     w1, w2 = weight_axes()
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from linreg.figure import Figure
 from linreg.sweep import AXES, Axis, Law, Metric, Sweep
-from linreg.theme import Theme, finished, frame_of, framed, slot
+from linreg.theme import Theme, finished, frame_of, framed, slot, template
 from linreg.wording import point, quantity
 
 
@@ -72,30 +72,38 @@ def _edges(axis: Axis, values: Sequence[float]) -> np.ndarray:
 
 @lru_cache(maxsize=128)
 def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
-    def axis(of: str, name: str) -> dict[str, Any]:
-        kind: Any = "log" if AXES[of].log else "linear"
+    known: dict[str, Any] = {"metric": metric.title}
+    for name, axis in (("x", AXES[x]), ("y", AXES[y])):
+        known[name] = axis.title
+        known[f"{name} scale"] = "log" if axis.log else "linear"
+        known[f"{name} format"] = "~g" if axis.low < 1 else ","
+    known["shade"] = "log" if metric.log else "linear"
+    known["shade format"] = ".0%" if metric.key == "converged" else "~g"
+    known["ticks"] = [0, 0.5, 1] if metric.known else None
+    return finished(framed(_map_template(theme), **known), theme)
+
+
+@template()
+def _map_template(theme: Theme) -> dict[str, Any]:
+    def axis(name: str) -> dict[str, Any]:
         return {
-            "title": AXES[of].title,
-            "scale": alt.Scale(type=kind, domain=[slot(f"{name} from"), slot(f"{name} to")], nice=False, zero=False),
-            "axis": alt.Axis(grid=False, format="~g" if AXES[of].low < 1 else ",", tickCount=6, zindex=1),
+            "title": slot(name),
+            "scale": alt.Scale(domain=[slot(f"{name} from"), slot(f"{name} to")], nice=False, zero=False),
+            "axis": alt.Axis(grid=False, format=slot(f"{name} format"), tickCount=6, zindex=1),
         }
 
     cells = alt.Chart(alt.NamedData("cells"))
     clicked = alt.selection_point(name="cell", fields=["column", "row"], on="click", empty=False)
-    names = {"at_x": AXES[x].title, "at_y": AXES[y].title, "value": metric.title}
-    shade: Any = "log" if metric.log else "linear"
+    names = {"at_x": slot("x"), "at_y": slot("y"), "value": slot("metric")}
     color = alt.Fill(
         "value:Q",
-        scale=alt.Scale(
-            type=shade, domain=[slot("low"), slot("high")], range=list(theme.ramp), interpolate="lab", clamp=True
-        ),
+        scale=alt.Scale(domain=[slot("low"), slot("high")], range=list(theme.ramp), interpolate="lab", clamp=True),
         legend=alt.Legend(
             orient="top",
             title=None,
             gradientLength=200,
             gradientThickness=10,
-            format=".0%" if metric.key == "converged" else "~g",
-            values=[0, 0.5, 1] if metric.key in ("converged", "r_squared") else alt.Undefined,
+            format=slot("shade format"),
             tickCount=4,
             offset=6,
         ),
@@ -104,9 +112,9 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
         cells.mark_rect(cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)"))
         .transform_filter("isValid(datum.value)")
         .encode(
-            x=alt.X("x:Q", **axis(x, "x")),
+            x=alt.X("x:Q", **axis("x")),
             x2="x2:Q",
-            y=alt.Y("y:Q", **axis(y, "y")),
+            y=alt.Y("y:Q", **axis("y")),
             y2="y2:Q",
             fill=color,
             tooltip=[alt.Tooltip(f"{name}:Q", title=title, format=",.4~g") for name, title in names.items()],
@@ -117,7 +125,16 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
     halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, aria=False)
     line = limit.mark_line(strokeWidth=1.8, stroke=theme.ink, strokeDash=[6, 4], aria=False)
     chart = alt.layer(rects, halo, line).properties(title=alt.TitleParams(slot("title")), width="container", height=300)
-    return finished(framed(chart.to_dict()), theme)
+    spec: dict[str, Any] = chart.to_dict()
+    shown = spec["layer"][0]["encoding"]
+    for channel, kind in (
+        ("x", "x scale"),
+        ("y", "y scale"),
+        ("fill", "shade"),
+    ):  # what Altair itself would not take a slot for
+        shown[channel]["scale"]["type"] = slot(kind)
+    shown["fill"]["legend"]["values"] = slot("ticks")
+    return spec
 
 
 def law_figure(law: Law, theme: Theme) -> Figure:
@@ -161,7 +178,7 @@ def law_figure(law: Law, theme: Theme) -> Figure:
     return Figure(_law_spec(theme), data, f"{alt_text}.", caption, "exact", "Final weights by batch size")
 
 
-@lru_cache(maxsize=4)
+@template()
 def _law_spec(theme: Theme) -> dict[str, Any]:
     size = alt.X(
         "size:Q",

@@ -195,7 +195,7 @@ def weights_plate(
     if isinstance(data, DataSettings):
         figure = charts.weights_figure(sides, data.weights, step, theme)
     else:
-        figure = charts.weights_figure(sides, best, step, theme, "least squares weights")
+        figure = charts.weights_figure(sides, best, step, theme, charts.AIMS[1])
     return single("weights", figure, theme)
 
 

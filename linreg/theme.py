@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -68,18 +69,45 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     return template
 
 
+Template = Callable[..., dict[str, Any]]
+_TEMPLATES: list[tuple[Template, tuple[Any, ...]]] = []
+
+
+def template(*variants: Any) -> Callable[[Template], Template]:
+    """For a function of a theme, and of one of these `variants` where there are any, that builds what its figures share:
+    each is built once, by `build_templates` or when it is first drawn."""
+
+    def kept(build: Template) -> Template:
+        built = cache(build)
+        _TEMPLATES.extend((built, (variant,)) for variant in variants)
+        if not variants:
+            _TEMPLATES.append((built, ()))
+        return built
+
+    return kept
+
+
+def build_templates() -> Iterator[None]:
+    """Build all templates of the modules that are loaded, one each time that the iterator is asked."""
+    for theme in THEMES.values():
+        for built, variant in _TEMPLATES:
+            built(theme, *variant)
+            yield
+
+
 def in_frame(name: str) -> str:
     """The expression for a value of the table `frame`, which has one row."""
     return f"data('frame')[0]['{name}']"
 
 
-class _InFrame(dict[str, dict[str, str]]):
+class _InFrame(dict[str, Any]):
     def __missing__(self, name: str) -> dict[str, str]:
         return {"expr": in_frame(name)}
 
 
-def framed(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The layers with every slot read from the table `frame` when they are drawn, and its `alt` as their description.
+def framed(template: Mapping[str, Any], **known: Any) -> dict[str, Any]:
+    """The layers with every slot that is not `known` read from the table `frame` when they are drawn, and its `alt` as their
+    description.
 
     Figures that differ in their data alone share this spec, so that a page draws one after the other in place: a new spec,
     as a new description from outside, has to be compiled again, which takes several times as long.
@@ -90,7 +118,7 @@ def framed(template: Mapping[str, Any]) -> dict[str, Any]:
         "mark": {"type": "rect", "opacity": 0, "aria": True},
         "encoding": {**everywhere, "description": {"field": "alt", "type": "nominal"}},
     }
-    spec: dict[str, Any] = filled(template, _InFrame())
+    spec: dict[str, Any] = filled(template, _InFrame(known))
     return {**spec, "layer": [described, *spec["layer"]]}
 
 

@@ -171,7 +171,7 @@ _ROWS = (("svg", "pdf", "png"), ("html", "csv"))
 def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
     """Words and numbers as a table that can be scrolled sideways on a phone: row -> column -> text in Markdown.
 
-    One text: Streamlit's own table has each of its cells worked out anew, as Markdown, whenever anything on the page changes.
+    One text: Streamlit's own table works each of its cells out anew, as Markdown, whenever anything on the page changes.
     """
     if rows:
         labels = list(next(iter(rows.values())))

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -48,6 +49,7 @@ from linreg.settings import (
 )
 from linreg.shapes import parse_shape
 from linreg.tables import BUNDLED
+from linreg.theme import build_templates
 from linreg.views import PAGES as VIEWS
 from linreg.views import View, from_view_query, to_view_query
 from linreg.wiring import WIRINGS
@@ -151,8 +153,8 @@ def fragment_begins() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _warm_up() -> threading.Thread:
-    """In the background, once in a server's life: start PyTorch's process, compile the kernels a moment after the first
-    page, and then keep the memory tidy."""
+    """In the background, once in a server's life: start PyTorch's process, compile the kernels and build the figures'
+    templates a moment after the first page, and then keep the memory tidy."""
 
     memory.spare()
     memory.hold_files()
@@ -165,7 +167,7 @@ def _warm_up() -> threading.Thread:
         with FILTERS:  # what numba loads swaps them
             from linreg.ensemble import warm
 
-        for _ in warm():
+        for _ in chain(warm(), build_templates()):
             time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
         modules = 0
         while True:  # what Streamlit would do after every run
