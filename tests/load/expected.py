@@ -65,7 +65,7 @@ def _digests(where):
         for figure in plate.panels:
             tables = {
                 name: pa.table({column: pa.array(values.array) for column, values in frame.items()})
-                for name, frame in figure.data.items()
+                for name, frame in figure.drawn().items()
             }
             found.add(_digest(figure.name or figure.alt, figure.spec, tables))
     return found
