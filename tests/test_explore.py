@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from linreg import DataSettings, Settings, batch_moments, make_data, train_ensemble
+from linreg import DataSettings, Settings, batch_moments, explore, make_data, train_ensemble
 from linreg.explore import as_points, curvature, paths, ring, tuned_lr
 from linreg.optimizers import OPTIMIZERS
 from linreg.settings import fitting_momentum
 
 DATA = DataSettings(samples=1_000, correlation=0.6)
 MOMENTS = batch_moments(make_data(DATA), Settings(data=DATA, wiring="squeeze"))
+PAIRED = batch_moments(make_data(DATA), Settings(data=DATA, batch_size=20))
 STARTS = ring(np.array([5.0, 3.0]), 4.0, 3)
 
 
@@ -30,6 +31,17 @@ def test_no_rate_of_a_wide_grid_is_much_faster_than_the_tuned_one(optimizer):
     best = tuned_lr(MOMENTS, optimizer, STARTS, 600, fitting_momentum(optimizer, 0.0))
     fastest = min(steps_needed(optimizer, lr) for lr in np.geomspace(1e-7, 30, 80))
     assert steps_needed(optimizer, best) <= fastest + 0.02 * 600
+
+
+@pytest.mark.parametrize("promising", [1, 8])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_search_that_stops_early_finds_what_a_whole_one_finds(optimizer, promising, monkeypatch):
+    monkeypatch.setattr(explore, "PROMISING", promising)
+    momentum = fitting_momentum(optimizer, 0.0)
+    for moments, steps in ((MOMENTS, 600), (PAIRED, 600), (PAIRED, 40)):
+        search = explore._Search(moments, moments.mean(), optimizer, STARTS, steps, momentum)
+        needed, last = search._compared(explore.COARSE, steps, max(steps // 150, 1))
+        assert search.best_of(explore.COARSE, 150) == explore.COARSE[np.lexsort((last, needed))[0]]
 
 
 def test_the_tuned_rate_of_gradient_descent_is_stable():

@@ -361,9 +361,35 @@ def test_rings_lie_on_their_level_or_on_the_edge():
     for level, ring in zip(levels, rings, strict=True):
         edge = (np.abs(ring[:, 0]) > 3 - 1e-9) | (np.abs(ring[:, 1]) > 2 - 1e-9)
         height = surface.value(ring[~edge]) - surface.floor
-        np.testing.assert_allclose(height, level, rtol=2e-3)
+        np.testing.assert_allclose(height, level, rtol=1e-9)
     corners = {(-3.0, -2.0), (-3.0, 2.0), (3.0, -2.0), (3.0, 2.0)}
     assert corners <= {tuple(corner) for corner in rings[-1].tolist()}, "the outermost ring covers the domain"
+
+
+def area(ring):
+    """The shoelace formula."""
+    (x, y), (x2, y2) = ring.T, np.roll(ring, -1, axis=0).T
+    return abs((x * y2 - x2 * y).sum()) / 2
+
+
+@pytest.mark.parametrize("middle", [(0.3, -0.2), (2.9, 1.9), (-9.0, 4.0), (40.0, 0.0)])
+@pytest.mark.parametrize("ratio", [1.0, 0.03, 1e-4])
+@pytest.mark.parametrize("turned", [0.0, 0.4, 2.0])
+def test_rings_enclose_what_a_count_of_points_finds(middle, ratio, turned):
+    """Minima in the picture, in a corner and far outside; round bowls and valleys; levels from a dot to the whole."""
+    domain = (-3.0, 3.0, -2.0, 2.0)
+    axes = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
+    A = axes @ np.diag([1.0, ratio]) @ axes.T
+    surface = Quadratic((A + A.T) / 2, np.zeros(2), 0.0, np.array(middle))
+    grid = np.stack(np.meshgrid((np.arange(600) + 0.5) / 100 - 3, (np.arange(400) + 0.5) / 100 - 2), axis=-1)
+    heights = surface.value(grid)
+    levels = np.quantile(heights, [0.02, 0.3, 0.7, 1.0]) * [1, 1, 1, 1.1]
+    for level, ring in zip(levels, sublevel_rings(surface, levels, domain), strict=True):
+        assert area(ring) == pytest.approx((heights <= level).mean() * 24, abs=0.03)
+        assert surface.value(ring).max() <= level * (1 + 1e-9)
+    (nothing,) = sublevel_rings(surface, np.array([heights.min() / 2]), domain)
+    inside = (np.abs(middle) < (3, 2)).all()
+    assert len(nothing) == 0 or inside
 
 
 def test_singular_surfaces_have_rings_too():

@@ -2,7 +2,8 @@
 
 import pytest
 
-from linreg.theme import THEMES
+from linreg import theme as theming
+from linreg.theme import THEMES, build_templates
 
 
 def luminance(color):
@@ -30,3 +31,21 @@ def test_letters_and_marks_stand_out(theme):
         assert contrast(theme.ink, ring) >= 4.5, "labels on a surface"
     for mark in (theme.original, theme.fixed, *theme.series, theme.ramp[-1]):
         assert contrast(mark, theme.background) >= 3, mark
+
+
+def test_templates_are_built_beforehand_for_both_schemes():
+    """As a server does in the background: what a page draws then finds them, whoever comes first."""
+    from linreg import charts, charts_explore, charts_sweep, gallery  # noqa: F401  # all figures
+
+    assert len(list(build_templates())) == 2 * len(theming._TEMPLATES)
+    for build, *variant in (
+        (charts._surface_template, 0),
+        (charts._weights_spec, "least squares weights"),
+        (charts_explore._paths_spec,),
+        (charts_explore._descent_spec, "loss"),
+        (charts_sweep._map_template,),
+    ):
+        before = build.cache_info().misses
+        for scheme in THEMES.values():
+            build(scheme, *variant)
+        assert build.cache_info().misses == before
