@@ -16,7 +16,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from itertools import count
@@ -37,26 +37,36 @@ class ApartError(OSError):
 # ---- the side that asks ----------------------------------------------------------------------------------------------
 
 
+class _Question:
+    """What was asked, until it is answered or nobody waits any more: who waits, and under which name others may join."""
+
+    def __init__(self, name: Hashable) -> None:
+        self.name = name
+        self.waiting: list[queue.SimpleQueue[tuple[str, Any]]] = []
+
+
 class Apart:
     """The process, started when it is first needed; asked from any thread, several at once."""
 
     def __init__(self) -> None:
-        self._starting, self._sending = threading.Lock(), threading.Lock()
+        self._starting, self._sending, self._asking = threading.Lock(), threading.Lock(), threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count()
-        self._waiting: dict[int, queue.SimpleQueue[tuple[str, Any]]] = {}
+        self._questions: dict[int, _Question] = {}
+        self._shared: dict[Hashable, int] = {}
 
-    def ask(self, function: str, *arguments: Any, progress: Progress | None = None) -> Any:
+    def ask(self, function: str, *arguments: Any, progress: Progress | None = None, shared: Hashable = None) -> Any:
         """What `module.function` of linreg returns there, or raises.
 
         With `progress` the function gets one too, as its keyword; it is called here, in the thread that asks, and at least
-        five times a second, with (0, 1) until there is progress. What it raises ends the work. Raises `ApartError` if the
-        process ends twice.
+        five times a second, with (0, 1) until there is progress. What it raises ends the work. Whoever asks under the name
+        `shared` while another one waits for the answer under the same name waits for that one; the work ends early only
+        when all of them leave. Raises `ApartError` if the process ends twice.
         """
         try:
-            return self._asked(function, arguments, progress)
+            return self._asked(function, arguments, progress, shared)
         except ApartError:
-            return self._asked(function, arguments, progress)
+            return self._asked(function, arguments, progress, shared)
 
     def wake(self) -> None:
         """Start the process, which takes a second or two, without waiting for it."""
@@ -75,12 +85,13 @@ class Apart:
                 self._process.wait()
                 self._process = None
 
-    def _asked(self, function: str, arguments: tuple[Any, ...], progress: Progress | None) -> Any:
-        process, number = self._running(), next(self._numbers)
-        answers = self._waiting[number] = queue.SimpleQueue()
+    def _asked(self, function: str, arguments: tuple[Any, ...], progress: Progress | None, shared: Hashable) -> Any:
+        process, answers = self._running(), queue.SimpleQueue[tuple[str, Any]]()
+        number, first = self._joined(answers, None if shared is None else (process.pid, progress is None, function, shared))
         ended = False
         try:
-            self._send(process, (number, function, arguments, progress is not None))
+            if first:
+                self._send(process, (number, function, arguments, progress is not None))
             done = (0, 1)
             while True:
                 try:
@@ -100,10 +111,36 @@ class Apart:
                     raise answer
                 return answer
         finally:
-            del self._waiting[number]
-            if not ended:
+            if self._left(number, answers) and not ended:
                 with suppress(OSError):
                     self._send(process, (number, "", (), False))
+
+    def _joined(self, answers: queue.SimpleQueue[tuple[str, Any]], name: Hashable) -> tuple[int, bool]:
+        """The number of the question whose answers are to come here, and whether it has yet to be asked."""
+        with self._asking:
+            known = None if name is None else self._shared.get(name)
+            number = next(self._numbers) if known is None else known
+            question = self._questions.setdefault(number, _Question(name))
+            question.waiting.append(answers)
+            if name is not None:
+                self._shared[name] = number
+            return number, known is None
+
+    def _left(self, number: int, answers: queue.SimpleQueue[tuple[str, Any]]) -> bool:
+        """Whether nobody waits any more."""
+        with self._asking:
+            question = self._questions[number]
+            question.waiting.remove(answers)
+            if question.waiting:
+                return False
+            del self._questions[number]
+            self._close(number, question)
+            return True
+
+    def _close(self, number: int, question: _Question) -> None:
+        """Nobody joins it from now on."""
+        if self._shared.get(question.name) == number:
+            del self._shared[question.name]
 
     def _running(self) -> subprocess.Popen[bytes]:
         with self._starting:
@@ -125,9 +162,12 @@ class Apart:
         assert process.stdin is not None
         assert process.stdout is not None
         for number, kind, answer in child.read(process.stdout):
-            waiting = self._waiting.get(number)
-            if waiting is not None:
-                waiting.put((kind, answer))
+            with self._asking:
+                question = self._questions.get(number)
+                if question and kind != "progress":
+                    self._close(number, question)
+                for waiting in question.waiting if question else ():
+                    waiting.put((kind, answer))
         process.wait()
         for pipe in (process.stdin, process.stdout):
             with suppress(OSError):  # what nobody will read

@@ -15,6 +15,7 @@ from linreg.settings import Settings, SettingsError
 from linreg.trainer import train
 
 SHORT = Settings(epochs=1)
+MIDDLE = Settings(epochs=60)
 LONG = Settings(epochs=3_000)  # half a minute and more
 
 
@@ -77,6 +78,72 @@ def test_the_short_one_does_not_wait_for_the_long_one(there):
     over.set()
     thread.join()
     assert ended == ["short", "long"]
+
+
+def test_who_asks_the_same_waits_for_the_same_work(there):
+    """Two visitors with one link: trained once, and it goes on for the second when the first has left."""
+    asked, leave, told = [], threading.Event(), {"first": 0, "second": 0}
+    send = there._send
+    there._send = lambda process, message: (asked.append(message), send(process, message))
+
+    def progress(name):
+        def heard(done, _):
+            told[name] = max(told[name], done)
+            if name == "first" and leave.is_set():
+                raise KeyboardInterrupt
+
+        return heard
+
+    def first():
+        with pytest.raises(KeyboardInterrupt):
+            there.ask("trainer.train", [MIDDLE], None, progress=progress("first"), shared=(MIDDLE,))
+
+    found = []
+    others = [threading.Thread(target=first)] + [
+        threading.Thread(
+            target=lambda: found.append(
+                there.ask("trainer.train", [MIDDLE], None, progress=progress("second"), shared=(MIDDLE,))
+            )
+        )
+        for _ in range(2)
+    ]
+    try:
+        for thread in others:
+            thread.start()
+        while not all(told.values()):
+            time.sleep(0.01)
+        leave.set()
+        for thread in others:
+            thread.join()
+        assert [message[1] for message in asked] == ["trainer.train"], "asked once, and never called off"
+        assert told["second"] == MIDDLE.steps
+        assert found[0] is found[1]
+        assert not there._questions
+        assert not there._shared
+        again = there.ask("trainer.train", [SHORT], None, shared=(SHORT,))
+        assert len(again[0].losses) == SHORT.steps
+    finally:
+        del there._send
+
+
+def test_work_that_all_have_left_ends(there):
+    def leave(done, _):
+        if done:
+            raise KeyboardInterrupt
+
+    def ask():
+        with pytest.raises(KeyboardInterrupt):
+            there.ask("trainer.train", [LONG], None, progress=leave, shared=(LONG,))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not there._shared
+    started = time.monotonic()
+    there.ask("trainer.train", [SHORT], None, progress=lambda *_: None)  # which takes a turn
+    assert time.monotonic() - started < 20
 
 
 def test_it_comes_back(there):

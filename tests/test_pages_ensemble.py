@@ -1,6 +1,10 @@
 """The pages on the ensemble through Streamlit's own test runner: every figure in a sentence against an independent count."""
 
 import re
+import threading
+import time
+from contextlib import nullcontext
+from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
@@ -140,6 +144,23 @@ def test_more_seeds_run_only_what_is_missing():
     ran(control(app, "number_input", "view.seeds").set_value(12))
     assert "each on 12 tables" in words(app)
     assert one(app.query_params["seeds"]) == "12"
+
+
+def test_visitors_who_wait_for_the_same_seeds_share_them_out(monkeypatch):
+    from linreg.ui import claims
+    from linreg.ui.cached import Kept
+
+    kept, made, found = Kept(100), [], []
+    monkeypatch.setattr(claims, "_kept_seeds", lambda: kept)
+    monkeypatch.setattr(claims, "compiled", lambda _: nullcontext())
+    monkeypatch.setattr(claims, "of_seed", lambda seed: time.sleep(0.002) or made.append(seed) or {"of": seed})
+    visitors = [threading.Thread(target=lambda: found.append(claims.by_seed(40, MagicMock()))) for _ in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert sorted(made) == list(range(40)), "each seed is run once"
+    assert found == [[{"of": seed} for seed in range(40)]] * 4
 
 
 # ---- sweep -----------------------------------------------------------------------------------------------------------

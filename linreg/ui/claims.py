@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -20,8 +22,8 @@ from linreg.claims import (
     Trials,
     arms,
     cause,
+    of_seed,
     printed_paths,
-    seeds_run,
     trials,
     verdict,
 )
@@ -43,6 +45,11 @@ ICONS = {CONFIRMED: ":material/check:", REFUTED: ":material/close:"}
 def _kept_seeds() -> Kept[int, Mapping[Settings, Any]]:
     """What every arm came to, by seed, for all visitors."""
     return Kept(MOST_KEPT)
+
+
+@st.cache_resource(show_spinner=False)
+def _one_seed() -> threading.Lock:
+    return threading.Lock()
 
 
 def claims_section() -> None:
@@ -73,9 +80,9 @@ def by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
     if missing:
         bar = place.progress(0.0, f"Running {len(arms())} experiments on {len(missing)} seeds")
         with compiled(sorted({arm.settings.optimizer for arm in arms()})):
-            for done, (seed, runs) in enumerate(zip(missing, seeds_run(missing), strict=True), 1):
-                kept.keep(seed, runs)
-                found[seed] = runs
+            for done, seed in enumerate(missing, 1):
+                with _one_seed():  # visitors who wait for the same seeds share them out
+                    found[seed] = kept.made(seed, partial(of_seed, seed))
                 if done % 5 == 0:
                     bar.progress(
                         done / len(missing), f"Running {len(arms())} experiments: seed {done:,} of {len(missing):,}"

@@ -144,8 +144,9 @@ def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None]
 def _train_apart(
     settings: Sequence[Settings], table: Dataset | None, progress: Callable[[int, int], None] | None = None
 ) -> list[Run]:
-    """`linreg.train` where it takes nothing from the pages; with `progress` it ends when this script does."""
-    found: list[Run] = APART.ask("trainer.train", settings, table, progress=progress)
+    """`linreg.train` where it takes nothing from the pages; with `progress` it ends when this script does, unless others
+    wait for the same: a link that many open at once is trained once."""
+    found: list[Run] = APART.ask("trainer.train", settings, table, progress=progress, shared=tuple(settings))
     return found
 
 
