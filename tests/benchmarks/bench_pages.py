@@ -6,7 +6,6 @@ itself waits 200 ms for a slider to come to rest), until it has read the server'
 The page watches itself: to be told of each message from outside would cost the two cores a tenth of what they do.
 """
 
-import os
 import statistics
 import sys
 import time
@@ -141,8 +140,6 @@ def p95(values):
 if __name__ == "__main__":
     from playwright.sync_api import Error, sync_playwright
 
-    # With the environment beside the pages the watcher can read its own reading as changes, and keep a core busy.
-    os.environ.setdefault("STREAMLIT_SERVER_FILE_WATCHER_TYPE", "none")
     asked = [word for word in sys.argv[1:] if not word.startswith("-")]
     server = Server()
     with sync_playwright() as playwright:
