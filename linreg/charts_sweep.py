@@ -127,12 +127,9 @@ def _map_template(theme: Theme) -> dict[str, Any]:
     chart = alt.layer(rects, halo, line).properties(title=alt.TitleParams(slot("title")), width="container", height=300)
     spec: dict[str, Any] = chart.to_dict()
     shown = spec["layer"][0]["encoding"]
-    for channel, kind in (
-        ("x", "x scale"),
-        ("y", "y scale"),
-        ("fill", "shade"),
-    ):  # what Altair itself would not take a slot for
-        shown[channel]["scale"]["type"] = slot(kind)
+    shown["x"]["scale"]["type"] = slot("x scale")  # for these Altair itself takes no slot
+    shown["y"]["scale"]["type"] = slot("y scale")
+    shown["fill"]["scale"]["type"] = slot("shade")
     shown["fill"]["legend"]["values"] = slot("ticks")
     return spec
 

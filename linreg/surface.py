@@ -21,7 +21,7 @@ from linreg.wiring import WIRINGS
 RANK_TOLERANCE = 1e-14  # of the largest eigenvalue, once every column has unit length
 FAR_APART = 1e8  # units of columns, of which a flat direction would hold but the coarsest
 FLAT = 1e-10  # of the largest eigenvalue: below it no ellipse is drawn from its axes
-ARC_POINTS = 193  # of an ellipse between two crossings of the picture's edge; all of one is within 1e-4 of its half axis
+ARC_POINTS = 193  # of an ellipse between two crossings of the picture's edge; a whole one is exact to 2e-4 of its half axis
 BLOCK_ROWS = 1 << 14  # that are rotated at once: as many as stay in the cache
 
 
@@ -480,6 +480,8 @@ def _ellipse_within(middle: np.ndarray, radii: np.ndarray, domain: Domain) -> Fl
     which it crosses the domain's edge."""
     low, high = np.array(domain[::2]), np.array(domain[1::2])
     reach = np.hypot(radii[:, 0], radii[:, 1])  # (2,), along each axis
+    if not reach.all():  # a point
+        return np.empty((0, 2))
     turn = np.arctan2(radii[:, 1], radii[:, 0])  # (2,), the angle at which it gets there
     with np.errstate(invalid="ignore"):  # an edge that it does not reach
         apart = np.arccos((np.stack([low, high]) - middle) / reach)  # (2, 2)
@@ -492,7 +494,7 @@ def _ellipse_within(middle: np.ndarray, radii: np.ndarray, domain: Domain) -> Fl
     halfway = points[:, ARC_POINTS // 2]
     points = points[((halfway >= low) & (halfway <= high)).all(1)].reshape(-1, 2)
     corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
-    held = np.hypot(*np.linalg.solve(radii, (corners - middle).T)) <= 1
+    held = np.hypot(*np.linalg.solve(radii, (corners - middle).T)) <= 1 + 1e-12  # with what rounding takes
     points = np.concatenate([np.clip(points, low, high), corners[held]])
     if len(points) < 3:
         return np.empty((0, 2))

@@ -46,3 +46,9 @@ def test_visitors_share_what_a_server_holds_of_tables(monkeypatch):
         data.hold(second)
     del first
     data.hold(second)  # the first has been let go
+
+
+def test_no_file_is_watched():
+    """Streamlit resolves the path of every module, for every session anew, in the thread that serves all of them."""
+    config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
+    assert config["server"]["fileWatcherType"] == "none"

@@ -392,6 +392,13 @@ def test_rings_enclose_what_a_count_of_points_finds(middle, ratio, turned):
     assert len(nothing) == 0 or inside
 
 
+def test_a_level_at_the_floor_has_no_ring_and_one_through_a_corner_holds_it():
+    surface, domain = Quadratic(np.eye(2), np.zeros(2), 0.0), (-3.0, 3.0, -4.0, 4.0)
+    nothing, all_of_it = sublevel_rings(surface, np.array([0.0, 25.0]), domain)
+    assert len(nothing) == 0
+    assert area(all_of_it) == pytest.approx(48)
+
+
 def test_singular_surfaces_have_rings_too():
     rings = sublevel_rings(Quadratic(np.diag([1.0, 0.0]), np.zeros(2), 0.0), np.array([1.0]), (-2.0, 2.0, -2.0, 2.0))
     assert np.abs(rings[0][:, 0]).max() == pytest.approx(1.0, abs=1e-3)

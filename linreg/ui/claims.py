@@ -49,6 +49,7 @@ def _kept_seeds() -> Kept[int, Mapping[Settings, Any]]:
 
 @st.cache_resource(show_spinner=False)
 def _one_seed() -> threading.Lock:
+    """Held while a seed is run."""
     return threading.Lock()
 
 
