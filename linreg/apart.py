@@ -134,10 +134,10 @@ class Apart:
             if question.waiting:
                 return False
             del self._questions[number]
-            self._close(number, question)
+            self._unname(number, question)
             return True
 
-    def _close(self, number: int, question: _Question) -> None:
+    def _unname(self, number: int, question: _Question) -> None:
         """Nobody joins it from now on."""
         if self._shared.get(question.name) == number:
             del self._shared[question.name]
@@ -165,7 +165,7 @@ class Apart:
             with self._asking:
                 question = self._questions.get(number)
                 if question and kind != "progress":
-                    self._close(number, question)
+                    self._unname(number, question)
                 for waiting in question.waiting if question else ():
                     waiting.put((kind, answer))
         process.wait()
