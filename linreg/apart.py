@@ -91,7 +91,10 @@ class Apart:
         ended = False
         try:
             if first:
-                self._send(process, (number, function, arguments, progress is not None))
+                try:
+                    self._send(process, (number, function, arguments, progress is not None))
+                except Exception as error:  # told to whoever has joined as well
+                    self._hand_on(number, "raised", error)
             done = (0, 1)
             while True:
                 try:
@@ -142,6 +145,15 @@ class Apart:
         if self._shared.get(question.name) == number:
             del self._shared[question.name]
 
+    def _hand_on(self, number: int, kind: str, answer: Any) -> None:
+        """An answer, or a sign of progress, to all who wait for it."""
+        with self._asking:
+            question = self._questions.get(number)
+            if question and kind != "progress":
+                self._unname(number, question)
+            for waiting in question.waiting if question else ():
+                waiting.put((kind, answer))
+
     def _running(self) -> subprocess.Popen[bytes]:
         with self._starting:
             if self._process is None or self._process.poll() is not None:
@@ -162,12 +174,7 @@ class Apart:
         assert process.stdin is not None
         assert process.stdout is not None
         for number, kind, answer in child.read(process.stdout):
-            with self._asking:
-                question = self._questions.get(number)
-                if question and kind != "progress":
-                    self._unname(number, question)
-                for waiting in question.waiting if question else ():
-                    waiting.put((kind, answer))
+            self._hand_on(number, kind, answer)
         process.wait()
         for pipe in (process.stdin, process.stdout):
             with suppress(OSError):  # what nobody will read

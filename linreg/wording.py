@@ -195,7 +195,7 @@ def outcome_table(results: Sequence[Outcome], labels: Sequence[str]) -> str:
         "R² on all rows": [share(one.r_squared) for one in results],
         "R² of least squares": [share(one.least_squares_r_squared) for one in results],
     }
-    return markdown_table(rows, labels)
+    return table_in_markdown(rows, labels)
 
 
 def _loss(value: float | None) -> str:
@@ -209,10 +209,10 @@ def shape_table(runs: Sequence[Run], labels: Sequence[str]) -> str:
         "Target": [shape(run.target_shape) for run in runs],
         "Loss, before its mean": [f"{shape(run.loss_shape)}, {math.prod(run.loss_shape):,} terms" for run in runs],
     }
-    return markdown_table(rows, labels)
+    return table_in_markdown(rows, labels)
 
 
-def markdown_table(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+def table_in_markdown(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
     """A table in Markdown: row -> its cells, under these labels."""
     lines = [("", *labels), ("---",) * (len(labels) + 1), *((name, *cells) for name, cells in rows.items())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -224,7 +224,7 @@ def curvature_table(values: Sequence[float] | np.ndarray, directions: np.ndarray
     rows = {
         name: [quantity(float(value)), point(along)] for name, value, along in zip(names, values, directions, strict=True)
     }
-    return markdown_table(rows, ("curvature λ", "direction"))
+    return table_in_markdown(rows, ("curvature λ", "direction"))
 
 
 def paths_finding(panel: Panel) -> str:
@@ -330,7 +330,7 @@ def factors_table(factors: Sequence[Factor], found: Mapping[str, Sequence[Trials
         ]
         for factor in factors
     }
-    return markdown_table(rows, ("to, and the share that then converges", "is it the cause"))
+    return table_in_markdown(rows, ("to, and the share that then converges", "is it the cause"))
 
 
 def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> str:
@@ -386,7 +386,7 @@ def matrix_table(pairs: Pairs) -> str:
         ]
         for k, (name, count) in enumerate((("on the diagonal", rows), ("off the diagonal", rows * rows - rows)))
     }
-    return markdown_table(lines, ("pairs", "in the loss", "in the gradient over (w1, w2)"))
+    return table_in_markdown(lines, ("pairs", "in the loss", "in the gradient over (w1, w2)"))
 
 
 def _part(part: float, whole: float) -> str:

@@ -126,6 +126,24 @@ def test_who_asks_the_same_waits_for_the_same_work(there):
         del there._send
 
 
+def test_a_question_that_cannot_be_sent_keeps_nobody_waiting(there):
+    unsendable, raised = (lambda: None), []
+
+    def ask():
+        try:
+            there.ask("trainer.train", unsendable, progress=lambda *_: None, shared="the same")
+        except Exception as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(raised) == 4
+    assert not there._questions
+
+
 def test_work_that_all_have_left_ends(there):
     def leave(done, _):
         if done:

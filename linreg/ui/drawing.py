@@ -175,7 +175,7 @@ def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
     """
     if rows:
         labels = list(next(iter(rows.values())))
-        st.markdown(wording.markdown_table({name: list(row.values()) for name, row in rows.items()}, labels))
+        st.markdown(wording.table_in_markdown({name: list(row.values()) for name, row in rows.items()}, labels))
 
 
 # ---- the step --------------------------------------------------------------------------------------------------------
