@@ -27,7 +27,7 @@ from linreg import child, memory
 Progress = Callable[[int, int], None]
 IDLE = 600  # seconds without a question
 PULSE = 0.2  # seconds between two signs of life to whoever waits
-WAITS = 4  # of so many turns one goes to the work that has waited longest, the others to the newest
+WAITS = 4  # of so many turns one goes to the work that has waited longest, the others to the one that will end first
 
 
 class ApartError(OSError):
@@ -193,11 +193,15 @@ class Cancelled(Exception):
 
 
 class Turns:
-    """One work at a time: the one that has had least, and every so often the one that has waited longest."""
+    """One work at a time: the one that will end first, and every so often the one that has waited longest.
+
+    Equal works then end one after the other; with equal turns they would all end when the last one does.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._had: dict[int, float] = {}  # seconds
+        self._left: dict[int, float] = {}  # seconds that it will still take, as far as it has come; at first 0
         self._since: dict[int, float] = {}  # when those that wait began to
         self._at: int | None = None
         self._given = 0
@@ -206,21 +210,23 @@ class Turns:
     def work(self, number: int) -> Iterator[None]:
         """From its first turn to its end."""
         with self._changed:
-            self._had[number] = 0.0
+            self._had[number] = self._left[number] = 0.0
         self._take(number)
         try:
             yield
         finally:
             with self._changed:
                 self._leave(number)
-                del self._had[number]
+                del self._had[number], self._left[number]
 
-    def pass_on(self, number: int) -> None:
-        """Let another one work, if one waits, and go on after it."""
+    def pass_on(self, number: int, share: float) -> None:
+        """Let another one work, if one waits, and go on after it; `share` of the work is done."""
         with self._changed:
             if not self._since:
                 return
             self._leave(number)
+            if share:
+                self._left[number] = self._had[number] * (1 / share - 1)
         self._take(number)
 
     def _take(self, number: int) -> None:
@@ -239,7 +245,7 @@ class Turns:
     def _next(self) -> int:
         if self._given % WAITS == 0:
             return min(self._since, key=self._since.__getitem__)
-        return min(self._since, key=lambda number: (self._had[number], self._since[number]))
+        return min(self._since, key=lambda number: (self._left[number], self._since[number]))
 
 
 def ready() -> bool:
@@ -265,7 +271,7 @@ def serve() -> None:
             if cancelled[number].is_set():
                 raise Cancelled
             answer(number, "progress", (done, total))
-            turns.pass_on(number)
+            turns.pass_on(number, done / total)
 
         try:
             with turns.work(number) if reports else nullcontext():  # what has nothing to report is short

@@ -78,8 +78,8 @@ class _Throttled:
     def __call__(self, steps: int) -> None:
         self.done += steps
         if self.progress and (self.done == self.total or time.monotonic() >= self.next):
-            self.next = time.monotonic() + REPORT_SECONDS
             self.progress(self.done, self.total)
+            self.next = time.monotonic() + REPORT_SECONDS  # from now: others may have had their turn in between
 
 
 # ---- one pass --------------------------------------------------------------------------------------------------------

@@ -177,30 +177,50 @@ def test_a_process_that_always_ends_is_told_of(monkeypatch):
         Apart().ask("apart.ready")
 
 
-def test_turns_go_to_the_newest_and_now_and_then_to_the_longest_waiting():
-    turns, log, go = Turns(), [], threading.Barrier(2)
+def in_turns(*slices):
+    """Works of so many slices, the second and those after it come while the first has its first; who worked when."""
+    turns, log, come = Turns(), [], threading.Event()
 
-    def work(number, slices):
+    def work(number):
         with turns.work(number):
-            for _ in range(slices):
+            for done in range(1, slices[number] + 1):
                 log.append(number)
-                if number == 0 and len(log) == 1:
-                    go.wait()  # the other has come meanwhile
-                    time.sleep(0.2)
-                time.sleep(0.005)
-                turns.pass_on(number)
+                if len(log) == 1:
+                    come.wait()
+                time.sleep(0.01)
+                turns.pass_on(number, done / slices[number])
 
-    threads = [threading.Thread(target=work, args=job) for job in ((0, 60), (1, 10))]
+    threads = [threading.Thread(target=work, args=[number]) for number in range(len(slices))]
     threads[0].start()
     while not log:
         time.sleep(0.001)
-    threads[1].start()
-    go.wait()
+    for thread in threads[1:]:
+        thread.start()
+    while len(turns._since) < len(slices) - 1:
+        time.sleep(0.001)
+    come.set()
     for thread in threads:
         thread.join()
-    beside = log[: len(log) - log[::-1].index(1)]  # until the second has ended
+    return log
+
+
+def until_it_ends(log, number):
+    return log[: len(log) - log[::-1].index(number)]
+
+
+def test_turns_go_to_the_one_that_ends_first_and_now_and_then_to_the_longest_waiting():
+    log = in_turns(60, 10)
     assert log.count(0) == 60
-    assert 0 < beside.count(0) < 8  # one in four, and the first
+    assert 0 < until_it_ends(log, 1).count(0) < 8  # one in four, and the first
+
+
+def test_equal_works_end_one_after_the_other():
+    """Three of twelve slices: with equal turns the first would end with the others, after some 34 slices."""
+    log = in_turns(12, 12, 12)
+    ends = sorted(len(until_it_ends(log, number)) for number in range(3))
+    assert ends[0] <= 24
+    assert ends[1] <= 32
+    assert ends[2] == 36
 
 
 def test_the_one_who_asks_loads_no_pytorch():
