@@ -1,14 +1,20 @@
 """The home page through Streamlit's own test runner: what a visitor reads, changes and is told."""
 
+import logging
+import threading
 from pathlib import Path
 
 import pytest
 from plain import plain_run
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
+from linreg import gallery
 from linreg.data import make_data
 from linreg.presets import PRESETS
 from linreg.settings import Settings, from_query
+from linreg.trainer import train
+from linreg.ui import drawing, home
 
 HOME = str(Path(__file__).parent.parent / "streamlit_app.py")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -137,6 +143,22 @@ def test_impossible_settings_are_refused_with_a_reason():
     assert control(app, "number_input", "batch_size").value == 100
 
 
+def test_another_visitor_trains_the_same_just_before(monkeypatch):
+    """Between the look at what is kept and the training of what is missing."""
+    drawn = gallery.sides_of
+
+    def meanwhile(comparison, runs, surface):
+        if runs is None:
+            for run in train([comparison.original, comparison.fixed]):
+                home._kept_runs().keep(run.settings, run)
+        return drawn(comparison, runs, surface)
+
+    monkeypatch.setattr(gallery, "sides_of", meanwhile)
+    app = opened(seed="4711", epochs="1")
+    assert "**Original.** " in words(app)
+    assert {side.seed for side in home._kept_runs().values} >= {4711}
+
+
 @pytest.mark.parametrize("preset", ["strange_line", "answer_batch_of_one", "sgd_overflows", "from_far"])
 def test_a_preset_sets_the_controls_and_the_link(preset):
     app = opened()
@@ -176,3 +198,18 @@ def test_each_figure_has_its_data_one_click_away():
     app.session_state["table.loss"] = True
     ran(app)
     assert list(app.dataframe[0].value.columns) == ["step", "loss", "side"]
+
+
+def test_a_file_that_is_held_for_all_is_no_reason_to_warn(caplog):
+    """Streamlit makes downloads in threads that belong to no page, and says so of each."""
+    said = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    said.addHandler(caplog.handler)
+    try:
+        for name, warnings in ((f"{drawing.MAKERS}0", 0), ("another", 1)):
+            caplog.clear()
+            thread = threading.Thread(target=get_script_run_ctx, name=name)
+            thread.start()
+            thread.join()
+            assert len(caplog.records) == warnings
+    finally:
+        said.removeHandler(caplog.handler)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,6 +151,15 @@ def held(make: Callable[[], bytes | str], name: str, mime: str) -> Callable[[], 
 
 HELD = 16  # files that can still be fetched
 _DOWNLOADS = count()
+MAKERS = "asyncio_"  # how the threads are called in which Streamlit has downloads made
+
+
+def _of_a_page(_: logging.LogRecord) -> bool:
+    """Whether a page has nobody to belong to, which is worth a warning; a file that is held for all is meant to be so."""
+    return not threading.current_thread().name.startswith(MAKERS)
+
+
+logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").addFilter(_of_a_page)
 
 
 def _kept_choice(name: str, key: str, titles: Mapping[str, str], first: str) -> str:

@@ -29,10 +29,9 @@ if TYPE_CHECKING:
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
-def _scene(comparison: Comparison, trained: bool) -> charts.Scene:
-    runs = _kept_runs().both(comparison) if trained else None
+def _scene(comparison: Comparison, trained: bool, _runs: Sequence[Run]) -> charts.Scene:
     best = least_squares_of(comparison.original.data, comparison.original.bias)
-    return gallery.scene_of(comparison, gallery.sides_of(comparison, runs, surface_of), best)
+    return gallery.scene_of(comparison, gallery.sides_of(comparison, _runs if trained else None, surface_of), best)
 
 
 class _KeptRuns(Kept["Settings", "Run"]):
@@ -68,15 +67,15 @@ def _pace_key(settings: Settings) -> tuple[Any, ...]:
 
 def runs_of(comparison: Comparison) -> Sequence[Run]:
     """Both runs, trained now where they are not kept. Raises `SettingsError` where that needs a button."""
-    steps = _steps_to_train(comparison)
+    sides = (comparison.original, comparison.fixed)
+    found = {side: run for side in sides if (run := _kept_runs().get(side))}
+    missing = [side for side in dict.fromkeys(sides) if side not in found]
+    steps = _steps(missing)
     if steps > LIMITS.asked_steps:
         raise SettingsError(f"{steps:,} steps are trained only when asked for; open the page itself", "epochs")
-    missing = _kept_runs().missing(comparison)
     if missing:
-        _train_now(missing)
-    runs = _kept_runs().both(comparison)
-    assert runs
-    return runs
+        found |= {run.settings: run for run in _train_now(missing)}
+    return [found[side] for side in sides]
 
 
 def results(comparison: Comparison) -> list[tuple[Run, Outcome]] | None:
@@ -96,13 +95,13 @@ def _expect(comparison: Comparison) -> None:
     st.session_state["expected"].caption(wording.steps_and_time(comparison, paces))
 
 
-def _steps_to_train(comparison: Comparison) -> int:
-    return sum(settings.steps for settings in _kept_runs().missing(comparison))
+def _steps(sides: Sequence[Settings]) -> int:
+    return sum(settings.steps for settings in sides)
 
 
-def _train(comparison: Comparison) -> bool:
+def _train(comparison: Comparison, missing: Sequence[Settings]) -> bool:
     """Train what is missing behind a progress bar, or offer a button for it. Returns whether there is anything to show."""
-    missing, steps = _kept_runs().missing(comparison), _steps_to_train(comparison)
+    steps = _steps(missing)
     if not _paces():  # a server's first training: the expected time stands there before it begins
         _pace(missing[0])
         _expect(comparison)
@@ -133,12 +132,13 @@ def _agree(comparison: Comparison | None) -> None:
     st.session_state["agreed"] = comparison
 
 
-def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None] | None = None) -> None:
+def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None] | None = None) -> list[Run]:
     runs = _train_apart(missing, _table_to_send(missing[0].data), progress)
     for run in runs:
         if run.diverged_at is None:  # its seconds are those of all its steps
             _paces()[_pace_key(run.settings)] = run.seconds / len(run.losses)
         _kept_runs().keep(run.settings, run)
+    return runs
 
 
 def _train_apart(
@@ -183,12 +183,13 @@ def replay(comparison: Comparison) -> None:
     What has yet to be trained is trained before, by the whole page: what a fragment does no button can stop.
     """
     before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
-    if not _kept_runs().both(comparison):
+    missing = _kept_runs().missing(comparison)  # asked once: another visitor may train the same in the meantime
+    if missing:
         _expect(comparison)
         with before.container():
-            sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False)
+            sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False, [])
             draw(lambda theme: gallery.surfaces_plate(sides, scene, 0, theme))
-            if not _train(comparison):
+            if not _train(comparison, missing):
                 return
         before.empty()
     playing = st.session_state["playing"]
@@ -200,7 +201,7 @@ def _replay(comparison: Comparison) -> None:
     runs = _kept_runs().both(comparison)
     if not runs:  # so much was trained since that they are not kept any more
         st.rerun()
-    sides, scene = gallery.sides_of(comparison, runs, surface_of), _scene(comparison, True)
+    sides, scene = gallery.sides_of(comparison, runs, surface_of), _scene(comparison, True, runs)
     last = max(len(run.losses) for run in runs)
     step = step_to_show(last)
     step_controls(step, last)

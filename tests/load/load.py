@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import random
+import re
 import statistics
 import sys
 import tempfile
@@ -170,27 +171,28 @@ class Crowd:
         self.address = address
         self.figures, self.files, self.errors = {}, [], []
         self.seconds = defaultdict(list)  # phase -> [(what, seconds)]
-        self.phase, self.over, self.stay = "", asyncio.Event(), sys.maxsize
+        self.phase, self.over, self.fewer = "", asyncio.Event(), asyncio.Event()
 
-    async def wander(self, index):
-        """One visitor, until it is over."""
+    async def wander(self, index, over):
+        """One visitor, until it is over for them."""
         dice = random.Random(index)
         theme = "dark" if index % 3 == 2 else "light"
         try:
             async with Visitor(self.address, f"v{index}", theme, self.figures, self.files) as visitor:
                 await asyncio.sleep(dice.uniform(0, THINK[1]))
-                while not self.over.is_set() and index < self.stay:
-                    await self._page(visitor, dice)
+                while not over.is_set():
+                    await self._page(visitor, dice, over)
                 self.errors += visitor.errors
         except (Failed, OSError) as error:
             self.errors.append(f"visitor {index}: {error}")
 
-    async def _page(self, visitor, dice):
+    async def _page(self, visitor, dice, over):
         page = dice.choice([one for one in PAGES if one != visitor.page or not visitor.runs])
         self._note(f"{page or 'home'}: open", await visitor.run(page, ""), visitor.bar)
         for _ in range(dice.randint(2, 6)):
-            await self._think(dice)
-            if self.over.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), dice.uniform(*THINK))
+            if over.is_set():
                 return
             await self._act(visitor, dice)
 
@@ -202,10 +204,6 @@ class Crowd:
             self._note("home: Train", await visitor.press(train), visitor.bar)
         elif possible:
             self._note(*await dice.choice(possible)(visitor, dice), visitor.bar)
-
-    async def _think(self, dice):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.over.wait(), dice.uniform(*THINK))
 
     def _note(self, what, seconds, bar):
         self.seconds[self.phase].append((what, seconds, bar))
@@ -338,7 +336,8 @@ async def main(visitors, seconds):
         await asyncio.sleep(15)
         print(f"{visitors} visitors, {seconds:.0f} s, on {os.cpu_count()} cores that the visitors share", flush=True)
         print(f"memory before: {memory.now:.0f} MB", flush=True)
-        tasks = [asyncio.create_task(crowd.wander(index)) for index in range(visitors)]
+        ends = [crowd.over if index < BESIDE else crowd.fewer for index in range(visitors)]
+        tasks = [asyncio.create_task(crowd.wander(index, over)) for index, over in enumerate(ends)]
         crowd.phase = "wander"
         memory.peak = memory.now
         before = cpu_seconds(process), cpu_seconds(process) - own_seconds(process), time.process_time()
@@ -348,7 +347,10 @@ async def main(visitors, seconds):
         wandering_peak = memory.peak
         now = cpu_seconds(process), cpu_seconds(process) - own_seconds(process), time.process_time()
         used = [later - earlier for later, earlier in zip(now, before, strict=True)]
-        crowd.phase, crowd.stay = "beside", BESIDE
+        crowd.phase = "fewer"
+        crowd.fewer.set()
+        await asyncio.gather(*tasks[BESIDE:])
+        crowd.phase = "beside"
         sweep = asyncio.create_task(greedy_sweep(server.url))
         training = asyncio.create_task(greedy_training(server.url, crowd.over))
         await asyncio.sleep(seconds / 2)
@@ -382,9 +384,10 @@ async def main(visitors, seconds):
     wrong = compare(crowd)
     log.seek(0)
     said = log.read()
-    traces = [f"the server: {one.strip()[-600:]}" for one in said.split("Traceback (most recent call last)")[1:]]
-    problems = [*wrong, *crowd.errors, *traces]
-    print(f"errors: {len(crowd.errors) + len(traces)}; wrong figures and files: {len(wrong)}")
+    traces = [f"the server: {trace}" for trace in re.findall(r"Traceback \(most.*:\n(?:(?:  .*)?\n)+.*", said)]
+    told = [f"the server: {line}" for line in re.findall(r"^\d{4}-\d\d-\d\d .*", said, re.M) if "server started" not in line]
+    problems = [*wrong, *crowd.errors, *traces, *told]
+    print(f"errors: {len(crowd.errors) + len(traces) + len(told)}; wrong figures and files: {len(wrong)}")
     if memory.peak > MOST_MEGABYTES:
         problems.append(f"{memory.peak:.0f} MB are above {MOST_MEGABYTES} MB")
     if after > 1.1 * half:
