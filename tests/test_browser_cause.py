@@ -84,3 +84,10 @@ def test_no_figure_of_the_cause_is_cut_off(visit):
     assert shut_out(here) == []
     assert beside_the_window(here) == 0
     assert beside_the_window(here, ZOOMED) == 0
+
+
+def test_columns_stand_below_each_other_beside_an_open_menu(visit):
+    here = drawn(visit("your_code", width=900), 1)
+    assert here.page.get_by_test_id("stSidebar").is_visible()
+    nothing_is_cut_off(here)
+    assert here.page.locator("svg.marks").bounding_box()["width"] > 400, "the whole width of what the menu leaves"
