@@ -40,7 +40,7 @@ def quantity(value: float, digits: int = 3) -> str:
     if size >= 1000:
         return f"{value:,.0f}".replace("-", "−")
     decimals = max(digits - 1 - math.floor(math.log10(size)), 0)
-    return f"{value:.{decimals}f}".replace("-", "−")
+    return f"{value:,.{decimals}f}".replace("-", "−")
 
 
 def point(weights: Sequence[float] | np.ndarray, decimals: int = 2) -> str:

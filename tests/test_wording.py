@@ -32,7 +32,7 @@ from linreg.wording import (
     ("value", "text"),
     [(333_062.4, "333,062"), (1.0523, "1.05"), (0.99816, "0.998"), (12.34, "12.3"), (0.00312, "0.00312"), (0, "0"),
      (3.204e30, "3.2 × 10³⁰"), (-4e-12, "−4.0 × 10⁻¹²"), (-1234.5, "−1,234"),
-     (math.inf, "not finite"), (math.nan, "not finite")],
+     (999.7, "1,000"), (math.inf, "not finite"), (math.nan, "not finite")],
 )  # fmt: skip
 def test_quantities(value, text):
     assert quantity(value) == text
