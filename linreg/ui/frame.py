@@ -30,7 +30,6 @@ from linreg.optimizers import OPTIMIZERS
 from linreg.presets import PRESETS
 from linreg.settings import (
     Comparison,
-    Data,
     Kind,
     SettingsError,
     TableSettings,
@@ -82,6 +81,7 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
         st.html(Path(__file__).with_name("columns.css"))
     _warm_up()
     _read_url(title, kind)
+    st.session_state["outside"] = _outside()
     if st.context.is_embedded:
         st.session_state["expected"] = st.empty()
     else:
@@ -90,7 +90,6 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     write_url()
     for sentence in st.session_state["ignored"]:  # until the next change
         st.warning(as_text(sentence), icon="⚠️")
-    st.session_state["outside"] = _outside()
     return current()
 
 
@@ -334,26 +333,27 @@ def _controls() -> None:
         number("epochs", "Epochs")
         number("seed", "Seed")
     st.session_state["expected"] = st.empty()  # filled by the replay, which knows when a pace becomes known
-    with st.expander("Data"):
-        _data_controls(comparison.original.data)
-    own = len(fixed_changes(comparison)) - 1
-    with st.expander("The fixed side also differs in …", expanded=own > 0):
-        st.caption("Left empty, a setting is the original's.")
-        text("fixed.init", "Initial weights")
-        choice("fixed.optimizer", "Optimizer")
-        left, right = st.columns(2)
-        with left:
-            number("fixed.lr", "Learning rate")
-            number("fixed.batch_size", "Batch size")
-            choice("fixed.bias", "Bias")
-            number("fixed.seed", "Seed")
-        with right:
-            number("fixed.momentum", "Momentum")
-            number("fixed.epochs", "Epochs")
-            choice("fixed.shuffle", "Shuffle")
+    menu = st.fragment(_menu)
+    menu("data", "Data", _data_controls)
+    menu("fixed", "The fixed side also differs in …", _fixed_controls, opens=len(fixed_changes(comparison)) > 1)
 
 
-def _data_controls(data: Data) -> None:
+def _menu(name: str, label: str, draw: Callable[[], None], opens: bool = False) -> None:
+    """Controls that are drawn while their menu is open: all that is on a page costs every change. It opens by itself once
+    it `opens`, and is then the visitor's to close."""
+    fragment_begins()
+    state, key = st.session_state, f"control.menu.{name}"
+    if opens and not state.get(f"{key}.opened"):
+        state[key] = True
+    state[f"{key}.opened"] = opens
+    menu = st.expander(label, on_change="rerun", key=key)
+    if menu.open:
+        with menu:
+            draw()
+
+
+def _data_controls() -> None:
+    data = current().original.data
     if isinstance(data, TableSettings):
         st.markdown(f"{regression(data)}, {data.samples:,} rows of a table.")
         st.button("Back to the thread's data", key="no_table", on_click=_leave_table, width="stretch")
@@ -368,6 +368,22 @@ def _data_controls(data: Data) -> None:
         number("scale", "Feature scale")
         number("correlation", "Correlation")
         number("data_seed", "Data seed")
+
+
+def _fixed_controls() -> None:
+    st.caption("Left empty, a setting is the original's, shown after =.")
+    text("fixed.init", "Initial weights")
+    choice("fixed.optimizer", "Optimizer")
+    left, right = st.columns(2)
+    with left:
+        number("fixed.lr", "Learning rate")
+        number("fixed.batch_size", "Batch size")
+        choice("fixed.bias", "Bias")
+        number("fixed.seed", "Seed")
+    with right:
+        number("fixed.momentum", "Momentum")
+        number("fixed.epochs", "Epochs")
+        choice("fixed.shuffle", "Shuffle")
 
 
 def _leave_table() -> None:
@@ -442,7 +458,7 @@ class _Control:
 
     @property
     def placeholder(self) -> str | None:
-        return f"as original: {self.shown(self.inherited)}" if self.own else None
+        return f"= {self.shown(self.inherited)}" if self.own else None
 
     def shown(self, value: Any) -> str:
         if self.kind.type is bool:
