@@ -464,8 +464,7 @@ def sublevel_rings(
     """
     values, vectors = np.linalg.eigh(quadratic.A)
     if values[0] > FLAT * values[-1]:
-        radii = np.sqrt(excess)[:, None, None] * (vectors / np.sqrt(values))  # (L, 2, 2): minimum + radii @ (cos t, sin t)
-        rings = [_ellipse_within(quadratic.minimum, one, domain) for one in radii]
+        rings = _ellipses_within(quadratic.minimum, vectors / np.sqrt(values), np.sqrt(excess), domain)
     else:
         rings = _rings_on_grid(quadratic, excess, domain, cells)
     span = np.array([domain[1] - domain[0], domain[3] - domain[2]])
@@ -475,32 +474,38 @@ def sublevel_rings(
     return np.split(points[kept], np.searchsorted(kept, begins[1:-1]))[: len(rings)]
 
 
-def _ellipse_within(middle: np.ndarray, radii: np.ndarray, domain: Domain) -> Float[np.ndarray, "n 2"]:
-    """The outline of what an ellipse, middle + radii @ (cos t, sin t), and the domain have in common, from the angles at
-    which it crosses the domain's edge."""
+def _ellipses_within(
+    middle: np.ndarray, axes: np.ndarray, sizes: np.ndarray, domain: Domain
+) -> list[Float[np.ndarray, "n 2"]]:
+    """The outline of what each ellipse, middle + size · axes @ (cos t, sin t), and the domain have in common, from the
+    angles at which it crosses the domain's edge."""
     low, high = np.array(domain[::2]), np.array(domain[1::2])
-    reach = np.hypot(radii[:, 0], radii[:, 1])  # (2,), along each axis
-    if not reach.all():  # a point
-        return np.empty((0, 2))
-    turn = np.arctan2(radii[:, 1], radii[:, 0])  # (2,), the angle at which it gets there
-    with np.errstate(invalid="ignore"):  # an edge that it does not reach
-        apart = np.arccos((np.stack([low, high]) - middle) / reach)  # (2, 2)
-    crossed = np.concatenate([turn - apart, turn + apart]).ravel() % (2 * np.pi)
-    begin = np.sort(crossed[np.isfinite(crossed)])
-    begin = begin if len(begin) else np.zeros(1)
-    arcs = np.diff(begin, append=begin[0] + 2 * np.pi)
-    t = (begin + np.linspace(0, 1, ARC_POINTS)[:, None] * arcs).T  # (arcs, points)
-    points = middle + np.stack([np.cos(t), np.sin(t)], axis=-1) @ radii.T  # (arcs, points, 2)
+    turn = np.arctan2(axes[:, 1], axes[:, 0])  # (2,), the angle at which an ellipse gets furthest along each weight …
+    reach = np.hypot(axes[:, 0], axes[:, 1])  # … and how far, for size 1
+    with np.errstate(divide="ignore", invalid="ignore"):  # a point; an edge that an ellipse does not reach
+        apart = np.arccos((np.stack([low, high]) - middle) / (sizes[:, None, None] * reach))  # (L, 2, 2)
+    crossed = np.concatenate([turn - apart, turn + apart], axis=1).reshape(-1, 8) % (2 * np.pi)
+    begin = np.sort(crossed, axis=1)  # (L, 8), what is NaN last
+    begin[np.isnan(begin[:, 0]), 0] = 0  # one that does not meet the edge: a whole turn
+    turned = begin[:, :1] + 2 * np.pi
+    arcs = np.diff(np.where(np.isnan(begin), turned, begin), append=turned)
+    real = (arcs > 0) & (sizes > 0)[:, None]  # (L, 8)
+    of = np.nonzero(real)[0]  # (arcs,), the ellipse of each
+    t = begin[real][:, None] + arcs[real][:, None] * np.linspace(0, 1, ARC_POINTS)  # (arcs, points)
+    points = middle + sizes[of, None, None] * (np.stack([np.cos(t), np.sin(t)], axis=-1) @ axes.T)  # (arcs, points, 2)
     halfway = points[:, ARC_POINTS // 2]
-    points = points[((halfway >= low) & (halfway <= high)).all(1)].reshape(-1, 2)
+    seen = ((halfway >= low) & (halfway <= high)).all(1)
     corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
-    held = np.hypot(*np.linalg.solve(radii, (corners - middle).T)) <= 1 + 1e-12  # with what rounding takes
-    points = np.concatenate([np.clip(points, low, high), corners[held]])
-    if len(points) < 3:
-        return np.empty((0, 2))
-    around = (points - points.mean(0)) / (high - low)  # from inside, since what they outline is convex
-    points = points[np.argsort(np.arctan2(around[:, 1], around[:, 0]), kind="stable")]
-    return np.concatenate([points, points[:1]])
+    held = np.hypot(*np.linalg.solve(axes, (corners - middle).T)) <= sizes[:, None] * (1 + 1e-12)  # with what rounding takes
+    holder, corner = np.nonzero(held & (sizes > 0)[:, None])
+    points = np.concatenate([np.clip(points[seen].reshape(-1, 2), low, high), corners[corner]])
+    of = np.concatenate([np.repeat(of[seen], ARC_POINTS), holder])
+    counts = np.bincount(of, minlength=len(sizes))  # (L,)
+    inner = np.stack([np.bincount(of, column, len(sizes)) for column in points.T], axis=1) / np.maximum(counts, 1)[:, None]
+    around = (points - inner[of]) / (high - low)  # from inside, since what they outline is convex
+    points = points[np.lexsort((np.arctan2(around[:, 1], around[:, 0]), of))]
+    rings = np.split(points, np.cumsum(counts)[:-1])
+    return [np.concatenate([ring, ring[:1]]) if len(ring) > 2 else ring[:0] for ring in rings]
 
 
 def _rings_on_grid(quadratic: Quadratic, excess: np.ndarray, domain: Domain, cells: int) -> list[Float[np.ndarray, "n 2"]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, zip_longest
@@ -72,7 +72,8 @@ def draw(
     """Draw a plate, its panels beside each other, and under it its caption; with a key also its data, and the menu that
     takes it along. `of` is the comparison that it shows, where that is not the session's."""
     plate = plate_of(current_theme())
-    places = st.columns(len(plate.panels), gap="medium") if len(plate.panels) > 1 else [st.container()]
+    one = len(plate.panels) == 1
+    places: Sequence[AbstractContextManager[Any]] = [nullcontext()] if one else st.columns(len(plate.panels), gap="medium")
     for place, panel, click in zip_longest(places, plate.panels, clicks):
         with place:
             if click is None:
