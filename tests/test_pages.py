@@ -38,12 +38,6 @@ def control(app, kind, name):
     return getattr(app, kind)(key=f"control.{name}")
 
 
-def menu(app, name, opened=True):
-    """Open one of the sidebar's menus, or close it."""
-    app.session_state[f"control.menu.{name}"] = opened
-    return ran(app)
-
-
 def one(value):
     """A query parameter: the runner gives a list for what a test set, a text for what the page wrote."""
     return value if isinstance(value, str) else value[-1]
@@ -97,7 +91,7 @@ def test_a_link_restores_every_control_and_tells_what_it_ignores():
     assert control(app, "selectbox", "optimizer").value == "Adam"
     assert control(app, "number_input", "fixed.batch_size").value == 10
     assert control(app, "number_input", "fixed.lr").value is None
-    assert control(menu(app, "data"), "number_input", "scale").value == 3
+    assert control(app, "number_input", "scale").value == 3
     assert app.slider[0].value == 5
     assert [warning.value for warning in app.warning] == ["nonsense was ignored\\: there is no such setting\\."]
     assert "nonsense" not in app.query_params
@@ -114,37 +108,13 @@ def test_a_control_changes_the_link_and_the_finding():
 
 
 def test_the_fixed_side_follows_until_it_has_its_own():
-    app = menu(opened(samples="400", epochs="2"), "fixed")
+    app = opened(samples="400", epochs="2")
     ran(control(app, "number_input", "fixed.batch_size").set_value(10))
     ran(control(app, "number_input", "batch_size").set_value(50))
     assert (link(app).original.batch_size, link(app).fixed.batch_size) == (50, 10)
     ran(control(app, "number_input", "fixed.batch_size").set_value(None))
     assert link(app).fixed.batch_size == 50
-
-
-def test_a_menu_draws_its_controls_while_it_is_open():
-    def drawn(app):
-        return {widget.key for kind in ("number_input", "text_input", "selectbox") for widget in getattr(app, kind)}
-
-    app = opened(samples="400", epochs="2")
-    assert not drawn(app) & {"control.samples", "control.fixed.lr"}
-    ran(control(menu(app, "data"), "number_input", "samples").set_value(500))
-    assert link(app).original.data.samples == 500
-    assert "control.samples" in drawn(app)
-    assert not drawn(menu(app, "data", opened=False)) & {"control.samples"}
-    assert link(app).original.data.samples == 500, "a setting does not go with its control"
-
-
-def test_the_menu_of_the_fixed_side_opens_with_what_is_in_it():
-    app = opened(samples="400", epochs="2", fixed__lr="0.1")
-    assert control(app, "number_input", "fixed.lr").value == 0.1
-    menu(app, "fixed", opened=False)
-    ran(control(app, "number_input", "lr").set_value(0.02))
-    assert not app.session_state["control.menu.fixed"], "it is the visitor's to close"
-    ran(control(app, "selectbox", "preset").set_value("as_asked"))
-    assert not app.session_state["control.menu.fixed"]
-    ran(control(app, "selectbox", "preset").set_value("strange_line"))
-    assert app.session_state["control.menu.fixed"], "its own initial weights came into it"
+    assert next(one for one in app.expander if "fixed side" in one.label).proto.expanded, "not closed under one's hands"
 
 
 def test_an_optimizer_brings_a_momentum_that_fits():

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from test_pages import menu, one, ran, words
+from test_pages import one, ran, words
 from test_pages_ensemble import opened, tables
 
 from linreg import Settings, make_data, open_table
@@ -161,7 +161,7 @@ def test_a_choice_takes_the_table_over_for_every_page():
         app.switch_page(f"pages/{page}.py")
         app = ran(app)
         assert "mpg on horsepower (w1) and weight (w2), 392 rows" in words(app)
-    app = pressed(menu(app, "data"), "Back to the thread's data")
+    app = pressed(app, "Back to the thread's data")
     assert app.session_state["comparison"].original == Settings()
 
 

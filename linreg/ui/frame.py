@@ -30,6 +30,7 @@ from linreg.optimizers import OPTIMIZERS
 from linreg.presets import PRESETS
 from linreg.settings import (
     Comparison,
+    Data,
     Kind,
     SettingsError,
     TableSettings,
@@ -81,7 +82,6 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
         st.html(Path(__file__).with_name("columns.css"))
     _warm_up()
     _read_url(title, kind)
-    st.session_state["outside"] = _outside()
     if st.context.is_embedded:
         st.session_state["expected"] = st.empty()
     else:
@@ -90,6 +90,7 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     write_url()
     for sentence in st.session_state["ignored"]:  # until the next change
         st.warning(as_text(sentence), icon="⚠️")
+    st.session_state["outside"] = _outside()
     return current()
 
 
@@ -333,27 +334,27 @@ def _controls() -> None:
         number("epochs", "Epochs")
         number("seed", "Seed")
     st.session_state["expected"] = st.empty()  # filled by the replay, which knows when a pace becomes known
-    menu = st.fragment(_menu)
-    menu("data", "Data", _data_controls)
-    menu("fixed", "The fixed side also differs in …", _fixed_controls, opens=len(fixed_changes(comparison)) > 1)
+    with st.expander("Data"):
+        _data_controls(comparison.original.data)
+    state = st.session_state
+    state["control.fixed"] = len(fixed_changes(comparison)) > 1 or state.get("control.fixed", False)
+    with st.expander("The fixed side also differs in …", expanded=state["control.fixed"]):  # open until the page is left
+        st.caption("Left empty, a setting is the original's, shown after =.")
+        text("fixed.init", "Initial weights")
+        choice("fixed.optimizer", "Optimizer")
+        left, right = st.columns(2)
+        with left:
+            number("fixed.lr", "Learning rate")
+            number("fixed.batch_size", "Batch size")
+            choice("fixed.bias", "Bias")
+            number("fixed.seed", "Seed")
+        with right:
+            number("fixed.momentum", "Momentum")
+            number("fixed.epochs", "Epochs")
+            choice("fixed.shuffle", "Shuffle")
 
 
-def _menu(name: str, label: str, draw: Callable[[], None], opens: bool = False) -> None:
-    """Controls that are drawn while their menu is open: all that is on a page costs every change. It opens by itself once
-    it `opens`, and is then the visitor's to close."""
-    fragment_begins()
-    state, key = st.session_state, f"control.menu.{name}"
-    if opens and not state.get(f"{key}.opened"):
-        state[key] = True
-    state[f"{key}.opened"] = opens
-    menu = st.expander(label, on_change="rerun", key=key)
-    if menu.open:
-        with menu:
-            draw()
-
-
-def _data_controls() -> None:
-    data = current().original.data
+def _data_controls(data: Data) -> None:
     if isinstance(data, TableSettings):
         st.markdown(f"{regression(data)}, {data.samples:,} rows of a table.")
         st.button("Back to the thread's data", key="no_table", on_click=_leave_table, width="stretch")
@@ -368,22 +369,6 @@ def _data_controls() -> None:
         number("scale", "Feature scale")
         number("correlation", "Correlation")
         number("data_seed", "Data seed")
-
-
-def _fixed_controls() -> None:
-    st.caption("Left empty, a setting is the original's, shown after =.")
-    text("fixed.init", "Initial weights")
-    choice("fixed.optimizer", "Optimizer")
-    left, right = st.columns(2)
-    with left:
-        number("fixed.lr", "Learning rate")
-        number("fixed.batch_size", "Batch size")
-        choice("fixed.bias", "Bias")
-        number("fixed.seed", "Seed")
-    with right:
-        number("fixed.momentum", "Momentum")
-        number("fixed.epochs", "Epochs")
-        choice("fixed.shuffle", "Shuffle")
 
 
 def _leave_table() -> None:

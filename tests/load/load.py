@@ -74,10 +74,6 @@ def toggle(label):
     return change("checkbox", label, lambda dice, _: {"bool_value": dice.random() < 0.5})
 
 
-def menu(label):
-    return change("open", label, lambda dice, _: {"bool_value": dice.random() < 0.7})
-
-
 def text(label, *values):
     return change("text_input", label, lambda dice, _: {"string_value": dice.choice(values)})
 
@@ -145,10 +141,7 @@ RUN = [
     option("Preset"),
 ]
 DO = {
-    "": [
-        *RUN, *RUN, slide("Replay: step"), slide("Replay: step"), replay, save, look, toggle("Bias"),
-        menu("The fixed side also differs in …"),
-    ],
+    "": [*RUN, *RUN, slide("Replay: step"), slide("Replay: step"), replay, save, look, toggle("Bias")],
     "cause": [
         slide("Weight 1"), slide("Weight 2"), number("Matrix rows", 2, 4, 8, 12), press("To least squares"),
         press("To the bug's minimum"), number("Batch size of the comparison", 50, 100, 200), save, look,
@@ -159,10 +152,7 @@ DO = {
         slide("Correlation of the features"), toggle("Gradient arrows"), buttons("Learning rates"), *RUN[:2],
         slide("Replay: step"), replay, save, look,
     ],
-    "sweep": [
-        option("Colour"), option("Colour"), option("Up"), number("Seed", *range(4)), menu("Data"), number("Noise", 0, 1, 5),
-        save,
-    ],
+    "sweep": [option("Colour"), option("Colour"), option("Up"), number("Seed", *range(4)), number("Noise", 0, 1, 5), save],
     "your_data": [
         option("Table"), option("Feature 1"), option("Feature 2"), toggle("Standardise the features"), upload,
         press("Use this table on every page"), slide("Replay: step"), save,
