@@ -64,6 +64,7 @@ PAGES = {  # the menu, in its order
     "pages/your_data.py": "Your data",
     "pages/your_code.py": "Your code",
 }
+FIRST_SECONDS = 30  # the most that all other work waits for the first page
 TIDY_SECONDS = 10
 SWITCH_SECONDS = 0.0005  # a page hands on each of its elements and waits so long to go on while another one computes
 KINDS = {f"pages/{page}.py": kind for page, kind in VIEWS.items()}  # the view of each page that has one
@@ -153,17 +154,18 @@ def fragment_begins() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _warm_up() -> threading.Thread:
-    """In the background, once in a server's life: start PyTorch's process, compile the kernels and build the figures'
-    templates a moment after the first page, and then keep the memory tidy."""
+    """In the background, once in a server's life: start PyTorch's process and, when the first page has been drawn, compile
+    the kernels, build the figures' templates, and then keep the memory tidy."""
 
     memory.spare()
     memory.hold_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     APART.wake()
-    _set_aside()
+    first = threading.current_thread()
 
     def work() -> None:
-        time.sleep(2)  # the first page itself first
+        first.join(FIRST_SECONDS)
+        _set_aside()
         with FILTERS:  # what numba loads swaps them
             from linreg.ensemble import warm
 
