@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import altair as alt
@@ -20,6 +21,7 @@ from linreg.thinning import significance
 from linreg.wording import coordinate, point, quantity
 
 ASPECT = 0.8  # height of a surface by its width
+LABEL_HEIGHT = 0.075  # of the height of a figure
 RINGS = 11  # about so many levels
 LETTER = 0.58  # width of a label's letters by their size, in the widest typeface that may stand in
 AXIS_WIDTH = 36.5  # pixels between a surface and the title of its vertical axis; the half: a whole one rounds either way
@@ -563,9 +565,11 @@ def weights_figure(sides: Sequence[Side], aim: Sequence[float], step: int, theme
     named = [
         (k, value, label, f"{label.lower()} {name}") for k, value, label, name in _joined(ends, max(drawn) - min(drawn))
     ]
+    texts = pd.DataFrame(named, columns=columns)
+    texts["at"] = _apart(texts["value"].to_numpy(float), LABEL_HEIGHT * (max(drawn) - min(drawn)))
     data = {
         "weights": table,
-        "ends": pd.DataFrame(named, columns=columns),
+        "ends": texts,
         "here": pd.DataFrame(here, columns=columns),
         "true": pd.DataFrame([*labels, *lines], columns=["value", "label"]),
         "now": pd.DataFrame({"step": [step]}),
@@ -590,32 +594,38 @@ def _joined(ends: Sequence[tuple[int, float, str, str]], span: float) -> list[tu
     return joined
 
 
+def _apart(places: Float[np.ndarray, " n"], gap: float) -> Float[np.ndarray, " n"]:
+    """The places of labels, in the same order: higher where the one below would stand on them."""
+    found = places.copy()
+    for lower, upper in pairwise(np.argsort(places, kind="stable")):
+        found[upper] = max(found[upper], found[lower] + gap)
+    return found
+
+
 @template(*AIMS)
 def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
     color = side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
-    value = alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False), axis=number_axis())
 
-    def over(table: str) -> alt.Chart:
+    def over(table: str, place: str = "value") -> alt.Chart:
+        value = alt.Y(f"{place}:Q", title="weight", scale=alt.Scale(zero=False), axis=number_axis())
         return alt.Chart(alt.NamedData(table)).encode(y=value)
 
     lines = over("weights").mark_line(strokeWidth=2, strokeJoin="round").encode(x=step, color=color, detail="weight:N")
     true = over("true").mark_rule(strokeDash=[6, 4], color=theme.quiet)
-    true_label = (
-        over("true")
-        .mark_text(align="right", baseline="bottom", dx=-60, dy=-3, color=theme.quiet)
-        .encode(x=alt.value("width"), text="label:N")
-    )
-    ends = (
-        over("ends")
-        .mark_text(align="right", baseline="bottom", dx=-2, dy=-4, fontWeight=600)
-        .encode(x=step, color=side_text(theme), text="weight:N")
-    )
+    beside_the_ends: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -92, "dy": -3}
+    true_text = over("true").encode(x=alt.value("width"), text="label:N")
+    true_label = true_text.mark_text(color=theme.quiet, **beside_the_ends)
+    above_the_ends: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -2, "dy": -4, "fontWeight": 600}
+    end_text = over("ends", "at").encode(x=step, text="weight:N")
+    ends = end_text.mark_text(**above_the_ends).encode(color=side_text(theme))
+    halo: dict[str, Any] = {"stroke": theme.background, "strokeWidth": 3.5, "strokeJoin": "round"}
+    behind = true_text.mark_text(**halo, **beside_the_ends), end_text.mark_text(**halo, **above_the_ends)
     here = (
         over("here")
         .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
         .encode(x=step, color=color, shape=side_shape())
     )
-    chart = alt.layer(true, lines, true_label, step_rule(theme, step), here, ends)
+    chart = alt.layer(true, lines, step_rule(theme, step), *behind, true_label, here, ends)
     heading = alt.TitleParams("Weights", subtitle=f"dashed: the {aim_is}")
     return finished(chart.properties(title=heading, width="container", height=280).to_dict(), theme)

@@ -478,7 +478,7 @@ def attributes_finding(changed: Sequence[str], rows: int) -> str:
 
 def fixes_table(losses: Sequence[tuple[str, str, float]]) -> dict[str, dict[str, str]]:
     """Each line, where it stands, and the loss that PyTorch gives with it, to the last digit of float32."""
-    return {f"`{code}`": {"where": where, "loss": str(np.float32(loss))} for code, where, loss in losses}
+    return {f"`{code}`, {where}": {"loss": str(np.float32(loss))} for code, where, loss in losses}
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------

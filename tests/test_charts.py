@@ -235,6 +235,21 @@ def test_the_weights_figure(thread):
     )
 
 
+def test_curves_that_end_together_have_labels_apart():
+    ends = np.array([[-1.63, -0.54, 22.79], [-2.54, -4.29, 23.26]])  # of a table, with a bias
+    sides = [
+        side(label, np.linspace(np.zeros(3), end, 50), Quadratic(np.eye(3), np.zeros(3), 0.0))
+        for label, end in zip(("Original", "Fixed"), ends, strict=True)
+    ]
+    figure = charts.weights_figure(sides, (-1.82, -4.92, 23.45), 49, LIGHT, charts.AIMS[1])
+    svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 300}, vl_version="6.4")
+    lines = re.findall(r'translate\([^,]+,([-0-9.]+)\)"[^>]*>((?:original|fixed) [^<]+)<', svg)
+    heights = {text: float(height) for height, text in lines}
+    assert set(heights) == {"original w1, w2", "original bias", "fixed w1", "fixed w2", "fixed bias"}
+    assert np.diff(sorted(heights.values())).min() > 12, "pixels: as much as a line of text is high"
+    assert sorted(heights, key=heights.get) == ["fixed bias", "original bias", "original w1, w2", "fixed w1", "fixed w2"]
+
+
 def test_before_training_there_is_a_surface_and_no_path():
     sides = [side(weights=None), side("Fixed", weights=None)]
     scene = charts.scene(sides, np.array([1.0, 1.0]), [(0.0, 0.0)])
