@@ -69,7 +69,7 @@ def test_pytorch_s_own_words_and_the_four_fixes_are_on_the_page():
     assert "Using a target size (torch.Size([100])) that is different to the input size (torch.Size([100, 1]))" in said
     assert "Target size (torch.Size([100])) must be the same as input size (torch.Size([100, 1]))" in said
     assert "It runs, and says nothing." in words(app)
-    fixes = next(table for table in tables(app) if "`criterion(pred_y, batch_y)`" in table.index)["loss"]
+    fixes = next(table for table in tables(app) if "`criterion(pred_y, batch_y)`, as written" in table.index)["loss"]
     assert len(set(fixes[1:])) == 1
     assert len(fixes) == 5
     table = make_data(DataSettings(samples=500))
