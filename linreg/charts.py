@@ -16,7 +16,19 @@ from jaxtyping import Float
 from linreg.figure import Figure
 from linreg.settings import SettingsError
 from linreg.surface import Domain, Quadratic, sublevel_rings
-from linreg.theme import Theme, filled, finished, number_axis, side_color, side_shape, side_text, slot, step_rule, template
+from linreg.theme import (
+    Theme,
+    filled,
+    finished,
+    number_axis,
+    side_color,
+    side_shape,
+    side_text,
+    slot,
+    step_rule,
+    template,
+    text_halo,
+)
 from linreg.thinning import significance
 from linreg.wording import coordinate, point, quantity
 
@@ -444,9 +456,7 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
         shape="circle", size=60, filled=True, fill=color, stroke=theme.background, strokeWidth=1.5, opacity=1, aria=False
     )
     text = {"dy": {"expr": "datum.dy"}, **kept_inside(12.5)}
-    label_halo = marks.mark_text(stroke=theme.background, strokeWidth=3.5, strokeJoin="round", opacity=0.85, **text).encode(
-        text="label:N"
-    )
+    label_halo = marks.mark_text(**text_halo(theme), opacity=0.85, **text).encode(text="label:N")
     label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
     now = (
         alt.Chart(alt.NamedData("now"))
@@ -556,17 +566,13 @@ def weights_figure(sides: Sequence[Side], aim: Sequence[float], step: int, theme
     columns = ["step", "value", "side", "weight"]
     table = pd.concat([*curves, pd.DataFrame({name: [] for name in columns})]).astype({"step": "int32", "value": "float64"})
     drawn = [*table["value"], *map(float, aim)]
+    span = max(drawn) - min(drawn)
     true = [(0, float(value), "", f"{name} = {coordinate(value)}") for name, value in zip(names, aim, strict=False)]
-    labels = [
-        (value, f"true {label}" if aim_is == AIMS[0] else label)
-        for _, value, _, label in _joined(true, max(drawn) - min(drawn))
-    ]
+    labels = [(value, f"true {label}" if aim_is == AIMS[0] else label) for _, value, _, label in _joined(true, span)]
     lines = [(value, "") for _, value, _, _ in true if value not in [place for place, _ in labels]]
-    named = [
-        (k, value, label, f"{label.lower()} {name}") for k, value, label, name in _joined(ends, max(drawn) - min(drawn))
-    ]
+    named = [(k, value, label, f"{label.lower()} {name}") for k, value, label, name in _joined(ends, span)]
     texts = pd.DataFrame(named, columns=columns)
-    texts["at"] = _apart(texts["value"].to_numpy(float), LABEL_HEIGHT * (max(drawn) - min(drawn)))
+    texts["at"] = _apart(texts["value"].to_numpy(float), LABEL_HEIGHT * span)
     data = {
         "weights": table,
         "ends": texts,
@@ -619,8 +625,10 @@ def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
     above_the_ends: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -2, "dy": -4, "fontWeight": 600}
     end_text = over("ends", "at").encode(x=step, text="weight:N")
     ends = end_text.mark_text(**above_the_ends).encode(color=side_text(theme))
-    halo: dict[str, Any] = {"stroke": theme.background, "strokeWidth": 3.5, "strokeJoin": "round"}
-    behind = true_text.mark_text(**halo, **beside_the_ends), end_text.mark_text(**halo, **above_the_ends)
+    behind = (
+        true_text.mark_text(**text_halo(theme), **beside_the_ends),
+        end_text.mark_text(**text_halo(theme), **above_the_ends),
+    )
     here = (
         over("here")
         .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)

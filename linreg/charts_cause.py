@@ -24,7 +24,18 @@ from linreg.charts import (
 )
 from linreg.figure import Figure
 from linreg.surface import Quadratic
-from linreg.theme import SMALLEST, Theme, filled, finished, number_axis, side_color, side_shape, side_text, template
+from linreg.theme import (
+    SMALLEST,
+    Theme,
+    filled,
+    finished,
+    number_axis,
+    side_color,
+    side_shape,
+    side_text,
+    template,
+    text_halo,
+)
 from linreg.wording import coordinate, point, quantity
 
 SIDES = ("Original", "Fixed")
@@ -221,7 +232,7 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
         color=color, shape=side_shape()
     )
     text = {"dy": -14, **kept_inside(12.5)}
-    halo = marks.mark_text(stroke=theme.background, strokeWidth=3.5, **text).encode(text="label:N")
+    halo = marks.mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
     chart = alt.layer(rings, between, dots, halo, label).properties(width="container")
     heading = alt.TitleParams("Both losses over the weights", subtitle="the same contours, moved")
@@ -325,7 +336,7 @@ def _walk_template(theme: Theme) -> dict[str, Any]:
         filled=True, size=70, color=theme.original, opacity=1, stroke=theme.background, strokeWidth=1
     )
     text = {"dy": 10, **kept_beside(12.5, 12)}
-    halo = over("labels").mark_text(stroke=theme.background, strokeWidth=3.5, **text).encode(text="label:N")
+    halo = over("labels").mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = over("labels").mark_text(color=theme.ink, **text).encode(text="label:N")
     chart = alt.layer(line, rings, dots, halo, label).properties(width="container")
     heading = alt.TitleParams("Where the original's loss is least", subtitle="with B rows a batch")

@@ -38,7 +38,7 @@ from linreg.explore import Panel, Paths
 from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
 from linreg.surface import Domain, Moments, Quadratic
-from linreg.theme import Theme, finished, frame_of, framed, in_frame, number_axis, slot, template
+from linreg.theme import Theme, finished, frame_of, framed, in_frame, number_axis, slot, template, text_halo
 from linreg.thinning import kept_points
 from linreg.wording import point, quantity
 
@@ -274,7 +274,7 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     text = {"dy": -8, **kept_inside(11.5, "at1")}
     curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, **text)
     curvature = curvature.encode(x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N")
-    behind = curvature.mark_text(stroke=theme.background, strokeWidth=3.5, strokeJoin="round", **text)
+    behind = curvature.mark_text(**text_halo(theme), **text)
     arrows = over("arrows").mark_point(shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0)
     arrows = arrows.encode(
         angle=alt.Angle("angle:Q", scale=None), size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None)

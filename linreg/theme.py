@@ -143,6 +143,11 @@ def side_text(theme: Theme) -> Any:
     return alt.condition("datum.side === 'Original'", alt.value(theme.original_text), alt.value(theme.fixed_text))
 
 
+def text_halo(theme: Theme) -> dict[str, Any]:
+    """What a text is drawn with behind itself, to be read over lines."""
+    return {"stroke": theme.background, "strokeWidth": 3.5, "strokeJoin": "round"}
+
+
 def side_shape() -> alt.Shape:
     """Original and fixed told apart without their colours."""
     return alt.Shape("side:N", scale=alt.Scale(domain=["Original", "Fixed"], range=["square", "circle"]), legend=None)
