@@ -34,7 +34,7 @@ from linreg.charts import (
     star_layer,
     weight_axes,
 )
-from linreg.explore import Panel, Paths
+from linreg.explore import Panel, Paths, curvature
 from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
 from linreg.surface import Domain, Moments, Quadratic
@@ -141,10 +141,16 @@ def paths_figure(
     names = [path.optimizer for path in panel.paths]
     arrived = [path.optimizer for path in panel.paths if path.settled_at(panel.surface) is not None]
     floor = f"loss never below {quantity(surface.floor)}"
-    alt_text = (
-        f"{panel.label}, {panel.shapes}: paths of {', '.join(names) or 'no optimizer'} on the loss surface, which has its"
-        f" minimum at {point(surface.minimum)}, {floor}. {len(arrived)} of {len(names)} come close to it."
-    )
+    least = f"minimum at {point(surface.minimum)}, {floor}"
+    if names:
+        what = f"paths of {', '.join(names)} on the loss surface, which has its {least}"
+        found = f"{len(arrived)} of {len(names)} come close to it"
+    else:
+        what = f"the loss surface has its {least}"
+        bowl = curvature(surface)
+        along = zip(bowl.values.tolist(), bowl.directions, strict=True)
+        found = " and ".join(f"λ = {quantity(value)} along {point(axis)}" for value, axis in along)
+    alt_text = f"{panel.label}, {panel.shapes}: {what}. {found}."
     title = f"{panel.label}: {panel.shapes}"
     data["frame"] = frame_of(
         title=title,
@@ -160,7 +166,8 @@ def paths_figure(
         + f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}."
         + (" Arrows: down the gradient, larger where it is steeper." if arrows else "")
     )
-    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", f"{panel.label}: paths on the loss surface")
+    name = f"{panel.label}: {'paths on the loss surface' if names else 'the axes of the loss surface'}"
+    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name)
 
 
 def _seen(path: Paths, run: int, step: int) -> int:
@@ -303,7 +310,7 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     )
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
-    return finished(framed(spec), theme, height=f"width * {ASPECT}", spoken=False)
+    return finished(framed(spec), theme, height=f"width * {ASPECT}")
 
 
 # ---- loss and distance against step ------------------------------------------------------------------------------------
@@ -368,7 +375,7 @@ def _descent_spec(theme: Theme, what: str) -> dict[str, Any]:
     lines = lines.encode(x=step, y=value, color=optimizer_color(theme), strokeDash=dash)
     rule = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
     spec = alt.layer(lines, rule).properties(title=title, width="container", height=230).to_dict()
-    return finished(framed(spec), theme, spoken=False)
+    return finished(framed(spec), theme)
 
 
 # ---- curvature -------------------------------------------------------------------------------------------------------
@@ -495,4 +502,4 @@ def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
     chart = alt.layer(ring_layer(theme), star, cloud, cross)
     heading = alt.TitleParams(slot("title"), subtitle=slot("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
-    return finished(framed(spec), theme, height=f"width * {ASPECT}", spoken=False)
+    return finished(framed(spec), theme, height=f"width * {ASPECT}")

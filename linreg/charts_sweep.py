@@ -160,7 +160,7 @@ def law_figure(law: Law, theme: Theme) -> Figure:
     finite = [ends[np.isfinite(ends).all(1)] for ends in law.finals]  # (runs, 2) each
     middle = [point(np.median(ends, axis=0)) if len(ends) else "all diverged" for ends in finite]
     alt_text = "Final weights of the original against the batch size: " + "; ".join(
-        f"{size:,} rows {end}, w*/B {point(at)}" for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
+        f"B = {size:,}: {end}, w*/B {point(at)}" for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
     )
     lost = int((~np.isfinite(law.finals).all(2)).sum())
     caption = (

@@ -165,11 +165,11 @@ def number_axis() -> alt.Axis:
     return alt.Axis(tickCount=6, labelExpr=f"{short} ? format(datum.value, '.0e') : format(datum.value, ',')")
 
 
-def finished(spec: dict[str, Any], theme: Theme, height: str = "", spoken: bool = True) -> dict[str, Any]:
+def finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, Any]:
     """The spec with the theme's colours and fonts in its own config, and where asked a height that follows the width.
 
-    Without `spoken` no mark has a text of its own, since thousands of points say nothing one by one and their texts take
-    longer than all else to draw.
+    No mark has a text of its own for a screen reader: a figure says its finding once, as a whole, and is a table below.
+    Mark by mark Vega would say the names of columns, and of every contour "geometry: [object Object]".
     """
     params = [*spec.get("params", []), *([{"name": "height", "expr": height}] if height else [])]
     text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 12, "titleFontSize": 12.5}
@@ -177,7 +177,7 @@ def finished(spec: dict[str, Any], theme: Theme, height: str = "", spoken: bool 
         "font": "'Source Sans', 'Source Sans Pro', 'DejaVu Sans', sans-serif",
         "background": theme.background,
         "view": {"stroke": None},
-        "mark": {"aria": spoken},  # said in any case: else Streamlit decides it by the number of points, in a new spec
+        "mark": {"aria": False},
         "axis": {
             **text,
             "titleFontWeight": "normal",

@@ -22,6 +22,7 @@ from linreg.renderer import RENDERER, Renderer, RenderError
 from linreg.settings import Comparison, DataSettings, Settings, fixed_side
 from linreg.theme import DARK, LIGHT
 from linreg.views import ClaimsView, SurfaceView, SweepView
+from linreg.wording import quantity
 
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL = {
@@ -154,6 +155,16 @@ def test_text_is_at_least_seven_points_and_has_every_glyph(drawn, size):
         assert not fonts.missing("".join(text for _, text in said)), plate.name
 
 
+def test_a_figure_says_its_finding_and_nothing_mark_by_mark(drawn):
+    """Vega would say names of columns, thousands of them, and of each contour `geometry: [object Object]`."""
+    for plate, svg in drawn["column"]:
+        root = ElementTree.fromstring(svg)
+        assert root.find(f"{SVG}desc").text == plate.alt
+        said = {text: part.get("aria-roledescription") for part in root.iter() if (text := part.get("aria-label"))}
+        marks = [text for text, role in said.items() if role not in ("axis", "legend", "title", "subtitle")]
+        assert marks == [panel.alt for panel in plate.panels if panel.name], plate.name
+
+
 def test_the_comparison_is_one_figure_with_one_vertical_axis_and_one_key(surfaces):
     svg = exported(surfaces, "svg").decode()
     drawn = [text for _, text in texts(svg)]
@@ -224,6 +235,7 @@ def test_the_table_is_that_of_the_figure(surfaces, every):
     curvatures = pd.read_csv(io.BytesIO(exported(bowl, "csv")))
     assert curvatures[["panel", "w1"]].notna().all(axis=None)
     assert curvatures["curvature"].min() > 0
+    assert [f"λ = {quantity(value)} along" in bowl.alt for value in curvatures["curvature"]] == [True] * 4
     assert exported(surfaces, "txt").decode().strip() == surfaces.caption
 
 
