@@ -20,6 +20,7 @@ from linreg.theme import (
     Theme,
     filled,
     finished,
+    log_axis,
     number_axis,
     side_color,
     side_shape,
@@ -39,7 +40,9 @@ LETTER = 0.58  # width of a label's letters by their size, in the widest typefac
 AXIS_WIDTH = 36.5  # pixels between a surface and the title of its vertical axis; the half: a whole one rounds either way
 PIXELS = 1500  # a path is exact to one of so many across the picture
 MOST_POINTS = 500
+PADDING = 14  # pixels between the highest point of a curve and the frame
 AIMS = ("true weights", "least squares weights")  # of synthetic data, and of a table
+TARGETS = 200  # steps of a loss curve that can be clicked: the browser draws two shapes for each
 BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
 LEAST_REACH = 0.1  # half of a picture's width, by the largest weight in it
 FAR = 2.5  # a path may widen the picture to so many times what the minima need; beyond it leaves the picture
@@ -321,12 +324,12 @@ def _marks(side: Side, surface: Quadratic, scene: Scene, step: int, with_least_s
         rows.append(("least squares", *scene.least_squares[:2].tolist(), f"least squares {point(scene.least_squares[:2])}"))
     frame = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
     frame = frame[inside(points_of(frame), scene.domain)]
+    begun_above = side.weights is not None and bool(side.weights[0, 1] > surface.minimum[1])  # and so its path
+    below = (frame["kind"] == "minimum") & begun_above
     if with_least_squares:  # the two labels keep apart
-        lower = "minimum" if surface.minimum[1] < scene.least_squares[1] else "least squares"
-        below = frame["kind"] == lower
-    else:
-        begun_above = side.weights is not None and side.weights[0, 1] > surface.minimum[1]
-        below = (frame["kind"] == "minimum") & bool(begun_above)
+        rise = (scene.least_squares[1] - surface.minimum[1]) / (high2 - low2)
+        lower = frame["kind"] == ("minimum" if rise > 0 else "least squares")
+        below = lower if abs(rise) < 0.25 else lower | below
     up = (frame["w2"] - low2) / (high2 - low2)
     below = (below & (up > 0.12)) | (up > 0.9)
     frame["dy"] = np.where(below, 24, -16).astype(np.int8)
@@ -348,10 +351,11 @@ def weight_axes() -> tuple[alt.X, alt.Y]:
     return w1, w2
 
 
-def kept_inside(size: float, across: str = "w1") -> dict[str, Any]:
-    """What a label of this size needs to stand in the middle over its point, or as near to it as it is inside the plot."""
-    x, half = f"scale('x', datum.{across})", f"{_label_width(size)} / 2"
-    return {"fontSize": size, "dx": {"expr": f"max(0, {half} - {x}) - max(0, {x} + {half} - width)"}}
+def kept_inside(size: float, across: str = "w1", aside: str = "0") -> dict[str, Any]:
+    """What a label of this size needs to stand in the middle over its point, or so many pixels `aside` of it, or as near to
+    that as it is inside the plot."""
+    x, half = f"(scale('x', datum.{across}) + {aside})", f"{_label_width(size)} / 2"
+    return {"fontSize": size, "dx": {"expr": f"{aside} + max(0, {half} - {x}) - max(0, {x} + {half} - width)"}}
 
 
 def kept_beside(size: float, apart: float) -> dict[str, Any]:
@@ -487,7 +491,9 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
     )
     floors = pd.DataFrame([(side.surface.floor, side.label) for side in sides], columns=["loss", "side"])
     now = pd.DataFrame(here, columns=["step", "loss", "side"])
+    last = max((len(side.losses) - 1 for side in sides if side.losses is not None), default=-1)
     data = {
+        "targets": pd.DataFrame({"step": np.linspace(0, last, min(TARGETS, last + 1)).astype("int32")}),
         "loss": table[table["loss"] > 0],  # a log axis has no zero
         "floors": floors[floors["loss"] > 0],
         "here": now[now["loss"] > 0],
@@ -529,7 +535,8 @@ def _envelope(values: np.ndarray) -> np.ndarray:
 def _loss_spec(theme: Theme) -> dict[str, Any]:
     color = side_color(theme)
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
-    loss = alt.Y("loss:Q", title="mean squared error", scale=alt.Scale(type="log"), axis=number_axis())
+    scale = alt.Scale(type="log", nice=False, padding=PADDING)
+    loss = alt.Y("loss:Q", title="mean squared error", scale=scale, axis=log_axis())
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(y=loss, color=color)
@@ -537,7 +544,7 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     lines = over("loss").mark_line(strokeWidth=1.2, strokeJoin="round").encode(x=step)
     floors = over("floors").mark_rule(strokeDash=[6, 4], strokeWidth=1.4)
     clicked = alt.selection_point(name="clicked", fields=["step"], nearest=True, on="click", empty=False)
-    targets = over("loss").mark_point(opacity=0, size=40, aria=False).encode(x=step).add_params(clicked)
+    targets = alt.Chart(alt.NamedData("targets")).mark_point(opacity=0).encode(x=step).add_params(clicked)
     here = (
         over("here")
         .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
@@ -614,7 +621,8 @@ def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
     step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
 
     def over(table: str, place: str = "value") -> alt.Chart:
-        value = alt.Y(f"{place}:Q", title="weight", scale=alt.Scale(zero=False), axis=number_axis())
+        scale = alt.Scale(zero=False, nice=False, padding=PADDING)
+        value = alt.Y(f"{place}:Q", title="weight", scale=scale, axis=number_axis())
         return alt.Chart(alt.NamedData(table)).encode(y=value)
 
     lines = over("weights").mark_line(strokeWidth=2, strokeJoin="round").encode(x=step, color=color, detail="weight:N")

@@ -253,12 +253,13 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
             for side, surface in zip(SIDES, both, strict=True)
         ]
     )
+    places = ((-36, 14), (0, -14))  # below on the left and above: the fixed side's curve falls through the first minimum
     minima = pd.DataFrame(
         [
-            (at, surface.floor, side, quantity(surface.floor), dy)
-            for at, surface, side, dy in zip((0.0, apart), both, SIDES, (20, -14), strict=True)
+            (at, surface.floor, side, quantity(surface.floor), *place)
+            for at, surface, side, place in zip((0.0, apart), both, SIDES, places, strict=True)
         ],
-        columns=["along", "loss", "side", "label", "dy"],
+        columns=["along", "loss", "side", "label", "aside", "dy"],
     )
     lift = both[0].floor - both[1].floor
     alt_text = (
@@ -284,10 +285,10 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
     dots = minima.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
         color=color, shape=side_shape()
     )
-    labels = minima.mark_text(dy={"expr": "datum.dy"}, fontWeight=600, **kept_inside(12.5, "along")).encode(
-        text="label:N", color=side_text(theme)
-    )
-    chart = alt.layer(lines, dots, labels).properties(width="container")
+    text = {"dy": {"expr": "datum.dy"}, "fontWeight": 600, **kept_inside(12.5, "along", "datum.aside")}
+    halo = minima.mark_text(**text_halo(theme), **text).encode(text="label:N")
+    labels = minima.mark_text(**text).encode(text="label:N", color=side_text(theme))
+    chart = alt.layer(lines, dots, halo, labels).properties(width="container")
     heading = alt.TitleParams("A section through both", subtitle="the same parabola, moved and lifted")
     return finished(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")
 

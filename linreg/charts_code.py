@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from linreg.charts_cause import matrix_data, matrix_spec
 from linreg.figure import Figure
 from linreg.shapes import Shape, ShapeDiagnosis
-from linreg.theme import Theme, template
+from linreg.theme import Theme, filled, slot, template
 
 LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
 
@@ -41,8 +41,9 @@ def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure:
     data["cells"]["compared"] = np.select([own, met & belong, met], KINDS[:3], KINDS[3]).ravel()
     shortened = "" if drawn == shapes else f" Drawn for {drawn[0]} and {drawn[1]}: long axes are shortened."
     beyond = int((met & ~own).sum())
+    shown = set(data["cells"]["compared"])
     return Figure(
-        _shapes_spec(theme),
+        filled(_shapes_spec(theme), {"kinds": [kind for kind in KINDS if kind in shown]}),
         data,
         f"Of {met.size} pairs of a prediction and a target the loss compares {int(met.sum())}"
         + (f", {beyond} of them beside those that belong together." if belong else "."),
@@ -57,7 +58,9 @@ KINDS = ("its own target", "another's target", "compared", "not compared")
 @template()
 def _shapes_spec(theme: Theme) -> dict[str, Any]:
     colors = [theme.fixed, theme.original, theme.series[2], theme.grid]
-    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolStrokeWidth=0, columns=2)
+    legend = alt.Legend(
+        orient="top", title=None, symbolType="square", symbolStrokeWidth=0, columns=2, values=[slot("kinds")]
+    )
     fill = alt.Fill("compared:N", scale=alt.Scale(domain=list(KINDS), range=colors), legend=legend)
     title = alt.TitleParams("Which pairs the loss compares", subtitle="rows: predictions, columns: targets")
     return matrix_spec(theme, fill, title)

@@ -38,7 +38,7 @@ from linreg.explore import Panel, Paths, curvature
 from linreg.figure import Figure
 from linreg.optimizers import OPTIMIZERS
 from linreg.surface import Domain, Moments, Quadratic
-from linreg.theme import Theme, finished, frame_of, framed, in_frame, number_axis, slot, template, text_halo
+from linreg.theme import Theme, finished, frame_of, framed, in_frame, log_axis, slot, template, text_halo
 from linreg.thinning import kept_points
 from linreg.wording import point, quantity
 
@@ -140,7 +140,7 @@ def paths_figure(
     }
     names = [path.optimizer for path in panel.paths]
     arrived = [path.optimizer for path in panel.paths if path.settled_at(panel.surface) is not None]
-    floor = f"loss never below {quantity(surface.floor)}"
+    floor = f"mean loss never below {quantity(surface.floor)}"
     least = f"minimum at {point(surface.minimum)}, {floor}"
     if names:
         what = f"paths of {', '.join(names)} on the loss surface, which has its {least}"
@@ -365,7 +365,7 @@ def _descent_spec(theme: Theme, what: str) -> dict[str, Any]:
     title, unit = DESCENTS[what]
     axis = alt.Axis(grid=False, values=[0, *(10**power for power in range(7))], labelExpr="format(datum.value, ',')")
     step = alt.X("step:Q", title="step", axis=axis, scale=alt.Scale(type="symlog", constant=1, nice=False))
-    value = alt.Y("value:Q", title=unit, scale=alt.Scale(type="log"), axis=number_axis())
+    value = alt.Y("value:Q", title=unit, scale=alt.Scale(type="log"), axis=log_axis())
     lines = alt.Chart(alt.NamedData("curve")).mark_line(strokeWidth=1.8, strokeJoin="round")
     dash = alt.StrokeDash(
         "side:N",
@@ -390,8 +390,8 @@ def rates_figure(rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple
     table["row"] = pd.factorize(table["label"])[0]  # in the order in which they are given
     alt_text = f"Learning rates in use, and the limits of gradient descent on this surface: {said}."
     caption = (
-        "Dashed: below it gradient descent settles on this bowl, above it diverges. The limits hold for SGD alone;"
-        " the others divide by the gradient's size and have no such limit."
+        "Dashed: below it gradient descent settles on this bowl, above it diverges. The other optimizers divide by the"
+        " gradient's size and have no such limit."
     )
     data = {"rates": table, "limits": rules, "frame": frame_of(alt=alt_text)}
     spec = {**_rates_spec(theme), "height": 40 + 30 * table["label"].nunique()}

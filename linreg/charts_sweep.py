@@ -164,9 +164,9 @@ def law_figure(law: Law, theme: Theme) -> Figure:
     )
     lost = int((~np.isfinite(law.finals).all(2)).sum())
     caption = (
-        f"Absolute values. Lines: w*/B with w* = {point(law.true)}, the mean over all tables. Ticks: the exact"
-        f" minimum for this table. Dots: {law.finals.shape[1]} trained runs at each size, most on one another"
-        + (f"; {lost:,} of {law.finals[..., 0].size:,} diverged and have none." if lost else ".")
+        f"Absolute values. Lines: the law w*/B of the mean over all tables, with least squares' w* = {point(law.true)}."
+        f" Ticks: the exact minimum for this table. Dots: {law.finals.shape[1]} trained runs at each size, most on one"
+        " another" + (f"; {lost:,} of {law.finals[..., 0].size:,} diverged and have none." if lost else ".")
     )
     drawn = np.concatenate([runs["value"], exact["value"], theory["value"]])
     low = float(max(np.min(drawn[drawn > 0], initial=1.0), 1e-4))

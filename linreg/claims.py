@@ -52,6 +52,10 @@ class Check:
     question: str
     ask: Callable[[], tuple[bool, str]]
 
+    def answered(self, right: bool | None, how: str) -> str:
+        """The question with its answer."""
+        return f"{self.question} {'Yes' if right else 'No'}: {how}."
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -110,7 +114,7 @@ CLAIMS: dict[str, Claim] = {
             "never",
             "Said in the question.",
             "Without the line the model never converges.",
-            "The script as asked, PyTorch's own init.",
+            "The script as asked, without the line: PyTorch's own init.",
             (ASKED,),
         ),
         Claim(
@@ -124,8 +128,8 @@ CLAIMS: dict[str, Claim] = {
             "any_values",
             "Said in the question.",
             "Any values in the line work.",
-            "The line with other values. RMSprop moves about one lr a step, so a run reaches about"
-            f" {Settings().steps:,} × {Settings().lr:g} = {Settings().steps * Settings().lr:g} far.",
+            "The line with other values. RMSprop moves about one lr a step, so a run gets about"
+            f" {Settings().steps:,} × {Settings().lr:g} = {Settings().steps * Settings().lr:g} away from its start.",
             tuple(
                 _arm(f"[{value}, {value}]", True, wiring="weight_1d", init=(float(value), float(value)))
                 for value in (0, 20, 30, 35, 40, 100)
@@ -146,7 +150,7 @@ CLAIMS: dict[str, Claim] = {
             "debugger",
             "Said in the question.",
             "In the debugger the line changes the weight and nothing else.",
-            "True, and the clue. Two by two, shape and value apart: the shape decides.",
+            "True, and it is the clue. With shape and values changed apart from each other, the shape decides.",
             (
                 _arm("(1, 2), drawn", False),
                 _arm("(1, 2), [[2, 3]]", False, init=STRANGE_INIT),
@@ -159,7 +163,7 @@ CLAIMS: dict[str, Claim] = {
             "does_not_compile",
             "Said in the answer.",
             "The line does not compile; it must read [[2, 3]].",
-            "The corrected line has to converge, and the line as asked has to fail.",
+            "The corrected line has to converge, and the question's line has to fail.",
             (
                 _arm("weight [[2, 3]]", True, wiring="weight_2d", init=STRANGE_INIT),
                 _arm("weight [2, 3]", False, wiring="weight_1d", init=STRANGE_INIT),
@@ -191,13 +195,13 @@ CLAIMS: dict[str, Claim] = {
             "Implied by the forum's copy.",
             "`x.squeeze()` in `forward` matters.",
             "Kept, as `x = x.squeeze()`, it would match the shapes. Its result is dropped: does it matter all the same?",
-            (_arm("x.squeeze(), its result dropped", True, wiring="noop_squeeze"),),
+            (_arm("x.squeeze(), dropped", True, wiring="noop_squeeze"),),
         ),
         Claim(
             "broadcast",
             "Ours: nobody in the thread says it.",
             "The shapes are the cause: `(B, 1)` against `(B,)` compares all pairs.",
-            "As asked, and with each of the three ways to match the shapes, nothing else changed.",
+            "As asked, and with each of three ways to match the shapes, nothing else changed.",
             (
                 ASKED,
                 _arm("pred.squeeze(-1)", True, wiring="squeeze"),

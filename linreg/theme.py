@@ -161,8 +161,21 @@ def step_rule(theme: Theme, step: alt.X) -> alt.Chart:
 
 def number_axis() -> alt.Axis:
     """Labels that stay short whatever a run does: `1,000,000`, and from there `1e+9`."""
-    short = "abs(datum.value) >= 1e7 || (datum.value != 0 && abs(datum.value) < 1e-3)"
-    return alt.Axis(tickCount=6, labelExpr=f"{short} ? format(datum.value, '.0e') : format(datum.value, ',')")
+    return alt.Axis(tickCount=6, labelExpr=_SHORT)
+
+
+_SHORT = (
+    "abs(datum.value) >= 1e7 || (datum.value != 0 && abs(datum.value) < 1e-3)"
+    " ? format(datum.value, '.0e') : format(datum.value, ',')"
+)
+
+
+def log_axis() -> alt.Axis:
+    """As `number_axis`, with labels at 1, 10, 100, over less than three decades also at 2 and 5, and within one at all."""
+    decades = "log(domain('y')[1] / domain('y')[0]) / LN10"
+    lead = "datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9))"  # 1 to 10
+    shown = f"{decades} < 1 || abs({lead} - 1) < 1e-6 || {decades} < 3 && indexof([2, 5], round({lead} * 1e6) / 1e6) >= 0"
+    return alt.Axis(tickCount=6, labelExpr=f"{shown} ? {_SHORT} : ''")
 
 
 def finished(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, Any]:

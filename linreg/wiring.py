@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     Forward = Callable[[nn.Linear, Tensor], Tensor]
     Loss = Callable[[Criterion, Tensor, Tensor], Tensor]
 
-STRANGE_INIT = (2.0, 3.0)  # what the strange line of the thread sets
+STRANGE_LINE = "self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))"  # as the thread has it
+STRANGE_INIT = (2.0, 3.0)  # what it sets
 
 
 def _keep(layer: nn.Linear) -> None:

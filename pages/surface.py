@@ -8,7 +8,7 @@ from linreg.views import SurfaceView
 comparison = ui.page("Surface", SurfaceView)
 
 st.header("Optimizers on both surfaces")
-st.markdown(wording.setup(comparison, optimizer=False) + "  \n" + wording.sides(comparison))
+st.markdown(wording.setup(comparison, ["optimizer"]) + "  \n" + wording.sides(comparison))
 ui.surface_section(comparison)
 
 st.caption("Next: *Sweep*, a map of the learning rates and batch sizes at which a run converges.")

@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from linreg import ui, wording
+from linreg import ui
 from linreg.views import SweepView
 
 comparison = ui.page("Sweep", SweepView)
 
 st.header("For which settings does it converge?")
-st.markdown(wording.setup(comparison) + "  \n" + wording.sides(comparison))
+ui.sweep_setup(comparison)
 ui.sweep_controls()
 ui.sweep_section(comparison)
 ui.law_section(comparison)
 
-st.caption("Next: another optimizer on the left; with SGD the map also has its stability limit.")
+st.caption("Next: another optimizer on the left; with SGD the map also shows its stability limit.")

@@ -212,7 +212,7 @@ def test_the_loss_curve_keeps_the_extremes_and_its_floor(thread):
         assert run.surface.floor in figure.data["floors"]["loss"].to_list()
         here = figure.data["here"].set_index("side").loc[run.label]
         assert here.to_list() == [1200, run.losses[1200]]
-    assert layers_over(figure, "loss")[0]["encoding"]["y"]["scale"] == {"type": "log"}
+    assert layers_over(figure, "loss")[0]["encoding"]["y"]["scale"]["type"] == "log"
 
 
 def test_a_loss_of_zero_is_left_out_of_a_log_axis_and_said():

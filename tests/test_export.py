@@ -15,11 +15,13 @@ import pytest
 from playwright.sync_api import expect
 
 from linreg import fonts
+from linreg.charts import Side, loss_figure
 from linreg.export import FORMATS, SIZES, ExportError, broken, exported, file_name
-from linreg.gallery import figures, state_words
+from linreg.gallery import figures, single, state_words
 from linreg.presets import PRESETS
 from linreg.renderer import RENDERER, Renderer, RenderError
 from linreg.settings import Comparison, DataSettings, Settings, fixed_side
+from linreg.surface import Quadratic
 from linreg.theme import DARK, LIGHT
 from linreg.views import ClaimsView, SurfaceView, SweepView
 from linreg.wording import quantity
@@ -163,6 +165,23 @@ def test_a_figure_says_its_finding_and_nothing_mark_by_mark(drawn):
         said = {text: part.get("aria-roledescription") for part in root.iter() if (text := part.get("aria-label"))}
         marks = [text for text, role in said.items() if role not in ("axis", "legend", "title", "subtitle")]
         assert marks == [panel.alt for panel in plate.panels if panel.name], plate.name
+
+
+@pytest.mark.parametrize(
+    ("losses", "labels"),
+    [
+        ([900, 9], ["10", "20", "50", "100", "200", "500", "1,000"]),
+        ([1e6, 1], ["1", "10", "100", "1,000", "10,000", "100,000", "1,000,000"]),
+        ([3e8, 0.5], ["1", "100", "10,000", "1,000,000", "1e+8"]),
+    ],
+)
+def test_a_log_axis_is_labelled_where_a_reader_looks(losses, labels):
+    bowl = Quadratic(np.eye(2), np.zeros(2), losses[1])
+    side = Side("Original", "shapes", bowl, np.zeros((3, 2)), np.array([*losses, 30.0]))
+    root = ElementTree.fromstring(exported(single("loss", loss_figure([side], 2, LIGHT), LIGHT), "svg"))
+    axis = next(part for part in root.iter() if part.get("aria-label", "").startswith("Y-axis"))
+    said = [text.text for part in axis.iter() if "role-axis-label" in part.get("class", "") for text in part if text.text]
+    assert said == labels
 
 
 def test_the_comparison_is_one_figure_with_one_vertical_axis_and_one_key(surfaces):

@@ -16,22 +16,23 @@ from linreg.gallery import single
 from linreg.limits import LIMITS
 from linreg.settings import Comparison, Data, Settings
 from linreg.shapes import LOSSES
+from linreg.surface import Quadratic
 from linreg.ui.cached import AS_TEXT, surface_of, table_of, yardstick_of
 from linreg.ui.code import reaction_of, show_reaction
 from linreg.ui.drawing import compiled, draw, plain_table
 from linreg.ui.frame import change_view, number, slider, view
 from linreg.views import CauseView
-from linreg.wiring import STRANGE_INIT
+from linreg.wiring import STRANGE_INIT, STRANGE_LINE
 
 
 def cause_section(comparison: Comparison) -> None:
     """All six steps. What is written as the original pairs all rows here, whatever the comparison has there."""
     asked = replace(comparison.original, wiring="original")
     matched = replace(asked, wiring="squeeze")
-    st.markdown(f"**{wording.cause_finding(asked, surface_of(asked), surface_of(matched))}**")
-    st.markdown(wording.setup(comparison, optimizer=False) + " Each step below is computed on this data.")
+    st.markdown(f"**{wording.cause_finding(asked, surface_of(asked), _least_squares(asked))}**")
+    st.markdown(wording.setup(comparison, ["optimizer"]) + " Each step below is computed on this data.")
     st.subheader("1. Each prediction meets every target")
-    weights = _weights_controls(asked, matched)
+    weights = _weights_controls(asked)
     _matrix(asked, weights)
     st.subheader("2. Broadcasting erases the covariance")
     _terms(asked, weights)
@@ -41,13 +42,18 @@ def cause_section(comparison: Comparison) -> None:
     _walk(asked)
     st.subheader("5. The strange line drops a dimension of the weight")
     _strange_line(asked)
-    st.subheader("6. PyTorch says so in one warning, or not at all")
+    st.subheader("6. PyTorch warns, says nothing, or raises")
     _said(asked, weights)
 
 
-def _weights_controls(asked: Settings, matched: Settings) -> np.ndarray:
+def _least_squares(asked: Settings) -> Quadratic:
+    """The loss of all rows at once: where batches are of unequal sizes, the mean over them is least elsewhere."""
+    return yardstick_of(asked.data, asked.bias).surface
+
+
+def _weights_controls(asked: Settings) -> np.ndarray:
     """The rows of the matrix and the weights that the reader moves, with two places to go to; returns the weights."""
-    best, wrong = surface_of(matched).minimum, surface_of(asked).minimum
+    best, wrong = _least_squares(asked).minimum, surface_of(asked).minimum
     reach = 2 * round_number(float(np.abs(best[:2]).max())) or 1.0
     rows, first, second, there, here = st.columns([1, 1.6, 1.6, 1.5, 1.9], gap="medium", vertical_alignment="bottom")
     with rows:
@@ -150,7 +156,7 @@ def _attributes(seed: int) -> list[tuple[str, str, str, bool]]:
 
 def _strange_line(asked: Settings) -> None:
     st.markdown("The question's way out is a line in the model that sets the weight by hand:")
-    st.code("self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))", language="python", wrap_lines=True)
+    st.code(STRANGE_LINE, wrap_lines=True)
     rows = _attributes(asked.seed)
     changed = [row for row in rows if row[3]]
     st.markdown(wording.attributes_finding([row[0] for row in changed], len(rows)))

@@ -28,15 +28,16 @@ from linreg.claims import (
     verdict,
 )
 from linreg.gallery import single
+from linreg.limits import LIMITS
 from linreg.outcome import CONVERGED_WITHIN
-from linreg.script import differing_lines
 from linreg.settings import VERSION, DataSettings, Settings, to_query
 from linreg.ui.cached import Kept, yardstick_of
 from linreg.ui.drawing import compiled, draw, plain_table
 from linreg.ui.frame import number, view
 from linreg.views import ClaimsView
+from linreg.wiring import STRANGE_LINE
 
-MOST_KEPT = 1_000  # seeds
+MOST_KEPT = max(1_000, LIMITS.seeds)
 COLOURS = {CONFIRMED: "green", REFUTED: "red"}
 ICONS = {CONFIRMED: ":material/check:", REFUTED: ":material/close:"}
 
@@ -64,11 +65,11 @@ def claims_section() -> None:
     tolerance = CONVERGED_WITHIN * yardstick_of(DataSettings(), False).variance
     place.markdown(wording.claims_finding(list(verdicts.values()), len(seeds), len(arms()), tolerance))
     st.subheader("Which one is the cause")
-    st.markdown("Each thing that may be the cause, changed alone, the rest as asked.")
+    st.markdown("Each thing that may be the cause, changed alone, the rest as asked; SGD at a learning rate that it bears.")
     _draw_factors(found)
     st.subheader("The claims, one by one")
-    st.markdown("*The line* of these claims, beside which the script is as asked:")
-    st.code("\n".join(differing_lines(Settings(), CLAIMS["line"].arms[0].settings)[1]), wrap_lines=True)
+    st.markdown("*The line* is the question's. It sets the weight by hand, and the rest of the script stays as it is:")
+    st.code(STRANGE_LINE, wrap_lines=True)
     for number_of, (key, claim) in enumerate(CLAIMS.items(), 1):
         _draw(number_of, claim, _of(claim, found), verdicts[key])
 
@@ -113,14 +114,14 @@ def _draw(number_of: int, claim: Claim, found: Sequence[Trials], answer: str) ->
         left, right = st.columns(2, gap="large")
         with left:
             badge = f":{COLOURS.get(answer, 'orange')}-badge[{ICONS.get(answer, ':material/rule:')} {answer}]"
-            asked = f"{claim.check.question} {_checked(claim.key)[1]}." if claim.check else ""
+            asked = claim.check.answered(*_checked(claim.key)) if claim.check else ""
             said = (f"#### {number_of}. {claim.says}", badge, f"{claim.who} {claim.why}", asked)
             st.markdown("\n\n".join(said))  # one text: each that stands alone is drawn anew with every number of seeds
             shown = claim.arms[claim.shown]
             name = shown.label.replace("[", "\\[")
             st.page_link(
                 "streamlit_app.py",
-                label=f"See *{name}* in the comparison",
+                label=f"See *{name}* side by side",
                 icon=":material/compare:",
                 query_params={
                     "v": str(VERSION),
