@@ -157,11 +157,12 @@ def walk_of_the_minimum(dataset: Dataset, settings: Settings) -> Walk:
     sizes = tuple(sorted({settings.batch_size, *(size for size in powers if size <= min(len(dataset), MOST_WALKED))}))
     surfaces = [_all_pairs(dataset, settings, size) for size in sizes]
     whole = batch_statistics(dataset, len(dataset))
-    V, cov = whole.covariance[:-1, :-1], whole.covariance[:-1, -1]
+    varies = dataset.X.max(0) > dataset.X.min(0)  # rounding leaves a constant some covariance
+    V, cov = whole.covariance[:-1, :-1] * np.outer(varies, varies), whole.covariance[:-1, -1] * varies
     M, of_means = whole.products[:-1, :-1], whole.products[:-1, -1]
     if settings.bias:
         M, of_means = np.zeros_like(M), np.zeros_like(of_means)
-    predicted = np.array([np.linalg.pinv(V + M, hermitian=True) @ (cov / size + of_means) for size in sizes])
+    predicted = np.array([Quadratic(V + M, cov / size + of_means, 0.0).minimum for size in sizes])  # whatever their units
     return Walk(
         sizes,
         np.array([surface.minimum[:2] for surface in surfaces]),

@@ -39,7 +39,11 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """The findings of a table, in its own units. `reach` is how far RMSprop comes in the settings' steps."""
+    """The findings of a table, in its own units.
+
+    `reach` is about how far RMSprop comes with the settings' steps, learning rate and momentum; infinite where the momentum
+    is 1 or more, and its steps grow without end.
+    """
 
     settings: Settings
     sums: TableSums
@@ -68,7 +72,7 @@ def find(tables: Tables, settings: Settings) -> Findings:
     matched = sums.matched_with_bias if settings.bias else sums.matched
     covariance = sums.matched_with_bias.profile().A  # (2, 2): the best bias takes the means out
     deviations = np.sqrt(sums.feature_variances)  # (2,)
-    constant = tuple(np.flatnonzero((sums.feature_maxima == sums.feature_minima) | (deviations == 0)).tolist())
+    constant = tuple(np.flatnonzero(deviations == 0).tolist())
     rho = float(np.clip(covariance[0, 1] / deviations[0] / deviations[1], -1, 1)) if not constant else math.nan
     start = initial_weights(settings)
     standard = np.append(sums.matched_with_bias.minimum[:2] * deviations, sums.target_mean)[: len(start)]
@@ -81,10 +85,15 @@ def find(tables: Tables, settings: Settings) -> Findings:
         _fit(matched.minimum, matched, covariance, sums),
         _training(matched.condition_number, matched.stable_lr(), matched.minimum - start),
         _training(math.inf if constant or spread == 1 else (1 + spread) / (1 - spread), 1 / (1 + spread), standard - start),
-        settings.lr * (steps + 9),  # about lr a step, and ten times that in the first
+        _reach(settings, steps),
         constant,
         rho,
     )
+
+
+def _reach(settings: Settings, steps: int) -> float:
+    """About lr a step, and ten times that in the first; momentum β goes on with each, to 1 + β + β² + … times its length."""
+    return settings.lr * (steps + 9) / (1 - settings.momentum) if settings.momentum < 1 else math.inf
 
 
 def _fit(weights: np.ndarray, matched: Quadratic, covariance: np.ndarray, sums: TableSums) -> Fit:

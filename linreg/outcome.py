@@ -74,7 +74,7 @@ class Yardstick:
 
 def yardstick(dataset: Dataset, bias: bool = False) -> Yardstick:
     """The yardstick of a table."""
-    return Yardstick(matched_surface(dataset, bias), float(dataset.y.var()))
+    return Yardstick(matched_surface(dataset, bias), _variance(dataset.y))
 
 
 def outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
@@ -112,7 +112,10 @@ def _outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
 
 def r_squared(prediction: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> float:
     """1 − Σ(y − p)² / Σ(y − ȳ)², each prediction against its own target; NaN if the target is constant."""
-    spread = float(((y - y.mean()) ** 2).sum())
-    if spread == 0:
-        return float("nan")
-    return 1 - float(((y - prediction) ** 2).sum()) / spread
+    variance = _variance(y)
+    return 1 - float(((y - prediction) ** 2).mean()) / variance if variance else float("nan")
+
+
+def _variance(y: np.ndarray) -> float:
+    """Of the whole population; exactly 0 if y (N,) is constant, whose mean rounding may leave beside it."""
+    return float(y.var()) if y.max() > y.min() else 0.0

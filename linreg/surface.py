@@ -99,10 +99,20 @@ class Quadratic:
         with np.errstate(over="ignore"):
             return float(values[-1] / values[0])
 
-    def stable_lr(self, momentum: float = 0.0) -> float:
-        """2(1 + β)/λ_max: below it gradient descent with momentum β converges on this quadratic (Polyak, 1964)."""
+    def stable_lr(self, momentum: float = 0.0, *, nesterov: bool = False) -> float:
+        """The learning rate below which `torch.optim.SGD` with momentum β converges on this quadratic; 0 if there is none.
+
+        2(1 + β)/λ_max for β < 1 (Polyak, 1964), with `nesterov` 2(1 + β)/((1 + 2β)λ_max) for β ≤ 1. Along an eigenvector of
+        the Hessian, with a = lr·λ, a step multiplies distance and velocity by a matrix of trace t = 1 + β − a and of
+        determinant d = β, Nesterov's of t = (1 + β)(1 − a) and d = β(1 − a). Its eigenvalues are inside the unit circle
+        where |d| < 1 and |t| < 1 + d (Jury, 1964); for larger β, a small a has d ≥ 1.
+        """
         steepest = np.linalg.eigvalsh(self.hessian)[-1]
-        return float(2 * (1 + momentum) / steepest) if steepest > 0 else np.inf
+        if steepest <= 0:
+            return np.inf
+        if momentum > 1 or (momentum == 1 and not nesterov):
+            return 0.0
+        return float(2 * (1 + momentum) / (1 + 2 * momentum * nesterov) / steepest)
 
     def profile(self) -> Quadratic:
         """The quadratic over the first two parameters, with the others (a bias) at their best for each.
@@ -141,6 +151,17 @@ class Moments:
     def mean(self) -> Quadratic:
         """The mean over the batches: what the run descends on. Every batch counts as one step, a smaller last one too."""
         return Quadratic(self.A.mean(0), self.c.mean(0), float(self.s.mean()), self.origin)
+
+    def stable_lr(self) -> float:
+        """2/λ_max of the steepest batch: below it plain SGD stays bounded, whatever the order of the batches.
+
+        A step multiplies the difference of two runs by I − lr·H, with the batch's Hessian H; its eigenvalues are then in
+        (−1, 1], so that no difference grows, and one that some batch curves along shrinks in every epoch. Sufficient, not
+        necessary, and at most the limit of the mean surface. Not for momentum: its steps may drive apart in turn what each
+        alone would bring together.
+        """
+        steepest = 2 * float(np.linalg.eigvalsh(self.A)[:, -1].max())
+        return 2 / steepest if steepest > 0 else np.inf
 
 
 Tables = Dataset | Iterable[Dataset]  # a table, or its pieces in order, which are read once
@@ -189,7 +210,7 @@ def matched_surface(tables: Tables, bias: bool = False) -> Quadratic:
 
 @dataclass(frozen=True, eq=False)
 class TableSums:
-    """What one pass over a table tells, in the table's units; variances are of the whole population.
+    """What one pass over a table tells, in the table's units; variances are of the whole population, 0 of a constant.
 
     `matched` and `matched_with_bias` are what a run is judged by, `surface` is what it descends on.
     """
@@ -221,12 +242,13 @@ def table_sums(tables: Tables, settings: Settings) -> TableSums:
         found = _spread(np.column_stack([piece.y, piece.X]))
         spread = found if spread is None else _merged(spread, found)
     assert spread is not None  # _met gives at least one piece, or raises
+    variances = np.where(spread.low == spread.high, 0.0, spread.squares / spread.rows)  # rounding leaves a constant some
     return TableSums(
         spread.rows,
         float(spread.mean[0]),
-        float(spread.squares[0] / spread.rows),
+        float(variances[0]),
         spread.mean[1:],
-        spread.squares[1:] / spread.rows,
+        variances[1:],
         spread.low[1:],
         spread.high[1:],
         matched.quadratic(),

@@ -97,6 +97,26 @@ def test_the_minimum_walks_as_predicted(bias):
     assert walk.floors[1:] == pytest.approx(table.y.var() * (1 - 1 / sizes**2), rel=0.02)  # s − cᵀA⁺c with c/B
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_prediction_does_not_depend_on_the_units_of_the_features(bias):
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(1_000, 2)) * [1e8, 1.0]
+    table = Dataset(X, X @ [5e-8, 3.0] + generator.normal(size=1_000))
+    walk = walk_of_the_minimum(table, Settings(DataSettings(samples=1_000), bias=bias))
+    assert walk.predicted[0] == pytest.approx(walk.minima[0], rel=1e-9)  # both are least squares
+    assert walk.predicted[1] == pytest.approx(walk.minima[1], rel=0.1)
+
+
+def test_a_constant_feature_beside_a_bias_is_predicted_no_weight():
+    """Its covariance is rounding, 1e-32, and not 0."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=1_000)
+    table = Dataset(np.column_stack([x, np.full(1_000, 0.1)]), 5 * x + generator.normal(size=1_000))
+    walk = walk_of_the_minimum(table, Settings(DataSettings(samples=1_000), bias=True))
+    assert walk.predicted[:, 0] * walk.sizes == pytest.approx(np.full(len(walk.sizes), walk.predicted[0, 0]))
+    assert walk.predicted[:, 1].tolist() == [0] * len(walk.sizes)
+
+
 def test_the_walk_ends_where_the_table_does():
     walk = walk_of_the_minimum(make_data(DataSettings(samples=50)), Settings(batch_size=1))
     assert walk.sizes == (1, 2, 4, 8, 16, 32)

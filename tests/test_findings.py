@@ -7,9 +7,10 @@ import pytest
 
 from linreg import wording
 from linreg.data import Dataset, initial_weights, make_data, standardised, table_settings
+from linreg.ensemble import train_ensemble
 from linreg.findings import find
 from linreg.settings import DataSettings, Settings, TableSettings
-from linreg.surface import loss_surface
+from linreg.surface import batch_moments, loss_surface
 
 COLUMNS = TableSettings("t", "y", ("a", "b"), 400)
 
@@ -72,6 +73,28 @@ def test_the_reach_is_how_far_the_thread_s_run_gets():
     assert "out of reach" in wording.data_findings(found, COLUMNS)[-1]
 
 
+@pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
+def test_momentum_lengthens_the_reach(momentum):
+    settings = Settings(wiring="squeeze", init=(1e5, -1e5), momentum=momentum)
+    table = make_data(settings.data)
+    steps = settings.steps
+    run = train_ensemble(
+        batch_moments(table, settings),
+        np.array([settings.init]),
+        settings.lr,
+        "RMSprop",
+        steps=steps,
+        record_every=steps,
+        momentum=momentum,
+    )
+    assert np.abs(run.final[0] - settings.init) == pytest.approx(np.full(2, find(table, settings).reach), rel=0.03)
+
+
+@pytest.mark.parametrize("momentum", [1.0, 1.5])
+def test_steps_that_grow_without_end_reach_everything(momentum):
+    assert find(skewed(), Settings(DataSettings(samples=400), momentum=momentum)).reach == math.inf
+
+
 @pytest.mark.parametrize("bias", [False, True])
 def test_constant_and_collinear_features_are_named(bias):
     table = skewed()
@@ -90,12 +113,17 @@ def test_constant_and_collinear_features_are_named(bias):
     assert "**a and b are collinear**" in " ".join(wording.data_findings(found, COLUMNS))
 
 
-def test_a_constant_target_is_no_ground_for_r_squared():
-    table = skewed()
-    found = find(Dataset(table.X, np.full(400, 3.0)), Settings(data=DataSettings(samples=400), bias=True))
-    said = " ".join(wording.data_findings(found, COLUMNS))
-    assert said.startswith("**y is constant**, 3.00 in every row")
-    assert "R² is" not in said
+@pytest.mark.parametrize(("value", "rows"), [(3.0, 400), (0.1, 1_000), (72.3, 398), (3.3, 50)])
+def test_a_constant_target_is_no_ground_for_r_squared(value, rows):
+    """The mean of the last three is rounded to beside them."""
+    table = Dataset(skewed(rows).X, np.full(rows, value))
+    pieces = [Dataset(table.X[:17], table.y[:17]), Dataset(table.X[17:], table.y[17:])]
+    for tables in (table, pieces):
+        found = find(tables, Settings(data=DataSettings(samples=rows), bias=True, batch_size=10))
+        assert np.isnan([found.written.r_squared, found.fixed.r_squared]).all()
+        said = " ".join(wording.data_findings(found, COLUMNS))
+        assert said.startswith(f"**y is constant**, {value:g}")
+        assert "R² is" not in said
 
 
 def test_one_row_a_batch_loses_nothing():

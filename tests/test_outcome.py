@@ -5,7 +5,7 @@ import pytest
 from judging import judged
 
 from linreg.data import Dataset, make_data
-from linreg.outcome import r_squared
+from linreg.outcome import r_squared, yardstick
 from linreg.presets import PRESETS
 from linreg.settings import DataSettings, Settings
 from linreg.trainer import train
@@ -60,8 +60,14 @@ def test_the_bias_counts_in_r_squared():
     )
 
 
-def test_a_constant_target_cannot_be_judged():
-    table = Dataset(np.random.default_rng(0).normal(size=(40, 2)), np.full(40, 3.0))
-    (run,) = train([Settings(data=DataSettings(samples=40), batch_size=10, epochs=2)], table)
+@pytest.mark.parametrize(("value", "rows"), [(3.0, 40), (0.1, 1_000), (72.3, 398), (3.3, 50)])
+def test_a_constant_target_cannot_be_judged(value, rows):
+    """The mean of the last three is rounded to beside them."""
+    table = Dataset(np.random.default_rng(0).normal(size=(rows, 2)), np.full(rows, value))
+    (run,) = train([Settings(data=DataSettings(samples=rows), batch_size=10, epochs=2)], table)
     assert judged(run, table).verdict == "cannot tell: the target is constant"
     assert np.isnan(judged(run, table).r_squared)
+    judge = yardstick(table)
+    assert judge.variance == 0
+    assert np.isnan([judge.best, *judge.r_squared(np.ones((2, 2)))]).all()
+    assert not judge.converged(judge.surface.minimum)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linreg.data import Dataset, batch_order, make_data
+from linreg.ensemble import train_ensemble
 from linreg.settings import DataSettings, Settings, SettingsError
 from linreg.surface import (
     Quadratic,
@@ -150,18 +151,58 @@ def test_a_mean_far_above_the_spread_is_not_taken_for_singular(bias):
     np.testing.assert_allclose(surface.minimum[:2], expected, rtol=1e-5 if bias else 1e-7)
 
 
-def test_below_the_stable_lr_gradient_descent_settles_and_above_it_does_not():
-    A, c = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, 2.0])
-    surface = Quadratic(A, c, 5.0)
-    for momentum in (0.0, 0.5, 0.9):
-        for factor, settles in ((0.98, True), (1.02, False)):
-            w, velocity = np.array([3.0, -4.0]), np.zeros(2)
-            for _ in range(6000):
-                velocity = momentum * velocity + 2 * (A @ w - c)
-                w = w - factor * surface.stable_lr(momentum) * velocity
-                if np.abs(w).max() > 1e100:
-                    break
-            assert bool(np.abs(w - np.linalg.solve(A, c)).max() < 1e-6) is settles
+BOWL = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, 2.0]), 5.0)
+
+
+def settles(lr, steps, **hyperparameters):
+    """Whether `torch.optim.SGD` comes to the minimum of BOWL."""
+    A, c = torch.tensor(BOWL.A), torch.tensor(BOWL.c)
+    w = torch.tensor([3.0, -4.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr, **hyperparameters)
+    for _ in range(steps):
+        w.grad = 2 * (A @ w.detach() - c)
+        optimizer.step()
+    return np.abs(w.detach().numpy() - BOWL.minimum).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("momentum", "nesterov"), [(0.0, False), (0.5, False), (0.9, False), (0.2, True), (0.5, True), (0.9, True), (1.0, True)]
+)
+def test_below_the_stable_lr_gradient_descent_settles_and_above_it_does_not(momentum, nesterov):
+    limit = BOWL.stable_lr(momentum, nesterov=nesterov)
+    assert settles(0.99 * limit, 1_000, momentum=momentum, nesterov=nesterov)
+    assert not settles(1.01 * limit, 1_000, momentum=momentum, nesterov=nesterov)
+
+
+@pytest.mark.parametrize(("momentum", "nesterov"), [(1.0, False), (1.5, False), (1.1, True), (1.5, True)])
+def test_with_too_much_momentum_no_learning_rate_is_small_enough(momentum, nesterov):
+    assert BOWL.stable_lr(momentum, nesterov=nesterov) == 0
+    for lr in (1e-3, 1e-2):
+        assert not settles(lr, 1_000, momentum=momentum, nesterov=nesterov)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 10])
+@pytest.mark.parametrize("wiring", ["original", "squeeze"])
+def test_below_the_limit_of_the_steepest_batch_sgd_stays_near_and_below_the_mean_s_it_need_not(wiring, batch_size):
+    run = Settings(DataSettings(samples=400), wiring=wiring, batch_size=batch_size)
+    moments = batch_moments(make_data(run.data), run)
+    limit = moments.stable_lr()
+    assert limit == pytest.approx(min(moments.batch(k).stable_lr() for k in range(len(moments))), rel=1e-12)
+    assert limit < moments.mean().stable_lr()
+    far, steps = np.array([[1e6, -1e6]]), 100 * len(moments)
+    ends = train_ensemble(moments, far, 0.98 * limit, "SGD", steps=steps, record_every=steps).final
+    assert np.abs(ends).max() < 10
+    if batch_size < 10:
+        found = train_ensemble(moments, far, 0.98 * moments.mean().stable_lr(), "SGD", steps=steps, record_every=steps)
+        assert found.diverged_at[0] > 0
+
+
+def test_one_batch_is_as_steep_as_the_mean_and_none_that_is_flat_has_a_limit():
+    data = DataSettings(samples=1_000)
+    moments = batch_moments(make_data(data), Settings(data, batch_size=1_000))
+    assert moments.stable_lr() == pytest.approx(moments.mean().stable_lr(), rel=1e-12)
+    flat = batch_moments(Dataset(np.zeros((4, 2)), np.ones(4)), Settings(DataSettings(samples=4), batch_size=2))
+    assert flat.stable_lr() == flat.mean().stable_lr() == np.inf
 
 
 def test_condition_number_is_the_hessians():
@@ -323,6 +364,16 @@ def test_one_pass_tells_all_of_a_table():
         assert_same(found.surface, batch_moments(table, run).mean())
     shuffled = dataclasses.replace(run, shuffle=True, epochs=2)
     assert_same(table_sums(table, shuffled).surface, batch_moments(table, shuffled).mean())
+
+
+@pytest.mark.parametrize(("value", "rows"), [(0.1, 1_000), (72.3, 398), (3.3, 50)])
+def test_a_constant_has_no_variance_though_its_mean_is_rounded(value, rows):
+    constant = np.full(rows, value)
+    table = Dataset(np.column_stack([constant, np.arange(rows)]), constant)
+    run = Settings(DataSettings(samples=rows), batch_size=10)
+    for found in (table_sums(table, run), table_sums(pieces(table, 7, 7, 33), run)):
+        assert (found.target_variance, found.feature_variances[0]) == (0, 0)
+        assert found.feature_variances[1] == pytest.approx(table.X[:, 1].var(), rel=1e-12)
 
 
 @pytest.mark.parametrize("work", [batch_moments, loss_surface, table_sums])
