@@ -8,7 +8,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -156,7 +156,8 @@ def compare(chosen: argparse.Namespace) -> None:
         found: list[list[Any]] = [["side", "step", "loss", *names]]
         for key, run in zip(SIDES, runs, strict=True):
             losses = [*run.losses.tolist(), None]  # after the last step no batch is looked at
-            found += [[key, step, losses[step], *weights] for step, weights in enumerate(run.weights.tolist())]
+            absent = [None] * (len(names) - run.weights.shape[1])  # a bias, of a side that has none
+            found += [[key, step, losses[step], *weights, *absent] for step, weights in enumerate(run.weights.tolist())]
         return found
 
     _tell(chosen, text, numbers, rows)
@@ -208,7 +209,7 @@ def claims(chosen: argparse.Namespace) -> None:
         parts.append("Which one is the cause: each thing that may be it, changed alone, the rest as asked")
         parts.append(markdown_table(wording.factors_table(list(FACTORS.values()), of_factor, causes), indent=4))
         for number, (key, claim) in enumerate(CLAIMS.items(), 1):
-            asks = f" {claim.check.question} {answers[key][1]}." if claim.check else ""
+            asks = f" {claim.check.answered(*answers[key])}" if claim.check else ""
             parts.append(
                 f"{number}. {unmarked(claim.says)}\n"
                 + f"    {verdicts[key].upper()}\n"
@@ -370,9 +371,15 @@ def _of_file(chosen: argparse.Namespace) -> Diagnosed:
     settings = Settings(DataSettings(samples=rows), **given)
     with counting(f"Reading {chosen.file.name}") as progress:
         pieces = stream_table(chosen.file, chosen.target, chosen.features, progress=progress)
-        found = find(pieces, settings)
+        try:
+            found = find(pieces, settings)
+        except SettingsError as error:
+            if "batch_size" not in error.fields or "batch_size" in given:
+                raise
+            rows = pieces.kept  # fewer than a batch that nobody has asked for
+            found = find(pieces, replace(settings, data=DataSettings(samples=rows), batch_size=rows))
     data = TableSettings(str(chosen.file), chosen.target, tuple(chosen.features), found.sums.rows)
-    return data, found, pieces.kept, pieces.dropped
+    return data, replace(found, settings=replace(found.settings, data=data)), pieces.kept, pieces.dropped
 
 
 def _of_link(chosen: argparse.Namespace) -> Diagnosed:

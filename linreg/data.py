@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -70,22 +71,28 @@ def read_table(source: Source | Table, target: str, features: Sequence[str]) -> 
 _HELD: WeakValueDictionary[str, Table] = WeakValueDictionary()  # by content: a key names the same table for all
 
 
-def hold(table: Table) -> str:
-    """The key by which settings name an opened table, for as long as somebody keeps it.
+_HOLDING = threading.Lock()
 
-    Raises `TableError` if there are too many of them already.
+
+def hold(table: Table) -> Table:
+    """An opened table as settings name it, by its `digest`, for as long as somebody keeps what this returns.
+
+    Of two with the same content it is the first for both. Raises `TableError` if there are too many of them already.
     """
     from linreg.tables import TableError
 
-    held = sum(other.bytes for other in list(_HELD.values()) if other.digest != table.digest)
-    if held + table.bytes > LIMITS.held_bytes:
-        raise TableError(
-            f"{table.name} takes {table.bytes / 1e6:,.0f} MB of memory, and this server holds {held / 1e6:,.0f} of the"
-            f" {LIMITS.held_bytes / 1e6:,.0f} MB that it has for its visitors' tables; use a smaller file, or come back"
-            " later"
-        )
-    _HELD[table.digest] = table
-    return table.digest
+    with _HOLDING:
+        known = _HELD.get(table.digest)
+        if known is not None:
+            return known
+        held = sum(other.bytes for other in list(_HELD.values()))
+        if held + table.bytes <= LIMITS.held_bytes:
+            _HELD[table.digest] = table
+            return table
+    raise TableError(
+        f"{table.name} takes {table.bytes / 1e6:,.0f} MB of memory, and this server holds {held / 1e6:,.0f} of the"
+        f" {LIMITS.held_bytes / 1e6:,.0f} MB that it has for its visitors' tables; use a smaller file, or come back later"
+    )
 
 
 def table_named(key: str) -> Table:

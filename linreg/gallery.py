@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -340,7 +341,9 @@ def curvature_plate(panels: Sequence[Panel], scene: PathScene, theme: Theme) -> 
 def rates_plate(comparison: Comparison, panels: Sequence[Panel], surface: Quadratic, theme: Theme) -> Plate:
     """The learning rates in use beside the stable ones of a surface."""
     momentum = comparison.original.momentum or 0.9  # with none, what momentum would do
-    limits = [("SGD", surface.stable_lr()), (f"SGD, momentum {momentum:g}", surface.stable_lr(momentum))]
+    nesterov = comparison.original.optimizer == "Nesterov"
+    other = f"{'Nesterov' if nesterov else 'SGD'}, momentum {momentum:g}", surface.stable_lr(momentum, nesterov=nesterov)
+    limits = sorted((limit for limit in (("SGD", surface.stable_lr()), other) if limit[1] > 0), key=itemgetter(1))
     sides = dict(zip(LABELS, (comparison.original, comparison.fixed), strict=True))
     rates = [("the sidebar's lr", panel.label, sides[panel.label].lr) for panel in panels]
     for panel in panels:

@@ -242,8 +242,8 @@ def _opened(given: Mapping[str, Any], link: Link) -> tuple[str, Table] | None:
     if name in BUNDLED and not Path(name).exists():
         return name, table_named(name)
     with counting(f"Reading {Path(name).name}") as progress:
-        table = open_table(Path(name), progress=progress)
-    return hold(table), table
+        table = hold(open_table(Path(name), progress=progress))
+    return table.digest, table
 
 
 def _of_link(link: Link, given: Mapping[str, Any], table: tuple[str, Table] | None) -> Comparison:

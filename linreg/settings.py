@@ -301,6 +301,11 @@ class Settings:
         """Optimizer steps of the whole run."""
         return self.epochs * self.steps_per_epoch
 
+    @property
+    def start_is_drawn(self) -> bool:
+        """Whether the seed decides on an initial weight: on all of them, or on the bias beside two that are set."""
+        return self.init is None or len(self.init) < 2 + self.bias
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -329,7 +334,8 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def with_table(comparison: Comparison, table: TableSettings, bias: bool = True) -> Comparison:
-    """The comparison on a table: as many steps as before, batches no larger than the table."""
+    """The comparison on a table: as many steps as before, batches no larger than the table, a bias where both take one."""
+    bias = bias and all(WIRINGS[side.wiring].takes_bias for side in (comparison.original, comparison.fixed))
     return Comparison(*(_moved(side, table, bias) for side in (comparison.original, comparison.fixed)))
 
 
@@ -349,12 +355,15 @@ def _moved(side: Settings, data: Data, bias: bool) -> Settings:
 def with_both(comparison: Comparison, changes: Mapping[str, Any]) -> Comparison:
     """The comparison with changes on both sides, by URL name.
 
-    On the fixed side a setting of its own (where it differs from the original's) stays. The wiring belongs to one side
-    alone, so here it is the original's.
+    On the fixed side a setting of its own (where it differs from the original's) stays, but for a momentum that a new
+    optimizer does not take. The wiring belongs to one side alone, so here it is the original's.
     """
     own = fixed_changes(comparison)
     if "optimizer" in changes and "momentum" not in changes:
-        changes = {**changes, "momentum": fitting_momentum(str(changes["optimizer"]), comparison.original.momentum)}
+        optimizer = str(changes["optimizer"])
+        changes = {**changes, "momentum": fitting_momentum(optimizer, comparison.original.momentum)}
+        if "optimizer" not in own and own.get("momentum") and not fitting_momentum(optimizer, own["momentum"]):
+            del own["momentum"]
     original = with_changes(comparison.original, changes)
     return Comparison(original, fixed_side(original, own))
 
@@ -392,6 +401,16 @@ def offered(settings: Settings) -> Settings:
             "wiring",
         )
     return settings
+
+
+def fitted(settings: Settings) -> Settings:
+    """The settings if they are `offered`; else with as many rows, as large batches and as many epochs as are."""
+    data, pairs = settings.data, WIRINGS[settings.wiring].pairs
+    if isinstance(data, DataSettings):
+        data = replace(data, samples=min(data.samples, LIMITS.rows))
+    size = min(settings.batch_size, data.samples, LIMITS.paired_rows if pairs else data.samples)
+    epochs = max(min(settings.epochs, LIMITS.steps // -(-data.samples // size)), 1)
+    return replace(settings, data=data, batch_size=size, epochs=epochs)
 
 
 def fixed_changes(comparison: Comparison) -> dict[str, Any]:
@@ -485,7 +504,12 @@ def from_query(query: Mapping[str, str], tables: Tables | None = None) -> tuple[
             start = replace(start, data=table, batch_size=min(start.batch_size, table.samples))
         except ValueError as error:
             ignored.append(f"table={clipped(named.get('table', ''))} was ignored, and what was set for it: {error}.")
-            return default, ignored
+            both, own = {}, {}
+    meant, start = start, fitted(start)
+    less = [start.data.samples < meant.data.samples, start.batch_size < meant.batch_size, start.epochs < meant.epochs]
+    left = [name for name, smaller in zip(("samples", "batch_size", "epochs"), less, strict=True) if smaller]
+    if (both or own or named) and set(left) - set(both):
+        ignored.append("What the link leaves at its default is beyond the limits of this server, and smaller here.")
     original = _built(lambda changes: with_changes(start, changes), both, ignored)
     wiring = {"wiring": default.fixed.wiring}
     fixed = _built(lambda changes: fixed_side(original, {**wiring, **changes}), own, ignored, "fixed.")
@@ -500,7 +524,10 @@ def _named_table(named: Mapping[str, str], tables: Tables | None) -> TableSettin
     if tables is None:
         raise ValueError("no tables can be read here")
     table, target, first, second = (named[name] for name in TABLE_NAMES[:-1])
-    return tables(table, target, (first, second), named.get("standardise") == "1")
+    standardise = named.get("standardise", "0")
+    if standardise not in ("0", "1"):
+        raise ValueError(f"standardise={clipped(standardise)} is neither 0 nor 1")
+    return tables(table, target, (first, second), standardise == "1")
 
 
 def _built(

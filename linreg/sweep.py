@@ -29,7 +29,7 @@ from linreg.settings import (
     plain,
     with_both,
 )
-from linreg.surface import Quadratic, batch_moments
+from linreg.surface import Quadratic, batch_moments, loss_surface
 
 WORTH_A_THREAD = 1_000_000  # steps of all runs of a task
 MOST_AT_ONCE = 200_000_000  # steps of all runs of a task: about a second, after which a sweep can be stopped
@@ -132,7 +132,12 @@ class Sweep:
                 raise SettingsError(f"{kinds()[name].label} {plain(value)} is out of range ({kinds()[name].offered})", name)
         original = with_both(self.comparison, changes).original
         if distance is not None:
-            original = replace(original, init=tuple(_starts(original, 1, distance)[0, :2].tolist()))
+            start = tuple(_starts(original, self.inits, distance)[0, :2].tolist())
+            if not all(weight in kinds()["init"].offered for weight in start):
+                raise SettingsError(
+                    f"a start at distance {plain(distance)} is out of range ({kinds()['init'].offered})", "init"
+                )
+            original = replace(original, init=start)
         swept = {"init" if name == "distance" else name for name in (self.x, self.y)}
         own = {name: value for name, value in fixed_changes(self.comparison).items() if name not in swept}
         sides = [original, fixed_side(original, own)]
@@ -197,7 +202,7 @@ class Task:
     @property
     def fixed_start(self) -> bool:
         """Whether every run of a cell would start at the same point: then one is enough."""
-        return self.distance is None and self.settings.init is not None
+        return self.distance is None and not self.settings.start_is_drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,11 +272,18 @@ def _starts(settings: Settings, inits: int, distance: float | None) -> np.ndarra
     return np.stack([initial_weights(settings, settings.seed + k) for k in range(inits)])
 
 
-@lru_cache(maxsize=4)
 def _table(data: Data, bias: bool) -> tuple[Dataset, Yardstick]:
     """A table and what its runs are judged by: tasks that follow each other ask for the same ones."""
+    return (_synthetic if isinstance(data, DataSettings) else _of_file)(data, bias)
+
+
+def _judged(data: Data, bias: bool) -> tuple[Dataset, Yardstick]:
     table = make_data(data)
     return table, yardstick(table, bias)
+
+
+_synthetic = lru_cache(maxsize=4)(_judged)
+_of_file = lru_cache(maxsize=1)(_judged)  # which may have ten million rows
 
 
 def swept(tasks: Sequence[Task], behind: bool = False) -> Iterator[Cells]:
@@ -301,7 +313,7 @@ def shown_inits(sweep: Sweep, tasks: Sequence[Task]) -> int:
 
 
 def stability_limits(sweep: Sweep, surface: Callable[[Settings], Quadratic]) -> list[list[tuple[float, float]]]:
-    """For each side the points (x, y) of SGD's stability limit 2(1 + β)/λ, where lr is one of the axes."""
+    """For each side the points (x, y) of the stability limit of SGD or Nesterov, where lr is one of the axes."""
     found: list[list[tuple[float, float]]] = [[], []]
     if "lr" not in (sweep.x, sweep.y):
         return found
@@ -312,8 +324,11 @@ def stability_limits(sweep: Sweep, surface: Callable[[Settings], Quadratic]) -> 
         except SettingsError:
             continue
         for side, settings in enumerate((cell.original, cell.fixed)):
-            if settings.optimizer == "SGD":
-                lr = surface(replace(settings, lr=1.0, epochs=1, shuffle=False)).stable_lr(settings.momentum)
+            if settings.optimizer in ("SGD", "Nesterov"):
+                of_all = surface(replace(settings, lr=1.0, epochs=1, shuffle=False))
+                lr = of_all.stable_lr(settings.momentum, nesterov=settings.optimizer == "Nesterov")
+                if lr == 0:
+                    continue
                 found[side].append((lr, sweep.y_values[index]) if lr_across else (sweep.x_values[index], lr))
     return found
 
@@ -347,8 +362,12 @@ def law_of_batch_size(settings: Settings, sizes: tuple[int, ...], inits: int, st
     from linreg.ensemble import train_ensemble
 
     table, judge = _table(settings.data, settings.bias)
-    groups = [batch_moments(table, replace(settings, batch_size=size, epochs=1, shuffle=False)) for size in sizes]
-    inits = 1 if settings.init is not None else inits  # all would be the same
+    minima, groups = [], []
+    for size in sizes:
+        of_size = replace(settings, batch_size=size, epochs=1, shuffle=False)
+        minima.append(loss_surface(_in_pieces(table), of_size).minimum[:2])
+        groups.append(batch_moments(_first_rows(table, steps * size), of_size))  # no run comes further
+    inits = inits if settings.start_is_drawn else 1  # all would be the same
     starts = _starts(settings, inits, None)  # (I, P)
     found = train_ensemble(
         groups,
@@ -360,6 +379,19 @@ def law_of_batch_size(settings: Settings, sizes: tuple[int, ...], inits: int, st
         groups=np.repeat(np.arange(len(sizes)), inits),
         momentum=settings.momentum,
     )
-    minima = np.stack([group.mean().minimum[:2] for group in groups])
     finals = found.final[:, :2].reshape(len(sizes), inits, 2)
-    return Law(sizes, judge.surface.minimum[:2], minima, finals)
+    return Law(sizes, judge.surface.minimum[:2], np.stack(minima), finals)
+
+
+PIECE = 1 << 17  # rows
+
+
+def _in_pieces(table: Dataset) -> Dataset | Iterator[Dataset]:
+    """A table in pieces where it is a large one: the moments of all its batches at once would take more than it does."""
+    if len(table) <= PIECE:
+        return table
+    return (Dataset(table.X[at : at + PIECE], table.y[at : at + PIECE]) for at in range(0, len(table), PIECE))
+
+
+def _first_rows(table: Dataset, rows: int) -> Dataset:
+    return table if rows >= len(table) else Dataset(table.X[:rows], table.y[:rows])

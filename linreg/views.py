@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -62,7 +62,7 @@ class SurfaceView:
 class ClaimsView:
     """Over how many seeds of data and init the claims are tested."""
 
-    seeds: int = setting(200, Kind("seeds", int, Interval(1), Interval(10, LIMITS.seeds)))
+    seeds: int = setting(min(200, LIMITS.seeds), Kind("seeds", int, Interval(1), Interval(10, LIMITS.seeds)))
 
     def __post_init__(self) -> None:
         check(self)
@@ -144,6 +144,12 @@ PAGES: dict[str, type[Any]] = {  # by the last part of the page's address
     "your_code": CodeView,
 }
 View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)
+
+
+def changed(view: View, changes: Mapping[str, Any]) -> View:
+    """The view with changes; a range belongs to its axis, and does not outlive it. Raises `SettingsError`."""
+    ranges = {name: None for axis in changes if (name := f"{axis}_range") in kinds_of(type(view))}
+    return replace(view, **{**ranges, **changes})
 
 
 def to_view_query(view: Any, full: bool = False) -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from linreg.outcome import Outcome
-from linreg.settings import Comparison, Data, Settings, TableSettings, clipped, plain
+from linreg.settings import Comparison, Data, DataSettings, Settings, TableSettings, clipped, plain
 from linreg.wiring import WIRINGS
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ def share(value: float) -> str:
     return "1"
 
 
-def shape(size: Sequence[int]) -> str:
-    """A shape as PyTorch prints it, in backticks: `(100, 1)`, `(100,)`."""
-    return f"`{tuple(size)}`"
+def shape(size: Sequence[int | str]) -> str:
+    """A shape as PyTorch prints it, in backticks: `(100, 1)`, `(100,)`, `(B,)`."""
+    return f"`({', '.join(map(str, size))}{',' if len(size) == 1 else ''})`"
 
 
 def met(settings: Settings) -> str:
@@ -80,20 +81,25 @@ def met(settings: Settings) -> str:
     return f"{prediction} meets {target}"
 
 
-def sides(comparison: Comparison) -> str:
-    """What each side's loss compares, a line each."""
+def sides(comparison: Comparison, varied: Collection[str] = ()) -> str:
+    """What each side's loss compares, a line each; where the batch size is `varied`, for any."""
     both = zip(("Original", "Fixed"), (comparison.original, comparison.fixed), strict=True)
-    return "  \n".join(f"**{label}**: {explanation(settings, None)}" for label, settings in both)
+    any_size = "batch_size" in varied
+    return "  \n".join(f"**{label}**: {_meeting(settings, any_size)}" for label, settings in both)
 
 
-def setup(comparison: Comparison, optimizer: bool = True) -> str:
-    """What is regressed on what, and with what, in one line; without the optimizer where a page has others."""
-    with_what = [
-        f"`nn.Linear(2, 1, bias={side.bias})`" + (f" with {side.optimizer} at lr {plain(side.lr)}" if optimizer else "")
-        for side in (comparison.original, comparison.fixed)
-    ]
+def setup(comparison: Comparison, varied: Collection[str] = ()) -> str:
+    """What is regressed on what, and with what, in one line, without the settings that are `varied` on the page."""
+    with_what = []
+    for side in (comparison.original, comparison.fixed):
+        rate = "" if "lr" in varied else f" at lr {plain(side.lr)}"
+        optimizer = "" if "optimizer" in varied else f" with {side.optimizer}{rate}"
+        with_what.append(f"`nn.Linear(2, 1, bias={side.bias})`{optimizer}")
     data = comparison.original.data
-    return f"{regression(data)}, {data.samples:,} rows; {', then '.join(dict.fromkeys(with_what))}; `nn.MSELoss`."
+    rows = f"{data.samples:,} rows"
+    if isinstance(data, DataSettings) and "scale" not in varied:
+        rows += f" with features of standard deviation {plain(data.scale)}"
+    return f"{regression(data)}, {rows}; {', then '.join(dict.fromkeys(with_what))}; `nn.MSELoss`."
 
 
 def regression(data: Data) -> str:
@@ -150,8 +156,7 @@ def headline(original: Outcome | None, fixed: Outcome | None) -> str:
     if not (original.judged and fixed.judged):
         return f"The target is constant, so R² cannot judge: the loss ends at {losses[0]} and at {losses[1]}."
     if fixed.converged and not original.converged:
-        fell = original.final_loss is not None and original.final_loss < original.start_loss / 2
-        return f"As written, the loss {'comes to' if fell else 'stays at'} {losses[0]}. Fixed, it falls to {losses[1]}."
+        return f"As written, the loss {_went(original)} {losses[0]}. Fixed, it {_went(fixed)} {losses[1]}."
     if original.converged and fixed.converged:
         return f"Both sides converge: the loss comes to {losses[0]} on the original and to {losses[1]} on the fixed side."
     if original.converged:
@@ -159,22 +164,41 @@ def headline(original: Outcome | None, fixed: Outcome | None) -> str:
     return f"Neither side converges: the loss ends at {losses[0]} on the original and at {losses[1]} on the fixed side."
 
 
+def _went(result: Outcome) -> str:
+    """Where the loss went from its start."""
+    if result.final_loss is None or not result.start_loss:
+        return "comes to"
+    left = result.final_loss / result.start_loss
+    return "falls to" if left < 0.9 else "rises to" if left > 1.1 else "stays at"
+
+
 def explanation(settings: Settings, result: Outcome | None) -> str:
     """Which shapes meet and what that does; of a trained run also where the weights end and where its loss is least."""
-    wiring, rows = WIRINGS[settings.wiring], settings.batch_size
-    if wiring.pairs and rows > 1:
-        effect = f"each of {rows:,} predictions is compared with all {rows:,} targets of its batch, {rows**2:,} pairs"
-    elif wiring.pairs:
-        effect = "one row a batch, so nothing can be mixed"
-    else:
-        effect = "each prediction is compared with its own target"
-    prediction, target = wiring.shapes(rows)
-    said = f"{shape(prediction)} meets {shape(target)}: {effect}."
+    said = _meeting(settings)
     if result is None:
         return said
     end = f"After {result.steps:,} steps the weights are" if result.diverged_at is None else "The last finite weights are"
     also = "" if result.unique_minimum else ", among other points"
+    last = settings.data.samples % settings.batch_size
+    if last and not WIRINGS[settings.wiring].pairs:  # else it would be least at least squares
+        also += f", as the last batch, of {last:,} {'rows' if last > 1 else 'row'}, counts as much as the others"
     return f"{said} {end} {point(result.weights)}; this loss is least at {point(result.minimum)}{also}."
+
+
+def _meeting(settings: Settings, any_size: bool = False) -> str:
+    """Which shapes meet and what that does, in batches of the settings' rows or, with `any_size`, of B."""
+    wiring, rows = WIRINGS[settings.wiring], settings.batch_size
+    if not wiring.pairs:
+        effect = "each prediction is compared with its own target"
+    elif any_size:
+        effect = "each of B predictions is compared with all B targets of its batch, B² pairs"
+    elif rows > 1:
+        effect = f"each of {rows:,} predictions is compared with all {rows:,} targets of its batch, {rows**2:,} pairs"
+    else:
+        effect = "one row a batch, so nothing can be mixed"
+    axes = (wiring.prediction_axes, wiring.target_axes)
+    prediction, target = ((str(size) for size in ("B" if any_size else rows, 1)[:count]) for count in axes)
+    return f"{shape(tuple(prediction))} meets {shape(tuple(target))}: {effect}."
 
 
 def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str:
@@ -255,29 +279,43 @@ def paths_table(panels: Sequence[Panel]) -> dict[str, dict[str, str]]:
                 "learning rate": f"{path.lr:.3g}",
                 "steps to lose 99 % of the excess loss": "–" if settled is None else f"{settled:,}",
                 "ends at, median of the starts": end,
-                "R² there": worth,
+                "R², median of the starts": worth,
             }
     return rows
 
 
-def curvature_finding(sides: Sequence[tuple[Quadratic, Settings]]) -> str:
-    """The condition number of each surface, and SGD's stability limit beside the learning rate in use."""
+def curvature_finding(sides: Sequence[tuple[Quadratic, Settings]], steepest: Sequence[float] = ()) -> str:
+    """The condition number of each surface, and SGD's stability limit beside the learning rate in use; with `steepest`, the
+    limit of each side's steepest batch, also that one where it is lower."""
     said = []
-    for surface, settings in sides:
-        number, momentum = surface.condition_number, settings.momentum
-        limit = surface.stable_lr(momentum)
+    for (surface, settings), of_a_batch in zip_longest(sides, steepest):
+        number = surface.condition_number
         shape_of = (
             f"The bowl is {quantity(number)} times as steep along one axis as along the other (its condition number)."
             if math.isfinite(number)
             else "The bowl is flat along one axis: its minimum is a whole line."
         )
-        formula = f"with momentum {plain(momentum)} is stable below 2(1 + β)/λ" if momentum else "is stable below 2/λ"
-        lr = plain(settings.lr)
-        beside = (
-            f"lr {lr} would be {quantity(settings.lr / limit)} times that" if settings.lr > limit else f"lr {lr} is below"
-        )
-        said.append(f"{shape_of} SGD {formula} = {quantity(limit)}; for SGD, {beside}.")
+        said.append(f"{shape_of} {_stability(surface, settings, of_a_batch)}")
     return "  \n".join(dict.fromkeys(said))
+
+
+def _stability(surface: Quadratic, settings: Settings, of_a_batch: float | None) -> str:
+    """Below which learning rate SGD, or Nesterov where that is chosen, comes to rest, and where the one in use is."""
+    momentum, nesterov = settings.momentum, settings.optimizer == "Nesterov"
+    name, limit = "Nesterov" if nesterov else "SGD", surface.stable_lr(momentum, nesterov=nesterov)
+    if momentum:
+        name += f" with momentum {plain(momentum)}"
+    if limit == 0:
+        return f"{name} is stable at no learning rate; use a momentum below 1."
+    formula = "2/λ" if not momentum else "2(1 + β)/((1 + 2β)λ)" if nesterov else "2(1 + β)/λ"
+    said = f"{name} is stable below {formula} = {quantity(limit)} on the mean of the batches"
+    if of_a_batch is not None and not momentum and of_a_batch < 0.95 * limit:
+        said += f", and below {quantity(of_a_batch)} on each of them"
+        limit = of_a_batch
+    lr = plain(settings.lr)
+    return said + (
+        f"; lr {lr} would be {quantity(settings.lr / limit)} times that." if settings.lr > limit else f"; lr {lr} is below."
+    )
 
 
 def claims_finding(verdicts: Sequence[str], seeds: int, arms: int, tolerance: float) -> str:
@@ -286,7 +324,7 @@ def claims_finding(verdicts: Sequence[str], seeds: int, arms: int, tolerance: fl
     return (
         f"**{len(verdicts)} claims: {', '.join(counts)}.** {arms} different experiments, some in more than one claim, each"
         f" on {seeds:,} tables with inits of their own: {arms * seeds:,} runs. An R² lower by 0.01 is a loss higher by"
-        f" {quantity(tolerance)}."
+        f" {quantity(tolerance)} on the first table."
     )
 
 
@@ -299,9 +337,9 @@ def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict
         rows[arm.label] = {
             "predicted": "converges" if arm.predicted else "does not",
             "converged (95 % interval)": f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
-            "final loss, median (middle 90 %)": loss,
-            "final w1, likewise": w1,
-            "final w2, likewise": w2,
+            "loss, median (middle 90 %)": loss,
+            "w1, likewise": w1,
+            "w2, likewise": w2,
         }
     return rows
 
@@ -330,7 +368,7 @@ def factors_table(factors: Sequence[Factor], found: Mapping[str, Sequence[Trials
         ]
         for factor in factors
     }
-    return table_in_markdown(rows, ("to, and the share that then converges", "is it the cause"))
+    return table_in_markdown(rows, ("changed to: share that converges", "is it the cause"))
 
 
 def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> str:
@@ -356,9 +394,10 @@ def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> st
 def cause_finding(asked: Settings, written: Quadratic, meant: Quadratic) -> str:
     """The whole bug in a sentence: which shapes meet, how many pairs that makes, and where it puts the minimum."""
     rows = asked.batch_size
+    become = f"broadcast to {rows * rows:,} pairs a batch. Their" if rows > 1 else "are one pair, with nothing to mix. The"
     return (
-        f"Predictions {shape((rows, 1))} and targets {shape((rows,))} broadcast to {rows * rows:,} pairs a batch. Their loss"
-        f" is least at {point(written.minimum)}; least squares is at {point(meant.minimum)}."
+        f"Predictions {shape((rows, 1))} and targets {shape((rows,))} {become} loss is least at {point(written.minimum)};"
+        f" least squares is at {point(meant.minimum)}."
     )
 
 
@@ -406,8 +445,8 @@ def terms_finding(terms: Terms, weights: Sequence[float] | np.ndarray) -> str:
     return (
         f"At {point(weights)}, over all batches, the original's loss is {quantity(terms.all_pairs)} and the fixed one"
         f" {quantity(terms.matched)}. They differ by −2·Cov(p, y) = {quantity(terms.minus_twice_cov)}, the one term that"
-        " ties a prediction to its own target. What is left is least where the predictions of a batch hardly vary, near"
-        " their mean."
+        " ties a prediction to its own target. What is left is least where the predictions of a batch hardly vary and lie"
+        " near its targets' mean."
     )
 
 
@@ -417,15 +456,15 @@ def bowls_finding(asked: Quadratic, matched: Quadratic) -> str:
     same = np.allclose(curvatures[0], curvatures[1], rtol=1e-9)
     steep, flat = quantity(float(curvatures[1][0])), quantity(float(curvatures[1][-1]))
     bends = (
-        f"Both losses curve alike, by {steep} along the steepest axis and {flat} along the flattest, so both bear the same"
-        " learning rates"
+        f"Both losses curve alike, by {steep} along the steepest axis and {flat} along the flattest, so SGD bears the"
+        " same learning rates on both"
         if same
         else "The two losses curve differently"
     )
-    lift = quantity(asked.floor - matched.floor)
+    lift = asked.floor - matched.floor
     return (
-        f"{bends}. The broadcast moves the minimum from"
-        f" {point(matched.minimum)} to {point(asked.minimum)} and lifts the least loss by {lift}, from"
+        f"{bends}. The broadcast moves the minimum from {point(matched.minimum)} to {point(asked.minimum)} and"
+        f" {'lowers' if lift < 0 else 'lifts'} the least loss by {quantity(abs(lift))}, from"
         f" {quantity(matched.floor)} to {quantity(asked.floor)}."
     )
 
@@ -457,14 +496,16 @@ def shape_or_value_table(cells: Sequence[Sequence[Cell]]) -> dict[str, dict[str,
 def shape_or_value_finding(cells: Sequence[Sequence[Cell]]) -> str:
     """Which of the two decides whether a run converges."""
     came = np.array([[cell.converged for cell in row] for row in cells])  # (shape, value)
-    by_shape, by_value = bool((came[0] != came[1]).all()), bool((came[:, 0] != came[:, 1]).all())
-    if by_shape:
-        return "**The shape decides, the values do not**: with `(2,)` both runs converge, with `(1, 2)` neither does."
-    if by_value:
-        return "**The values decide, the shape does not**, at these settings."
+    shapes = [row[0].weight_shape for row in cells]
+    for good, bad in ((1, 0), (0, 1)):
+        if came[good].all() and not came[bad].any():
+            both, neither = shape(shapes[good]), shape(shapes[bad])
+            return f"**The shape decides, the values do not**: with {both} both runs converge, with {neither} neither does."
+        if came[:, good].all() and not came[:, bad].any():
+            return "**The values decide, the shape does not**, at these settings."
     if came.all() or not came.any():
         return f"**Nothing tells them apart at these settings**: {'all' if came.all() else 'none'} of the four converge."
-    return "**Shape and values both matter at these settings**: with these steps not every start is within reach."
+    return "**Shape and values both matter at these settings.**"
 
 
 def attributes_finding(changed: Sequence[str], rows: int) -> str:
@@ -538,9 +579,9 @@ def data_findings(found: Findings, data: TableSettings) -> list[str]:
         said.append(f"**{target} is constant**, {mean} in every row: there is nothing to explain, and R² cannot judge.")
     else:
         said.append(
-            f"**What the bug does**: as written, with batches of {settings.batch_size:,}, the best R² in reach is"
-            f" {share(found.written.r_squared)} instead of {share(found.fixed.r_squared)}, and the predictions have"
-            f" a standard deviation of {quantity(found.written.spread)} instead of"
+            f"**What the bug does**: as written, with batches of {settings.batch_size:,}, the loss is least where R² is"
+            f" {share(found.written.r_squared)} instead of {share(found.fixed.r_squared)}, and the predictions there have a"
+            f" standard deviation of {quantity(found.written.spread)} instead of"
             f" {quantity(found.fixed.spread)}{_shrunk(found)}. {target} is {mean} on average, with a standard deviation of"
             f" {deviation}."
         )
@@ -565,10 +606,12 @@ def _shrunk(found: Findings) -> str:
     if left > 0.95:
         return ""
     said = f" ({left:.0%})" if left >= 0.1 else f" ({left:.1%}: nearly a constant)"
-    if settings.bias and not settings.shuffle and left > max(3 / settings.batch_size, 0.1):
+    batches, fit = -(-found.sums.rows // settings.batch_size), max(found.fixed.r_squared, 1e-9)
+    by_chance = max(3.0, 1 + 3 * math.sqrt(2 / (batches * fit))) / settings.batch_size  # of rows in random order
+    if settings.bias and not settings.shuffle and left > max(by_chance, 0.1):
         said += (
-            f"; that is more than the 1/{settings.batch_size:,} of rows in random order, since rows that follow each other"
-            " in this table are alike, and the means of the batches keep part of the fit"
+            f"; rows in random order would keep 1/{settings.batch_size:,} of it, but in this table rows that follow each"
+            " other are alike, and the means of the batches keep part of the fit"
         )
     return said
 
@@ -590,17 +633,21 @@ def _way(found: Findings, data: TableSettings, names: Sequence[str]) -> str:
     """Whether RMSprop's reach covers the distance to the minimum, and what would."""
     settings, now, then = found.settings, found.training, found.standardised
     per_epoch = -(-found.sums.rows // settings.batch_size)
-    steps = settings.epochs * per_epoch
+    steps, left = settings.epochs * per_epoch, 1 - settings.momentum
+    if left <= 0:
+        return f"**Reach**: with momentum {plain(settings.momentum)} RMSprop's steps grow without end; use one below 1."
+    a_step = "lr/(1 − momentum)" if settings.momentum else "lr"
     said = (
-        f"**Reach**: RMSprop moves a weight by about lr a step, ten times that in the first, so {steps:,} steps of"
-        f" {plain(settings.lr)} reach about {quantity(found.reach)}. The furthest way is that of {names[now.furthest]},"
-        f" {quantity(now.distance)}:"
+        f"**Reach**: RMSprop moves a weight by about {a_step} a step, ten times that in the first, so {steps:,} steps of"
+        f" {plain(float(f'{settings.lr / left:.3g}'))} reach about {quantity(found.reach)}. The furthest way is that of"
+        f" {names[now.furthest]}, {quantity(now.distance)}:"
     )
     if found.reach >= now.distance:
         said += " within reach."
     else:
-        epochs = math.ceil(1.1 * now.distance / settings.lr / per_epoch)
-        said += f" out of reach; {epochs:,} epochs would do, or lr {quantity(1.1 * now.distance / steps)}."
+        way = 1.1 * now.distance * left
+        epochs = math.ceil(way / settings.lr / per_epoch)
+        said += f" out of reach; {epochs:,} epochs would do, or lr {quantity(way / steps)}."
     if not data.standardise:
         said += f" Standardised, it would be {quantity(then.distance)}, of {names[then.furthest]}."
     return said

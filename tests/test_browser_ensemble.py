@@ -86,7 +86,7 @@ def test_a_cell_opens_in_the_comparison_by_a_click_and_by_keyboard(visit):
     cell.press("Enter")
     expect(cell).to_have_value("100")
     here.settled()
-    here.page.get_by_role("button", name="Open this cell in the comparison").press("Enter")
+    here.page.get_by_role("button", name="Open this cell side by side").press("Enter")
     here.page.wait_for_function("location.pathname == '/'", timeout=30_000)
     here.until_trained()
     expect(here.field("Batch size")).to_have_value("100")
@@ -104,7 +104,7 @@ def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
 
 def test_a_claim_opens_its_run(visit):
     here = drawn(visit("claims?seeds=10"), 11)
-    here.page.get_by_text("in the comparison").nth(2).click()
+    here.page.get_by_text("side by side").nth(2).click()
     here.page.wait_for_function("location.pathname == '/' && location.search.includes('init=35')")
     here.until_trained()
     expect(here.field("Initial weights")).to_have_value("35, 35")

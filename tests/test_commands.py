@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from linreg import cluster, tables, terminal, trainer, wording
@@ -444,6 +445,25 @@ def test_diagnose_says_what_the_textbook_says(capsys, tmp_path):
     found = json.loads((tmp_path / "cars.json").read_text())
     assert found["fixed"]["weights"] == pytest.approx([-0.0473, -0.005794, 45.6402], abs=6e-5)  # ISLR
     assert found["dropped"][0]["count"] == 6
+
+
+def test_diagnose_takes_a_table_smaller_than_the_default_batch(capsys, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(50, 3)).tolist()
+    file = tmp_path / "small.csv"
+    file.write_text("\n".join(["y,a,b", *(",".join(map(repr, row)) for row in rows)]))
+    columns = (file, "--target", "y", "--features", "a", "b")
+    assert "with batches of 50, the loss is least" in " ".join(told(capsys, "diagnose", *columns).split())
+    told(capsys, "diagnose", *columns, "--out", tmp_path / "small.json")
+    assert json.loads((tmp_path / "small.json").read_text())["settings"]["data"]["table"] == str(file)
+    assert main(["diagnose", *map(str, columns), "--batch-size", "60"]) == 2
+    assert "batch size 60 is above the 50 rows of the table" in capsys.readouterr().err
+
+
+def test_a_side_without_a_bias_leaves_its_column_empty(capsys, tmp_path):
+    told(capsys, "compare", "--fixed-bias", "--samples", "300", "--epochs", "1", "--out", tmp_path / "runs.csv")
+    runs = pd.read_csv(tmp_path / "runs.csv")
+    assert runs[runs["side"] == "original"]["bias"].isna().all()
+    assert runs[runs["side"] == "fixed"]["bias"].notna().all()
 
 
 def test_diagnose_of_a_link_is_that_of_its_file(capsys):

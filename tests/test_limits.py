@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from linreg import data
+from linreg import data, settings
 from linreg.limits import Limits, limits, variable
 from linreg.tables import TableError, open_table
 
@@ -40,12 +40,32 @@ def test_visitors_share_what_a_server_holds_of_tables(monkeypatch):
     first, second = (open_table(f"a,b,c\n{k},2,3\n4,5,6\n".encode(), f"{k}.csv") for k in range(2))
     others = sum(table.bytes for table in data._HELD.values())
     monkeypatch.setattr(data, "LIMITS", Limits(held_bytes=others + first.bytes))
-    data.hold(first)
-    data.hold(first)  # it is there: it takes nothing more
+    assert data.hold(first) is first
+    again = open_table(b"a,b,c\n0,2,3\n4,5,6\n", "again.csv")
+    assert data.hold(again) is first, "of two with the same content it is one, and takes nothing more"
     with pytest.raises(TableError, match=r"^1\.csv takes 0 MB of memory, and this server holds 0 of the 0 MB"):
         data.hold(second)
+    kept, key = data.hold(again), first.digest
     del first
+    assert data.table_named(key) is kept, "who came first has left, and the other still has the table"
+    del kept
     data.hold(second)  # the first has been let go
+    with pytest.raises(TableError, match="is not here"):
+        data.table_named(key)
+
+
+def test_limits_below_the_defaults_make_the_defaults_smaller(monkeypatch):
+    monkeypatch.setattr(settings, "LIMITS", Limits(rows=5_000, steps=1_000, paired_rows=64))
+    opened, ignored = settings.from_query({})
+    assert ignored == []
+    assert (opened.original.data.samples, opened.original.batch_size) == (5_000, 64)
+    assert 900 < opened.original.steps <= 1_000
+    assert settings.from_query(settings.to_query(opened)) == (opened, [])
+    _, ignored = settings.from_query({"lr": "0.5"})
+    assert ignored == ["What the link leaves at its default is beyond the limits of this server, and smaller here."]
+    assert settings.fitted(settings.Settings(epochs=1)).batch_size == 64
+    monkeypatch.undo()
+    assert settings.fitted(settings.Settings()) == settings.Settings()
 
 
 def test_no_file_is_watched():

@@ -191,7 +191,7 @@ KEPT = []  # a table is held for as long as somebody keeps it
 def on_table(X, y, standardise=False, **changes):
     lines = [",".join(repr(float(value)) for value in row) for row in np.column_stack([X, y])]
     KEPT.append(open_table("\n".join(["a,b,c", *lines]).encode(), "numbers.csv"))
-    data = table_settings(hold(KEPT[-1]), "c", ("a", "b"), standardise)
+    data = table_settings(hold(KEPT[-1]).digest, "c", ("a", "b"), standardise)
     settings = Settings(data, **{"batch_size": min(10, len(y)), "epochs": 3, "bias": True, **changes})
     return Comparison(settings, replace(settings, wiring="squeeze"))
 

@@ -201,7 +201,7 @@ def test_foreign_names_are_text_everywhere():
     table = open_table("\n".join(lines).encode(), file)
     named = dict(zip(("target", "feature1", "feature2"), HOSTILE, strict=True))
     strange = {"<i>lr</i>": "1", "lr": "[1](http://evil.example)", "step": ":material/delete:"}
-    app = opened("your_data", v="1", table=hold(table), **named, batch_size="10", epochs="5", **strange)
+    app = opened("your_data", v="1", table=hold(table).digest, **named, batch_size="10", epochs="5", **strange)
     said = [element.value for kind in ("markdown", "caption", "warning", "info", "error") for element in getattr(app, kind)]
     said += [element.label for element in app.expander] + [name for one in tables(app) for name in one.index]
     for foreign in (*HOSTILE, file, *strange, *strange.values()):
@@ -217,7 +217,7 @@ def test_a_target_beyond_single_precision_diverges_at_once_and_the_page_says_so(
     rows = np.random.default_rng(0).normal(size=(30, 3)) * [1e60, 1, 1]
     lines = ["y,a,b", *(",".join(map(repr, row)) for row in rows.tolist())]
     table = open_table("\n".join(lines).encode(), "large.csv")
-    named = {"table": hold(table), "target": "y", "feature1": "a", "feature2": "b"}
+    named = {"table": hold(table).digest, "target": "y", "feature1": "a", "feature2": "b"}
     app = opened("your_data", v="1", **named, batch_size="10", epochs="5")
     assert "Both sides diverge: the original at step 0, the fixed side at step 0." in words(app)
     assert any("nothing to replay" in caption.value for caption in app.caption)

@@ -16,12 +16,14 @@ from linreg.settings import (
     DataSettings,
     Settings,
     SettingsError,
+    TableSettings,
     fixed_changes,
     from_query,
     kinds,
     offered,
     to_query,
     with_both,
+    with_table,
 )
 from linreg.wiring import WIRINGS
 
@@ -203,6 +205,27 @@ def test_an_inherited_momentum_fits_the_fixed_sides_optimizer():
     assert (moved.original.momentum, moved.fixed.optimizer, moved.fixed.momentum) == (0.5, "Adam", 0.0)
     assert with_both(Comparison(), {"optimizer": "Nesterov"}).fixed.momentum == 0.9
     assert with_both(moved, {"optimizer": "Adam"}).original.momentum == 0.0
+
+
+def test_a_momentum_of_the_fixed_sides_own_ends_with_an_optimizer_that_takes_none():
+    own = Comparison(Settings(optimizer="SGD"), Settings(optimizer="SGD", wiring="squeeze", momentum=0.9))
+    assert with_both(own, {"optimizer": "Adam"}).fixed == Settings(optimizer="Adam", wiring="squeeze")
+    assert with_both(own, {"optimizer": "RMSprop"}).fixed.momentum == 0.9, "one that it takes stays"
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_every_preset_goes_over_to_a_table(preset):
+    table = TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, standardise=True)
+    moved = with_table(preset.comparison, table)
+    sides = (moved.original, moved.fixed)
+    assert {side.bias for side in sides} == {all(WIRINGS[side.wiring].takes_bias for side in sides)}
+
+
+def test_a_bias_beside_two_set_weights_is_drawn():
+    assert Settings().start_is_drawn
+    assert not Settings(init=(1.0, 2.0)).start_is_drawn
+    assert Settings(init=(1.0, 2.0), bias=True).start_is_drawn
+    assert not Settings(init=(1.0, 2.0, 3.0), bias=True).start_is_drawn
 
 
 def test_steps_count_the_smaller_last_batch():

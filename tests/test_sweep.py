@@ -8,8 +8,21 @@ import torch
 from judging import judged
 
 from linreg import Comparison, DataSettings, Settings, SettingsError, make_data, train
+from linreg import sweep as sweeping
 from linreg.data import initial_weights
-from linreg.sweep import AXES, METRICS, Cells, Sweep, gathered, law_of_batch_size, swept
+from linreg.surface import Quadratic, batch_moments
+from linreg.sweep import (
+    AXES,
+    METRICS,
+    Cells,
+    Sweep,
+    _starts,
+    gathered,
+    law_of_batch_size,
+    law_settings,
+    stability_limits,
+    swept,
+)
 
 DATA = DataSettings(samples=400)
 SMALL = Comparison(Settings(data=DATA, epochs=5), Settings(data=DATA, epochs=5, wiring="squeeze"))
@@ -120,12 +133,32 @@ def test_a_distance_is_a_ring_around_the_true_weights():
     assert found["share"][1, 0].tolist() == [1, 0], "RMSprop's reach is about lr × steps"
     start = sweep.cell(1, 0).original.init
     assert np.hypot(start[0] - 5, start[1] - 3) == pytest.approx(50)
+    assert list(start) == _starts(SMALL.original, 5, 50.0)[0].tolist(), "the first of the cell's own"
+    far = Sweep(SMALL, "distance", "lr", (2.0, 1e8), (0.05,), inits=5, steps=60)
+    with pytest.raises(SettingsError, match=r"a start at distance 100000000 is out of range"):
+        far.cell(1, 0)
+    assert {cell for task in far.tasks() for cell in task.cells} == {0}
+
+
+def test_the_stability_limit_is_the_optimizers():
+    bowl = Quadratic(np.eye(2) / 2, np.zeros(2), 1.0)
+
+    def limits(**changes):
+        both = Comparison(*(replace(side, **changes) for side in (SMALL.original, SMALL.fixed)))
+        return stability_limits(Sweep(both, x_values=(0.01,), y_values=(10, 20)), lambda settings: bowl)
+
+    assert limits(optimizer="SGD") == [[(2.0, 10), (2.0, 20)]] * 2
+    assert limits(optimizer="Nesterov", momentum=0.9)[0][0][0] == pytest.approx(3.8 / 2.8)
+    assert limits(optimizer="SGD", momentum=1.5) == [[], []], "there is none"
+    assert limits(optimizer="Adam") == [[], []]
 
 
 def test_with_a_set_init_one_run_a_cell_is_enough():
     fixed_start = Comparison(*(replace(side, init=(1.0, 1.0)) for side in (SMALL.original, SMALL.fixed)))
     tasks = Sweep(fixed_start, x_values=(0.01,), y_values=(10,)).tasks()
     assert [task.runs for task in tasks] == [1, 1]
+    drawn = Comparison(*(replace(side, bias=True) for side in (fixed_start.original, fixed_start.fixed)))
+    assert [task.runs for task in Sweep(drawn, x_values=(0.01,), y_values=(10,)).tasks()] == [20, 20], "the bias is drawn"
 
 
 def test_cells_that_cannot_be_are_left_out_and_a_sweep_of_none_says_why():
@@ -153,3 +186,16 @@ def test_the_law_of_the_batch_size():
     np.testing.assert_allclose(law.theory[:, 0], law.true[0] / np.array([1, 10, 100]))
     np.testing.assert_allclose(law.minima, law.theory, atol=0.06)
     np.testing.assert_allclose(law.finals.mean(1), law.minima, atol=0.1)
+
+
+def test_the_law_of_a_large_table_is_that_of_its_pieces_and_of_the_rows_that_runs_meet(monkeypatch):
+    settings = Settings(DataSettings(samples=1_000, mean=3.0), init=(0.0, 0.0))
+    whole = law_of_batch_size(*law_settings(settings, 1, 40))
+    sizes = []
+    monkeypatch.setattr(sweeping, "PIECE", 64)
+    monkeypatch.setattr(sweeping, "batch_moments", lambda table, of: sizes.append(len(table)) or batch_moments(table, of))
+    pieces = law_of_batch_size(*law_settings(settings, 1, 40))
+    np.testing.assert_allclose(pieces.minima, whole.minima, rtol=1e-9)
+    np.testing.assert_allclose(pieces.finals, whole.finals, rtol=1e-9)
+    assert sizes[:3] == [40, 80, 200]
+    assert max(sizes) == 1_000

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linreg.settings import SettingsError, from_query, kinds, kinds_of
-from linreg.views import ClaimsView, SurfaceView, SweepView, from_view_query, to_view_query
+from linreg.views import ClaimsView, SurfaceView, SweepView, changed, from_view_query, to_view_query
 
 VIEWS = (SurfaceView, ClaimsView, SweepView)
 
@@ -71,6 +71,14 @@ def test_any_query_gives_a_view(query):
         view, ignored = from_view_query(kind, query)
         assert from_view_query(kind, to_view_query(view)) == (view, [])
         assert all(sentence.endswith(".") for sentence in ignored)
+
+
+def test_a_range_goes_with_its_axis():
+    view = SweepView(x="correlation", x_range=(-0.9, 0.9), y_range=(2.0, 20.0))
+    moved = changed(view, {"x": "lr"})
+    assert (moved.x, moved.x_range, moved.y_range) == ("lr", None, (2.0, 20.0))
+    assert changed(view, {"x_range": (0.1, 0.2)}).x_range == (0.1, 0.2)
+    assert changed(SurfaceView(), {"ring": 3}) == SurfaceView(ring=3)
 
 
 def test_the_same_axis_twice_is_refused():

@@ -3,18 +3,24 @@
 import math
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from judging import judged
 
 from linreg.data import make_data
 from linreg.presets import PRESETS
 from linreg.settings import Comparison, DataSettings, Settings
+from linreg.surface import Quadratic
 from linreg.terminal import unmarked
 from linreg.trainer import train
 from linreg.wording import (
     APART,
     as_text,
+    bowls_finding,
+    cause_finding,
+    curvature_finding,
     duration,
     explanation,
     headline,
@@ -23,7 +29,9 @@ from linreg.wording import (
     point,
     quantity,
     setup,
+    shape_or_value_finding,
     share,
+    sides,
     steps_and_time,
 )
 
@@ -85,6 +93,61 @@ def test_the_finding_of_the_thread(told):
     assert "each prediction is compared with its own target" in explanation(runs[1].settings, results[1])
 
 
+def test_a_loss_falls_stays_or_rises(told):
+    _, results = told("from_the_truth")
+    assert headline(*results).startswith("As written, the loss falls to 333,056. Fixed, it stays at "), "658,291 before"
+    worse = replace(results[0], final_loss=10 * results[0].start_loss)
+    assert headline(worse, results[1]).startswith("As written, the loss rises to 6,58")
+
+
+def test_a_smaller_last_batch_is_said_where_the_minimum_is_not_least_squares():
+    sides = [Settings(data=DataSettings(samples=250), wiring=wiring) for wiring in ("original", "squeeze")]
+    runs = train(sides)
+    original, fixed = (explanation(run.settings, judged(run, make_data(sides[0].data))) for run in runs)
+    assert fixed.endswith("as the last batch, of 50 rows, counts as much as the others.")
+    assert "last batch" not in original
+
+
+def test_which_of_shape_and_value_decides():
+    def of(*came):
+        return [[SimpleNamespace(weight_shape=shape, converged=one) for one in row]
+                for shape, row in zip(((1, 2), (2,)), came, strict=True)]  # fmt: skip
+
+    assert "with `(2,)` both runs converge, with `(1, 2)` neither" in shape_or_value_finding(of((0, 0), (1, 1)))
+    assert "with `(1, 2)` both runs converge, with `(2,)` neither" in shape_or_value_finding(of((1, 1), (0, 0)))
+    assert shape_or_value_finding(of((0, 1), (0, 1))).startswith("**The values decide, the shape does not**")
+    assert shape_or_value_finding(of((1, 0), (1, 0))).startswith("**The values decide, the shape does not**")
+    for mixed in (of((0, 1), (1, 0)), of((1, 0), (1, 1))):
+        assert shape_or_value_finding(mixed) == "**Shape and values both matter at these settings.**"
+
+
+def test_the_least_loss_may_be_lowered():
+    bowls = [Quadratic(np.eye(2), np.zeros(2), floor) for floor in (121.0, 172.0)]
+    assert "lowers the least loss by 51.0, from 172 to 121." in bowls_finding(*bowls)
+    assert "lifts the least loss by 51.0, from 121 to 172." in bowls_finding(*bowls[::-1])
+
+
+def test_the_stable_learning_rate_is_of_the_optimizer_and_of_its_steepest_batch():
+    bowl = Quadratic(np.eye(2) / 2, np.zeros(2), 1.0)  # λ = 1
+    plainly, steep, nesterov, wild = (
+        curvature_finding([(bowl, Settings(**{"optimizer": "SGD", "lr": 1.5, **changes}))], limits)
+        for changes, limits in (
+            ({}, ()), ({}, [0.5]), ({"optimizer": "Nesterov", "momentum": 0.9}, [0.5]), ({"momentum": 1.5}, [0.5]),
+        )
+    )  # fmt: skip
+    assert plainly.endswith("SGD is stable below 2/λ = 2.00 on the mean of the batches; lr 1.5 is below.")
+    assert steep.endswith("on the mean of the batches, and below 0.500 on each of them; lr 1.5 would be 3.00 times that.")
+    assert "Nesterov with momentum 0.9 is stable below 2(1 + β)/((1 + 2β)λ) = 1.36 on" in nesterov
+    assert wild.endswith("SGD with momentum 1.5 is stable at no learning rate; use a momentum below 1.")
+
+
+def test_one_pair_is_no_broadcast():
+    bowl = Quadratic(np.eye(2), np.zeros(2), 1.0)
+    assert "`(1, 1)` and targets `(1,)` are one pair, with nothing to mix. The loss is least at" in cause_finding(
+        Settings(batch_size=1), bowl, bowl
+    )
+
+
 def test_the_finding_of_a_batch_of_one(told):
     runs, results = told("answer_batch_of_one")
     assert "`(1, 1)` meets `(1,)`: one row a batch, so nothing can be mixed" in explanation(runs[1].settings, results[1])
@@ -99,13 +162,28 @@ def test_the_finding_of_an_overflow(told):
 
 def test_the_setup_in_a_line():
     assert setup(Comparison()) == (
-        "y = 5·x1 + 3·x2 + noise, 10,000 rows; `nn.Linear(2, 1, bias=False)` with RMSprop at lr 0.01; `nn.MSELoss`."
+        "y = 5·x1 + 3·x2 + noise, 10,000 rows with features of standard deviation 100; `nn.Linear(2, 1, bias=False)` with"
+        " RMSprop at lr 0.01; `nn.MSELoss`."
     )
     exact = Settings(data=DataSettings(weights=(-1.0, -0.5), noise=0.0))
     assert setup(Comparison(exact, replace(exact, wiring="squeeze", lr=0.5))).startswith(
-        "y = −1·x1 − 0.5·x2, 10,000 rows; `nn.Linear(2, 1, bias=False)` with RMSprop at lr 0.01,"
-        " then `nn.Linear(2, 1, bias=False)` with RMSprop at lr 0.5; "
+        "y = −1·x1 − 0.5·x2, 10,000 rows with features of standard deviation 100; `nn.Linear(2, 1, bias=False)` with RMSprop"
+        " at lr 0.01, then `nn.Linear(2, 1, bias=False)` with RMSprop at lr 0.5; "
     )
+
+
+def test_what_a_page_varies_is_not_said():
+    comparison = next(iter(PRESETS.values())).comparison
+    assert setup(comparison, ["lr", "scale"]) == (
+        "y = 5·x1 + 3·x2 + noise, 10,000 rows; `nn.Linear(2, 1, bias=False)` with RMSprop; `nn.MSELoss`."
+    )
+    assert setup(comparison, ["optimizer"]).endswith("100; `nn.Linear(2, 1, bias=False)`; `nn.MSELoss`.")
+    original, fixed = sides(comparison, ["batch_size"]).splitlines()
+    assert original.strip() == (
+        "**Original**: `(B, 1)` meets `(B,)`: each of B predictions is compared with all B targets of its batch, B² pairs."
+    )
+    assert fixed == "**Fixed**: `(B,)` meets `(B,)`: each prediction is compared with its own target."
+    assert "`(100, 1)` meets `(100,)`" in sides(comparison, ["lr"])
 
 
 def test_a_constant_target_is_not_called_a_failure():

@@ -14,7 +14,7 @@ from linreg.ui.code import guard_section, shapes_section
 from linreg.ui.embed import page
 from linreg.ui.explore import surface_section
 from linreg.ui.home import evidence, finding, replay
-from linreg.ui.sweep import law_section, sweep_controls, sweep_section
+from linreg.ui.sweep import law_section, sweep_controls, sweep_section, sweep_setup
 from linreg.ui.table import compared_on_a_table, on_a_table, your_data_section
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "surface_section",
     "sweep_controls",
     "sweep_section",
+    "sweep_setup",
     "your_data_section",
 ]

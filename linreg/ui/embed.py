@@ -33,13 +33,13 @@ def page(
     comparison = frame.page(title, kind, controls)
     if st.context.is_embedded:
         if not any(sentence.startswith("table=") for sentence in st.session_state["ignored"]):
-            _figures_alone(shown(comparison) if shown else comparison, kind)
+            _figures_alone(comparison, kind, shown)
         st.markdown(f"[All of it, with its controls]({frame.full_address()})")
         st.stop()
     return comparison
 
 
-def _figures_alone(comparison: Comparison, kind: type[Any] | None) -> None:
+def _figures_alone(comparison: Comparison, kind: type[Any] | None, shown: Callable[[Comparison], Comparison] | None) -> None:
     name = next((name for name, one in PAGES.items() if one is kind), "comparison")
     of = replace(
         CORE,
@@ -51,6 +51,7 @@ def _figures_alone(comparison: Comparison, kind: type[Any] | None) -> None:
     )
     views = {kind: frame.view(kind)} if kind else {}
     try:
+        comparison = shown(comparison) if shown else comparison
         for _, plate in gallery.figures(comparison, current_theme(), views, st.session_state["step"], [name], of):
             if plate.heading:
                 st.markdown(f"**{plate.heading}**")

@@ -155,7 +155,8 @@ def _curvature_part(comparison: Comparison) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.markdown(wording.curvature_table(bowl.values, bowl.directions))
-        st.markdown(wording.curvature_finding([(surface_of(settings), settings) for _, settings in sides]))
+        steepest = [moments_of(settings).stable_lr() for _, settings in sides]
+        st.markdown(wording.curvature_finding([(surface_of(settings), settings) for _, settings in sides], steepest))
     with right:
         draw(lambda theme: gallery.rates_plate(comparison, panels, surface, theme), "rates")
 

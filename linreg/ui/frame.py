@@ -24,7 +24,7 @@ import streamlit as st
 
 from linreg import memory
 from linreg.apart import APART
-from linreg.data import table_settings
+from linreg.data import table_named, table_settings
 from linreg.heard import FILTERS
 from linreg.optimizers import OPTIMIZERS
 from linreg.presets import PRESETS
@@ -51,7 +51,7 @@ from linreg.shapes import parse_shape
 from linreg.tables import BUNDLED
 from linreg.theme import build_templates
 from linreg.views import PAGES as VIEWS
-from linreg.views import View, from_view_query, to_view_query
+from linreg.views import View, changed, from_view_query, to_view_query
 from linreg.wiring import WIRINGS
 from linreg.wording import as_text, regression
 
@@ -83,6 +83,8 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
         st.html(Path(__file__).with_name("columns.css"))
     _warm_up()
     _read_url(title, kind)
+    data = current().original.data
+    st.session_state["in_use"] = table_named(data.table) if isinstance(data, TableSettings) else None  # held while it is
     if st.context.is_embedded:
         st.session_state["expected"] = st.empty()
     else:
@@ -216,7 +218,7 @@ def _read_url(title: str, kind: type[Any] | None) -> None:
     state = st.session_state
     query = st.query_params.to_dict()
     switched = state.get("page", title) != title and not query
-    if "comparison" not in state or (query != state["written"] and not switched and not state.pop("changed", False)):
+    if "comparison" not in state or (query != state.get("written") and not switched and not state.pop("changed", False)):
         state.setdefault("views", {})
         own = kinds_of(kind) if kind else {}
         state["comparison"], ignored = from_query(
@@ -262,13 +264,13 @@ def write_url() -> None:
 def change(make: Callable[[], Comparison]) -> bool:
     """Take over a changed comparison; where it is impossible, keep the old one and say why. Whether it was taken."""
     try:
-        changed = make()
-        for side in (changed.original, changed.fixed):
+        new = make()
+        for side in (new.original, new.fixed):
             offered(side)
     except SettingsError as error:
         refuse(str(error))
         return False
-    st.session_state["comparison"] = changed
+    st.session_state["comparison"] = new
     _changed_now()
     return True
 
@@ -277,7 +279,7 @@ def change_view(**changes: Any) -> None:
     """Take over a change of the page's own view; where it is impossible, keep the old one and say why."""
     kind = st.session_state["kind"]
     try:
-        st.session_state["views"][kind] = replace(view(kind), **changes)
+        st.session_state["views"][kind] = changed(view(kind), changes)
     except SettingsError as error:
         refuse(str(error))
     else:

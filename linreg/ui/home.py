@@ -219,8 +219,8 @@ def _click(key: str) -> None:
     """Go to the clicked step. A chart that is drawn again reports its last click again: that one is known."""
     state = st.session_state
     clicked = [point["step"] for point in state[key]["selection"].get("clicked", [])]
-    if clicked and clicked != state.get("clicked"):
-        state["step"], state["playing"], state["clicked"] = int(clicked[0]), False, clicked
+    if clicked and clicked != state.get(f"{key}.clicked"):
+        state["step"], state["playing"], state[f"{key}.clicked"] = int(clicked[0]), False, clicked
         write_url()
 
 

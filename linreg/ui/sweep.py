@@ -40,6 +40,12 @@ def _kept_cells() -> Kept[Task, Cells]:
     return Kept(MOST_KEPT)
 
 
+def sweep_setup(comparison: Comparison) -> None:
+    """What is trained, but for what the map varies."""
+    varied = (view(SweepView).x, view(SweepView).y)
+    st.markdown(f"{wording.setup(comparison, varied)}  \n{wording.sides(comparison, varied)}")
+
+
 def sweep_controls() -> None:
     """What is varied, over which range, and how a cell is coloured."""
     titles = {key: axis.title for key, axis in AXES.items()}
@@ -103,7 +109,7 @@ def sweep_section(comparison: Comparison) -> None:
             lambda theme: gallery.maps_plate(shown, numbers[metric.of], metric, _limits(grid), theme),
             "maps",
             [Selection(key, "cell", _click) for key in keys],
-            " A click on a cell opens it in the comparison, with whole epochs; so does the button below.",
+            " A click on a cell opens it side by side, rounded to whole epochs; so does the button below.",
         )
         st.fragment(_cell_to_open)(grid)
 
@@ -179,7 +185,7 @@ def _cell_to_open(grid: Sweep) -> None:
             key=f"control.cell.{axis}",
             format_func=partial(_value_of, values),
         )
-    button.button("Open this cell in the comparison", key="open", on_click=_chosen, args=(grid,), width="stretch")
+    button.button("Open this cell side by side", key="open", on_click=_chosen, args=(grid,), width="stretch")
 
 
 def _value_of(values: Sequence[float], index: int) -> str:
@@ -192,7 +198,7 @@ def _chosen(grid: Sweep) -> None:
 
 
 def _open_clicked() -> None:
-    """Open the clicked or the chosen cell in the comparison."""
+    """Open the clicked or the chosen cell on the first page."""
     cell = st.session_state.pop("open_cell", None)
     if cell is not None:
         grid = view(SweepView).sweep(current())
@@ -216,6 +222,6 @@ def law_section(comparison: Comparison) -> None:
         st.caption("The law is for rows in random order. This table's rows come as they stand in the file.")
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
+@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner="Working out the law of the batch size …")
 def _law(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> Law:
     return law_of_batch_size(settings, sizes, inits, steps)

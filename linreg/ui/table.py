@@ -14,7 +14,7 @@ from linreg import wording
 from linreg.data import hold, table_named, table_settings
 from linreg.findings import Findings, find
 from linreg.settings import Comparison, Settings, SettingsError, TableSettings, clipped, with_both, with_table
-from linreg.tables import BUNDLED, Column, Progress, Selection, Table, TableError, open_table
+from linreg.tables import BUNDLED, Column, Dropped, Progress, Table, TableError, open_table
 from linreg.ui.cached import AS_TEXT, table_of
 from linreg.ui.drawing import plain_table
 from linreg.ui.frame import change, current, refuse, stand_at
@@ -42,8 +42,7 @@ def your_data_section() -> None:
     assert isinstance(data, TableSettings)
     table = table_named(data.table)
     _choices(comparison, data, table)
-    selection = _selected(data.table, data.target, data.features)
-    st.markdown(wording.rows_used(selection.kept, selection.dropped))
+    st.markdown(wording.rows_used(*_rows(data.table, data.target, data.features)))
     _preview(data, table)
     st.subheader("What this table does to the regression")
     for paragraph in wording.data_findings(_findings(comparison.original), data):
@@ -74,6 +73,7 @@ class _Upload:
 
     file: str
     table: Table | None
+    name: str
     refusal: str = ""
 
 
@@ -84,21 +84,21 @@ def _take_upload() -> None:
     given = st.file_uploader(
         "A CSV or Parquet file of your own",
         key="upload",
-        help="It stays on this server, in memory, for as long as your page is open. A link to this page does not hold it.",
+        help="It stays on this server, in memory, while a page is open on it. A link to this page does not hold it.",
     )
     upload: _Upload | None = state.get("uploaded")
     if given and (upload is None or upload.file != given.file_id):
-        before = upload.table if upload else None
+        before, name = (upload.table, upload.name) if upload else (None, "")
         try:
             with _reading(given.name) as progress:
                 table = open_table(given, given.name, most * 2**20, progress)
             target, *features = _first_numbers(table)
-            key = hold(table)
+            table = hold(table)
         except TableError as error:
-            state["uploaded"] = upload = _Upload(given.file_id, before, str(error))
+            state["uploaded"] = upload = _Upload(given.file_id, before, name, str(error))
         else:
-            taken = _commit(key, target, features, standardise=True)
-            state["uploaded"] = _Upload(given.file_id, table if taken else before)
+            taken = _commit(table.digest, target, features, standardise=True)
+            state["uploaded"] = _Upload(given.file_id, *((table, given.name) if taken else (before, name)))
             st.rerun()  # the menu and the sidebar above are of the table before
     if given and upload and upload.refusal:
         st.error(wording.as_text(f"{upload.refusal}. Nothing else has changed."))
@@ -149,8 +149,10 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
     """Which table, which columns, standardised or not, with a bias or not."""
     upload: _Upload | None = st.session_state.get("uploaded")
     titles = {key: f"{bundled.title} (bundled)" for key, bundled in BUNDLED.items()}
+    if data.table not in BUNDLED:
+        titles[data.table] = table.name
     if upload and upload.table:
-        titles[upload.table.digest] = upload.table.name
+        titles[upload.table.digest] = upload.name  # who else has the same table may call it otherwise
     names = _numbers(table.columns)
     which, *roles = st.columns([2, 1, 1, 1], gap="medium")
     stand_at("control.table", data.table)
@@ -220,9 +222,11 @@ def _take(data: TableSettings) -> None:
 # ---- what is in it ---------------------------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _selected(key: str, target: str, features: tuple[str, ...]) -> Selection:
-    return table_named(key).select(target, features)
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _rows(key: str, target: str, features: tuple[str, ...]) -> tuple[int, tuple[Dropped, ...]]:
+    """How many rows are used, and which are not: the rows themselves are not kept here."""
+    found = table_named(key).select(target, features)
+    return found.kept, found.dropped
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)

@@ -235,7 +235,7 @@ def tables(content, rows):
     if len(chosen[1]) < 2:
         return
     try:
-        data = table_settings(hold(table), *chosen, standardise=rows % 2 == 0)
+        data = table_settings(hold(table).digest, *chosen, standardise=rows % 2 == 0)
     except SettingsError as error:
         one_sentence(str(error))
         return
@@ -595,7 +595,7 @@ def pages(page, query, content, own):
             table = open_table(content, MARKUP[0] + ".csv")
             names = [column.name for column in table.columns if column.numeric]
             if len(names) > 2:
-                query |= dict(zip(("table", "target", "feature1", "feature2"), (hold(table), *names), strict=False))
+                query |= dict(zip(("table", "target", "feature1", "feature2"), (hold(table).digest, *names), strict=False))
     kind = PAGES.get(page)
     view = from_view_query(kind, query)[0] if kind else None
     found, _ = from_query({name: text for name, text in query.items() if name != "step"}, table_settings)
