@@ -209,6 +209,7 @@ def bowls_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
         [(side, *map(float, at), f"minimum {point(at)}") for side, at in zip(SIDES, minima, strict=True)],
         columns=["side", "w1", "w2", "label"],
     )
+    marks["dy"] = [-14, 18] if minima[0, 1] > minima[1, 1] else [18, -14]  # away from the line between them
     alt_text = (
         f"Contours of both losses over the two weights: the same ellipses, around {point(minima[0])} for the original and"
         f" around {point(minima[1])} for the fixed one."
@@ -231,7 +232,7 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
     dots = marks.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
         color=color, shape=side_shape()
     )
-    text = {"dy": -14, **kept_inside(12.5)}
+    text = {"dy": {"expr": "datum.dy"}, **kept_inside(12.5)}
     halo = marks.mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
     chart = alt.layer(rings, between, dots, halo, label).properties(width="container")

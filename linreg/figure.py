@@ -11,7 +11,7 @@ import pandas as pd
 
 from linreg.theme import Theme
 
-DRAWING = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit")  # columns
+DRAWING = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "dy")  # columns
 
 
 @dataclass(frozen=True, eq=False)

@@ -353,7 +353,8 @@ def _finding(kind: str, prediction: Shape, target: Shape, result: Shape | None, 
     each = terms // prod(prediction)
     said = f"{both} broadcast to `{result}`, {_count(terms, 'term')}: each prediction meets {_count(each, 'target')}."
     if shrinks_by:
-        said += f" For independent rows with means near zero, the minimum shrinks from w* to w*/{shrinks_by:,}."
+        share = f"1/{shrinks_by:,} of least squares'"
+        said += f" For independent rows with means near zero, the weights at its minimum are {share}."
     return said
 
 

@@ -148,7 +148,7 @@ def test_the_words_for_the_threads_shapes():
     )
     assert said.finding == (
         "`(100, 1)` and `(100,)` broadcast to `(100, 100)`, 10,000 terms: each prediction meets 100 targets."
-        " For independent rows with means near zero, the minimum shrinks from w* to w*/100."
+        " For independent rows with means near zero, the weights at its minimum are 1/100 of least squares'."
     )
     assert diagnose_shapes((5, 1), (3,)).fixes == ("target.unsqueeze(0)", "prediction.expand(-1, 3)")
     assert diagnose_shapes((5, 1), (3,)).finding.endswith("write it so if all pairs are meant.")

@@ -145,7 +145,7 @@ def test_the_stability_limit_is_the_optimizers():
 
     def limits(**changes):
         both = Comparison(*(replace(side, **changes) for side in (SMALL.original, SMALL.fixed)))
-        return stability_limits(Sweep(both, x_values=(0.01,), y_values=(10, 20)), lambda settings: bowl)
+        return stability_limits(Sweep(both, x_values=(0.01,), y_values=(10, 20)), lambda _: bowl)
 
     assert limits(optimizer="SGD") == [[(2.0, 10), (2.0, 20)]] * 2
     assert limits(optimizer="Nesterov", momentum=0.9)[0][0][0] == pytest.approx(3.8 / 2.8)
