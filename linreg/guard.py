@@ -14,14 +14,14 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor
-from torch._C import _pop_torch_function_stack, _push_on_torch_function_stack
+from torch._C import _len_torch_function_stack, _pop_torch_function_stack, _push_on_torch_function_stack
 from torch.compiler import is_dynamo_compiling
 from torch.distributions import LKJCholesky, MixtureSameFamily
 from torch.distributions.utils import broadcast_all
@@ -33,6 +33,7 @@ from linreg.records import Broadcast, Reaction
 from linreg.shapes import (
     LOSSES,
     Loss,
+    Shape,
     ShapeDiagnosis,
     broadcast_shape,
     checked_shape,
@@ -119,6 +120,16 @@ _APART = {  # arguments that are no operands, or that PyTorch itself holds to th
     "binary_cross_entropy": (1, "target"),
     "binary_cross_entropy_with_logits": (1, "target"),
 }
+_LEADING: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
+    # The operands, by place or keyword, that the others choose from, mix, bound or weigh. If one of these has the shape of
+    # the result, as in where(mask, token, x), the others only fill it. It must be one of these: where(mask, pred, y) with a
+    # full mask is the bug.
+    "where": ((1, 2), ("input", "other")),
+    "torch.Tensor.where": ((0, 2), ("other",)),
+    "lerp": ((0, 1), ("input", "end")),
+    "clamp": ((0,), ("input",)),
+    "binary_cross_entropy_with_logits": ((0,), ("input",)),
+}
 _Functions = dict[Callable[..., Any], tuple[str, str]]
 
 
@@ -152,14 +163,15 @@ _WATCHED = _watched()
 
 
 class SilentBroadcastError(RuntimeError):
-    """Raised in the place of an operation that would broadcast silently; `broadcast` is the report."""
+    """Raised in the place of an operation that would broadcast silently; `broadcast` is the report.
 
-    def __init__(self, broadcast: Broadcast) -> None:
-        super().__init__(broadcast)
-        self.broadcast = broadcast
+    It is None in an error made from a text, as PyTorch makes one anew of what a worker of a DataLoader raised.
+    """
 
-    def __str__(self) -> str:
-        return f"{self.broadcast.where}: {self.broadcast.message}"
+    def __init__(self, broadcast: Broadcast | str) -> None:
+        text = broadcast if isinstance(broadcast, str) else f"{broadcast.where}: {broadcast.message}"
+        super().__init__(text)  # the only argument, so that a pickle can make the error from it
+        self.broadcast = None if isinstance(broadcast, str) else broadcast
 
 
 class SilentBroadcastWarning(UserWarning):
@@ -204,6 +216,8 @@ def _find(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, An
     result = broadcast_shape(*shapes)
     if result is None or _called_by(*_ON_PURPOSE):  # PyTorch raises, or knows what it does
         return None
+    if result in _leading_shapes(operation, written, args, kwargs):
+        return None
     if operation == "broadcast_tensors" and not _called_by(broadcast_all):
         return None
     frame = _user_frame()
@@ -246,6 +260,13 @@ def _operands(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
         fallbacks = ["left", "right"] if len(given) + len(named) == 2 else ["first", "second", "third"]
     fallbacks += [f"operand{number}" for number in range(len(fallbacks), len(given))]
     return [*zip(fallbacks, given, strict=False), *named.items()]
+
+
+def _leading_shapes(operation: str, written: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Shape]:
+    """The shapes of the operands that the others only fill, if this call has such."""
+    places, keywords = _LEADING.get(written) or _LEADING.get(operation, ((), ()))
+    leading = [*(args[place] for place in places if place < len(args)), *(kwargs.get(name) for name in keywords)]
+    return [tuple(one.shape) for one in leading if isinstance(one, Tensor)]
 
 
 def _name_in(frame: FrameType, tensor: Tensor) -> str | None:
@@ -307,6 +328,18 @@ class _Entered(threading.local):
 _ENTERED = _Entered()
 
 
+def _off_in_the_child() -> None:
+    """Switch off the guards that a forked process inherits. They stay on the stack, for blocks that it may still leave."""
+    watch = _ENTERED.top
+    while watch is not None:
+        watch.watched = watch.own = _NOTHING
+        watch = watch.outer
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which starts processes anew
+    os.register_at_fork(after_in_child=_off_in_the_child)
+
+
 def _unwatched(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method of an optimizer that takes the guard off while it runs, unless it calls the user's closure."""
 
@@ -315,8 +348,10 @@ def _unwatched(method: Callable[..., Any]) -> Callable[..., Any]:
         watch = _ENTERED.top
         if watch is None or args or kwargs or is_dynamo_compiling():
             return method(optimizer, *args, **kwargs)
+        if not _len_torch_function_stack():  # in a hook of `backward`: PyTorch passes that to the mode, so it is off already
+            return method(optimizer)
         mode = _pop_torch_function_stack()
-        if mode is not watch:  # somebody else's, entered inside of the guard
+        if mode is not watch:  # somebody else's: entered inside of the guard, or below it while the guard is off
             _push_on_torch_function_stack(mode)
             return method(optimizer)
         _ENTERED.top = None
@@ -488,7 +523,9 @@ def looks_broadcast(loss: Callable[[Tensor, Tensor], Any], prediction: Tensor, t
     moving each halfway to its maximum (L(p', y') − L(p', y) − L(p, y') + L(p, y), the same for both kinds of a squared
     error), is about what a shuffle changes times the square root of the batch. If that is less than eight times the
     tolerance, or if the batch is one row, either side is constant, a value is not finite, or the loss is random,
-    `CannotTell` is raised. For integers there is nothing halfway, so this control is left out.
+    `CannotTell` is raised. Constant means the same in each row, along the first axis longer than one. For integers there is
+    nothing halfway: p' and y' then are eight times rows drawn anew, half of them alike. That nothing interacts means there
+    that all predictions, or all targets, count alike, as in the accuracy of a model that always predicts one class.
 
     The loss is called without gradients on detached tensors; a tensor that it returns is averaged. The global random
     state is kept; warnings are not shown. Limits: a loss that is meant to ignore order (sets, sorted values, means) looks
@@ -497,31 +534,51 @@ def looks_broadcast(loss: Callable[[Tensor, Tensor], Any], prediction: Tensor, t
     drift beyond the tolerance and look matched. Raises `TypeError` for a loss whose value is neither a tensor nor a number.
     """
     p, y = prediction.detach(), target.detach()
-    axis = next((axis for axis, size in enumerate(y.shape) if size > 1), None)
-    if axis is None or not p.numel():
+    rows = _batch_size(y)
+    if rows == 1 or not p.numel():
         raise CannotTell(f"the target {tuple(y.shape)} is a batch of one or none, so there is nothing to shuffle")
-    for side, tensor in (("predictions", p), ("targets", y)):
-        if bool((tensor == tensor.flatten()[0]).all()):
-            raise CannotTell(f"the {side} are constant, so a shuffle changes nothing in any loss; give ones that differ")
-    rows = y.shape[axis]
     generator = torch.Generator().manual_seed(0)
     orders = [torch.arange(rows).roll(1)] + [torch.randperm(rows, generator=generator) for _ in range(SHUFFLES - 1)]
+    if p.is_floating_point() and y.is_floating_point():
+        moves = [((p + p.max()) / 2, (y + y.max()) / 2)]
+    else:
+        moves = [(_half_alike(p, generator), _half_alike(y, generator)) for _ in range(SHUFFLES)]
     cuda = sorted({tensor.device.index or 0 for tensor in (p, y) if tensor.is_cuda})
     with heard(), no_silent_broadcast(lambda _: None), torch.no_grad(), torch.random.fork_rng(devices=cuda):
         plain, again = _value(loss, p, y), _value(loss, p, y)
         if plain != again:
             raise CannotTell(f"the loss gives {plain:g}, then {again:g} for the same input; switch off what is random in it")
-        shuffled = [_value(loss, p, y.index_select(axis, order.to(y.device))) for order in orders]
-        movable = p.is_floating_point() and y.is_floating_point()
-        p2, y2 = ((p + p.max()) / 2, (y + y.max()) / 2) if movable else (p, y)
-        moved = [_value(loss, p2, y2), _value(loss, p2, y), _value(loss, p, y2)] if movable else []
+        shuffled = [_value(loss, p, _rows(y, order)) for order in orders]
+        moved = [(_value(loss, p2, y2), _value(loss, p2, y), _value(loss, p, y2)) for p2, y2 in moves]
     eps = max(torch.finfo(one.dtype).eps if one.is_floating_point() else 0.0 for one in (p, y)) or torch.finfo().eps
-    roundings = 4 * eps * math.log2(2 + p.numel() * y.numel()) * max(map(abs, (plain, *shuffled, *moved)))
+    roundings = 4 * eps * math.log2(2 + p.numel() * y.numel()) * max(map(abs, (plain, *shuffled, *chain(*moved))))
     if max(abs(value - plain) for value in shuffled) > roundings:
         return False
-    if movable and abs(moved[0] - moved[1] - moved[2] + plain) <= MARGIN * roundings * math.sqrt(rows):
-        raise CannotTell(f"predictions or targets vary too little beside the loss {plain:g} to show in their precision")
+    for side, tensor in (("predictions", p), ("targets", y)):
+        if bool((tensor == _rows(tensor, torch.tensor([0]))).all()):
+            raise CannotTell(f"the {side} are constant, so a shuffle changes nothing in any loss; give ones that differ")
+    if max(abs(both - first - second + plain) for both, first, second in moved) <= MARGIN * roundings * math.sqrt(rows):
+        raise CannotTell(
+            f"predictions or targets vary too little beside the loss {plain:g} to show in it; give ones that differ more"
+        )
     return True
+
+
+def _batch_size(tensor: Tensor) -> int:
+    return next((size for size in tensor.shape if size > 1), 1)
+
+
+def _rows(tensor: Tensor, numbers: Tensor) -> Tensor:
+    """The rows of these numbers, along the first axis longer than one."""
+    axis = next((axis for axis, size in enumerate(tensor.shape) if size > 1), 0)
+    return tensor.index_select(axis, numbers.to(tensor.device))
+
+
+def _half_alike(tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """The rows in a drawn order, the last of them in the place of every second."""
+    order = torch.randperm(_batch_size(tensor), generator=generator)
+    order[::2] = order[-1].item()
+    return _rows(tensor, order)
 
 
 def _value(loss: Callable[[Tensor, Tensor], Any], prediction: Tensor, target: Tensor) -> float:

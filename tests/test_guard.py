@@ -3,11 +3,13 @@
 import copy
 import functools
 import inspect
+import os
 import pickle
 import subprocess
 import sys
 import threading
 import warnings
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode, get_overridable_functions, resolve_name
+from torch.utils.data import DataLoader, Dataset
 
 from linreg import guard as guard_module
 from linreg.guard import (
@@ -32,6 +35,7 @@ from linreg.optimizers import OPTIMIZERS
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent.parent
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system starts processes anew")
 
 
 @pytest.fixture
@@ -63,6 +67,7 @@ CAUGHT = {
     "KLDivLoss": lambda pred, y: nn.KLDivLoss(reduction="sum")(pred, y),
     "keywords": lambda pred, y: F.mse_loss(target=y, input=pred),
     "weights of a loss": lambda pred, y: F.binary_cross_entropy(pred, pred, weight=y),
+    "weights of positives": lambda pred, y: F.binary_cross_entropy_with_logits(pred, pred, pos_weight=y),
     "pred - y": lambda pred, y: pred - y,
     "y - pred": lambda pred, y: y - pred,
     "torch.sub": lambda pred, y: torch.sub(pred, y),
@@ -79,11 +84,15 @@ CAUGHT = {
     "logical": lambda pred, y: (pred > 0) & (y > 0),
     "where, condition": lambda pred, y: torch.where(y > 0, pred, 0.0),
     "where, both": lambda pred, y: torch.where(torch.tensor(True), pred, y),
+    "where, a full mask": lambda pred, y: torch.where(torch.ones(3, 3) > 0, pred, y),
+    "where as a method, a full mask": lambda pred, y: pred.where(torch.ones(3, 3) > 0, y),
     "maximum": lambda pred, y: torch.maximum(pred, y),
     "max": lambda pred, y: torch.max(pred, y),
     "clamp": lambda pred, y: pred.clamp(min=y),
+    "clamp, one full bound": lambda pred, y: pred.clamp(min=y, max=torch.ones(3, 3)),
     "addcmul": lambda pred, y: torch.addcmul(pred, pred, y),
     "lerp": lambda pred, y: torch.lerp(pred, pred, y),
+    "lerp, full weights": lambda pred, y: torch.lerp(pred, y, torch.ones(3, 3)),
     "allclose": lambda pred, y: torch.allclose(pred, y),
     "masked_fill": lambda pred, y: pred.masked_fill(y > 0, 0.0),
     "log_prob": lambda pred, y: torch.distributions.Normal(pred, 1.0).log_prob(y),
@@ -112,6 +121,18 @@ PASSES = {
     "a batch of one": lambda pred, y: pred[:1] - y[:1],
     "a leading axis of one": lambda _, y: y[None] - y,
     "one-sided where": lambda _, y: torch.where(torch.zeros(4, 3) > 0, y, 0.0),
+    "a token where rows are masked": lambda pred, y: torch.where(pred > 0.3, y, torch.zeros(3, 3)),
+    "where, more axes": lambda *_: torch.where(torch.ones(4, 5, 1) > 0, torch.zeros(8), torch.zeros(4, 5, 8)),
+    "where, keywords": lambda pred, y: torch.where(pred > 0.3, input=torch.zeros(3, 3), other=y),
+    "where as a method": lambda pred, y: torch.zeros(3, 3).where(pred > 0.3, y),
+    "where as a method, other way round": lambda pred, y: y.where(pred > 0.3, torch.zeros(3, 3)),
+    "lerp towards a row, a weight for each": lambda pred, y: torch.lerp(torch.zeros(3, 3), y, pred),
+    "lerp in place": lambda pred, y: torch.zeros(3, 3).lerp_(y, pred),
+    "bounds by row and by column": lambda pred, y: torch.clamp(torch.zeros(3, 3), pred, y),
+    "bounds, keywords": lambda pred, y: torch.clamp(min=pred, max=y, input=torch.zeros(3, 3)),
+    "weights of rows and of classes": lambda pred, y: nn.BCEWithLogitsLoss(weight=pred, pos_weight=y)(
+        torch.zeros(3, 3), torch.zeros(3, 3)
+    ),
     "an explicit broadcast": lambda pred, y: torch.broadcast_tensors(pred, y),
     "torch.outer": lambda pred, y: torch.outer(pred[:, 0], y),
     "matmul": lambda pred, y: pred.T @ y,
@@ -161,7 +182,8 @@ def test_the_error_names_operation_shapes_line_and_fixes(pred, y):
     )
     assert str(caught.value) == f"{__file__}:{line}: {caught.value.broadcast.message}"
     assert isinstance(caught.value, RuntimeError)
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.broadcast) == (str(caught.value), caught.value.broadcast)
 
 
 def test_operands_without_a_name_get_one(pred, y):
@@ -408,20 +430,124 @@ def test_a_guard_holds_for_its_own_thread(pred, y):
     assert sorted(caught) == [False, True, True]
 
 
+class Differences(Dataset):
+    """Computed in the worker, under a guard of the worker's own or not."""
+
+    def __init__(self, pred, y, around):
+        self.pred, self.y, self.around = pred, y, around
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        pred, y = self.pred, self.y
+        with self.around:
+            return pred - y + index
+
+
+def from_a_worker(*differences):
+    return [*DataLoader(Differences(*differences), num_workers=1, multiprocessing_context="fork", timeout=60)]
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12 and later, in a process with threads
+def test_a_guard_is_off_in_the_workers_of_a_loader(pred, y):
+    with no_silent_broadcast():
+        assert len(from_a_worker(pred, y, nullcontext())) == 2
+        with pytest.raises(SilentBroadcastError):
+            pred - y
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_an_error_from_a_worker_keeps_its_type_and_text(pred, y):
+    text = r"test_guard\.py:\d+: torch\.Tensor\.sub broadcasts pred \(3, 1\) and y \(3,\) to \(3, 3\)"
+    with pytest.raises(SilentBroadcastError, match=text) as caught:
+        from_a_worker(pred, y, no_silent_broadcast())
+    assert caught.value.broadcast is None
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_can_leave_the_blocks_and_enter_its_own(pred, y):
+    def caught():
+        try:
+            pred - y
+        except SilentBroadcastError:
+            return True
+        return False
+
+    seen, child = [], None
+    try:
+        with no_silent_broadcast(), no_silent_broadcast("warn"), no_silent_broadcast():
+            child = os.fork()
+            seen.append(caught())
+            with no_silent_broadcast():
+                seen.append(caught())
+            seen.append(caught())
+        seen.append(caught())
+        with no_silent_broadcast():
+            seen.append(caught())
+    finally:
+        if child == 0:
+            os._exit(seen != [False, True, False, False, True])
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert seen == [True, True, True, False, True]
+
+
+class Count(TorchFunctionMode):
+    """Sees every call, and changes none."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.seen.append(func)
+        return func(*args, **(kwargs or {}))
+
+
+AROUND = {
+    "no other mode": (nullcontext, nullcontext),
+    "a device outside": (lambda: torch.device("cpu"), nullcontext),
+    "a device inside": (nullcontext, lambda: torch.device("cpu")),
+    "a guard outside": (no_silent_broadcast, nullcontext),
+    "a mode outside": (Count, nullcontext),
+    "a mode inside": (nullcontext, Count),
+}
+
+
+@pytest.mark.parametrize(("outside", "inside"), AROUND.values(), ids=AROUND)
+@pytest.mark.parametrize("backward", [torch.Tensor.backward, torch.autograd.backward], ids=["method", "function"])
+def test_an_optimizer_that_steps_inside_of_backward(outside, inside, backward, pred, y):
+    """As memory is saved: each parameter is stepped, and its gradient dropped, as soon as it has one."""
+
+    def trained(guard):
+        net = nn.Linear(1, 1)
+        nn.init.constant_(net.weight, 0.5), nn.init.zeros_(net.bias)
+        optimizers = {parameter: torch.optim.SGD([parameter], lr=0.1) for parameter in net.parameters()}
+        for parameter, optimizer in optimizers.items():
+            parameter.register_hook(lambda _, optimizer=optimizer: optimizer.zero_grad())
+            parameter.register_post_accumulate_grad_hook(lambda _, optimizer=optimizer: optimizer.step())
+        for _ in range(3):
+            with outside(), guard, inside():
+                backward(F.mse_loss(net(pred).squeeze(-1), y))
+                if not isinstance(guard, nullcontext):
+                    with pytest.raises(SilentBroadcastError):
+                        pred - y
+            pred - y
+        return torch.cat([net.weight.detach().flatten(), net.bias.detach()])
+
+    assert torch.equal(trained(no_silent_broadcast()), trained(nullcontext()))
+
+
 def test_another_mode_inside_keeps_its_place(pred, y):
-    seen = []
-
-    class Count(TorchFunctionMode):
-        def __torch_function__(self, func, types, args=(), kwargs=None):
-            seen.append(func)
-            return func(*args, **(kwargs or {}))
-
     weight = nn.Parameter(torch.ones(2))
     weight.grad = torch.ones(2)
     optimizer = torch.optim.SGD([weight], lr=0.1)
-    with no_silent_broadcast(), Count():
+    with no_silent_broadcast(), Count() as count:
         optimizer.step()
-        assert seen, "the other mode sees the step"
+        assert count.seen, "the other mode sees the step"
         with pytest.raises(SilentBroadcastError):
             pred - y
 
@@ -850,7 +976,13 @@ def test_the_fingerprint_of_other_losses():
     labels = torch.arange(50) % 4
     assert not looks_broadcast(F.cross_entropy, torch.rand(50, 4, generator=torch.Generator().manual_seed(0)), labels)
     assert looks_broadcast(lambda a, b: (a == b).float().mean(), labels[:, None], labels), "an accuracy over all pairs"
+    scores = torch.rand(50, 4, generator=torch.Generator().manual_seed(0))
+    assert looks_broadcast(lambda a, b: (a.argmax(1, keepdim=True) == b).float().mean(), scores, labels)
     assert not looks_broadcast(lambda a, b: (a == b).float().mean(), labels, labels)
+
+
+def accuracy(scores, labels):
+    return (scores.argmax(1) == labels).float().mean()
 
 
 CANNOT = {
@@ -859,8 +991,16 @@ CANNOT = {
     "targets are constant": (nn.MSELoss(), torch.rand(5), torch.ones(5)),
     "the loss 1.5 to show": (nn.L1Loss(), torch.tensor([3.0, 4.0]), torch.tensor([1.5, 2.5])),  # signs that never change
     "predictions are constant": (nn.MSELoss(), torch.zeros(5), torch.rand(5)),
+    "predictions are constant, so": (
+        nn.CrossEntropyLoss(),
+        torch.tensor([[0.1, 0.5, -0.3]]).expand(50, 3),
+        torch.arange(50) % 3,
+    ),
+    "the targets are constant": (nn.MSELoss(), torch.rand(50, 3), torch.tensor([0.1, 0.5, -0.3]).expand(50, 3)),
     "the loss is nan": (nn.MSELoss(), torch.tensor([1.0, float("nan")]), torch.tensor([1.0, 2.0])),
     "switch off what is random": (lambda p, t: F.dropout(p - t).sum(), *batch()),
+    "to show in it": (accuracy, torch.tensor([0.0, 9.0, 0.0]) + torch.rand(50, 3), torch.arange(50) % 3),
+    "beside the loss 0.5 to show": (lambda p, t: ((p > 0) == t).float().mean(), 0.1 + batch()[0], torch.arange(50) % 2),
     "predictions or targets vary too little": (nn.MSELoss(), batch()[0] * 1e-9, batch()[1] * 1e3),
     "targets vary too little beside": (nn.MSELoss(), batch()[0][:, None] + 1e6, batch()[1]),
 }
