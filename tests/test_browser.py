@@ -54,6 +54,17 @@ def test_a_control_then_back_then_reload(visit):
     expect(here.field("Batch size")).to_have_value("20")
 
 
+def test_a_value_typed_just_before_a_click_on_the_menu_goes_along(visit):
+    """The field gives it when it is left, by that very click: the link is still that of the settings before."""
+    here = visit("?v=1&samples=1000&lr=0.05", height=1800).until_trained()
+    here.field("Epochs").fill("20")
+    here.page.get_by_test_id("stSidebar").get_by_text("Surface", exact=True).click(delay=400)
+    here.page.get_by_text("Optimizers on both surfaces").wait_for(timeout=60_000)
+    here.settled()
+    expect(here.field("Epochs")).to_have_value("20")
+    assert "epochs=20" in here.address
+
+
 def test_a_broken_link_opens_and_says_what_was_ignored(visit):
     here = visit(
         "?samples=1000&lr=1e999&nonsense=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&%3Cb%3Ebold%3C/b%3E=*1*"

@@ -24,7 +24,7 @@ from linreg.packages import FIGURES, absent, lacking
 from linreg.renderer import RENDERER
 from linreg.settings import Comparison
 from linreg.theme import LIGHT, THEMES, Theme
-from linreg.ui.frame import current, stand_at, view, write_url
+from linreg.ui.frame import current, gone, stand_at, view, write_url
 
 FRAMES, FRAME_SECONDS = 40, 0.2  # of a replay
 
@@ -238,6 +238,8 @@ def _play(last: int) -> None:
 
 def _slide() -> None:
     state = st.session_state
+    if gone("control.step"):
+        return
     if not state["playing"]:  # the slider that Play has replaced reports its last value once more
         state["step"] = state["control.step"]
         write_url()

@@ -65,6 +65,7 @@ PAGES = {  # the menu, in its order
     "pages/your_code.py": "Your code",
 }
 FIRST_SECONDS = 30  # the most that all other work waits for the first page
+BEHIND_SECONDS = 2  # until a browser surely shows the links of a menu that has been drawn anew
 TIDY_SECONDS = 10
 SWITCH_SECONDS = 0.0005  # a page hands on each of its elements and waits so long to go on while another one computes
 KINDS = {f"pages/{page}.py": kind for page, kind in VIEWS.items()}  # the view of each page that has one
@@ -98,8 +99,12 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
 
 
 def _sidebar(controls: bool) -> None:
+    links = {label: _query_of(path) for path, label in PAGES.items()}
     for path, label in PAGES.items():
-        st.page_link(path, label=label, query_params=_query_of(path))
+        st.page_link(path, label=label, query_params=links[label])
+    state = st.session_state
+    if links != state.get("links"):
+        state["links_before"], state["links"], state["links_at"] = state.get("links", {}), links, time.monotonic()
     st.fragment(_link)()
     if controls:
         _controls()
@@ -213,11 +218,12 @@ def view(kind: type[View]) -> View:
 def _read_url(title: str, kind: type[Any] | None) -> None:
     """Take comparison and view from the URL on a first visit, and when the visitor has gone Back or has typed another one.
 
-    A page switch empties the query, and a change of a control is ahead of it: in both the session's comparison counts.
+    A page switch empties the query, a change of a control is ahead of it, and a link in the menu is behind a change that was
+    made as it was clicked: in all of these the session's comparison counts.
     """
     state = st.session_state
     query = st.query_params.to_dict()
-    switched = state.get("page", title) != title and not query
+    switched = state.get("page", title) != title and (not query or _is_behind(title, query))
     if "comparison" not in state or (query != state.get("written") and not switched and not state.pop("changed", False)):
         state.setdefault("views", {})
         own = kinds_of(kind) if kind else {}
@@ -240,6 +246,14 @@ def _read_url(title: str, kind: type[Any] | None) -> None:
             del state[key]  # of the other page's controls: those of this page are others, and would not take it over
     state.pop("changed", None)
     state["page"], state["kind"] = title, kind
+
+
+def _is_behind(title: str, query: dict[str, str]) -> bool:
+    """Whether this is the address of a link to the page as it stood until just now: a value that is typed is taken when the
+    field is left, which may be by a click on that link."""
+    state = st.session_state
+    before: dict[str, dict[str, str]] = state.get("links_before", {})
+    return query == before.get(title) and time.monotonic() - state["links_at"] < BEHIND_SECONDS
 
 
 def _query_of(path: str) -> dict[str, str]:
@@ -380,7 +394,7 @@ def _leave_table() -> None:
 
 
 def _take_preset() -> None:
-    key = st.session_state["control.preset"]
+    key = None if gone("control.preset") else st.session_state["control.preset"]
     if key:
         change(lambda: PRESETS[key].comparison)
 
@@ -426,6 +440,11 @@ def stand_at(key: str, value: Any) -> None:
         st.session_state[key] = value
 
 
+def gone(key: str) -> bool:
+    """Whether a control has nothing to report: a page that has just been left may call for each of its own once more."""
+    return key not in st.session_state
+
+
 @dataclass(frozen=True)
 class _Control:
     """What every control has: its setting, its value, and how the original's value stands in an empty one."""
@@ -458,6 +477,8 @@ class _Control:
         stand_at(self.key, value)
 
     def take(self, convert: Callable[[Any], Any] = lambda value: value) -> None:
+        if gone(self.key):
+            return
         value = st.session_state[self.key]
         _set(self.name, _AS_ORIGINAL if value in (None, "") and self.own else convert(value))
 

@@ -17,7 +17,7 @@ from linreg.settings import Comparison, Settings, SettingsError, TableSettings, 
 from linreg.tables import BUNDLED, Column, Dropped, Progress, Table, TableError, open_table
 from linreg.ui.cached import AS_TEXT, table_of
 from linreg.ui.drawing import plain_table
-from linreg.ui.frame import change, current, refuse, stand_at
+from linreg.ui.frame import change, current, gone, refuse, stand_at
 from linreg.ui.home import evidence, finding, replay
 
 OPENS_ON = "auto-mpg"
@@ -185,6 +185,8 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
 
 
 def _choose_table() -> None:
+    if gone("control.table"):
+        return
     key = st.session_state["control.table"]
     if key in BUNDLED:
         bundled = BUNDLED[key]
@@ -196,6 +198,8 @@ def _choose_table() -> None:
 
 def _choose_column(data: TableSettings, role: str) -> None:
     """The chosen column in its role; where it had another role, the two are exchanged."""
+    if gone(f"control.{role}"):
+        return
     chosen = dict(zip(ROLES, (data.target, *data.features), strict=True))
     name = st.session_state[f"control.{role}"]
     for other in ROLES:
@@ -207,12 +211,14 @@ def _choose_column(data: TableSettings, role: str) -> None:
 
 
 def _choose_standardise(data: TableSettings) -> None:
-    _commit(data.table, data.target, data.features, st.session_state["control.standardise"])
+    if not gone("control.standardise"):
+        _commit(data.table, data.target, data.features, st.session_state["control.standardise"])
 
 
 def _choose_bias() -> None:
-    bias = st.session_state["control.with_bias"]
-    change(lambda: with_both(compared_on_a_table(current()), {"bias": bias}))
+    if not gone("control.with_bias"):
+        bias = st.session_state["control.with_bias"]
+        change(lambda: with_both(compared_on_a_table(current()), {"bias": bias}))
 
 
 def _take(data: TableSettings) -> None:
