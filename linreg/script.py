@@ -7,8 +7,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from linreg import wording
@@ -17,6 +16,9 @@ from linreg.optimizers import OPTIMIZERS
 from linreg.outcome import Outcome
 from linreg.settings import Comparison, DataSettings, Settings, TableSettings, plain, to_query
 from linreg.wiring import WIRINGS
+
+if TYPE_CHECKING:  # Arrow is loaded when a file is read
+    from linreg.tables import Header
 
 MOST_LINES, WIDTH = 59, 100  # of a file that trains both sides
 
@@ -231,12 +233,21 @@ def _synthetic(data: DataSettings) -> list[str]:
 
 
 def _table(data: TableSettings) -> list[str]:
-    path, read = _reading(data.table)
-    names = ", ".join(_text(name) for name in (data.target, *data.features))
+    """The rows with a number in every chosen column, as `linreg.tables` reads them."""
+    opened, read, header = _reading(data.table)
+    chosen = (data.target, *data.features)
+    names = ", ".join(map(_text, chosen))
+    columns, cut = f"names = [{names}]  # the target, then the features", "[names]"
+    if header:
+        places = [header.names.index(name) for name in chosen]
+        if any(header.written[place] != header.names[place] for place in places):  # pandas has other names for them
+            columns, cut = f"columns = {places}  # the target, then the features: {names}", ".iloc[:, columns]"
+        if header.decimal_comma:  # pandas' own, decimal=",", leaves a column as text if one cell is a text or has a point
+            cut += '.replace(",", ".", regex=True)'
     lines = [
-        f"path = {path}",
-        f"names = [{names}]  # the target, then the features",
-        f'table = {read}[names].apply(pd.to_numeric, errors="coerce")',
+        opened,
+        columns,
+        f'table = {read}{cut}.apply(pd.to_numeric, errors="coerce")',
         "table = torch.tensor(table[(table.abs() <= 1e100).all(axis=1)].to_numpy(float))  # numbers only",
         f"X, y = table[:, 1:], table[:, 0]  # {(data.samples, 2)}, {(data.samples,)}",
     ]
@@ -246,24 +257,27 @@ def _table(data: TableSettings) -> list[str]:
     return lines
 
 
-def _reading(key: str) -> tuple[str, str]:
-    """A table's path with a comment, and how it is read; an upload that is no longer here gets a name to replace."""
+def _reading(key: str) -> tuple[str, str, Header | None]:
+    """A line that says where a table is, the table after that line, and the header of a CSV file that is here.
+
+    An upload that is no longer here gets a path to replace.
+    """
     from linreg.tables import BUNDLED, TableError
 
     if key in BUNDLED:
-        return f"{_text(f'linreg/bundled/{BUNDLED[key].file}')}  # in linreg's repository", "pd.read_csv(path)"
+        return f"path = {_text(f'linreg/bundled/{BUNDLED[key].file}')}  # in linreg's repository", "pd.read_csv(path)", None
+    note = "  # the table that was uploaded"
     try:
         table = table_named(key)
     except TableError:
-        return '"your_table.csv"  # the table that was uploaded', "pd.read_csv(path)"
-    path = f"{_text(table.name)}  # the table that was uploaded"
-    if table.first_row == 1:  # below no header: Parquet
-        return path, "pd.read_parquet(path)"
-    if table.decimal_comma:
-        return path, 'pd.read_csv(path, sep=";", decimal=",")'
-    if PurePath(table.name).suffix.lower() == ".csv":
-        return path, "pd.read_csv(path, skipinitialspace=True)"
-    return path, 'pd.read_csv(path, sep=None, engine="python")'  # finds what divides the columns
+        return f'path = "your_table.csv"{note}', "pd.read_csv(path)", None
+    path = _text(table.name)
+    if not table.header:
+        return f"path = {path}{note}", "pd.read_parquet(path)", None
+    if table.header.decimal_comma:  # opened at once: what follows has no room for it
+        return f'table = pd.read_csv({path}, sep=";", dtype=str){note}', "table", table.header
+    tabs = ', sep="\\t"' if table.header.delimiter == "\t" else ""
+    return f"path = {path}{note}", f"pd.read_csv(path{tabs})", table.header
 
 
 def _text(foreign: str) -> str:

@@ -91,6 +91,7 @@ class Table:
     """A file's table, held compactly: CSV as Arrow's numbers, and texts where there are any; Parquet as it is.
 
     `digest` is of the file's content (SHA-256, shortened), whatever its name; `bytes` is what the table holds in memory.
+    A Parquet file has no `header`.
     """
 
     name: str
@@ -98,8 +99,7 @@ class Table:
     rows: int
     columns: tuple[Column, ...]
     bytes: int
-    first_row: int
-    decimal_comma: bool
+    header: Header | None
     held: tuple[pa.RecordBatch, ...] | pa.Buffer = field(repr=False)
 
     def head(self, rows: int = 10) -> pd.DataFrame:
@@ -124,7 +124,8 @@ class Table:
         Raises `TableError` if a column is not there, chosen twice or holds no numbers, and if fewer than 2 rows are left.
         """
         names = _chosen(self.name, [column.name for column in self.columns], target, features)
-        tally = _Tally(self.name, names, self.first_row, self.decimal_comma)
+        first_row, decimal_comma = (self.header.row + 1, self.header.decimal_comma) if self.header else (1, False)
+        tally = _Tally(self.name, names, first_row, decimal_comma)
         X, y = np.empty((self.rows, len(features))), np.empty(self.rows)
         for batch in self._batches(names):
             first = tally.kept
@@ -337,8 +338,11 @@ def _quoted(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Header:
-    names: tuple[str, ...]  # one that is empty is named after its place
+class Header:
+    """How a CSV file begins: the names of its columns, what divides them, and where."""
+
+    written: tuple[str, ...]  # the names as they are in the file
+    names: tuple[str, ...]  # without blanks around them; one that is empty is named after its place
     delimiter: str
     row: int
     start: int  # its first byte
@@ -348,7 +352,7 @@ class _Header:
         return self.delimiter == ";"
 
 
-def _header(name: str, file: Any, size: int) -> _Header:
+def _header(name: str, file: Any, size: int) -> Header:
     """The names of a CSV file's columns, and what divides them. The file is at its beginning."""
     sample = file.read(SAMPLE)
     _Text(name, file, size).check(sample, last=size <= SAMPLE)
@@ -367,12 +371,12 @@ def _header(name: str, file: Any, size: int) -> _Header:
         return sum(len(row) == len(rows[0]) > 1 for row in rows) / len(rows), len(rows[0])
 
     delimiter = max(found, key=agreement)
-    first, *others = found[delimiter]
-    names = tuple(one.strip() or f"column {k}" for k, one in enumerate(first, 1))
+    written, *others = found[delimiter]
+    names = tuple(one.strip() or f"column {k}" for k, one in enumerate(written, 1))
     _check_names(name, names)
     if not others and size <= SAMPLE:
         _check_rows(name, 0)
-    return _Header(names, delimiter, 1 + blank, len(sample) - len(marked.lstrip(b"\r\n")))
+    return Header(tuple(written), names, delimiter, 1 + blank, len(sample) - len(marked.lstrip(b"\r\n")))
 
 
 def _records(name: str, text: str, delimiter: str, most: int = 20) -> list[list[str]]:
@@ -429,7 +433,7 @@ class _Text(io.RawIOBase):
 EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NULL", "null", "NaN", "nan", "-NaN", "-nan")
 
 
-def _csv_batches(text: _Text, header: _Header, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _csv_batches(text: _Text, header: Header, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """The cells of chosen columns as text, null where they are empty, about a block's rows at a time."""
     text.file.seek(header.start)
     text.lines = header.row - 1
@@ -491,7 +495,7 @@ def _csv_table(file: Any, name: str, digest: str, size: int, progress: Progress 
     _check_rows(name, rows)
     columns = _described(name, [look.column() for look in looks])
     taken = sum(batch.nbytes for batch in held)
-    return Table(name, digest, rows, columns, taken, header.row + 1, header.decimal_comma, held)
+    return Table(name, digest, rows, columns, taken, header, held)
 
 
 # ---- Parquet ---------------------------------------------------------------------------------------------------------
@@ -550,13 +554,16 @@ def _parquet_table(file: Any, name: str, digest: str) -> Table:
     for look in looks:
         for batch in _parquet_batches(name, parquet, [look.name]):
             look.at(batch.column(0))
-    return Table(name, digest, rows, _described(name, [look.column() for look in looks]), held.size, 1, False, held)
+    return Table(name, digest, rows, _described(name, [look.column() for look in looks]), held.size, None, held)
 
 
 # ---- cells -----------------------------------------------------------------------------------------------------------
 
 NUMBER = r"^[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|(?i:inf(inity)?|nan))$"
-SEPARATED = r"^[+-]?([0-9]{1,3}([,'’ \x{a0}\x{202f}][0-9]{3})+([.,][0-9]+)?|[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[0-9]+,[0-9]+)$"
+SEPARATED = (
+    r"^[+-]?([0-9]{1,3}([,'’ \x{a0}\x{202f}][0-9]{3})+([.,][0-9]+)?"
+    r"|[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[0-9]{1,3}(\.[0-9]{3}){2,}|[0-9]+,[0-9]+)$"
+)
 PATTERNS = {
     "separated number": SEPARATED,
     "date": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?$",

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import warnings
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -27,7 +27,7 @@ from linreg.presets import PRESETS
 from linreg.script import differing_lines, notebook, script, training_code
 from linreg.settings import Comparison, DataSettings, Settings, TableSettings, from_query, with_table
 from linreg.surface import loss_surface
-from linreg.tables import open_table
+from linreg.tables import TableError, open_table
 from linreg.trainer import train
 from linreg.wiring import WIRINGS
 from linreg.wording import headline, outcome_table
@@ -257,9 +257,17 @@ def test_any_comparison_as_a_script(comparison):
     assert rows(run_here(code)) == told
 
 
-def test_the_longest_script_is_short_enough(monkeypatch):
+@pytest.mark.parametrize("upload", [False, True])
+def test_the_longest_script_is_short_enough(upload, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    data = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), standardise=True)
+    key = "auto-mpg"
+    if upload:  # with decimal commas, and a name that pandas has in another way
+        monkeypatch.chdir(tmp_path)
+        cars = pd.read_csv(ROOT / "linreg/bundled/auto-mpg.csv").rename(columns={"weight": "weight "})
+        cars.to_csv("cars.csv", index=False, sep=";", decimal=",")
+        held = hold(open_table("cars.csv"))
+        key = held.digest
+    data = table_settings(key, "mpg", ("horsepower", "weight"), standardise=True)
     ours = Settings(data, "noop_squeeze", (1.0, 2.0, 3.0), "SGD", 1e-7, 0.5, 100, 30, False, True, 1)
     theirs = Settings(data, "unsqueeze", (12345.678, -12345.678), "Adam", 1.0, 0.0, 30, 4, True, True, 2)
     code = prints_what_the_app_shows(Comparison(ours, theirs))
@@ -294,6 +302,12 @@ FILES = {
     "gaps.csv": "y, a, b\n1.5, 2, 3\n,1,1\n2.5,x,1\n0.5,4,inf\n4,1.5,2\n-1,0,1e120\n3,2,2\n",
     "comma.csv": "y;a;b\n1,5;2;3,25\n2,5;1;1\n4;1,5;2\n3;2;2,5\n",
     "tabs.tsv": "y\ta\tb\n1.5\t2\t3\n2.5\t1\t1\n4\t1.5\t2\n",
+    "comma and text.csv": "y;a;b\n1,5;2;3,25\n2,5;x;1\n4;1,5;2\n3;;2,5\n1.5;?;2\n2.5;1;0,5\n",
+    "tabs.csv": "y\ta\tb\n1.5\t2\t3\n2.5\t1\t1\n4\t1.5\t3\n",
+    "commas.txt": "y,a,b\n1.5,2,3\n2.5,1,1\n4,1.5,3\n",
+    "blanks.csv": "b,y,a ,c\n3,1.5,2,x\n1,2.5,1,x\n2,4,1.5,x\n",
+    "quoted blanks.csv": '" b","y",a\n3,1.5,2\n1,2.5,1\n2,4,1.5\n',
+    "comma and blanks.csv": "\n y; a; b\n1,5;2;3\n2,5;1;1\n4;1,5;2\n3;x;1\n",
     "constant.csv": "y,a,b\n1.5,0.1,3\n2.5,0.1,1\n4,0.1,2\n",
     'it\'s "mine".csv': "y,a,b\n1.5,2,3\n2.5,1,1\n4,1.5,2\n",
 }
@@ -307,17 +321,84 @@ def test_an_upload_as_a_script(name, tmp_path, monkeypatch):
         path.write_text(FILES[name])
     else:
         pd.read_csv(io.StringIO(FILES["gaps.csv"]), skipinitialspace=True).to_parquet(path)
-    held = open_table(path)
-    comparison = with_table(short(Comparison()), table_settings(hold(held), "y", ("a", "b"), standardise=True))
+    held = hold(open_table(path))
+    comparison = with_table(short(Comparison()), table_settings(held.digest, "y", ("a", "b"), standardise=True))
     prints_what_the_app_shows(comparison)
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (
+            "y,a,b\n1.5,2,3\n2.5,1,1\n",
+            [
+                'path = "t.csv"  # the table that was uploaded',
+                'names = ["y", "a", "b"]  # the target, then the features',
+                'table = pd.read_csv(path)[names].apply(pd.to_numeric, errors="coerce")',
+            ],
+        ),
+        (
+            "b;y ;a\n1,5;2;3\n2,5;1;1\n",
+            [
+                'table = pd.read_csv("t.csv", sep=";", dtype=str)  # the table that was uploaded',
+                'columns = [1, 2, 0]  # the target, then the features: "y", "a", "b"',
+                'table = table.iloc[:, columns].replace(",", ".", regex=True).apply(pd.to_numeric, errors="coerce")',
+            ],
+        ),
+    ],
+)
+def test_an_upload_is_read_by_lines_that_say_no_more_than_they_must(content, lines):
+    held = hold(open_table(content.encode(), "t.csv"))
+    code = script(with_table(short(Comparison()), table_settings(held.digest, "y", ("a", "b"))))
+    assert "\n".join(["import torch", "", *lines, "table = torch.tensor(table["]) in code
+
+
+def test_a_column_without_a_name_is_read_by_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"y": [1.5, 2.5, 4], "a": [2, 1, 1.5]}).to_csv("index.csv")
+    held = hold(open_table("index.csv"))
+    for features in (("column 1", "a"), ("a", "column 1")):
+        comparison = with_table(short(Comparison()), table_settings(held.digest, "y", features))
+        prints_what_the_app_shows(comparison)
+
+
+CELL = st.integers(-99, 99).map(str) | st.sampled_from(
+    ["1.5", "-2,25", ",5", "3.", "1e2", "1.5,2", "x", "?", "NA", "inf", "0x10", "1_0", "true", "", " ", " 7", "8 "]
+)
+
+
+@given(
+    st.lists(st.tuples(*[CELL] * 3), max_size=12),
+    st.tuples(*[st.sampled_from([name, f" {name}", f"{name} ", f"\t{name}"]) for name in "yab"]),
+    st.sampled_from(",;\t"),
+    st.sampled_from(["", "\ufeff", "\n"]),
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_table_is_read_as_linreg_reads_it(tmp_path_factory, cells, header, delimiter, beginning, standardise):
+    good = [("1", "2", "3"), ("4", "0", "1"), ("2", "5", "4")] * (len(cells) + 1)  # so that no column is text
+    text = pd.DataFrame([*cells, *good], columns=header).to_csv(index=False, sep=delimiter)
+    content = (beginning + text).encode()
+    held = hold(open_table(content, "any.csv"))
+    try:
+        data = table_settings(held.digest, "y", ("a", "b"), standardise)
+    except TableError:  # a separated number
+        return
+    reading = script(with_table(Comparison(), data)).partition("def batch_loss")[0]
+    scope, expected = {}, make_data(data)
+    with chdir(tmp_path_factory.getbasetemp()):
+        Path("any.csv").write_bytes(content)
+        exec(reading, scope)
+    np.testing.assert_allclose(scope["X"].numpy(), expected.X, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(scope["y"].numpy(), expected.y, rtol=1e-12)
 
 
 def test_names_from_outside_stay_in_their_literals(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "a.csv"
     pd.DataFrame([[1.5, 2, 3], [2.5, 1, 1], [4, 1.5, 2]], columns=HOSTILE).to_csv(path, index=False)
-    held = open_table(path, 'x"\nimport os #.csv')
-    comparison = with_table(short(Comparison()), table_settings(hold(held), HOSTILE[0], HOSTILE[1:]))
+    held = hold(open_table(path, 'x"\nimport os #.csv'))
+    comparison = with_table(short(Comparison()), table_settings(held.digest, HOSTILE[0], HOSTILE[1:]))
     code = script(comparison)
     well_made(code)
     assigned = {node.targets[0].id: node.value for node in ast.parse(code).body if isinstance(node, ast.Assign)

@@ -419,7 +419,7 @@ def test_a_choice_of_columns_that_cannot_be(target, features, sentence):
         table.select(target, features)
 
 
-@pytest.mark.parametrize("text", ["1,234", "12,345.6", "1'234", "1 234", "0,5", "1.234,5", "-1,234,567"])
+@pytest.mark.parametrize("text", ["1,234", "12,345.6", "1'234", "1 234", "0,5", "1.234,5", "-1,234,567", "-1.234.567"])
 def test_separators_of_thousands_are_refused_with_the_row(text, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f'y,a\n1,2\n3,?\n5,"{text}"\n6,3\n')
@@ -428,6 +428,28 @@ def test_separators_of_thousands_are_refused_with_the_row(text, tmp_path):
             TableError, match=f"row 4 of column 'a' in t.csv is '{text}'; write numbers with a decimal point"
         ):
             work("y", ("a",))
+
+
+@pytest.mark.parametrize("text", ["1.234.567", "12.345.678.901"])
+def test_dots_between_the_thousands_are_refused_beside_decimal_commas(text, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a;b;y\n{text};2;3,5\n4;5;6\n7;8;2\n")
+    for work in (open_table(path).select, lambda *names: list(stream(path, *names))):
+        with pytest.raises(
+            TableError, match=f"row 2 of column 'a' in t.csv is '{text}'; write numbers with a decimal point"
+        ):
+            work("y", ("a",))
+        assert work("y", ("b",))
+
+
+@pytest.mark.parametrize(
+    "text", ["31.12.2024", "2024.001.002", "1.2.3", "10.0.19045", "192.168.1.100", "1.234.56", "1234.567.890"]
+)
+def test_dates_and_versions_are_no_separated_numbers(text, tmp_path):
+    found = both(f"y;a;t\n1;1;{text}\n2;{text};{text}\n3;3;{text}\n", tmp_path)
+    assert found.X.ravel().tolist() == [1, 3]
+    assert found.dropped == (Dropped("not a number", 1, 3, "a", text),)
+    assert open_table(f"y;a;t\n1;1;{text}\n2;2;{text}\n".encode()).columns[2].type == "text"
 
 
 def test_a_file_with_nothing_but_separated_numbers_is_told_so():
