@@ -1,5 +1,6 @@
 """Cause, Your code and Your data through Streamlit's own test runner: what a reader sees, against an independent count."""
 
+import gc
 import re
 
 import numpy as np
@@ -222,3 +223,19 @@ def test_a_target_beyond_single_precision_diverges_at_once_and_the_page_says_so(
     assert "Both sides diverge: the original at step 0, the fixed side at step 0." in words(app)
     assert any("nothing to replay" in caption.value for caption in app.caption)
     assert not re.search(r"\b(nan|inf)\b", words(app))
+
+
+def test_a_table_lasts_while_a_page_is_open_on_it():
+    """A reload is another session: it has not uploaded the file, and goes on when that which has is gone."""
+    rows = np.random.default_rng(0).normal(size=(30, 3))
+    lines = ["y,a,b", *(",".join(map(repr, row)) for row in rows.tolist())]
+    table = hold(open_table("\n".join(lines).encode(), "mine.csv"))
+    named = {"table": table.digest, "target": "y", "feature1": "a", "feature2": "b"}
+    app = opened("your_data", v="1", **named, batch_size="10", epochs="5")
+    del table
+    gc.collect()
+    app.run()
+    assert not app.exception
+    assert not app.error
+    box = app.selectbox(key="control.table")
+    assert (box.value, box.format_func(box.value)) == (named["table"], "mine.csv")

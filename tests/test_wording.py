@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from judging import judged
 
-from linreg.data import make_data
+from linreg.data import Dataset, make_data
+from linreg.findings import find
 from linreg.presets import PRESETS
-from linreg.settings import Comparison, DataSettings, Settings
+from linreg.settings import Comparison, DataSettings, Settings, TableSettings
 from linreg.surface import Quadratic
 from linreg.terminal import unmarked
 from linreg.trainer import train
@@ -21,6 +22,7 @@ from linreg.wording import (
     bowls_finding,
     cause_finding,
     curvature_finding,
+    data_findings,
     duration,
     explanation,
     headline,
@@ -139,6 +141,20 @@ def test_the_stable_learning_rate_is_of_the_optimizer_and_of_its_steepest_batch(
     assert steep.endswith("on the mean of the batches, and below 0.500 on each of them; lr 1.5 would be 3.00 times that.")
     assert "Nesterov with momentum 0.9 is stable below 2(1 + β)/((1 + 2β)λ) = 1.36 on" in nesterov
     assert wild.endswith("SGD with momentum 1.5 is stable at no learning rate; use a momentum below 1.")
+
+
+def test_rows_in_random_order_are_not_called_alike():
+    dice = np.random.default_rng(0)
+    data = TableSettings("own", "y", ("a", "b"), 100)
+    for slope in [0.0] * 10 + [0.1] * 20:  # a weak fit, of which chance leaves much
+        X = dice.normal(size=(100, 2))
+        table = Dataset(X, slope * X[:, 0] + dice.normal(size=100))
+        assert "alike" not in " ".join(data_findings(find(table, Settings(data, batch_size=10, bias=True)), data))
+    X = dice.normal(size=(10, 2)).repeat(10, axis=0) + dice.normal(size=(100, 2))
+    table = Dataset(X, X[:, 0] + 0.1 * dice.normal(size=100))
+    assert "alike" in " ".join(data_findings(find(table, Settings(data, batch_size=10, bias=True)), data)), (
+        "those of one group are"
+    )
 
 
 def test_one_pair_is_no_broadcast():
