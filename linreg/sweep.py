@@ -365,8 +365,10 @@ def law_of_batch_size(settings: Settings, sizes: tuple[int, ...], inits: int, st
     minima, groups = [], []
     for size in sizes:
         of_size = replace(settings, batch_size=size, epochs=1, shuffle=False)
-        minima.append(loss_surface(_in_pieces(table), of_size).minimum[:2])
-        groups.append(batch_moments(_first_rows(table, steps * size), of_size))  # no run comes further
+        met = _first_rows(table, steps * size)  # no run comes further
+        groups.append(batch_moments(met, of_size))
+        surface = groups[-1].mean() if met is table else loss_surface(_in_pieces(table), of_size)
+        minima.append(surface.minimum[:2])
     inits = inits if settings.start_is_drawn else 1  # all would be the same
     starts = _starts(settings, inits, None)  # (I, P)
     found = train_ensemble(
