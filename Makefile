@@ -15,15 +15,16 @@ lint: .venv/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: .venv/.installed-bench
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_trainer.py
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_guard.py
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_tables.py
-	PYTHONPATH=. $(BIN)/python -m pytest -q -s -W ignore tests/benchmarks/bench_ensemble.py
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_trainer.py
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_guard.py
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_tables.py
+	PYTHONPATH=. $(BIN)/python -m pytest -q -s -W ignore tests/bench/bench_ensemble.py
 
 bench-pages: .venv/.installed-test
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_pages.py
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_pages.py
 
 faults: .venv/.installed-test # ONLY="killed full_disk"; what there is, and what is done, is in the script
 	$(BIN)/python tests/faults/faults.py $(ONLY)
@@ -53,9 +54,9 @@ clean:
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-test.txt
 	touch $@
 
-.venv/.compiled: .venv/.installed linreg/kernels.py linreg/thinning.py # once, or each of the tests' processes and servers would do it at the same time
-	$(BIN)/python -c "from linreg.ensemble import warm; list(warm(3))" & \
-	$(BIN)/python -c "from linreg.ensemble import warm; list(warm(2))" && wait
+.venv/.compiled: .venv/.installed linreg/training/kernels.py linreg/figures/simplify.py # once, or each of the tests' processes and servers would do it at the same time
+	$(BIN)/python -c "from linreg.training.ensemble import precompile; list(precompile(3))" & \
+	$(BIN)/python -c "from linreg.training.ensemble import precompile; list(precompile(2)); from linreg.figures.simplify import compile_simplify; compile_simplify()" && wait
 	touch $@
 
 .venv/.installed-bench: .venv/.installed-test requirements-bench.txt

@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from linreg import ui, wording
+from linreg import ui
+from linreg.text import comparison as comparison_text
 
 comparison = ui.page("Original vs fixed")
 
 st.header("Why this PyTorch regression does not converge")
 st.markdown(
     "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack Overflow. On this page: "
-    + wording.setup(comparison)
+    + comparison_text.setup(comparison)
 )
 finding = st.empty()
 ui.finding(comparison, finding)

@@ -11,55 +11,48 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from linreg.data import Dataset, TableStream, make_data, read_table, standardised, stream_table
-    from linreg.ensemble import Ensemble, train_ensemble
-    from linreg.figure import Figure
-    from linreg.guard import (
-        Broadcast,
-        CannotTell,
-        SilentBroadcastError,
-        SilentBroadcastWarning,
-        looks_broadcast,
-        no_silent_broadcast,
-    )
-    from linreg.outcome import Outcome
-    from linreg.records import Run
-    from linreg.settings import Comparison, DataSettings, Settings, SettingsError, from_query, to_query
-    from linreg.shapes import ShapeDiagnosis, diagnose_shapes, parse_shape
-    from linreg.surface import Moments, Quadratic, TableSums, batch_moments, loss_surface, matched_surface, table_sums
-    from linreg.tables import BUNDLED, Table, TableError, open_bundled, open_table
-    from linreg.trainer import train
-    from linreg.wiring import WIRINGS, Wiring
+    from linreg.data.dataset import Dataset, TableStream, make_data, read_table, standardised, stream_table
+    from linreg.data.files import BUNDLED, Table, TableError, open_bundled, open_table
+    from linreg.figures.figure import Figure
+    from linreg.guard.fingerprint import Inconclusive, looks_broadcast
+
+    CannotTell = Inconclusive
+    from linreg.guard.report import Broadcast, SilentBroadcastError, SilentBroadcastWarning
+    from linreg.guard.shapes import ShapeDiagnosis, diagnose_shapes, parse_shape
+    from linreg.guard.watch import no_silent_broadcast
+    from linreg.quadratic.moments import Moments, batch_moments
+    from linreg.quadratic.quadratic import Quadratic
+    from linreg.quadratic.streaming import TableSums, loss_surface, matched_surface, table_sums
+    from linreg.settings.fields import SettingsError
+    from linreg.settings.model import Comparison, DataSettings, Settings
+    from linreg.settings.query import from_query, to_query
+    from linreg.settings.wirings import WIRINGS, Wiring
+    from linreg.training.ensemble import Ensemble, train_ensemble
+    from linreg.training.outcome import Outcome
+    from linreg.training.pytorch import train
+    from linreg.training.run import Run
 
 _HOMES = {
-    "data": ("Dataset", "TableStream", "make_data", "read_table", "standardised", "stream_table"),
-    "ensemble": ("Ensemble", "train_ensemble"),
-    "figure": ("Figure",),
-    "guard": (
-        "Broadcast",
-        "CannotTell",
-        "SilentBroadcastError",
-        "SilentBroadcastWarning",
-        "looks_broadcast",
-        "no_silent_broadcast",
-    ),
-    "outcome": ("Outcome",),
-    "settings": ("Comparison", "DataSettings", "Settings", "SettingsError", "from_query", "to_query"),
-    "shapes": ("ShapeDiagnosis", "diagnose_shapes", "parse_shape"),
-    "surface": (
-        "Moments",
-        "Quadratic",
-        "TableSums",
-        "batch_moments",
-        "loss_surface",
-        "matched_surface",
-        "table_sums",
-    ),
-    "tables": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table"),
-    "records": ("Run",),
-    "trainer": ("train",),
-    "wiring": ("WIRINGS", "Wiring"),
+    "data.dataset": ("Dataset", "TableStream", "make_data", "read_table", "standardised", "stream_table"),
+    "data.files": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table"),
+    "figures.figure": ("Figure",),
+    "guard.fingerprint": ("Inconclusive", "looks_broadcast"),
+    "guard.report": ("Broadcast", "SilentBroadcastError", "SilentBroadcastWarning"),
+    "guard.shapes": ("ShapeDiagnosis", "diagnose_shapes", "parse_shape"),
+    "guard.watch": ("no_silent_broadcast",),
+    "quadratic.moments": ("Moments", "batch_moments"),
+    "quadratic.quadratic": ("Quadratic",),
+    "quadratic.streaming": ("TableSums", "loss_surface", "matched_surface", "table_sums"),
+    "settings.fields": ("SettingsError",),
+    "settings.model": ("Comparison", "DataSettings", "Settings"),
+    "settings.query": ("from_query", "to_query"),
+    "settings.wirings": ("WIRINGS", "Wiring"),
+    "training.ensemble": ("Ensemble", "train_ensemble"),
+    "training.outcome": ("Outcome",),
+    "training.pytorch": ("train",),
+    "training.run": ("Run",),
 }
+_ALIASES = {"CannotTell": "Inconclusive"}  # names of earlier versions
 
 __all__ = [
     "BUNDLED",
@@ -71,6 +64,7 @@ __all__ = [
     "Dataset",
     "Ensemble",
     "Figure",
+    "Inconclusive",
     "Moments",
     "Outcome",
     "Quadratic",
@@ -107,7 +101,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    wanted = _ALIASES.get(name, name)
     for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"linreg.{module}"), name)
+        if wanted in names:
+            return getattr(import_module(f"linreg.{module}"), wanted)
     raise AttributeError(f"module 'linreg' has no attribute {name!r}")

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from linreg import __version__
-from linreg.packages import absent, lacking
-from linreg.settings import Settings, SettingsError
-from linreg.terminal import check_place
+from linreg.cli.output import check_place
+from linreg.settings.dependencies import missing, missing_message
+from linreg.settings.fields import SettingsError
+from linreg.settings.model import Settings
 
 WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the latter two as a shell counts what a signal ends
 
@@ -33,15 +34,15 @@ class Command:
 
 
 def _compare(parser: argparse.ArgumentParser) -> None:
-    from linreg.options import add_comparison
+    from linreg.cli.options import add_comparison
 
     add_comparison(parser)
     _add_output(parser, "every recorded step")
 
 
 def _claims(parser: argparse.ArgumentParser) -> None:
-    from linreg.options import add_link, add_view
-    from linreg.views import ClaimsView
+    from linreg.cli.options import add_link, add_view
+    from linreg.settings.pages import ClaimsView
 
     add_link(parser)
     add_view(parser, ClaimsView)
@@ -49,8 +50,8 @@ def _claims(parser: argparse.ArgumentParser) -> None:
 
 
 def _sweep(parser: argparse.ArgumentParser) -> None:
-    from linreg.options import add_comparison, add_view
-    from linreg.views import SweepView
+    from linreg.cli.options import add_comparison, add_view
+    from linreg.settings.pages import SweepView
 
     add_view(parser, SweepView)
     add_comparison(parser)
@@ -61,7 +62,7 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
 
 
 def _diagnose(parser: argparse.ArgumentParser) -> None:
-    from linreg.options import add_link, add_setting
+    from linreg.cli.options import add_link, add_setting
 
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="CSV or Parquet of any size, read in pieces")
     parser.add_argument("--target", metavar="COLUMN", help="what is regressed")
@@ -74,10 +75,10 @@ def _diagnose(parser: argparse.ArgumentParser) -> None:
 
 
 def _figures(parser: argparse.ArgumentParser) -> None:
-    from linreg.export import FORMATS, SIZES
-    from linreg.gallery import DRAWINGS
-    from linreg.options import add_comparison
-    from linreg.theme import THEMES
+    from linreg.cli.options import add_comparison
+    from linreg.figures.export import FORMATS, SIZES
+    from linreg.figures.gallery import DRAWINGS
+    from linreg.figures.theme import THEMES
 
     parser.add_argument("--out", dest="folder", type=Path, metavar="DIR", required=True, help="made if it is not there")
     parser.add_argument(
@@ -96,7 +97,7 @@ def _either(registry: Iterable[str]) -> str:
 
 
 def _script(parser: argparse.ArgumentParser) -> None:
-    from linreg.options import add_comparison
+    from linreg.cli.options import add_comparison
 
     add_comparison(parser)
     parser.add_argument("--notebook", action="store_true", help="a Jupyter notebook instead")
@@ -254,11 +255,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{error.filename or 'the output'}: {error.strerror}" if error.strerror else error)
     except ImportError as error:
         name = str(error.name or getattr(error.__cause__, "name", "")).partition(".")[0]
-        if not (name and absent([name])):
+        if not (name and missing([name])):
             raise
-        return _refuse(lacking(f"the command {given[0]} needs", [name]))
+        return _refuse(missing_message(f"the command {given[0]} needs", [name]))
     except ValueError as error:
-        from linreg.tables import TableError
+        from linreg.data.files import TableError
 
         if not isinstance(error, TableError):
             raise
@@ -269,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> None:
-    from linreg.commands import RUN
+    from linreg.cli.commands import RUN
 
     RUN[chosen.command](chosen)
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from linreg.guard import no_silent_broadcast
+from linreg.guard.watch import no_silent_broadcast
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from linreg import ui
-from linreg.views import CauseView
+from linreg.settings.pages import CauseView
 
 comparison = ui.page("Cause", CauseView, controls=False)
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from linreg import ui
-from linreg.views import ClaimsView
+from linreg.settings.pages import ClaimsView
 
 ui.page("Claims", ClaimsView, controls=False)
 

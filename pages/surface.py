@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from linreg import ui, wording
-from linreg.views import SurfaceView
+from linreg import ui
+from linreg.settings.pages import SurfaceView
+from linreg.text import comparison as comparison_text
 
 comparison = ui.page("Surface", SurfaceView)
 
 st.header("Optimizers on both surfaces")
-st.markdown(wording.setup(comparison, ["optimizer"]) + "  \n" + wording.sides(comparison))
+st.markdown(comparison_text.setup(comparison, ["optimizer"]) + "  \n" + comparison_text.sides(comparison))
 ui.surface_section(comparison)
 
 st.caption("Next: *Sweep*, a map of the learning rates and batch sizes at which a run converges.")

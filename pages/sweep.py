@@ -3,7 +3,7 @@
 import streamlit as st
 
 from linreg import ui
-from linreg.views import SweepView
+from linreg.settings.pages import SweepView
 
 comparison = ui.page("Sweep", SweepView)
 

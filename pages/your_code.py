@@ -3,7 +3,7 @@
 import streamlit as st
 
 from linreg import ui
-from linreg.views import CodeView
+from linreg.settings.pages import CodeView
 
 ui.page("Your code", CodeView, controls=False)
 

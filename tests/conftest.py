@@ -5,7 +5,18 @@ Settings are left out: they check themselves, and the tests hand them what is wr
 
 from jaxtyping import install_import_hook
 
-CHECKED = ("data", "tables", "surface", "trainer", "ensemble", "outcome", "cause", "findings", "evidence", "charts")
+CHECKED = (
+    "data",
+    "quadratic",
+    "training.pytorch",
+    "training.ensemble",
+    "training.outcome",
+    "experiments.cause",
+    "experiments.your_data",
+    "experiments.pytorch_demos",
+    "figures.layers",
+    "figures.comparison",
+)
 install_import_hook([f"linreg.{name}" for name in CHECKED], "shapes.checked")
 pytest_plugins = ["browsing"]
 

@@ -1,7 +1,7 @@
 """A run's outcome with the surface of its own settings, as the page takes it."""
 
-from linreg.outcome import outcome
-from linreg.surface import loss_surface
+from linreg.quadratic.streaming import loss_surface
+from linreg.training.outcome import outcome
 
 
 def judged(run, table):

@@ -5,9 +5,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from project import ROOT
 
 
 class Server:

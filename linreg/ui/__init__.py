@@ -2,20 +2,20 @@
 
 import streamlit as st
 
-from linreg.packages import CORE, absent, lacking
+from linreg.settings.dependencies import CORE, missing, missing_message
 
-if absent(CORE):
-    st.error(f"{lacking('This app needs', absent(CORE))}.")
+if missing(CORE):
+    st.error(f"{missing_message('This app needs', missing(CORE))}.")
     st.stop()
 
 from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
-from linreg.ui.code import guard_section, shapes_section
+from linreg.ui.comparison import evidence, finding, replay
 from linreg.ui.embed import page
-from linreg.ui.explore import surface_section
-from linreg.ui.home import evidence, finding, replay
+from linreg.ui.surface import surface_section
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section, sweep_setup
-from linreg.ui.table import compared_on_a_table, on_a_table, your_data_section
+from linreg.ui.your_code import guard_section, shapes_section
+from linreg.ui.your_data import compared_on_a_table, on_a_table, your_data_section
 
 __all__ = [
     "cause_section",

@@ -8,29 +8,40 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from linreg import charts_cause, gallery, wording
-from linreg.apart import APART
-from linreg.cause import BatchStatistics, Walk, batch_statistics, pairs_of, shape_or_value, walk_of_the_minimum
-from linreg.charts import round_number
-from linreg.gallery import single
-from linreg.limits import LIMITS
-from linreg.settings import Comparison, Data, Settings
-from linreg.shapes import LOSSES
-from linreg.surface import Quadratic
-from linreg.ui.cached import AS_TEXT, surface_of, table_of, yardstick_of
-from linreg.ui.code import reaction_of, show_reaction
+from linreg.experiments.cause import (
+    BatchStatistics,
+    MinimumByBatchSize,
+    batch_statistics,
+    minimum_by_batch_size,
+    pairs_of,
+    shape_or_value,
+)
+from linreg.figures import cause as cause_figures
+from linreg.figures import gallery
+from linreg.figures.gallery import single_figure
+from linreg.figures.layers import round_number
+from linreg.quadratic.quadratic import Quadratic
+from linreg.settings.limits import LIMITS
+from linreg.settings.losses import LOSSES
+from linreg.settings.model import Comparison, Data, Settings
+from linreg.settings.pages import CauseView
+from linreg.settings.wirings import STRANGE_INIT, STRANGE_LINE
+from linreg.text import cause as cause_text
+from linreg.text import comparison as comparison_text
+from linreg.text import numbers
+from linreg.training.apart import APART
+from linreg.ui.cache import AS_TEXT, surface_of, table_of, yardstick_of
 from linreg.ui.drawing import compiled, draw, plain_table
 from linreg.ui.frame import change_view, number, slider, view
-from linreg.views import CauseView
-from linreg.wiring import STRANGE_INIT, STRANGE_LINE
+from linreg.ui.your_code import reaction_of, show_reaction
 
 
 def cause_section(comparison: Comparison) -> None:
     """All six steps. What is written as the original pairs all rows here, whatever the comparison has there."""
     asked = replace(comparison.original, wiring="original")
     matched = replace(asked, wiring="squeeze")
-    st.markdown(f"**{wording.cause_finding(asked, surface_of(asked), _least_squares(asked))}**")
-    st.markdown(wording.setup(comparison, ["optimizer"]) + " Each step below is computed on this data.")
+    st.markdown(f"**{cause_text.cause_finding(asked, surface_of(asked), _least_squares(asked))}**")
+    st.markdown(comparison_text.setup(comparison, ["optimizer"]) + " Each step below is computed on this data.")
     st.subheader("1. Each prediction meets every target")
     weights = _weights_controls(asked)
     _matrix(asked, weights)
@@ -87,10 +98,10 @@ def _matrix(asked: Settings, weights: np.ndarray) -> None:
     pairs = pairs_of(table_of(asked.data), _with_bias(asked, weights), view(CauseView).rows)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(lambda theme: single(gallery.MATRIX, charts_cause.matrix_figure(pairs, theme), theme), "matrix")
+        draw(lambda theme: single_figure(gallery.MATRIX, cause_figures.matrix_figure(pairs, theme), theme), "matrix")
     with right:
-        st.markdown(wording.matrix_finding(pairs))
-        st.markdown(wording.matrix_table(pairs))
+        st.markdown(cause_text.matrix_finding(pairs))
+        st.markdown(cause_text.matrix_table(pairs))
         st.caption(
             "The parts add up to the loss of this batch, the mean over all its pairs, and to its gradient; in brackets their"
             f" shares. The batch is the first {len(pairs)} rows of the table; in training it has {asked.batch_size:,}."
@@ -101,9 +112,9 @@ def _terms(asked: Settings, weights: np.ndarray) -> None:
     terms = _statistics(asked.data, asked.batch_size).terms(_with_bias(asked, weights))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        draw(lambda theme: single(gallery.TERMS, charts_cause.terms_figure(terms, theme), theme), "terms")
+        draw(lambda theme: single_figure(gallery.TERMS, cause_figures.terms_figure(terms, theme), theme), "terms")
     with right:
-        st.markdown(wording.terms_finding(terms, weights))
+        st.markdown(cause_text.terms_finding(terms, weights))
         st.markdown(
             "Matched, mean (pᵢ − yᵢ)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)².  \n"
             "Broadcast, mean (pᵢ − yⱼ)² = Var(p) + Var(y) + (p̄ − ȳ)²."
@@ -115,26 +126,29 @@ def _terms(asked: Settings, weights: np.ndarray) -> None:
 
 def _bowls(asked: Settings, matched: Settings) -> None:
     surfaces = [surface_of(asked), surface_of(matched)]
-    st.markdown(wording.bowls_finding(*surfaces))
+    st.markdown(cause_text.bowls_finding(*surfaces))
     left, right = st.columns(2, gap="medium")
     with left:
-        draw(lambda theme: single(gallery.BOWLS, charts_cause.bowls_figure(surfaces, theme), theme), "bowls")
+        draw(lambda theme: single_figure(gallery.BOWLS, cause_figures.bowls_figure(surfaces, theme), theme), "bowls")
     with right:
-        draw(lambda theme: single(gallery.SECTION, charts_cause.section_figure(surfaces, theme), theme), "section")
+        draw(lambda theme: single_figure(gallery.SECTION, cause_figures.section_figure(surfaces, theme), theme), "section")
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
-def _walked(data: Data, batch_size: int, bias: bool) -> Walk:
-    return walk_of_the_minimum(table_of(data), Settings(data, batch_size=batch_size, bias=bias))
+def _walked(data: Data, batch_size: int, bias: bool) -> MinimumByBatchSize:
+    return minimum_by_batch_size(table_of(data), Settings(data, batch_size=batch_size, bias=bias))
 
 
 def _walk(asked: Settings) -> None:
     walk = _walked(asked.data, asked.batch_size, asked.bias)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        draw(lambda theme: single(gallery.WALK, charts_cause.walk_figure(walk, asked.batch_size, theme), theme), "walk")
+        draw(
+            lambda theme: single_figure(gallery.WALK, cause_figures.walk_figure(walk, asked.batch_size, theme), theme),
+            "walk",
+        )
     with right:
-        st.markdown(wording.walk_finding(walk, asked.batch_size, surface_of(asked)))
+        st.markdown(cause_text.walk_finding(walk, asked.batch_size, surface_of(asked)))
         st.markdown(
             "In a batch of B rows, one pair in B is a row with its own target, so 1/B of the covariance stays: for"
             " independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and w*, the weights of least squares, shrink to w*/B where"
@@ -150,7 +164,9 @@ def _four_runs(settings: Settings) -> Any:
 
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _attributes(seed: int) -> list[tuple[str, str, str, bool]]:
-    rows = APART.ask("evidence.layer_attributes", Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed))
+    rows = APART.ask(
+        "experiments.pytorch_demos.layer_attributes", Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed)
+    )
     return [(row.name, row.before, row.after, row.changed) for row in rows]
 
 
@@ -159,21 +175,21 @@ def _strange_line(asked: Settings) -> None:
     st.code(STRANGE_LINE, wrap_lines=True)
     rows = _attributes(asked.seed)
     changed = [row for row in rows if row[3]]
-    st.markdown(wording.attributes_finding([row[0] for row in changed], len(rows)))
+    st.markdown(cause_text.attributes_finding([row[0] for row in changed], len(rows)))
     plain_table({name: {"before the line": before, "after it": after} for name, before, after, _ in changed})
     with st.expander(f"All {len(rows)} rows of vars(layer)"):
         plain_table({name: {"before the line": before, "after it": after} for name, before, after, _ in rows})
     with compiled([asked.optimizer]):
         cells = _four_runs(asked)
-    st.markdown(wording.shape_or_value_finding(cells))
-    plain_table(wording.shape_or_value_table(cells))
+    st.markdown(cause_text.shape_or_value_finding(cells))
+    plain_table(cause_text.shape_or_value_table(cells))
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner="Asking PyTorch …")
 def _losses_of_fixes(data: Data, rows: int, weights: tuple[float, ...]) -> list[tuple[str, str, float]]:
     table = table_of(data)
     found: list[tuple[str, str, float]] = APART.ask(
-        "evidence.losses_of_fixes", table.X[:rows], table.y[:rows], np.array(weights)
+        "experiments.pytorch_demos.losses_of_fixes", table.X[:rows], table.y[:rows], np.array(weights)
     )
     return found
 
@@ -187,7 +203,7 @@ def _said(asked: Settings, weights: np.ndarray) -> None:
             show_reaction(answer)
     losses = _losses_of_fixes(asked.data, rows, tuple(_with_bias(asked, weights).tolist()))
     st.markdown(
-        f"The loss that PyTorch gives at {wording.point(weights)} on the first {rows:,} rows, as written and with each of"
+        f"The loss that PyTorch gives at {numbers.point(weights)} on the first {rows:,} rows, as written and with each of"
         f" {len(losses) - 1} fixes:"
     )
-    plain_table(wording.fixes_table(losses))
+    plain_table(cause_text.fixes_table(losses))

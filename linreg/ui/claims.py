@@ -9,9 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from linreg import charts_claims, gallery, wording
-from linreg.apart import APART
-from linreg.claims import (
+from linreg.experiments.claims import (
     CLAIMS,
     CONFIRMED,
     FACTORS,
@@ -27,15 +25,20 @@ from linreg.claims import (
     trials,
     verdict,
 )
-from linreg.gallery import single
-from linreg.limits import LIMITS
-from linreg.outcome import CONVERGED_WITHIN
-from linreg.settings import VERSION, DataSettings, Settings, to_query
-from linreg.ui.cached import Kept, yardstick_of
+from linreg.figures import claims as claims_figures
+from linreg.figures import gallery
+from linreg.figures.gallery import single_figure
+from linreg.quadratic.evaluation import CONVERGED_WITHIN
+from linreg.settings.limits import LIMITS
+from linreg.settings.model import VERSION, DataSettings, Settings
+from linreg.settings.pages import ClaimsView
+from linreg.settings.query import to_query
+from linreg.settings.wirings import STRANGE_LINE
+from linreg.text import claims as claims_text
+from linreg.training.apart import APART
+from linreg.ui.cache import Kept, yardstick_of
 from linreg.ui.drawing import compiled, draw, plain_table
 from linreg.ui.frame import number, view
-from linreg.views import ClaimsView
-from linreg.wiring import STRANGE_LINE
 
 MOST_KEPT = max(1_000, LIMITS.seeds)
 COLOURS = {CONFIRMED: "green", REFUTED: "red"}
@@ -63,7 +66,7 @@ def claims_section() -> None:
     found = {arm.settings: trials(seeds, arm) for arm in arms()}  # arms of several claims share their runs
     verdicts = {key: verdict(claim, _of(claim, found), _checked(key)[0]) for key, claim in CLAIMS.items()}
     tolerance = CONVERGED_WITHIN * yardstick_of(DataSettings(), False).variance
-    place.markdown(wording.claims_finding(list(verdicts.values()), len(seeds), len(arms()), tolerance))
+    place.markdown(claims_text.claims_finding(list(verdicts.values()), len(seeds), len(arms()), tolerance))
     st.subheader("Which one is the cause")
     st.markdown("Each thing that may be the cause, changed alone, the rest as asked; SGD at a learning rate that it bears.")
     _draw_factors(found)
@@ -99,7 +102,7 @@ def _of(claim: Claim | Factor, found: Mapping[Settings, Trials]) -> list[Trials]
 
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _checked(key: str) -> tuple[bool | None, str]:
-    found: tuple[bool | None, str] = APART.ask("claims.asked", key) if CLAIMS[key].check else (None, "")
+    found: tuple[bool | None, str] = APART.ask("experiments.claims.asked", key) if CLAIMS[key].check else (None, "")
     return found
 
 
@@ -130,13 +133,16 @@ def _draw(number_of: int, claim: Claim, found: Sequence[Trials], answer: str) ->
             )
         with right:
             draw(lambda theme: gallery.claim_plate(claim, found, theme), f"claim {claim.key}", caption=False)
-        plain_table(wording.trials_table(claim.arms, found))
+        plain_table(claims_text.trials_table(claim.arms, found))
         if claim.key == "batch_of_one":
-            draw(lambda theme: single(gallery.PRINTED, charts_claims.printed_figure(_printed(), theme), theme), "printed")
+            draw(
+                lambda theme: single_figure(gallery.PRINTED, claims_figures.printed_figure(_printed(), theme), theme),
+                "printed",
+            )
 
 
 def _draw_factors(found: Mapping[Settings, Trials]) -> None:
     of_factor = {key: _of(factor, found) for key, factor in FACTORS.items()}
     causes = {key: cause(trials_of) for key, trials_of in of_factor.items()}
-    st.markdown(wording.factors_table(list(FACTORS.values()), of_factor, causes))
+    st.markdown(claims_text.factors_table(list(FACTORS.values()), of_factor, causes))
     st.caption("With a batch of one, `(1, 1)` meets `(1,)`: the shapes still differ, and there is nothing left to mix.")

@@ -16,15 +16,15 @@ import pyarrow as pa  # type: ignore[import-untyped]  # Streamlit's own
 import streamlit as st
 from streamlit.runtime import get_instance
 
-from linreg import wording
-from linreg.export import FORMATS, SIZES, exported, file_name
-from linreg.figure import Figure, Plate
-from linreg.gallery import state_words
-from linreg.packages import FIGURES, absent, lacking
-from linreg.renderer import RENDERER
-from linreg.settings import Comparison
-from linreg.theme import LIGHT, THEMES, Theme
-from linreg.ui.frame import current, gone, stand_at, view, write_url
+from linreg.figures.export import FORMATS, SIZES, exported, file_name
+from linreg.figures.figure import Figure, FigureSet
+from linreg.figures.gallery import state_words
+from linreg.figures.theme import LIGHT, THEMES, Theme
+from linreg.settings.dependencies import FIGURES, missing, missing_message
+from linreg.settings.model import Comparison
+from linreg.text import markdown
+from linreg.training.renderer import RENDERER
+from linreg.ui.frame import current, set_widget, view, was_removed, write_url
 
 FRAMES, FRAME_SECONDS = 40, 0.2  # of a replay
 
@@ -62,7 +62,7 @@ class Selection:
 
 
 def draw(
-    plate_of: Callable[[Theme], Plate],
+    plate_of: Callable[[Theme], FigureSet],
     key: str = "",
     clicks: Sequence[Selection] = (),
     note: str = "",
@@ -83,10 +83,10 @@ def draw(
     if caption:
         st.caption(plate.caption + note)
     if key:
-        st.fragment(_foot)(plate_of, key, of)
+        st.fragment(_toolbar)(plate_of, key, of)
 
 
-def _foot(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -> None:
+def _toolbar(plate_of: Callable[[Theme], FigureSet], key: str, of: Comparison | None) -> None:
     """The data of a plate, and the plate as a file: each is made when it is asked for."""
     keys = [f"table.{key}", f"save.{key}"]
     beside = not any(st.session_state.get(one) for one in keys)  # an open one has the whole width
@@ -100,16 +100,16 @@ def _foot(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -
             _save(plate_of, key, of)
 
 
-def _data(place: Any, plate: Plate) -> None:
+def _data(place: Any, plate: FigureSet) -> None:
     labels = plate.labels or ("",)
     for tab, panel in zip(place.tabs(labels) if plate.labels else [place], plate.panels, strict=True):
         tab.dataframe(panel.shown_table(), hide_index=True, height=240)
 
 
-def _save(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -> None:
+def _save(plate_of: Callable[[Theme], FigureSet], key: str, of: Comparison | None) -> None:
     """Size and colours, kept for the next figure, and a button for each kind of file."""
-    if absent(FIGURES):
-        st.info(f"{lacking('Figures as files need', absent(FIGURES))}.")
+    if missing(FIGURES):
+        st.info(f"{missing_message('Figures as files need', missing(FIGURES))}.")
         return
     RENDERER.wake()  # while the visitor chooses
     state = st.session_state
@@ -122,7 +122,7 @@ def _save(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -
             name, mime = file_name(plate, kind, size, words), FORMATS[kind].mime
             place.download_button(
                 FORMATS[kind].title,
-                held(partial(exported, plate, kind, size), name, mime),
+                keep_download(partial(exported, plate, kind, size), name, mime),
                 name,
                 mime,
                 key=f"{kind}.{key}",
@@ -133,7 +133,7 @@ def _save(plate_of: Callable[[Theme], Plate], key: str, of: Comparison | None) -
     st.code(plate.caption, language=None, wrap_lines=True)
 
 
-def held(make: Callable[[], bytes | str], name: str, mime: str) -> Callable[[], bytes]:
+def keep_download(make: Callable[[], bytes | str], name: str, mime: str) -> Callable[[], bytes]:
     """The maker of a download, whose file stays until a few others have been made.
 
     Streamlit itself forgets a file that is made on demand once two runs have ended, whoever's they are: with many visitors
@@ -144,13 +144,13 @@ def held(make: Callable[[], bytes | str], name: str, mime: str) -> Callable[[], 
         content = make()
         content = content.encode() if isinstance(content, str) else content
         files = get_instance().media_file_mgr
-        files.add(content, mime, f"held.{next(_DOWNLOADS) % HELD}", name, is_for_static_download=True)
+        files.add(content, mime, f"held.{next(_DOWNLOADS) % KEPT_DOWNLOADS}", name, is_for_static_download=True)
         return content
 
     return made
 
 
-HELD = 16  # files that can still be fetched
+KEPT_DOWNLOADS = 16  # files that can still be fetched
 _DOWNLOADS = count()
 MAKERS = "asyncio_"  # how the threads are called in which Streamlit has downloads made
 
@@ -165,7 +165,7 @@ logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").add
 
 def _kept_choice(name: str, key: str, titles: Mapping[str, str], first: str) -> str:
     state = st.session_state
-    stand_at(f"{name}.{key}", state.get(f"kept.{name}", first))
+    set_widget(f"{name}.{key}", state.get(f"kept.{name}", first))
 
     def keep() -> None:
         state[f"kept.{name}"] = state[f"{name}.{key}"]
@@ -187,7 +187,7 @@ def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
     """
     if rows:
         labels = list(next(iter(rows.values())))
-        st.markdown(wording.table_in_markdown({name: list(row.values()) for name, row in rows.items()}, labels))
+        st.markdown(markdown.table_in_markdown({name: list(row.values()) for name, row in rows.items()}, labels))
 
 
 # ---- the step --------------------------------------------------------------------------------------------------------
@@ -216,10 +216,10 @@ def step_controls(step: int, last: int) -> None:
     if button.button("Pause" if playing else "Play", key="play", on_click=_play, args=(last,), width="stretch"):
         st.rerun()  # a fragment's clock starts and stops with the whole page
     if playing:  # a slider that moves by itself would report its own moves as the visitor's
-        stand_at("playing.step", step)
+        set_widget("playing.step", step)
         slider.slider("Replay: step", 0, last, key="playing.step", format="localized", disabled=True)
     else:
-        stand_at("control.step", step)
+        set_widget("control.step", step)
         slider.slider("Replay: step", 0, last, key="control.step", format="localized", on_change=_slide)
 
 
@@ -238,7 +238,7 @@ def _play(last: int) -> None:
 
 def _slide() -> None:
     state = st.session_state
-    if gone("control.step"):
+    if was_removed("control.step"):
         return
     if not state["playing"]:  # the slider that Play has replaced reports its last value once more
         state["step"] = state["control.step"]
@@ -251,9 +251,9 @@ def _slide() -> None:
 @contextmanager
 def compiled(optimizers: Sequence[str], parameters: int = 2) -> Iterator[None]:
     """Around work that needs these optimizers' kernels: where one has yet to be compiled, the page says so."""
-    from linreg.ensemble import ready
+    from linreg.training.ensemble import is_compiled
 
-    if all(ready(optimizer, parameters) for optimizer in optimizers):
+    if all(is_compiled(optimizer, parameters) for optimizer in optimizers):
         yield
     else:
         with st.spinner("Compiling the optimizers, once on this server …", show_time=True):

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from linreg import gallery
-from linreg.settings import Comparison, Settings, SettingsError
-from linreg.ui import claims, frame, home, sweep
-from linreg.ui.cached import CORE
+from linreg.figures import gallery
+from linreg.settings.fields import SettingsError
+from linreg.settings.model import Comparison, Settings
+from linreg.settings.pages import PAGES
+from linreg.text.markdown import escape_markdown
+from linreg.ui import claims, frame, sweep
+from linreg.ui import comparison as comparison_ui
+from linreg.ui.cache import CORE
 from linreg.ui.drawing import compiled, current_theme, draw
-from linreg.views import PAGES
-from linreg.wording import as_text
 
 if TYPE_CHECKING:
-    from linreg.records import Run
+    from linreg.training.run import Run
 
 
 def page(
@@ -57,7 +59,7 @@ def _figures_alone(comparison: Comparison, kind: type[Any] | None, shown: Callab
                 st.markdown(f"**{plate.heading}**")
             draw(lambda _, plate=plate: plate)  # type: ignore[misc]
     except SettingsError as error:
-        st.info(as_text(f"{str(error)[0].upper()}{str(error)[1:]}."))
+        st.info(escape_markdown(f"{str(error)[0].upper()}{str(error)[1:]}."))
 
 
 def _compiled(call: Callable[..., Any], settings: Settings, optimizer: str, *how: Any) -> Any:
@@ -67,4 +69,4 @@ def _compiled(call: Callable[..., Any], settings: Settings, optimizer: str, *how
 
 def _runs(comparison: Comparison) -> Sequence[Run]:
     with st.spinner("Training …", show_time=True):
-        return home.runs_of(comparison)
+        return comparison_ui.runs_of(comparison)

@@ -22,38 +22,24 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from linreg import memory
-from linreg.apart import APART
-from linreg.data import table_named, table_settings
-from linreg.heard import FILTERS
-from linreg.optimizers import OPTIMIZERS
-from linreg.presets import PRESETS
-from linreg.settings import (
-    Comparison,
-    Data,
-    Kind,
-    SettingsError,
-    TableSettings,
-    clipped,
-    fixed_changes,
-    fixed_side,
-    from_query,
-    kinds,
-    kinds_of,
-    offered,
-    read,
-    to_query,
-    with_both,
-    without_table,
-    written,
-)
-from linreg.shapes import parse_shape
-from linreg.tables import BUNDLED
-from linreg.theme import build_templates
-from linreg.views import PAGES as VIEWS
-from linreg.views import View, changed, from_view_query, to_view_query
-from linreg.wiring import WIRINGS
-from linreg.wording import as_text, regression
+from linreg.data.dataset import table_named, table_settings
+from linreg.data.files import BUNDLED
+from linreg.figures.theme import build_templates
+from linreg.guard.shapes import parse_shape
+from linreg.settings.changes import all_specs, apply_overrides, check_limits, overrides, update_both, without_table
+from linreg.settings.fields import FieldSpec, SettingsError, from_text, shorten, specs_of, to_text
+from linreg.settings.model import Comparison, Data, TableSettings
+from linreg.settings.optimizers import OPTIMIZERS
+from linreg.settings.pages import PAGES as VIEWS
+from linreg.settings.pages import View, with_view_changes
+from linreg.settings.presets import PRESETS
+from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
+from linreg.settings.warnings import FILTERS_LOCK
+from linreg.settings.wirings import WIRINGS
+from linreg.text.comparison import regression
+from linreg.text.markdown import escape_markdown
+from linreg.training import memory
+from linreg.training.apart import APART
 
 PAGES = {  # the menu, in its order
     "streamlit_app.py": "Original vs fixed",
@@ -93,7 +79,7 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
             _sidebar(controls(current()) if callable(controls) else controls)
     write_url()
     for sentence in st.session_state["ignored"]:  # until the next change
-        st.warning(as_text(sentence), icon="⚠️")
+        st.warning(escape_markdown(sentence), icon="⚠️")
     st.session_state["outside"] = _outside()
     return current()
 
@@ -149,7 +135,7 @@ def _outside() -> tuple[Any, ...]:
     return state["comparison"], tuple(state["ignored"]), state["playing"]
 
 
-def fragment_begins() -> None:
+def begin_fragment() -> None:
     """First in a fragment that holds controls: one that has changed what is outside of it reruns the page, else the URL
     is written here, since `page` is not called."""
     state = st.session_state
@@ -173,10 +159,12 @@ def _warm_up() -> threading.Thread:
     def work() -> None:
         first.join(FIRST_SECONDS)
         _set_aside()
-        with FILTERS:  # what numba loads swaps them
-            from linreg.ensemble import warm
+        with FILTERS_LOCK:  # what numba loads swaps them
+            from linreg.figures.simplify import compile_simplify
+            from linreg.training.ensemble import precompile
 
-        for _ in chain(warm(), build_templates()):
+        compile_simplify()
+        for _ in chain(precompile(), build_templates()):
             time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
         modules = 0
         while True:  # what Streamlit would do after every run
@@ -226,7 +214,7 @@ def _read_url(title: str, kind: type[Any] | None) -> None:
     switched = state.get("page", title) != title and (not query or _is_behind(title, query))
     if "comparison" not in state or (query != state.get("written") and not switched and not state.pop("changed", False)):
         state.setdefault("views", {})
-        own = kinds_of(kind) if kind else {}
+        own = specs_of(kind) if kind else {}
         state["comparison"], ignored = from_query(
             {name: value for name, value in query.items() if name != "step" and name not in own}, table_settings
         )
@@ -236,7 +224,7 @@ def _read_url(title: str, kind: type[Any] | None) -> None:
         step = query.get("step", "")
         state["step"] = int(step) if re.fullmatch(r"[0-9]{1,9}", step) else None
         if step and state["step"] is None:
-            ignored.append(f"step={clipped(step)} was ignored: it is not a whole number.")
+            ignored.append(f"step={shorten(step)} was ignored: it is not a whole number.")
         state["ignored"] = ignored
         state["playing"] = False
     if state.get("page", title) != title:
@@ -280,7 +268,7 @@ def change(make: Callable[[], Comparison]) -> bool:
     try:
         new = make()
         for side in (new.original, new.fixed):
-            offered(side)
+            check_limits(side)
     except SettingsError as error:
         refuse(str(error))
         return False
@@ -293,7 +281,7 @@ def change_view(**changes: Any) -> None:
     """Take over a change of the page's own view; where it is impossible, keep the old one and say why."""
     kind = st.session_state["kind"]
     try:
-        st.session_state["views"][kind] = changed(view(kind), changes)
+        st.session_state["views"][kind] = with_view_changes(view(kind), changes)
     except SettingsError as error:
         refuse(str(error))
     else:
@@ -318,7 +306,7 @@ def refuse(reason: str) -> None:
 def _controls() -> None:
     comparison = current()
     keys = {preset.comparison: key for key, preset in PRESETS.items()}
-    stand_at("control.preset", keys.get(comparison))
+    set_widget("control.preset", keys.get(comparison))
     chosen = st.selectbox(
         "Preset",
         list(PRESETS),
@@ -355,7 +343,7 @@ def _controls() -> None:
     with st.expander("Data"):
         _data_controls(comparison.original.data)
     state = st.session_state
-    state["control.fixed"] = len(fixed_changes(comparison)) > 1 or state.get("control.fixed", False)
+    state["control.fixed"] = len(overrides(comparison)) > 1 or state.get("control.fixed", False)
     with st.expander("The fixed side also differs in …", expanded=state["control.fixed"]):  # open until the page is left
         st.caption("Left empty, a setting is the original's, shown after =.")
         text("fixed.init", "Initial weights")
@@ -394,7 +382,7 @@ def _leave_table() -> None:
 
 
 def _take_preset() -> None:
-    key = None if gone("control.preset") else st.session_state["control.preset"]
+    key = None if was_removed("control.preset") else st.session_state["control.preset"]
     if key:
         change(lambda: PRESETS[key].comparison)
 
@@ -408,7 +396,7 @@ def _value(name: str) -> Any:
         return getattr(view(st.session_state["kind"]), name.removeprefix("view."))
     comparison = current()
     if name.startswith("fixed."):
-        return fixed_changes(comparison).get(name.removeprefix("fixed."), _AS_ORIGINAL)
+        return overrides(comparison).get(name.removeprefix("fixed."), _AS_ORIGINAL)
     if hasattr(comparison.original, name):
         return getattr(comparison.original, name)
     return getattr(comparison.original.data, name.removeprefix("data_"))
@@ -425,22 +413,22 @@ def _set(name: str, value: Any) -> None:
 def _changed(comparison: Comparison, name: str, value: Any) -> Comparison:
     bare = name.removeprefix("fixed.")
     if bare == name:
-        return with_both(comparison, {name: value})
-    own = {**fixed_changes(comparison), bare: value}
+        return update_both(comparison, {name: value})
+    own = {**overrides(comparison), bare: value}
     if bare == "optimizer":
         own.pop("momentum", None)  # it belonged to the optimizer before
     own = {key: kept for key, kept in own.items() if kept is not _AS_ORIGINAL}
-    return replace(comparison, fixed=fixed_side(comparison.original, own))
+    return replace(comparison, fixed=apply_overrides(comparison.original, own))
 
 
-def stand_at(key: str, value: Any) -> None:
+def set_widget(key: str, value: Any) -> None:
     """Set a control before it is drawn, unless it stands there already: to set it again would undo what the visitor
     does to it in the meantime."""
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
 
 
-def gone(key: str) -> bool:
+def was_removed(key: str) -> bool:
     """Whether a control has nothing to report: a page that has just been left may call for each of its own once more."""
     return key not in st.session_state
 
@@ -450,7 +438,7 @@ class _Control:
     """What every control has: its setting, its value, and how the original's value stands in an empty one."""
 
     name: str
-    kind: Kind
+    kind: FieldSpec
     value: Any
     inherited: Any
     again: str = ""  # of a second control for the same setting
@@ -471,13 +459,13 @@ class _Control:
     def shown(self, value: Any) -> str:
         if self.kind.type is bool:
             return "yes" if value else "no"
-        return written(value).replace(",", ", ")
+        return to_text(value).replace(",", ", ")
 
     def draw_from(self, value: Any) -> None:
-        stand_at(self.key, value)
+        set_widget(self.key, value)
 
     def take(self, convert: Callable[[Any], Any] = lambda value: value) -> None:
-        if gone(self.key):
+        if was_removed(self.key):
             return
         value = st.session_state[self.key]
         _set(self.name, _AS_ORIGINAL if value in (None, "") and self.own else convert(value))
@@ -485,10 +473,10 @@ class _Control:
 
 def _control(name: str, again: str = "") -> _Control:
     if name.startswith("view."):
-        kind = kinds_of(st.session_state["kind"])[name.removeprefix("view.")]
+        kind = specs_of(st.session_state["kind"])[name.removeprefix("view.")]
         return _Control(name, kind, _value(name), _value(name))
     bare = name.removeprefix("fixed.")
-    return _Control(name, kinds()[bare], _value(name), _value(bare), again)
+    return _Control(name, all_specs()[bare], _value(name), _value(bare), again)
 
 
 def choice(
@@ -547,11 +535,11 @@ def number(name: str, label: str, disabled: bool = False, again: str = "", most:
     """A control for one number; `again` names a second one for the same setting, `most` is a limit below the offered."""
     control = _control(name, again)
     as_type, whole = control.kind.type, control.kind.type is int
-    highest = as_type(control.kind.offered.high if most is None else most)
+    highest = as_type(control.kind.ui_range.high if most is None else most)
     control.draw_from(None if control.value is _AS_ORIGINAL else min(as_type(control.value), highest))
     st.number_input(
         label,
-        min_value=as_type(control.kind.offered.low),
+        min_value=as_type(control.kind.ui_range.low),
         max_value=highest,
         value=None if control.own else "min",
         step=1 if whole else _arrow_step(control.inherited),
@@ -577,13 +565,13 @@ def text(name: str, label: str, help: str | None = None) -> None:
     control.draw_from("" if control.value is _AS_ORIGINAL else control.shown(control.value))
 
     def numbers(text: str) -> Any:
-        return read(text.strip(), control.kind)
+        return from_text(text.strip(), control.kind)
 
     def take() -> None:
         try:
             control.take(numbers)
         except ValueError as error:
-            refuse(f"{label} {clipped(st.session_state[control.key])} {error}")
+            refuse(f"{label} {shorten(st.session_state[control.key])} {error}")
 
     st.text_input(label, key=control.key, help=help, placeholder=control.placeholder, on_change=take)
 

@@ -9,41 +9,45 @@ from typing import Any
 
 import streamlit as st
 
-from linreg import gallery, wording
-from linreg.limits import LIMITS
-from linreg.settings import LABELS, VERSION, Comparison, Settings, SettingsError, TableSettings, plain, to_query
-from linreg.sweep import (
-    AXES,
-    METRICS,
-    Cells,
-    Law,
+from linreg.experiments.sweep import (
+    BatchSizeLaw,
+    CellStats,
     Sweep,
     Task,
-    gathered,
+    assemble_grid,
     law_of_batch_size,
     law_settings,
+    run_tasks,
     shown_inits,
     stability_limits,
-    swept,
+    sweep_around,
 )
-from linreg.ui.cached import AS_TEXT, Kept, surface_of
+from linreg.figures import gallery
+from linreg.settings.fields import SettingsError, format_number
+from linreg.settings.limits import LIMITS
+from linreg.settings.model import LABELS, VERSION, Comparison, Settings, TableSettings
+from linreg.settings.pages import SweepView
+from linreg.settings.query import to_query
+from linreg.settings.sweep_axes import AXES, METRICS
+from linreg.settings.wirings import WIRINGS
+from linreg.text import comparison as comparison_text
+from linreg.text import sweep as sweep_text
+from linreg.ui.cache import AS_TEXT, Kept, surface_of
 from linreg.ui.drawing import Selection, compiled, draw
-from linreg.ui.frame import change, choice, current, number, stand_at, text, view
-from linreg.views import SweepView
-from linreg.wiring import WIRINGS
+from linreg.ui.frame import change, choice, current, number, set_widget, text, view
 
 MOST_KEPT = 8_000  # tasks; each holds a few numbers a cell
 
 
 @st.cache_resource(show_spinner=False)
-def _kept_cells() -> Kept[Task, Cells]:
+def _kept_cells() -> Kept[Task, CellStats]:
     return Kept(MOST_KEPT)
 
 
 def sweep_setup(comparison: Comparison) -> None:
     """What is trained, but for what the map varies."""
     varied = (view(SweepView).x, view(SweepView).y)
-    st.markdown(f"{wording.setup(comparison, varied)}  \n{wording.sides(comparison, varied)}")
+    st.markdown(f"{comparison_text.setup(comparison, varied)}  \n{comparison_text.sides(comparison, varied)}")
 
 
 def sweep_controls() -> None:
@@ -84,7 +88,7 @@ def _tasks(sweep: Sweep) -> list[Task]:
 def sweep_section(comparison: Comparison) -> None:
     """Both maps, as far as their cells are done, with a way to stop and to go on."""
     _open_clicked()
-    grid, metric = view(SweepView).sweep(comparison), METRICS[view(SweepView).metric]
+    grid, metric = sweep_around(comparison, view(SweepView)), METRICS[view(SweepView).metric]
     try:
         tasks = _tasks(grid)
     except SettingsError as error:
@@ -100,9 +104,9 @@ def sweep_section(comparison: Comparison) -> None:
         with place.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"Stopped: {undone}." if stopped else f"{undone}: {work:,} steps of all runs.")
             st.button("Go on" if stopped else "Run them", key="go_on", on_click=_go_on, args=(grid,))
-    numbers = gathered(grid, cells)
+    numbers = assemble_grid(grid, cells)
     with maps:
-        st.markdown(wording.sweep_finding(grid, numbers["share"], tasks))
+        st.markdown(sweep_text.sweep_finding(grid, numbers["share"], tasks))
         shown = replace(grid, inits=shown_inits(grid, tasks))
         keys = [f"map.{label}" for label in LABELS]
         draw(
@@ -114,14 +118,16 @@ def sweep_section(comparison: Comparison) -> None:
         st.fragment(_cell_to_open)(grid)
 
 
-def _done_so_far(tasks: Sequence[Task]) -> tuple[dict[Task, Cells | None], list[Task], int]:
+def _done_so_far(tasks: Sequence[Task]) -> tuple[dict[Task, CellStats | None], list[Task], int]:
     """What is kept of the tasks, those that are not, and how many steps all their runs have."""
     cells = {task: _kept_cells().get(task) for task in tasks}
     missing = [task for task, found in cells.items() if found is None]
     return cells, missing, sum(task.runs * task.steps for task in missing)
 
 
-def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], place: Any, stoppable: bool = True) -> None:
+def _run(
+    grid: Sweep, missing: Sequence[Task], cells: dict[Task, CellStats | None], place: Any, stoppable: bool = True
+) -> None:
     """Run what is missing behind a bar, with a button that stops it; every task that is done is kept."""
     runs = sum(task.runs for task in missing)
     with place.container():
@@ -131,7 +137,7 @@ def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], 
         done = 0
         optimizers = sorted({task.settings.optimizer for task in missing})
         with compiled(optimizers, max(2 + task.settings.bias for task in missing)):
-            for task, found in zip(missing, swept(missing, behind=True), strict=True):
+            for task, found in zip(missing, run_tasks(missing, behind=True), strict=True):
                 _kept_cells().keep(task, found)
                 cells[task] = found
                 done += task.runs
@@ -139,7 +145,7 @@ def _run(grid: Sweep, missing: Sequence[Task], cells: dict[Task, Cells | None], 
     place.empty()
 
 
-def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, Cells | None]:
+def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, CellStats | None]:
     """Every cell, run now where it is not kept. Raises `SettingsError` where that needs a button."""
     cells, missing, work = _done_so_far(tasks)
     if work > LIMITS.asked_sweep_steps:
@@ -178,7 +184,7 @@ def _cell_to_open(grid: Sweep) -> None:
         st.rerun()  # the button has run this fragment alone
     across, up, button = st.columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
     for place, axis, values in ((across, grid.x, grid.x_values), (up, grid.y, grid.y_values)):
-        stand_at(f"control.cell.{axis}", min(state.get(f"control.cell.{axis}", 0), len(values) - 1))
+        set_widget(f"control.cell.{axis}", min(state.get(f"control.cell.{axis}", 0), len(values) - 1))
         place.selectbox(
             f"Cell: {AXES[axis].title}",
             list(range(len(values))),
@@ -189,7 +195,7 @@ def _cell_to_open(grid: Sweep) -> None:
 
 
 def _value_of(values: Sequence[float], index: int) -> str:
-    return plain(values[index])
+    return format_number(values[index])
 
 
 def _chosen(grid: Sweep) -> None:
@@ -201,7 +207,7 @@ def _open_clicked() -> None:
     """Open the clicked or the chosen cell on the first page."""
     cell = st.session_state.pop("open_cell", None)
     if cell is not None:
-        grid = view(SweepView).sweep(current())
+        grid = sweep_around(current(), view(SweepView))
         column, row = cell
         inside = column < len(grid.x_values) and row < len(grid.y_values)  # not of a map that has been redrawn since
         if inside and change(lambda: grid.cell(column, row)):
@@ -223,5 +229,5 @@ def law_section(comparison: Comparison) -> None:
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner="Working out the law of the batch size …")
-def _law(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> Law:
+def _law(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> BatchSizeLaw:
     return law_of_batch_size(settings, sizes, inits, steps)

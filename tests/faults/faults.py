@@ -231,8 +231,8 @@ def within(script, **environment):
 
 COMPILE = """import time
 began = time.perf_counter()
-from linreg.ensemble import warm
-count = len(list(warm()))
+from linreg.training.ensemble import precompile
+count = len(list(precompile()))
 print(f"{count} kernels compiled in memory in {time.perf_counter() - began:.1f} s, {time.process_time():.1f} s of them work")
 """
 READ_ONLY = 'for one in {place} "$HOME" /tmp /var/tmp; do mount --bind "$one" "$one"; mount -o remount,bind,ro "$one"; done'

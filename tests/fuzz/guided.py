@@ -10,10 +10,11 @@ import atheris
 import pandas as pd
 
 with atheris.instrument_imports(include=["linreg"]):
-    from linreg.settings import from_query, offered, to_query
-    from linreg.shapes import parse_shape
-    from linreg.tables import TableError, open_table
-    from linreg.views import PAGES, from_view_query, to_view_query
+    from linreg.data.files import TableError, open_table
+    from linreg.guard.shapes import parse_shape
+    from linreg.settings.changes import check_limits
+    from linreg.settings.pages import PAGES
+    from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
 
 MOST_BYTES = 4_096  # of one input
 
@@ -25,11 +26,11 @@ def refused(error: Exception) -> None:
 
 
 def address(data: bytes) -> None:
-    """The query of an address: total, within what is offered, and the same once it is written and read again."""
+    """The query of an address: total, within what is check_limits, and the same once it is written and read again."""
     query = dict(urllib.parse.parse_qsl(data.decode(errors="replace"), keep_blank_values=True))
     found, ignored = from_query(query)
     for side in (found.original, found.fixed):
-        offered(side)
+        check_limits(side)
     again, complaints = from_query(to_query(found))
     assert (again, complaints) == (found, [])
     for kind in PAGES.values():

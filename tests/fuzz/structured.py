@@ -23,9 +23,12 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from linreg.settings import Settings, SettingsError, from_query, kinds, offered, to_query
-from linreg.tables import TableError, open_table, stream
-from linreg.views import PAGES, SweepView, from_view_query, to_view_query
+from linreg.data.files import TableError, open_table, stream
+from linreg.settings.changes import all_specs, check_limits
+from linreg.settings.fields import SettingsError
+from linreg.settings.model import Settings
+from linreg.settings.pages import PAGES, SweepView
+from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 SIZES = st.builds(lambda mantissa, power: mantissa * 10.0**power, st.floats(-10, 10), st.integers(-300, 300)) | FLOATS
@@ -93,8 +96,8 @@ def one_sentence(text):
 
 VIEW_NAMES = sorted({name for kind in PAGES.values() for name in to_view_query(kind(), full=True)})
 NAMES = [
-    *kinds(),
-    *(f"fixed.{name}" for name in kinds()),
+    *all_specs(),
+    *(f"fixed.{name}" for name in all_specs()),
     "v",
     "step",
     "table",
@@ -111,7 +114,7 @@ def addresses(query):
     """Every query is a comparison within what is offered; written, as an address, and read again it is the same."""
     found, ignored = from_query(query)
     for side in (found.original, found.fixed):
-        assert offered(side) == side
+        assert check_limits(side) == side
     for full in (False, True):
         written = dict(urllib.parse.parse_qsl(urllib.parse.urlencode(to_query(found, full)), keep_blank_values=True))
         assert from_query(written) == (found, [])
@@ -202,11 +205,14 @@ def tables(content, rows):
     the file gives the same rows, or is refused as well."""
     from dataclasses import replace
 
-    from linreg import gallery, wording
-    from linreg.data import hold, table_settings
-    from linreg.findings import find
-    from linreg.settings import Comparison
-    from linreg.theme import THEMES
+    from linreg.data.dataset import register_table, table_settings
+    from linreg.experiments.your_data import diagnose_table
+    from linreg.figures import gallery
+    from linreg.figures.theme import THEMES
+    from linreg.settings.model import Comparison
+    from linreg.text import comparison as comparison_text
+    from linreg.text import markdown
+    from linreg.text import your_data as your_data_text
 
     try:
         table = open_table(content, MARKUP[0])
@@ -230,19 +236,19 @@ def tables(content, rows):
         if pieces:
             assert np.array_equal(np.concatenate([piece.X for piece in pieces]), selection.X)
             assert np.array_equal(np.concatenate([piece.y for piece in pieces]), selection.y)
-    for sentence in [wording.rows_used(selection.kept, selection.dropped)]:
-        assert sentence.replace(wording.APART, "").isprintable()
+    for sentence in [your_data_text.rows_used(selection.kept, selection.dropped)]:
+        assert sentence.replace(markdown.WORD_JOINER, "").isprintable()
     if len(chosen[1]) < 2:
         return
     try:
-        data = table_settings(hold(table).digest, *chosen, standardise=rows % 2 == 0)
+        data = table_settings(register_table(table).digest, *chosen, standardise=rows % 2 == 0)
     except SettingsError as error:
         one_sentence(str(error))
         return
     run = Settings(data, batch_size=min(rows, data.samples), epochs=2, bias=rows % 3 > 0)
     comparison = Comparison(run, replace(run, wiring="squeeze"))
     of = gallery.core()
-    said = [*wording.data_findings(find(of.table(data), run), data), wording.setup(comparison)]
+    said = [*your_data_text.data_findings(diagnose_table(of.table(data), run), data), comparison_text.setup(comparison)]
     for _, plate in gallery.figures(comparison, THEMES["light"], None, None, ["comparison", "cause"], of):
         said.append(plate.caption)
         for panel in plate.panels:
@@ -273,8 +279,8 @@ def shapes(first, second, loss, text):
     """A diagnosis, or a sentence; the shape of the result is PyTorch's own."""
     import torch
 
-    from linreg.shapes import diagnose_shapes, parse_shape
-    from linreg.wording import verdict_of_shapes
+    from linreg.guard.shapes import diagnose_shapes, parse_shape
+    from linreg.text.your_code import verdict_of_shapes
 
     with contextlib.suppress(ValueError):
         parse_shape(text)
@@ -299,8 +305,9 @@ def guard(first, second, name, requires):
     import torch
     from torch.nn import functional as F
 
-    from linreg.guard import SilentBroadcastError, no_silent_broadcast
-    from linreg.shapes import meet_silently
+    from linreg.guard.report import SilentBroadcastError
+    from linreg.guard.shapes import meet_silently
+    from linreg.guard.watch import no_silent_broadcast
 
     operations = {
         "sub": lambda a, b: a - b, "mse": F.mse_loss, "l1": lambda a, b: F.l1_loss(a, b, reduction="none"),
@@ -359,8 +366,9 @@ def problems(draw):
 @target(problems(), st.integers(1, 12), st.booleans(), st.sampled_from(["original", "squeeze", "weight_1d"]))
 def numbers(problem, size, bias, wiring):
     """Least squares and the surface: a sentence, or finite numbers; and no point has a smaller loss than the minimum."""
-    from linreg.data import Dataset
-    from linreg.surface import batch_moments, loss_surface, matched_surface
+    from linreg.data.dataset import Dataset
+    from linreg.quadratic.moments import batch_moments
+    from linreg.quadratic.streaming import loss_surface, matched_surface
 
     X, y = problem
     try:
@@ -389,7 +397,7 @@ def numbers(problem, size, bias, wiring):
 
 @st.composite
 def asked_ensembles(draw):
-    from linreg.optimizers import OPTIMIZERS
+    from linreg.settings.optimizers import OPTIMIZERS
 
     numbers_ = st.floats(-1e3, 1e3) | SIZES
     runs = draw(st.integers(0, 5))
@@ -413,7 +421,7 @@ def asked_ensembles(draw):
 @target(asked_ensembles())
 def ensembles(asked):
     """A sentence, or a record: finite up to where a run diverged and nothing after it."""
-    from linreg.ensemble import train_ensemble
+    from linreg.training.ensemble import train_ensemble
 
     moments = _moments()
     betas = asked.pop("betas", None)
@@ -460,10 +468,10 @@ def wirings(wiring, rows, size, bias, power, weights):
     """The surface of every wiring is what PyTorch's own loss gives, batch by batch, in double precision."""
     import torch
 
-    from linreg.data import Dataset
-    from linreg.surface import loss_surface
-    from linreg.trainer import layer_of
-    from linreg.wiring import WIRINGS
+    from linreg.data.dataset import Dataset
+    from linreg.quadratic.streaming import loss_surface
+    from linreg.settings.wirings import WIRINGS
+    from linreg.training.pytorch import layer_of
 
     z = np.random.default_rng(rows).normal(size=(rows, 3)) * 10.0**power
     try:
@@ -582,7 +590,7 @@ def pages(page, query, content, own):
     """Every address of every page opens without an exception, says nothing of nan, and shows what is foreign as text."""
     from streamlit.testing.v1 import AppTest
 
-    from linreg.data import hold, table_settings
+    from linreg.data.dataset import register_table, table_settings
 
     query = {name: text for name, text in query.items() if name not in ("embed", "embed_options")}
     query |= {
@@ -595,7 +603,9 @@ def pages(page, query, content, own):
             table = open_table(content, MARKUP[0] + ".csv")
             names = [column.name for column in table.columns if column.numeric]
             if len(names) > 2:
-                query |= dict(zip(("table", "target", "feature1", "feature2"), (hold(table).digest, *names), strict=False))
+                query |= dict(
+                    zip(("table", "target", "feature1", "feature2"), (register_table(table).digest, *names), strict=False)
+                )
     kind = PAGES.get(page)
     view = from_view_query(kind, query)[0] if kind else None
     found, _ = from_query({name: text for name, text in query.items() if name != "step"}, table_settings)
@@ -674,9 +684,5 @@ if __name__ == "__main__":
     if name != "addresses":
         import torch  # noqa: F401  # before the clock runs
 
-        import linreg.ensemble
-        import linreg.shapes
-        import linreg.trainer
-        import linreg.wording  # noqa: F401
     settings(max_examples=1, database=None, deadline=None)(given(st.text())(lambda _: None))()  # reads all of Unicode
     fuzz(name, float(budget), int(start))

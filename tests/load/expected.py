@@ -9,16 +9,20 @@ from functools import cache, lru_cache
 
 import pyarrow as pa
 
-from linreg import gallery
-from linreg.data import table_settings
-from linreg.export import FORMATS, exported
-from linreg.settings import SettingsError, TableSettings, from_query, with_table
-from linreg.surface import least_squares, loss_surface, with_ones
-from linreg.sweep import law_of_batch_size, law_settings
-from linreg.tables import BUNDLED
-from linreg.theme import THEMES
-from linreg.views import PAGES, from_view_query
-from linreg.wiring import WIRINGS
+from linreg.data.dataset import table_settings
+from linreg.data.files import BUNDLED
+from linreg.experiments.sweep import law_of_batch_size, law_settings
+from linreg.figures import gallery
+from linreg.figures.export import FORMATS, exported
+from linreg.figures.theme import THEMES
+from linreg.quadratic.least_squares import least_squares, with_ones
+from linreg.quadratic.streaming import loss_surface
+from linreg.settings.changes import with_table
+from linreg.settings.fields import SettingsError
+from linreg.settings.model import TableSettings
+from linreg.settings.pages import PAGES
+from linreg.settings.query import from_query, from_view_query
+from linreg.settings.wirings import WIRINGS
 
 _core = gallery.core()
 _cells = cache(lambda grid: _core.cells(grid, grid.tasks()))

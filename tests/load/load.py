@@ -414,12 +414,12 @@ def compare(crowd):
     """What is not as the library makes it."""
     from expected import is_right, is_right_file
 
-    from linreg.data import hold
-    from linreg.tables import open_table
+    from linreg.data.dataset import register_table
+    from linreg.data.files import open_table
 
     tables = [open_table(content, name) for name, content in map(upload_content, range(5))]
     for table in tables:
-        hold(table)
+        register_table(table)
     received = sorted(crowd.figures.values(), key=lambda one: (one.where.page, one.where.query, one.where.step or 0))
     print(f"comparing {len(received):,} different figures and {len(crowd.files)} files", flush=True)
     wrong, started = [], time.perf_counter()

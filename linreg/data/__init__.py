@@ -1,0 +1,1 @@
+"""Tables: drawn from a seed, or read from files."""

@@ -1,0 +1,1 @@
+"""Results in figures, one module a page, with theme, shared layers and export."""

@@ -1,0 +1,353 @@
+"""What a loss makes of the two shapes that it is given. Importing this does not import torch.
+
+The rule: two tensors meet in a silent broadcast if they differ in rank and both are expanded, as `(B, 1)` and `(B,)` are
+to `(B, B)`. With equal ranks somebody has written the axes out; with one side expanded it is a bias, a scale or a mask.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import prod
+from typing import Any
+
+from linreg.settings.losses import MOST_AXES, Loss, Shape, loss_named
+
+MOST_SIZE = 2**63 - 1  # PyTorch counts in 64 bits
+MOST_TEXT = 200
+
+
+# ---- the rule --------------------------------------------------------------------------------------------------------
+
+
+def broadcast_shape(*shapes: Shape) -> Shape | None:
+    """The shape to which all of them broadcast, or None where PyTorch raises."""
+    rank = max(map(len, shapes))
+    sizes = []
+    for column in zip(*(_padded(shape, rank) for shape in shapes), strict=True):
+        common = 1
+        for size in column:
+            if size != 1:
+                if common not in (1, size):
+                    return None
+                common = size
+        sizes.append(common)
+    return tuple(sizes)
+
+
+def meet_silently(first: Shape, second: Shape) -> bool:
+    """Whether the two differ in rank and both are expanded."""
+    return len(first) != len(second) and _both_expanded(first, second)
+
+
+def _padded(shape: Shape, rank: int) -> Shape:
+    return (1,) * (rank - len(shape)) + shape
+
+
+def _both_expanded(first: Shape, second: Shape) -> bool:
+    result = broadcast_shape(first, second)
+    return result is not None and result not in (_padded(first, len(result)), _padded(second, len(result)))
+
+
+# ---- the way out -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fix:
+    """One operand written so that it no longer meets another silently: `target.unsqueeze(1)`, now of this shape.
+
+    `all_pairs` marks those that keep the result and state that it is meant.
+    """
+
+    operand: int
+    code: str
+    shape: Shape
+    all_pairs: bool = False
+
+
+def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]:
+    """Ways to change one operand so that no two of them meet silently, those that pair elements one by one first.
+
+    For two shapes at least two, of which one states that all pairs are meant; none if nothing meets silently. Of more than
+    two shapes, where no single change is enough, those that are right for a pair of them.
+    """
+    found: dict[str, Fix] = {}
+    for i, j in combinations(range(len(shapes)), 2):
+        if meet_silently(shapes[i], shapes[j]):
+            high, low = (i, j) if len(shapes[i]) > len(shapes[j]) else (j, i)
+            found |= {fix.code: fix for fix in _fixes_of_two(shapes, names, high, low)}
+    complete = [fix for fix in found.values() if not _silent_pairs(_with(shapes, fix))]
+    return tuple(sorted(complete or found.values(), key=lambda fix: fix.all_pairs))
+
+
+def shown_fixes(fixes: Sequence[Fix]) -> tuple[Fix, ...]:
+    """One or two to offer: they pair elements one by one, or, if no change of axes does, state that all pairs are meant."""
+    pairing = [fix for fix in fixes if not fix.all_pairs]
+    return tuple(pairing or fixes)[:2]
+
+
+def _silent_pairs(shapes: Sequence[Shape]) -> bool:
+    return any(meet_silently(*two) for two in combinations(shapes, 2))
+
+
+def _with(shapes: Sequence[Shape], fix: Fix) -> list[Shape]:
+    return [fix.shape if index == fix.operand else shape for index, shape in enumerate(shapes)]
+
+
+def _fixes_of_two(shapes: Sequence[Shape], names: Sequence[str], high: int, low: int) -> Iterator[Fix]:
+    """Fixes for an operand of higher and one of lower rank: the first loses axes of size one, or the second gains some."""
+    higher, lower = shapes[high], shapes[low]
+    squeezed = _best(_squeezes(higher), lower)
+    if squeezed is not None:
+        axes, shape = squeezed
+        dim = -1 if axes == (len(higher) - 1,) else axes[0] if len(axes) == 1 else axes
+        yield Fix(high, f"{names[high]}.squeeze({dim})", shape)
+    unsqueezed = _best(_unsqueezes(lower, len(higher)), higher)
+    if unsqueezed is not None:
+        axes, shape = unsqueezed
+        yield Fix(low, names[low] + "".join(f".unsqueeze({axis})" for axis in axes), shape)
+    missing = len(higher) - len(lower)
+    yield Fix(low, names[low] + ".unsqueeze(0)" * missing, _padded(lower, len(higher)), all_pairs=True)
+    result = broadcast_shape(higher, lower)
+    if result is not None:
+        sizes = ", ".join("-1" if now == before else str(now) for now, before in zip(result, higher, strict=True))
+        yield Fix(high, f"{names[high]}.expand({sizes})", result, all_pairs=True)
+
+
+def _squeezes(shape: Shape) -> Iterator[tuple[Shape, Shape]]:
+    """The shape without some of its axes of size one, and these axes; the last ones first."""
+    ones = [axis for axis, size in reversed(tuple(enumerate(shape))) if size == 1]
+    for count in range(1, len(ones) + 1):
+        for axes in combinations(ones, count):
+            yield tuple(sorted(axes)), tuple(size for axis, size in enumerate(shape) if axis not in axes)
+
+
+def _unsqueezes(shape: Shape, rank: int) -> Iterator[tuple[Shape, Shape]]:
+    """The shape with new axes of size one, up to this rank, and where they are."""
+    for count in range(len(shape) + 1, rank + 1):
+        for axes in combinations(range(count), count - len(shape)):
+            sizes = iter(shape)
+            yield axes, tuple(1 if axis in axes else next(sizes) for axis in range(count))
+
+
+def _best(candidates: Iterable[tuple[Shape, Shape]], other: Shape) -> tuple[Shape, Shape] | None:
+    """Of axes and shape, the one that meets `other` best: equal if possible, else expanding one side at most, and little."""
+    usable = []
+    for axes, shape in candidates:
+        result = broadcast_shape(shape, other)
+        if result is not None and not _both_expanded(shape, other):
+            usable.append((shape != other, prod(result), len(axes), axes, shape))
+    return min(usable, key=lambda one: one[:3])[3:] if usable else None
+
+
+# ---- the diagnosis ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ShapeDiagnosis:
+    """What a loss computes from these two shapes.
+
+    `kind` is one of
+      matched    each prediction meets its own target
+      silent     the ranks differ and both sides are expanded: what `no_silent_broadcast` reports
+      outer      both sides are expanded, the ranks are equal: all pairs too, but written out, so not reported
+      one-sided  one side is repeated, the other is not
+      raises     PyTorch raises; `broadcast_shape` and `terms` are None
+
+    `terms` is how many terms the loss averages. `shrinks_by` is k where the minimum moves from w* to w*/k: the terms for
+    each one that compares a prediction with its own target. It holds for squared errors of independent rows with means
+    near zero, and is None elsewhere. `warns`: PyTorch warns of the shapes, be it before it raises. `fixes`
+    are the changed operands, one or two of them, `corrected` the lines with them, `finding` says it all in words.
+    """
+
+    prediction_shape: Shape
+    target_shape: Shape
+    loss: str
+    kind: str
+    broadcast_shape: Shape | None
+    terms: int | None
+    shrinks_by: int | None
+    warns: bool
+    fixes: tuple[str, ...]
+    corrected: tuple[str, ...]
+    finding: str
+
+
+def diagnose_shapes(prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse") -> ShapeDiagnosis:
+    """What the loss, a key of `LOSSES`, computes from a prediction and a target of these shapes.
+
+    Raises `ValueError` for what is no shape of at most eight axes, and for an unknown loss.
+    """
+    prediction = checked_shape(prediction_shape, "prediction shape")
+    target = checked_shape(target_shape, "target shape")
+    entry = loss_named(loss)
+    result = broadcast_shape(prediction, target)
+    kind = _kind(prediction, target, result, entry)
+    if kind == "raises":
+        result = None
+    terms = None if result is None else prod(result)
+    meets_all = kind in ("silent", "outer")
+    shrinks_by = _terms_per_own(prediction, target) if meets_all and entry.squared and terms else None
+    fixes = _fixes_for(kind, prediction, target)
+    operands = [("prediction", fix.code) if fix.operand else (fix.code, "target") for fix in fixes]
+    return ShapeDiagnosis(
+        prediction,
+        target,
+        loss,
+        kind,
+        result,
+        terms,
+        shrinks_by,
+        warns=entry.warns and prediction != target,
+        fixes=tuple(fix.code for fix in fixes),
+        corrected=tuple(f"loss = {entry.code.format(prediction=p, target=t)}" for p, t in operands),
+        finding=_finding(kind, prediction, target, result, entry, shrinks_by)
+        + (
+            " No change of axes pairs them one by one; write it so if all pairs are meant."
+            if kind == "silent" and fixes[0].all_pairs
+            else ""
+        ),
+    )
+
+
+def _kind(prediction: Shape, target: Shape, result: Shape | None, loss: Loss) -> str:
+    if result is None or (loss.refuses and prediction != target):
+        return "raises"
+    if _both_expanded(prediction, target):
+        return "silent" if len(prediction) != len(target) else "outer"
+    return "matched" if _padded(prediction, len(result)) == _padded(target, len(result)) else "one-sided"
+
+
+def _fixes_for(kind: str, prediction: Shape, target: Shape) -> tuple[Fix, ...]:
+    """For a silent broadcast, one or two; for the others those that pair prediction and target one by one, if any do."""
+    names = ("prediction", "target")
+    if kind == "silent":
+        return shown_fixes(find_fixes((prediction, target), names))
+    if kind not in ("outer", "raises") or prediction == target or _several(prediction) != _several(target):
+        return ()
+    if len(prediction) != len(target):
+        high, low = (0, 1) if len(prediction) > len(target) else (1, 0)
+        two = _fixes_of_two((prediction, target), names, high, low)
+        return tuple(fix for fix in two if fix.shape in (prediction, target))
+    return (
+        Fix(0, "prediction.reshape(target.shape)", target),
+        Fix(1, "target.reshape(prediction.shape)", prediction),
+    )
+
+
+def _several(shape: Shape) -> Shape:
+    """The sizes other than one: equal for two shapes of which one is a reshaped other, without a change of order."""
+    return tuple(size for size in shape if size != 1)
+
+
+def _terms_per_own(prediction: Shape, target: Shape) -> int | None:
+    """Of the terms, one in so many compares a prediction with its own target. None if the two do not correspond.
+
+    A result's index picks the element of a side by that side's axes. Both pick the same element if each of its axes gets
+    the same index from both, so the result's axes fall into groups that must agree; each group has one free index.
+    """
+    if _several(prediction) != _several(target):
+        return None
+    result = broadcast_shape(prediction, target)
+    assert result is not None
+    group = list(range(len(result)))
+    axes = ([axis for axis, size in enumerate(_padded(side, len(result))) if size != 1] for side in (prediction, target))
+    for one, other in zip(*axes, strict=True):
+        group = [group[one] if g == group[other] else g for g in group]
+    return prod(result) // prod(result[axis] for axis in set(group))
+
+
+def _finding(kind: str, prediction: Shape, target: Shape, result: Shape | None, loss: Loss, shrinks_by: int | None) -> str:
+    both = f"`{prediction}` and `{target}`"
+    if result is None:
+        if broadcast_shape(prediction, target) is None:
+            return f"PyTorch raises: {both} do not broadcast."
+        return f"PyTorch raises: `{loss.title}` takes a target of the prediction's shape only, not {both}."
+    terms = prod(result)
+    if not terms:
+        return f"{both} give `{result}`, no terms at all, and the mean over nothing is NaN."
+    if kind == "matched":
+        return f"{both} give `{result}`: each prediction meets its own target, {_count(terms, 'term')}."
+    if kind == "one-sided":
+        repeated, side = (target, "target") if prod(target) < prod(prediction) else (prediction, "prediction")
+        return f"{both} give `{result}`, {_count(terms, 'term')}: the {side} `{repeated}` is repeated, the other is not."
+    each = terms // prod(prediction)
+    said = f"{both} broadcast to `{result}`, {_count(terms, 'term')}: each prediction meets {_count(each, 'target')}."
+    if shrinks_by:
+        share = f"1/{shrinks_by:,} of least squares'"
+        said += f" For independent rows with means near zero, the weights at its minimum are {share}."
+    return said
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+# ---- shapes from outside ---------------------------------------------------------------------------------------------
+
+
+def checked_shape(shape: Iterable[int], name: str = "shape") -> Shape:
+    """The shape as a tuple of ints; `ValueError` with one sentence if it has too many axes or sizes that cannot be."""
+    if isinstance(shape, str | bytes):
+        raise ValueError(f"{name} {_shown(shape)} is text; give a tuple such as (100, 1), or read the text with parse_shape")
+    try:
+        sizes: list[Any] = []
+        for size in shape:
+            sizes.append(size)
+            if len(sizes) > MOST_AXES:
+                raise ValueError(f"{name} has more axes than the {MOST_AXES} that are handled; leave some out")
+    except TypeError:
+        raise ValueError(f"{name} {_shown(shape)} is no sequence of sizes; give a tuple such as (100, 1)") from None
+    return tuple(_checked_size(size, name) for size in sizes)
+
+
+def _checked_size(size: Any, name: str) -> int:
+    try:
+        if isinstance(size, bool):
+            raise TypeError
+        number = operator.index(size)
+    except TypeError:
+        raise ValueError(f"size {_shown(size)} in {name} is not a whole number; give one from 0 up") from None
+    if number < 0:
+        raise ValueError(f"size {_shown(number)} in {name} is below 0; give a whole number from 0 up")
+    if number > MOST_SIZE:
+        raise ValueError(f"a size in {name} is above {MOST_SIZE}, the most that PyTorch can count; give a smaller one")
+    return number
+
+
+_SIZE = r"[0-9]{1,30}"
+_LIST = rf"(?:{_SIZE}(?:\s*[,x×]\s*{_SIZE})*\s*,?)?"
+_SHAPE = re.compile(
+    rf"(?:torch\.)?Size\(\s*(?:\[\s*(?P<a>{_LIST})\s*\]|\(\s*(?P<b>{_LIST})\s*\))?\s*\)"
+    rf"|\(\s*(?P<c>{_LIST})\s*\)|\[\s*(?P<d>{_LIST})\s*\]|(?P<e>{_SIZE}(?:\s*[,x×]\s*{_SIZE})*\s*,?)"
+)
+
+
+def parse_shape(text: str) -> Shape:
+    """The shape that a text shows: `(100, 1)`, `100,1`, `100 x 1`, `[100]`, `torch.Size([100, 1])`, or `()`.
+
+    The text is matched, never evaluated. Raises `ValueError` with one sentence for everything else.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"{_shown(text)} is not text; give a shape such as (100, 1)")
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"a shape of {len(text)} characters is above the limit of {MOST_TEXT}; give one such as (100, 1)")
+    match = _SHAPE.fullmatch(text.strip())
+    if match is None:
+        if not text.strip():
+            raise ValueError("no shape is given; write one such as (100, 1), or () for a single number")
+        raise ValueError(f"{_shown(text)} is not a shape; write whole numbers as in (100, 1), or () for a single number")
+    inside = next((group for group in match.groups() if group is not None), "")
+    return checked_shape(int(size) for size in re.findall(_SIZE, inside))
+
+
+def _shown(value: object) -> str:
+    """A value that somebody has given, short enough for a sentence."""
+    try:
+        text = repr(value)
+    except Exception:  # any object may come, and an int too long to print raises here
+        return f"of type {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,1 @@
+"""The loss of every batch as an exact quadratic."""

@@ -1,0 +1,109 @@
+"""The quadratic of every batch, as moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from linreg.quadratic.least_squares import origin_of, with_ones
+from linreg.quadratic.quadratic import Quadratic
+from linreg.quadratic.streaming import Tables, checked_tables
+from linreg.settings.model import Settings
+from linreg.settings.wirings import WIRINGS
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """One quadratic a step of an epoch (in file order) or of the run (shuffled): K batches of n rows, one shared origin."""
+
+    A: Float[np.ndarray, "K P P"]
+    c: Float[np.ndarray, "K P"]
+    s: Float[np.ndarray, " K"]
+    origin: Float[np.ndarray, " P"]
+    n: Int[np.ndarray, " K"]
+
+    def __len__(self) -> int:
+        return len(self.s)
+
+    def batch(self, k: int) -> Quadratic:
+        """The quadratic of batch k."""
+        return Quadratic(self.A[k], self.c[k], float(self.s[k]), self.origin)
+
+    def mean(self) -> Quadratic:
+        """The mean over the batches: what the run descends on. Every batch counts as one step, a smaller last one too."""
+        return Quadratic(self.A.mean(0), self.c.mean(0), float(self.s.mean()), self.origin)
+
+    def stable_lr(self) -> float:
+        """2/λ_max of the steepest batch: below it plain SGD stays bounded, whatever the order of the batches.
+
+        A step multiplies the difference of two runs by I − lr·H, with the batch's Hessian H; its eigenvalues are then in
+        (−1, 1], so that no difference grows, and one that some batch curves along shrinks in every epoch. Sufficient, not
+        necessary, and at most the limit of the mean surface. Not for momentum: its steps may drive apart in turn what each
+        alone would bring together.
+        """
+        steepest = 2 * float(np.linalg.eigvalsh(self.A)[:, -1].max())
+        return 2 / steepest if steepest > 0 else np.inf
+
+
+def batch_moments(tables: Tables, settings: Settings) -> Moments:
+    """The exact quadratic of every batch, in the order in which the run meets them; batches go on from piece to piece.
+
+    With the origin o at the least squares of the table (of its first piece) and r = y − X·o, so that nothing large cancels
+    near it: matched shapes have A = XᵀX/B, c = Xᵀr/B, s = mean(r²); all pairs have the same A, c = x̄·r̄ − V·o and
+    s = oᵀV o + Var(y) + r̄², with V = Cov(X) of the batch. With a bias, X has a last column of ones.
+    Raises `SettingsError` if a batch is larger than the table, or if a table in pieces is to be shuffled.
+    """
+    pairs = WIRINGS[settings.wiring].pairs
+    parts: list[tuple[np.ndarray, ...]] = []
+    for piece in checked_tables(tables, settings):
+        if not parts:
+            origin = origin_of(piece, settings.bias)  # (P,)
+        X = with_ones(piece.X) if settings.bias else piece.X  # (n, P)
+        parts.append(_pass_moments(X, piece.y, origin, settings.batch_size, pairs))
+    A, c, s, n = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Moments(A, c, s, origin, n)
+
+
+def _pass_moments(
+    X: np.ndarray, y: np.ndarray, origin: np.ndarray, batch_size: int, pairs: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A (K, P, P), c (K, P), s (K,) and n (K,) of one pass over the rows."""
+    columns = np.ascontiguousarray(X.T)  # (P, N)
+    predictions = X @ origin  # (N,)
+    parts = []
+    full = len(y) - len(y) % batch_size
+    for rows, size in ((slice(0, full), batch_size), (slice(full, None), len(y) - full)):
+        if not size or not len(y[rows]):
+            continue
+        x = columns[:, rows].reshape(len(origin), -1, size)  # (P, K, B)
+        target, p = y[rows].reshape(-1, size), predictions[rows].reshape(-1, size)  # (K, B)
+        r = target - p  # (K, B)
+        A = np.empty((len(r), len(origin), len(origin)))
+        for i, j in combinations_with_replacement(range(len(origin)), 2):
+            A[:, i, j] = A[:, j, i] = _mean(x[i] * x[j])
+        if pairs:
+            mean = np.stack([_mean(column) for column in x], axis=1)  # (K, P)
+            centred = x - mean.T[:, :, None]  # (P, K, B)
+            V = np.empty_like(A)
+            for i, j in combinations_with_replacement(range(len(origin)), 2):
+                V[:, i, j] = V[:, j, i] = _mean(centred[i] * centred[j])
+            spread = V @ origin  # (K, P)
+            c = mean * _mean(r)[:, None] - spread
+            s = spread @ origin + _mean((target - _mean(target)[:, None]) ** 2) + _mean(r) ** 2
+        else:
+            c = np.stack([_mean(column * r) for column in x], axis=1)  # (K, P)
+            s = _mean(r**2)
+        parts.append((A, c, s, np.full(len(A), size)))
+    A, c, s, n = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return A, c, s, n
+
+
+def _mean(batches: np.ndarray) -> np.ndarray:
+    """The mean of each batch (K, B) -> (K,)."""
+    if batches.shape[1] < 8:  # many short sums: one addition of a whole column after the other is faster
+        return sum(batches[:, k] for k in range(batches.shape[1])) / batches.shape[1]  # type: ignore[no-any-return]
+    found: np.ndarray = batches.mean(1)
+    return found

@@ -1,0 +1,1 @@
+"""Results in words, one module a page, and the script generator."""

@@ -1,0 +1,33 @@
+"""The page of your own code in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from linreg.guard.report import Reaction
+    from linreg.guard.shapes import ShapeDiagnosis
+
+
+def verdict_of_shapes(found: ShapeDiagnosis) -> str:
+    """Whether the shapes are right, in a word, and what the loss computes, in a sentence."""
+    verdicts = {
+        "matched": "✓ Matched",
+        "silent": "✕ A silent broadcast",
+        "outer": "All pairs, written out",
+        "one-sided": "One side is repeated",
+        "raises": "✕ PyTorch raises",
+    }
+    return f"**{verdicts[found.kind]}.** {found.finding}"
+
+
+def reaction(answer: Reaction) -> str:
+    """What PyTorch did: raised, warned, or nothing."""
+    if answer.error is not None:
+        return "It raises:"
+    return "It runs, and warns:" if answer.warnings else "It runs, and says nothing."
+
+
+def guarded(answer: Reaction) -> str:
+    """Whether the guard reports it."""
+    return "`no_silent_broadcast` " + ("**reports it**." if answer.broadcast else "lets it pass.")

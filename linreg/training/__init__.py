@@ -1,0 +1,1 @@
+"""Training: PyTorch itself, the compiled ensemble, and the processes that both run in."""

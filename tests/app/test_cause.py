@@ -1,0 +1,241 @@
+"""Cause, Your code and Your data through Streamlit's own test runner: what a reader sees, against an independent count."""
+
+import gc
+import re
+
+import numpy as np
+import pytest
+from apprunner import one, opened, ran, tables, words
+
+from linreg import Settings, make_data, open_table
+from linreg.data.dataset import register_table
+from linreg.settings.model import DataSettings, TableSettings
+from linreg.settings.query import from_query
+from linreg.text.markdown import escape_markdown
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def control_of(app, key):
+    return next(
+        widget
+        for kind in ("number_input", "text_input", "selectbox", "slider", "toggle")
+        for widget in getattr(app, kind)
+        if widget.key == key
+    )
+
+
+def address(app):
+    return {name: one(value) for name, value in app.query_params.items()}
+
+
+def pressed(app, label):
+    next(button for button in app.button if button.label == label).click()
+    return ran(app)
+
+
+# ---- cause -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_cause_page_tells_what_the_pairs_come_to():
+    app = opened("cause", samples="500", epochs="600", rows="4", w1="4", w2="-1.5")
+    table = make_data(DataSettings(samples=500))
+    p, y = table.X[:4] @ [4, -1.5], table.y[:4]
+    squares = (p[:, None] - y) ** 2
+    assert "16 differences, of which 4 were meant" in words(app)
+    assert f"it is {squares.mean():,.0f}, where {np.diag(squares).mean():,.0f} was meant" in words(app)
+    P, Y = table.X @ [4, -1.5], table.y
+    matched = np.mean((P - Y) ** 2)
+    assert f"and the fixed one {matched:,.0f}. They differ by −2·Cov(p, y)" in words(app)
+    assert "**The shape decides, the values do not**" in words(app)
+
+
+def test_the_reader_moves_the_weights_and_the_link_holds_them():
+    app = opened("cause", samples="500")
+    assert "At (5.00, 3.00), over all batches, the original's loss is" in words(app)
+    control_of(app, "control.view.w1").set_value(-2.0)
+    app = ran(app)
+    assert "At (−2.00, 3.00), over all batches, the original's loss is" in words(app)
+    assert address(app)["w1"] == "-2"
+    app = pressed(app, "To least squares")
+    assert "w1" not in address(app)
+    app = pressed(app, "To the bug's minimum")
+    w1, w2 = (float(address(app)[name]) for name in ("w1", "w2"))
+    assert np.hypot(w1, w2) < 0.6
+
+
+def test_pytorch_s_own_words_and_the_four_fixes_are_on_the_page():
+    app = opened("cause", samples="500")
+    said = " ".join(block.value for block in app.code)
+    assert "Using a target size (torch.Size([100])) that is different to the input size (torch.Size([100, 1]))" in said
+    assert "Target size (torch.Size([100])) must be the same as input size (torch.Size([100, 1]))" in said
+    assert "It runs, and says nothing." in words(app)
+    fixes = next(table for table in tables(app) if "`criterion(pred_y, batch_y)`, as written" in table.index)["loss"]
+    assert len(set(fixes[1:])) == 1
+    assert len(fixes) == 5
+    table = make_data(DataSettings(samples=500))
+    X, y = table.X[:100], table.y[:100]
+    best = np.linalg.lstsq(table.X, table.y, rcond=None)[0]
+    assert float(fixes.iloc[1]) == pytest.approx(np.mean((X @ best - y) ** 2), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"bias": "1"},
+        {"samples": "3", "batch_size": "2"},
+        {"noise": "0", "scale": "0.001"},
+        {"samples": "10000", "wiring": "squeeze", "batch_size": "10000"},
+    ],
+)
+def test_the_cause_page_bears_other_settings(query):
+    app = opened("cause", **({"samples": "200"} | query))
+    assert not app.exception
+    assert not re.search(r"\bnan\b", words(app))
+
+
+# ---- your code -------------------------------------------------------------------------------------------------------
+
+
+def test_two_shapes_are_diagnosed_and_pytorch_is_asked():
+    app = opened("your_code")
+    assert "**✕ A silent broadcast.**" in words(app)
+    assert "10,000 terms" in words(app)
+    assert "`no_silent_broadcast` **reports it**." in words(app)
+    control_of(app, "control.view.prediction").set_value("torch.Size([32])")
+    control_of(app, "control.view.truth").set_value("[32]")
+    app = ran(app)
+    assert (address(app)["prediction"], address(app)["truth"]) == ("32", "32")
+    assert "**✓ Matched.**" in words(app)
+    assert "`no_silent_broadcast` lets it pass." in words(app)
+
+
+@pytest.mark.parametrize("typed", ["__import__('os')", "(1, -2)", "", "(1,2,3,4,5,6,7,8,9)", "<b>1</b>"])
+def test_what_is_no_shape_is_refused_in_one_sentence(typed):
+    app = opened("your_code")
+    control_of(app, "control.view.truth").set_value(typed)
+    app = ran(app)
+    assert len(app.warning) == 1
+    assert "stays as it was" in app.warning[0].value
+    assert "**✕ A silent broadcast.**" in words(app), "nothing is lost"
+
+
+def test_shapes_too_large_to_run_are_still_diagnosed():
+    app = opened("your_code", prediction="1000000000,1", truth="1000000000")
+    assert "1,000,000,000,000,000,000 terms" in words(app)
+    assert any("Not run" in caption.value for caption in app.caption)
+
+
+def test_the_example_s_output_is_that_of_running_it():
+    app = opened("your_code")
+    shown = [block.value for block in app.code]
+    (source,) = [text for text in shown if "with no_silent_broadcast():" in text]
+    (output,) = [text for text in shown if text.startswith("SilentBroadcastError")]
+    line = int(re.search(r"example\.py:(\d+)", output)[1])
+    from linreg.experiments import guard_example
+
+    with open(guard_example.__file__, encoding="utf-8") as file:
+        assert file.read().splitlines()[line - 1].strip() == "loss = criterion(prediction, batch_y)"
+    assert "loss = criterion(prediction, batch_y)" in source
+    assert "/" not in output.split("example.py")[0], "the name of the file, not where it lies"
+
+
+# ---- your data -------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_opens_on_the_bundled_table_and_leaves_the_session_alone():
+    app = opened("your_data")
+    assert "**392 of 398 rows are used.**" in words(app)
+    assert "instead of 0.7064" in words(app)
+    assert not address(app)
+    assert isinstance(app.session_state["comparison"].original.data, DataSettings)
+
+
+def test_a_choice_takes_the_table_over_for_every_page():
+    app = opened("your_data")
+    control_of(app, "control.standardise").set_value(False)
+    app = ran(app)
+    data = app.session_state["comparison"].original.data
+    assert data == TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, False)
+    assert address(app)["table"] == "auto-mpg"
+    for page in ("cause", "surface", "sweep"):
+        app.switch_page(f"pages/{page}.py")
+        app = ran(app)
+        assert "mpg on horsepower (w1) and weight (w2), 392 rows" in words(app)
+    app = pressed(app, "Back to the thread's data")
+    assert app.session_state["comparison"].original == Settings()
+
+
+def test_a_link_to_a_table_opens_it_and_one_to_an_upload_says_what_is_missing():
+    app = opened(
+        "your_data", v="1", table="auto-mpg", target="weight", feature1="mpg", feature2="horsepower", bias="1", epochs="50"
+    )
+    data = app.session_state["comparison"].original.data
+    assert (data.target, data.features, data.standardise) == ("weight", ("mpg", "horsepower"), False)
+    app = opened("your_data", v="1", table="0123456789abcdef", target="a", feature1="b", feature2="c", epochs="50")
+    assert "an uploaded table is not in a link" in app.warning[0].value.replace("\\", "")
+    assert from_query(address(app))[0].original.epochs == 30, "what was set for that table is left out with it"
+
+
+def test_a_column_in_two_roles_changes_places():
+    app = opened("your_data")
+    control_of(app, "control.Feature 1").set_value("mpg")
+    app = ran(app)
+    data = app.session_state["comparison"].original.data
+    assert (data.target, data.features) == ("horsepower", ("mpg", "weight"))
+
+
+def test_a_column_of_words_is_not_offered():
+    app = opened("your_data")
+    assert "name" not in control_of(app, "control.Target").options
+    assert "mpg" in control_of(app, "control.Target").options
+
+
+HOSTILE = ("<b>y</b> $y$", ":material/delete: [a](http://evil.example)", "`b`|**b** -> www.evil.example")
+
+
+def test_foreign_names_are_text_everywhere():
+    """Names of columns, of the file and in the address: nowhere on the page is one as it is, where Markdown is read."""
+    rows = np.random.default_rng(0).normal(size=(30, 3)).round(3).tolist()
+    lines = [",".join(f'"{name}"' for name in HOSTILE), *(",".join(map(str, row)) for row in rows), "x,1,2"]
+    file = "<img src=x onerror=alert(1)> :smile:.csv"
+    table = open_table("\n".join(lines).encode(), file)
+    named = dict(zip(("target", "feature1", "feature2"), HOSTILE, strict=True))
+    strange = {"<i>lr</i>": "1", "lr": "[1](http://evil.example)", "step": ":material/delete:"}
+    app = opened("your_data", v="1", table=register_table(table).digest, **named, batch_size="10", epochs="5", **strange)
+    said = [element.value for kind in ("markdown", "caption", "warning", "info", "error") for element in getattr(app, kind)]
+    said += [element.label for element in app.expander] + [name for one in tables(app) for name in one.index]
+    for foreign in (*HOSTILE, file, *strange, *strange.values()):
+        text = escape_markdown(foreign)
+        assert text == foreign or not [sentence for sentence in said if foreign in sentence]
+    for name in (*map(escape_markdown, HOSTILE), escape_markdown("<i>lr</i> was ignored"), escape_markdown(file)):
+        assert any(name[:30] in sentence for sentence in said)
+    assert {"control.Target", "control.Feature 1"} <= {box.key for box in app.selectbox if HOSTILE[0] in box.options}
+
+
+def test_a_target_beyond_single_precision_diverges_at_once_and_the_page_says_so():
+    """Found by fuzzing: a replay of no steps has no slider."""
+    rows = np.random.default_rng(0).normal(size=(30, 3)) * [1e60, 1, 1]
+    lines = ["y,a,b", *(",".join(map(repr, row)) for row in rows.tolist())]
+    table = open_table("\n".join(lines).encode(), "large.csv")
+    named = {"table": register_table(table).digest, "target": "y", "feature1": "a", "feature2": "b"}
+    app = opened("your_data", v="1", **named, batch_size="10", epochs="5")
+    assert "Both sides diverge: the original at step 0, the fixed side at step 0." in words(app)
+    assert any("nothing to replay" in caption.value for caption in app.caption)
+    assert not re.search(r"\b(nan|inf)\b", words(app))
+
+
+def test_a_table_lasts_while_a_page_is_open_on_it():
+    """A reload is another session: it has not uploaded the file, and goes on when that which has is gone."""
+    rows = np.random.default_rng(0).normal(size=(30, 3))
+    lines = ["y,a,b", *(",".join(map(repr, row)) for row in rows.tolist())]
+    table = register_table(open_table("\n".join(lines).encode(), "mine.csv"))
+    named = {"table": table.digest, "target": "y", "feature1": "a", "feature2": "b"}
+    app = opened("your_data", v="1", **named, batch_size="10", epochs="5")
+    del table
+    gc.collect()
+    app.run()
+    assert not app.exception
+    assert not app.error
+    box = app.selectbox(key="control.table")
+    assert (box.value, box.format_func(box.value)) == (named["table"], "mine.csv")

@@ -1,0 +1,182 @@
+"""The home page through Streamlit's own test runner: what a visitor reads, changes and is told."""
+
+import logging
+import threading
+
+import pytest
+from apprunner import control, link, one, opened, ran, words
+from plain import plain_run
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from linreg.data.dataset import make_data
+from linreg.figures import gallery
+from linreg.settings.model import Settings
+from linreg.settings.presets import PRESETS
+from linreg.training.pytorch import train
+from linreg.ui import comparison as comparison_ui
+from linreg.ui import drawing
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def loss_of_a_plain_script(settings):
+    """The mean loss of all batches at the last weights of an independent script, over all pairs where the shapes say so."""
+    table = make_data(settings.data)
+    weights, _ = plain_run(table.X, table.y, settings)
+    predictions, targets = (table.X @ weights[-1]).reshape(-1, 100), table.y.reshape(-1, 100)
+    if settings.wiring == "squeeze":
+        return ((predictions - targets) ** 2).mean()
+    return ((predictions[:, :, None] - targets[:, None, :]) ** 2).mean()
+
+
+def test_the_page_opens_with_the_finding():
+    app = opened()
+    losses = [loss_of_a_plain_script(Settings()), loss_of_a_plain_script(Settings(wiring="squeeze"))]
+    assert f"As written, the loss stays at {losses[0]:,.0f}. Fixed, it falls to {losses[1]:.2f}." in words(app)
+    assert "`(100, 1)` meets `(100,)`" in words(app)
+    assert "| Verdict | ✕ did not converge | ✓ converged |" in words(app)
+    before, after, warning = app.code
+    assert before.value == "loss = criterion(pred_y, batch_y)"
+    assert after.value == "loss = criterion(pred_y.squeeze(-1), batch_y)"
+    assert warning.value.startswith("Using a target size (torch.Size([100]))")
+    assert not app.query_params
+
+
+def test_a_link_restores_every_control_and_tells_what_it_ignores():
+    app = opened(
+        lr="0.05",
+        optimizer="Adam",
+        fixed__batch_size="10",
+        scale="3",
+        nonsense="<b>1</b>",
+        samples="400",
+        epochs="2",
+        step="5",
+    )
+    assert control(app, "number_input", "lr").value == 0.05
+    assert control(app, "selectbox", "optimizer").value == "Adam"
+    assert control(app, "number_input", "fixed.batch_size").value == 10
+    assert control(app, "number_input", "fixed.lr").value is None
+    assert control(app, "number_input", "scale").value == 3
+    assert app.slider[0].value == 5
+    assert [warning.value for warning in app.warning] == ["nonsense was ignored\\: there is no such setting\\."]
+    assert "nonsense" not in app.query_params
+    ran(control(app, "number_input", "lr").set_value(0.1))
+    assert not app.warning, "it is said until the next change"
+
+
+def test_a_control_changes_the_link_and_the_finding():
+    app = opened(samples="400", epochs="2")
+    before = words(app)
+    ran(control(app, "number_input", "lr").set_value(0.5))
+    assert link(app).original.lr == link(app).fixed.lr == 0.5
+    assert words(app) != before
+
+
+def test_the_fixed_side_follows_until_it_has_its_own():
+    app = opened(samples="400", epochs="2")
+    ran(control(app, "number_input", "fixed.batch_size").set_value(10))
+    ran(control(app, "number_input", "batch_size").set_value(50))
+    assert (link(app).original.batch_size, link(app).fixed.batch_size) == (50, 10)
+    ran(control(app, "number_input", "fixed.batch_size").set_value(None))
+    assert link(app).fixed.batch_size == 50
+    assert next(one for one in app.expander if "fixed side" in one.label).proto.expanded, "not closed under one's hands"
+
+
+def test_an_optimizer_brings_a_momentum_that_fits():
+    app = opened(samples="400", epochs="2", optimizer="SGD", momentum="0.5", lr="0.000001")
+    ran(control(app, "selectbox", "optimizer").set_value("Adam"))
+    assert link(app).original.momentum == 0
+    assert control(app, "number_input", "momentum").disabled
+    ran(control(app, "selectbox", "optimizer").set_value("Nesterov"))
+    assert link(app).original.momentum == 0.9
+
+
+def test_initial_weights_are_typed_as_numbers():
+    app = opened(samples="400", epochs="2")
+    ran(control(app, "text_input", "init").set_value("2, 3"))
+    assert link(app).original.init == (2.0, 3.0)
+    ran(control(app, "text_input", "init").set_value("two, three"))
+    assert link(app).original.init == (2.0, 3.0), "nothing is lost"
+    assert "Initial weights two, three is not a number" in app.warning[0].value.replace("\\", "")
+    ran(control(app, "text_input", "init").set_value("default"))
+    assert link(app).original.init is None
+
+
+def test_impossible_settings_are_refused_with_a_reason():
+    app = opened(samples="400", epochs="2")
+    ran(control(app, "number_input", "batch_size").set_value(500))
+    assert "batch size 500 is above the 400 samples; use 1 to 400" in app.warning[0].value.replace("\\", "").lower()
+    assert control(app, "number_input", "batch_size").value == 100
+
+
+def test_another_visitor_trains_the_same_just_before(monkeypatch):
+    """Between the look at what is kept and the training of what is missing."""
+    drawn = gallery.sides_of
+
+    def meanwhile(comparison, runs, surface):
+        if runs is None:
+            for run in train([comparison.original, comparison.fixed]):
+                comparison_ui._kept_runs().keep(run.settings, run)
+        return drawn(comparison, runs, surface)
+
+    monkeypatch.setattr(gallery, "sides_of", meanwhile)
+    app = opened(seed="4711", epochs="1")
+    assert "**Original.** " in words(app)
+    assert {side.seed for side in comparison_ui._kept_runs().values} >= {4711}
+
+
+@pytest.mark.parametrize("preset", ["strange_line", "answer_batch_of_one", "sgd_overflows", "from_far"])
+def test_a_preset_sets_the_controls_and_the_link(preset):
+    app = opened()
+    ran(control(app, "selectbox", "preset").set_value(preset))
+    assert link(app) == PRESETS[preset].comparison
+    assert PRESETS[preset].comment in [caption.value for caption in app.sidebar.caption]
+
+
+def test_long_training_waits_for_a_button_and_says_how_long():
+    app = opened(epochs="300")
+    assert app.info[0].value.startswith("60,000 steps will take about ")
+    assert "Verdict" not in words(app)
+    app = opened(epochs="150", samples="1000")
+    assert not app.info, "30 steps a side are trained at once"
+
+
+def test_pressing_the_button_trains():
+    app = opened(batch_size="1", epochs="2", samples="6000")
+    ran(app.button(key="train").click())
+    assert "Verdict" in words(app)
+
+
+def test_the_sidebar_counts_steps_and_then_tells_the_time():
+    app = opened(samples="400", epochs="2")
+    assert any(caption.value.startswith("8 steps a side, about ") for caption in app.sidebar.caption)
+
+
+def test_the_slider_is_in_the_link():
+    app = opened(samples="400", epochs="2")
+    ran(app.slider[0].set_value(3))
+    assert one(app.query_params["step"]) == "3"
+
+
+def test_each_figure_has_its_data_one_click_away():
+    app = opened(samples="400", epochs="2")
+    assert not app.dataframe
+    app.session_state["table.loss"] = True
+    ran(app)
+    assert list(app.dataframe[0].value.columns) == ["step", "loss", "side"]
+
+
+def test_a_file_that_is_held_for_all_is_no_reason_to_warn(caplog):
+    """Streamlit makes downloads in threads that belong to no page, and says so of each."""
+    said = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    said.addHandler(caplog.handler)
+    try:
+        for name, warnings in ((f"{drawing.MAKERS}0", 0), ("another", 1)):
+            caplog.clear()
+            thread = threading.Thread(target=get_script_run_ctx, name=name)
+            thread.start()
+            thread.join()
+            assert len(caplog.records) == warnings
+    finally:
+        said.removeHandler(caplog.handler)

@@ -1,0 +1,57 @@
+"""Pages through Streamlit's own test runner: open one by a link, run it again, read what it says."""
+
+import re
+
+import pandas as pd
+from project import ROOT
+from streamlit.testing.v1 import AppTest
+
+from linreg.settings.query import from_query
+
+HOME = str(ROOT / "streamlit_app.py")
+SPLIT = re.compile(r"(?<!\\)\|")  # a bar that is not escaped parts two cells
+
+
+def opened(page="", **query):
+    """The home page, or another one, opened by a link; `fixed__lr` stands for `fixed.lr`."""
+    app = AppTest.from_file(HOME, default_timeout=120)
+    if page:
+        app.switch_page(f"pages/{page}.py")
+    for name, value in query.items():
+        app.query_params[name.replace("__", ".")] = value
+    return ran(app)
+
+
+def tables(app):
+    """All tables of the page: of text in Markdown, with their rows by name."""
+    found = []
+    for text in (element.value for element in app.markdown if element.value.startswith("|")):
+        (_, *labels), _, *rows = ([cell.strip() for cell in SPLIT.split(line)[1:-1]] for line in text.splitlines())
+        found.append(pd.DataFrame([cells for _, *cells in rows], index=[name for name, *_ in rows], columns=labels))
+    return found
+
+
+def ran(changed):
+    """Run the page after a change of one of its elements (or of nothing)."""
+    app = changed.run()
+    assert not app.exception
+    return app
+
+
+def control(app, kind, name):
+    return getattr(app, kind)(key=f"control.{name}")
+
+
+def one(value):
+    """A query parameter: the runner gives a list for what a test set, a text for what the page wrote."""
+    return value if isinstance(value, str) else value[-1]
+
+
+def link(app):
+    found, ignored = from_query({name: one(value) for name, value in app.query_params.items() if name != "step"})
+    assert not ignored
+    return found
+
+
+def words(app):
+    return "\n".join(element.value for element in app.markdown)
