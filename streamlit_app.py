@@ -9,8 +9,8 @@ comparison = ui.page("Original vs fixed")
 
 st.header("Why this PyTorch regression does not converge")
 st.markdown(
-    "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack Overflow. On this page: "
-    + comparison_text.setup(comparison)
+    "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack"
+    " Overflow. On this page: " + comparison_text.setup(comparison)
 )
 finding = st.empty()
 ui.finding(comparison, finding)
@@ -19,6 +19,7 @@ ui.finding(comparison, finding)
 ui.evidence(comparison)
 
 st.caption(
-    "A twin of the question, with three weights: [PyTorch forums 148155](https://discuss.pytorch.org/t/148155)."
+    "A twin of the question, with three weights: [PyTorch forums"
+    " 148155](https://discuss.pytorch.org/t/148155)."
     " Try the preset *Started at the truth* next: does the original stay there?"
 )

@@ -23,7 +23,15 @@ def main():
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             for name, (path, figures, width, height) in SHOTS.items():
                 for scheme in ("light", "dark"):
-                    shot(browser, f"{server.url}/{path}", figures, width, height, scheme, HERE / f"{name}-{scheme}.png")
+                    shot(
+                        browser,
+                        f"{server.url}/{path}",
+                        figures,
+                        width,
+                        height,
+                        scheme,
+                        HERE / f"{name}-{scheme}.png",
+                    )
     finally:
         server.stop()
 
@@ -32,9 +40,13 @@ def shot(browser, address, figures, width, height, scheme, file):
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page = context.new_page()
     page.goto(address)
-    page.wait_for_function(f"document.querySelectorAll('svg.marks').length >= {figures}", timeout=120_000)
+    page.wait_for_function(
+        f"document.querySelectorAll('svg.marks').length >= {figures}", timeout=120_000
+    )
     page.wait_for_timeout(1_000)
-    page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
+    page.wait_for_function(
+        "() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000
+    )
     page.wait_for_timeout(1_000)
     page.screenshot(path=file)
     print(file.relative_to(HERE.parent))

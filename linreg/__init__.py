@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from linreg.data.dataset import Dataset, TableStream, make_data, read_table, standardised, stream_table
+    from linreg.data.dataset import (
+        Dataset,
+        TableStream,
+        make_data,
+        read_table,
+        standardised,
+        stream_table,
+    )
     from linreg.data.files import BUNDLED, Table, TableError, open_bundled, open_table
     from linreg.figures.figure import Figure
     from linreg.guard.fingerprint import Inconclusive, looks_broadcast
@@ -33,7 +40,14 @@ if TYPE_CHECKING:
     from linreg.training.run import Run
 
 _HOMES = {
-    "data.dataset": ("Dataset", "TableStream", "make_data", "read_table", "standardised", "stream_table"),
+    "data.dataset": (
+        "Dataset",
+        "TableStream",
+        "make_data",
+        "read_table",
+        "standardised",
+        "stream_table",
+    ),
     "data.files": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table"),
     "figures.figure": ("Figure",),
     "guard.fingerprint": ("Inconclusive", "looks_broadcast"),

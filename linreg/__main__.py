@@ -19,7 +19,11 @@ from linreg.settings.dependencies import missing, missing_message
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Settings
 
-WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the latter two as a shell counts what a signal ends
+WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = (
+    2,
+    130,
+    141,
+)  # the latter two as a shell counts what a signal ends
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,30 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     add_view(parser, SweepView)
     add_comparison(parser)
     where = parser.add_argument_group("where it runs")
-    where.add_argument("--backend", choices=("cores", "dask"), default="cores", help="this machine's cores, or Dask (cores)")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, tcp://host:8786; without it, one is made")
+    where.add_argument(
+        "--backend",
+        choices=("cores", "dask"),
+        default="cores",
+        help="this machine's cores, or Dask (cores)",
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster, tcp://host:8786; without it, one is made",
+    )
     _add_output(parser, "a row a cell and side")
 
 
 def _diagnose(parser: argparse.ArgumentParser) -> None:
     from linreg.cli.options import add_link, add_setting
 
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="CSV or Parquet of any size, read in pieces")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="CSV or Parquet of any size, read in pieces",
+    )
     parser.add_argument("--target", metavar="COLUMN", help="what is regressed")
     parser.add_argument("--features", nargs=2, metavar="COLUMN", help="on what, two of them")
     add_link(parser)
@@ -80,14 +99,34 @@ def _figures(parser: argparse.ArgumentParser) -> None:
     from linreg.figures.gallery import DRAWINGS
     from linreg.figures.theme import THEMES
 
-    parser.add_argument("--out", dest="folder", type=Path, metavar="DIR", required=True, help="made if it is not there")
     parser.add_argument(
-        "--format", nargs="+", choices=FORMATS, default=["svg"], metavar="KEY", help=f"{_either(FORMATS)} (svg)"
+        "--out",
+        dest="folder",
+        type=Path,
+        metavar="DIR",
+        required=True,
+        help="made if it is not there",
     )
-    parser.add_argument("--size", choices=SIZES, default="page", metavar="KEY", help=f"{_either(SIZES)} (page)")
-    parser.add_argument("--theme", choices=THEMES, default="light", metavar="KEY", help=f"{_either(THEMES)} (light)")
     parser.add_argument(
-        "--only", nargs="+", choices=DRAWINGS, metavar="PAGE", help=f"the figures of these pages: {_either(DRAWINGS)}"
+        "--format",
+        nargs="+",
+        choices=FORMATS,
+        default=["svg"],
+        metavar="KEY",
+        help=f"{_either(FORMATS)} (svg)",
+    )
+    parser.add_argument(
+        "--size", choices=SIZES, default="page", metavar="KEY", help=f"{_either(SIZES)} (page)"
+    )
+    parser.add_argument(
+        "--theme", choices=THEMES, default="light", metavar="KEY", help=f"{_either(THEMES)} (light)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=DRAWINGS,
+        metavar="PAGE",
+        help=f"the figures of these pages: {_either(DRAWINGS)}",
     )
     add_comparison(parser)
 
@@ -121,7 +160,8 @@ COMMANDS = (
         "compare",
         "train both sides with PyTorch, and say what came of them",
         "[--preset KEY | --link LINK] [--SETTING VALUE ...]",
-        "compare --batch-size 1 --epochs 1 --fixed-wiring original --fixed-batch-size 100 --fixed-epochs 30",
+        "compare --batch-size 1 --epochs 1 --fixed-wiring original --fixed-batch-size 100"
+        " --fixed-epochs 30",
         _compare,
     ),
     Command(
@@ -169,7 +209,9 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(
             **options,
             allow_abbrev=False,  # a name that is short today may be two tomorrow
-            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=30),
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
+                prog, max_help_position=30
+            ),
         )
 
     def error(self, message: str) -> NoReturn:
@@ -177,7 +219,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parsers(prog: str, given: Sequence[str]) -> tuple[_Parser, dict[str, _Parser]]:
-    """The parser, and those of its commands; only the command that is called has its options, which take longer to load."""
+    """The parser, and those of its commands; only the command that is called has its options, which
+    take longer to load."""
     parser = _Parser(
         prog=prog,
         usage=f"{prog} COMMAND [OPTION ...]",
@@ -207,7 +250,11 @@ def _parsed(prog: str, given: Sequence[str]) -> argparse.Namespace:
     if unknown:
         name = unknown[0].partition("=")[0]
         near = difflib.get_close_matches(name, commands[chosen.command]._option_string_actions, 1)
-        meant = f"did you mean {near[0]}?" if near and near[0] != name else f"see {prog} {chosen.command} --help"
+        meant = (
+            f"did you mean {near[0]}?"
+            if near and near[0] != name
+            else f"see {prog} {chosen.command} --help"
+        )
         raise SettingsError(f"{name} is no option of {chosen.command}; {meant}")
     if getattr(chosen, "out", None):
         check_place(chosen.out)
@@ -218,13 +265,18 @@ def _parsed(prog: str, given: Sequence[str]) -> argparse.Namespace:
 def _check_form(chosen: argparse.Namespace) -> None:
     """Raise a `SettingsError` if a file would not hold what its name says."""
     if chosen.out.suffix.lower() == ".csv" and chosen.json:
-        raise SettingsError(f"--json and --out {chosen.out} ask for two forms; leave one of them out", "out")
+        raise SettingsError(
+            f"--json and --out {chosen.out} ask for two forms; leave one of them out", "out"
+        )
     if chosen.out.suffix.lower() == ".csv" and not chosen.rows:
-        raise SettingsError(f"{chosen.command} has no rows for {chosen.out}; name a file that ends otherwise", "out")
+        raise SettingsError(
+            f"{chosen.command} has no rows for {chosen.out}; name a file that ends otherwise", "out"
+        )
 
 
 def _with_negatives(given: Sequence[str]) -> list[str]:
-    """`--init -1,2` as `--init=-1,2`: argparse takes what begins with a dash and is not one number for an option."""
+    """`--init -1,2` as `--init=-1,2`: argparse takes what begins with a dash and is not one number
+    for an option."""
     found: list[str] = []
     for one in given:
         if found and re.match(r"-[0-9.]", one) and re.fullmatch(r"--[a-z][a-z0-9-]*", found[-1]):
@@ -235,14 +287,17 @@ def _with_negatives(given: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. The exit status is 2, with one line on stderr, for input that cannot be used."""
+    """Run a command. The exit status is 2, with one line on stderr, for input that cannot be
+    used."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     prog = "linreg" if Path(sys.argv[0]).stem == "linreg" else "python -m linreg"
     if not given:
         _parsers(prog, given)[0].print_help(sys.stderr)
         return WRONG_INPUT
     if isinstance(sys.stdout, io.TextIOWrapper) and "utf" not in sys.stdout.encoding.lower():
-        sys.stdout.reconfigure(encoding="utf-8")  # where a file or a pipe would not take a minus sign or a superscript
+        sys.stdout.reconfigure(
+            encoding="utf-8"
+        )  # where a file or a pipe would not take a minus sign or a superscript
     try:
         _run(_parsed(prog, given))
         sys.stdout.flush()
@@ -252,7 +307,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except OSError as error:
-        return _refuse(f"{error.filename or 'the output'}: {error.strerror}" if error.strerror else error)
+        return _refuse(
+            f"{error.filename or 'the output'}: {error.strerror}" if error.strerror else error
+        )
     except ImportError as error:
         name = str(error.name or getattr(error.__cause__, "name", "")).partition(".")[0]
         if not (name and missing([name])):

@@ -13,8 +13,10 @@ ui.shapes_section()
 
 st.subheader("Make the broadcast an error")
 st.markdown(
-    "Inside `no_silent_broadcast`, a context manager and a decorator, an operation raises if two of its tensors differ in"
-    " rank and both are expanded. Biases and masks pass, and so do equal ranks, such as `(100, 1)` with `(1, 100)`."
+    "Inside `no_silent_broadcast`, a context manager and a decorator, an operation raises if two of"
+    " its tensors differ in"
+    " rank and both are expanded. Biases and masks pass, and so do equal ranks, such as `(100, 1)`"
+    " with `(1, 100)`."
 )
 ui.guard_section()
 st.markdown(

@@ -8,7 +8,8 @@ ui.page("Your data", controls=ui.on_a_table, shown=ui.compared_on_a_table)
 
 st.header("The same bug on a table of your own")
 st.markdown(
-    "Choose a target and two features: the loss as written and the fixed one are trained on them, and every figure of the"
+    "Choose a target and two features: the loss as written and the fixed one are trained on them,"
+    " and every figure of the"
     " other pages can be drawn for them."
 )
 ui.your_data_section()

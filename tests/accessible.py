@@ -1,4 +1,5 @@
-"""Whom a page shuts out: axe-core, and what stands beside the window, on pages that the browser tests have open anyway."""
+"""Whom a page shuts out: axe-core, and what stands beside the window, on pages that the browser
+tests have open anyway."""
 
 from axe_playwright_python.base import AXE_SCRIPT
 
@@ -20,17 +21,22 @@ PHONE = {"width": 390, "height": 844}
 
 
 def shut_out(here):
-    """Violations of serious and critical impact: all rules as the page stands, contrast in the other scheme too."""
+    """Violations of serious and critical impact: all rules as the page stands, contrast in the
+    other scheme too."""
     page, size = here.page, here.page.viewport_size
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({**size, "height": max(height, size["height"])})  # axe cannot judge what is scrolled away
+    page.set_viewport_size(
+        {**size, "height": max(height, size["height"])}
+    )  # axe cannot judge what is scrolled away
     found = page.evaluate(RUN, [None, []])
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     page.emulate_media(color_scheme="light" if dark else "dark")
     colour = "rgb(255, 255, 255)" if dark else "rgb(14, 17, 23)"
-    page.wait_for_function(f"getComputedStyle(document.querySelector('.stApp')).backgroundColor == '{colour}'")
+    page.wait_for_function(
+        f"getComputedStyle(document.querySelector('.stApp')).backgroundColor == '{colour}'"
+    )
     found += page.evaluate(RUN, [["color-contrast"], ["svg"]])
     page.emulate_media(color_scheme="dark" if dark else "light")
     page.set_viewport_size(size)
@@ -38,7 +44,8 @@ def shut_out(here):
 
 
 def beside_the_window(here, size=None):
-    """How many pixels of the page, or of its main part, can only be reached sideways, at this size from now on."""
+    """How many pixels of the page, or of its main part, can only be reached sideways, at this size
+    from now on."""
     if size:
         here.page.set_viewport_size(size)
         here.page.wait_for_timeout(1_000)  # figures follow

@@ -1,4 +1,5 @@
-"""Pages through Streamlit's own test runner: open one by a link, run it again, read what it says."""
+"""Pages through Streamlit's own test runner: open one by a link, run it again, read what it
+says."""
 
 import re
 
@@ -26,8 +27,14 @@ def tables(app):
     """All tables of the page: of text in Markdown, with their rows by name."""
     found = []
     for text in (element.value for element in app.markdown if element.value.startswith("|")):
-        (_, *labels), _, *rows = ([cell.strip() for cell in SPLIT.split(line)[1:-1]] for line in text.splitlines())
-        found.append(pd.DataFrame([cells for _, *cells in rows], index=[name for name, *_ in rows], columns=labels))
+        (_, *labels), _, *rows = (
+            [cell.strip() for cell in SPLIT.split(line)[1:-1]] for line in text.splitlines()
+        )
+        found.append(
+            pd.DataFrame(
+                [cells for _, *cells in rows], index=[name for name, *_ in rows], columns=labels
+            )
+        )
     return found
 
 
@@ -43,12 +50,15 @@ def control(app, kind, name):
 
 
 def one(value):
-    """A query parameter: the runner gives a list for what a test set, a text for what the page wrote."""
+    """A query parameter: the runner gives a list for what a test set, a text for what the page
+    wrote."""
     return value if isinstance(value, str) else value[-1]
 
 
 def link(app):
-    found, ignored = from_query({name: one(value) for name, value in app.query_params.items() if name != "step"})
+    found, ignored = from_query(
+        {name: one(value) for name, value in app.query_params.items() if name != "step"}
+    )
     assert not ignored
     return found
 

@@ -1,4 +1,5 @@
-"""Chromium and the app's server, once for every process of the tests, and what a visitor does with them.
+"""Chromium and the app's server, once for every process of the tests, and what a visitor does with
+them.
 
 Without Chromium the tests that use them skip; with REQUIRE_BROWSER=1 they fail instead.
 """
@@ -60,7 +61,8 @@ class Visit:
         self.page.goto(server.url + "/" + query)
 
     def ended(self):
-        """Nothing was asked of anybody else and nothing complained of; the page is free for the next visit."""
+        """Nothing was asked of anybody else and nothing complained of; the page is free for the
+        next visit."""
         assert not self.elsewhere, "a request left the server's own address"
         assert not self.complaints
         for event, listener in self.listeners.items():
@@ -73,7 +75,9 @@ class Visit:
             self.elsewhere.append(url)
 
     def _complained(self, message):
-        if "/_stcore/" not in message.location["url"]:  # Streamlit looks for its server beside a page first
+        if (
+            "/_stcore/" not in message.location["url"]
+        ):  # Streamlit looks for its server beside a page first
             self.complaints.append(message.text)
 
     def until_trained(self):
@@ -84,7 +88,9 @@ class Visit:
 
     def settled(self):
         self.page.wait_for_timeout(300)
-        self.page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
+        self.page.wait_for_function(
+            "() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000
+        )
         self.page.wait_for_timeout(700)
 
     @property
@@ -92,7 +98,9 @@ class Visit:
         return self.page.evaluate("location.search")
 
     def texts(self):
-        return self.page.evaluate("[...document.querySelectorAll('svg.marks text')].map(t => t.textContent)")
+        return self.page.evaluate(
+            "[...document.querySelectorAll('svg.marks text')].map(t => t.textContent)"
+        )
 
     def field(self, label):
         return self.page.get_by_label(label, exact=True).first

@@ -22,6 +22,7 @@ pytest_plugins = ["browsing"]
 
 
 def pytest_collection_modifyitems(config, items):
-    """Quick tests first; in several processes the browser's, which mostly wait: none of them is left alone at the end."""
+    """Quick tests first; in several processes the browser's, which mostly wait: none of them is
+    left alone at the end."""
     several = hasattr(config, "workerinput")
     items.sort(key=lambda item: (item.get_closest_marker("browser") is None) == several)

@@ -8,14 +8,18 @@ OUTSIDE = """() => [...document.querySelectorAll('svg.marks text')].filter(t => 
 
 
 def drawn(here, figures):
-    here.page.wait_for_function(f"document.querySelectorAll('svg.marks').length >= {figures}", timeout=120_000)
+    here.page.wait_for_function(
+        f"document.querySelectorAll('svg.marks').length >= {figures}", timeout=120_000
+    )
     here.settled()
     return here
 
 
 def nothing_is_cut_off(here, least=100):
     assert here.page.evaluate(OUTSIDE) == []
-    heights = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(s => s.getBoundingClientRect().height)")
+    heights = here.page.evaluate(
+        "[...document.querySelectorAll('svg.marks')].map(s => s.getBoundingClientRect().height)"
+    )
     assert min(heights) > least, "none has collapsed"
     assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -1,4 +1,5 @@
-"""Linear regressions with certified values: NIST's Statistical Reference Datasets (https://www.itl.nist.gov/div898/strd/).
+"""Linear regressions with certified values: NIST's Statistical Reference Datasets
+(https://www.itl.nist.gov/div898/strd/).
 
 Those with one or two predictors. NIST's own data are in the public domain.
 """
@@ -10,8 +11,8 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Certified:
-    """Columns (N, P), the target, and the certified coefficients, in the columns' order; a last column of ones has the
-    intercept. `residual` is the certified residual standard deviation."""
+    """Columns (N, P), the target, and the certified coefficients, in the columns' order; a last
+    column of ones has the intercept. `residual` is the certified residual standard deviation."""
 
     columns: np.ndarray
     y: np.ndarray
@@ -24,10 +25,14 @@ def _pairs(text):
 
 
 _NORRIS = _pairs(
-    "0.1 0.2; 338.8 337.4; 118.1 118.2; 888.0 884.6; 9.2 10.1; 228.1 226.5; 668.5 666.3; 998.5 996.3; 449.1 448.6;"
-    "778.9 777.0; 559.2 558.2; 0.3 0.4; 0.1 0.6; 778.1 775.5; 668.8 666.9; 339.3 338.0; 448.9 447.5; 10.8 11.6;"
-    "557.7 556.0; 228.3 228.1; 998.0 995.8; 888.8 887.6; 119.6 120.2; 0.3 0.3; 0.6 0.3; 557.6 556.8; 339.3 339.1;"
-    "888.0 887.2; 998.5 999.0; 778.9 779.0; 10.2 11.1; 117.6 118.3; 228.9 229.2; 668.4 669.1; 449.2 448.9; 0.2 0.5"
+    "0.1 0.2; 338.8 337.4; 118.1 118.2; 888.0 884.6; 9.2 10.1; 228.1 226.5; 668.5 666.3; 998.5"
+    " 996.3; 449.1 448.6;"
+    "778.9 777.0; 559.2 558.2; 0.3 0.4; 0.1 0.6; 778.1 775.5; 668.8 666.9; 339.3 338.0; 448.9"
+    " 447.5; 10.8 11.6;"
+    "557.7 556.0; 228.3 228.1; 998.0 995.8; 888.8 887.6; 119.6 120.2; 0.3 0.3; 0.6 0.3; 557.6"
+    " 556.8; 339.3 339.1;"
+    "888.0 887.2; 998.5 999.0; 778.9 779.0; 10.2 11.1; 117.6 118.3; 228.9 229.2; 668.4 669.1; 449.2"
+    " 448.9; 0.2 0.5"
 )
 _PONTIUS_Y = np.array(
     [
@@ -52,6 +57,16 @@ STRD = {
         (0.732059160401003e-06, -0.316081871345029e-14, 0.673565789473684e-03),
         0.205177424076185e-03,
     ),
-    "NoInt1": Certified(np.arange(60.0, 71.0)[:, None], np.arange(130.0, 141.0), (2.07438016528926,), 3.56753034006338),
-    "NoInt2": Certified(np.array([[4.0], [5.0], [6.0]]), np.array([3.0, 4.0, 4.0]), (0.727272727272727,), 0.369274472937998),
+    "NoInt1": Certified(
+        np.arange(60.0, 71.0)[:, None],
+        np.arange(130.0, 141.0),
+        (2.07438016528926,),
+        3.56753034006338,
+    ),
+    "NoInt2": Certified(
+        np.array([[4.0], [5.0], [6.0]]),
+        np.array([3.0, 4.0, 4.0]),
+        (0.727272727272727,),
+        0.369274472937998,
+    ),
 }

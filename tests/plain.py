@@ -1,4 +1,5 @@
-"""The thread's script as anyone would write it: the independent route to every weight and loss of the trainer.
+"""The thread's script as anyone would write it: the independent route to every weight and loss of
+the trainer.
 
 It shares no code with linreg; what an optimizer's name stands for is written out again here.
 """
@@ -47,11 +48,16 @@ def plain_run(X, y, settings, dtype=torch.float32):
     criterion = torch.nn.MSELoss()
     optimizer = make_optimizer(settings.optimizer, net.parameters(), settings.lr, settings.momentum)
     shuffler = np.random.default_rng(settings.seed)
-    weights, losses = [[value for p in net.parameters() for value in p.detach().reshape(-1).tolist()]], []
+    weights, losses = (
+        [[value for p in net.parameters() for value in p.detach().reshape(-1).tolist()]],
+        [],
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         for _ in range(settings.epochs):
-            order = torch.as_tensor(shuffler.permutation(len(y)) if settings.shuffle else np.arange(len(y)))
+            order = torch.as_tensor(
+                shuffler.permutation(len(y)) if settings.shuffle else np.arange(len(y))
+            )
             for first in range(0, len(y), settings.batch_size):
                 rows = order[first : first + settings.batch_size]
                 batch_x, batch_y = train_x[rows], train_y[rows]
@@ -65,5 +71,7 @@ def plain_run(X, y, settings, dtype=torch.float32):
                 loss.backward()
                 optimizer.step()
                 losses.append(loss.item())
-                weights.append([value for p in net.parameters() for value in p.detach().reshape(-1).tolist()])
+                weights.append(
+                    [value for p in net.parameters() for value in p.detach().reshape(-1).tolist()]
+                )
     return np.array(weights), np.array(losses)

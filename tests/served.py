@@ -15,7 +15,11 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        options = ["--server.headless=true", f"--server.port={self.port}", "--server.address=127.0.0.1"]
+        options = [
+            "--server.headless=true",
+            f"--server.port={self.port}",
+            "--server.address=127.0.0.1",
+        ]
         command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options]
         self.visited = False
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)

@@ -16,10 +16,27 @@ from urllib.parse import urlencode
 import numpy as np
 
 from linreg.cli.options import given_settings, parse_link, resolve, resolve_view
-from linreg.cli.output import aligned, counting, markdown_table, named_rows, unmarked, wrapped, write
+from linreg.cli.output import (
+    aligned,
+    counting,
+    markdown_table,
+    named_rows,
+    unmarked,
+    wrapped,
+    write,
+)
 from linreg.data.dataset import make_data, stream_table, table_named
 from linreg.experiments.backends import BACKENDS
-from linreg.experiments.claims import CLAIMS, FACTORS, Trials, arms, cause, seeds_run, trials, verdict
+from linreg.experiments.claims import (
+    CLAIMS,
+    FACTORS,
+    Trials,
+    arms,
+    cause,
+    seeds_run,
+    trials,
+    verdict,
+)
 from linreg.experiments.sweep import Sweep, assemble_grid, color_limits, sweep_around
 from linreg.experiments.your_data import TableDiagnosis, diagnose_table
 from linreg.quadratic.evaluation import CONVERGED_WITHIN, baseline
@@ -45,7 +62,7 @@ SIDES = ("original", "fixed")  # the same in a file
 SHADES = "·░▒▓█"  # nothing, three parts of what lies between, all
 
 
-# ---- telling ---------------------------------------------------------------------------------------------------------
+# ---- telling -------------------------------------------------------------------------------------
 
 
 def _emit(
@@ -54,7 +71,8 @@ def _emit(
     numbers: Callable[[], dict[str, Any]],
     rows: Callable[[], list[list[Any]]] | None = None,
 ) -> None:
-    """Print what was found, or put it into the file that `--out` names, in the form that is asked for."""
+    """Print what was found, or put it into the file that `--out` names, in the form that is asked
+    for."""
     out: Path | None = chosen.out
     suffix = out.suffix.lower() if out else ""
     if chosen.json or suffix == ".json":
@@ -100,7 +118,7 @@ def _both(comparison: Comparison) -> tuple[Settings, Settings]:
     return comparison.original, comparison.fixed
 
 
-# ---- compare ---------------------------------------------------------------------------------------------------------
+# ---- compare -------------------------------------------------------------------------------------
 
 
 def compare(chosen: argparse.Namespace) -> None:
@@ -120,31 +138,57 @@ def compare(chosen: argparse.Namespace) -> None:
     moments = [_at_step(run, wanted.link.step) for run in runs]
 
     def text() -> str:
-        parts = [wrapped(comparison_text.headline(*outcomes)), wrapped(comparison_text.setup(comparison))]
-        for label, run, result, lines, moment in zip(LABELS, runs, outcomes, differing_lines(*sides), moments, strict=True):
-            parts.append(wrapped(f"{label}. {comparison_text.explanation(run.settings, result)}{_step_note(moment)}"))
+        parts = [
+            wrapped(comparison_text.headline(*outcomes)),
+            wrapped(comparison_text.setup(comparison)),
+        ]
+        for label, run, result, lines, moment in zip(
+            LABELS, runs, outcomes, differing_lines(*sides), moments, strict=True
+        ):
+            parts.append(
+                wrapped(
+                    f"{label}. {comparison_text.explanation(run.settings, result)}{_step_note(moment)}"
+                )
+            )
             if lines:
                 parts.append("\n".join(f"    {line}" for line in lines))
         parts.append(markdown_table(comparison_text.outcome_table(outcomes, LABELS)))
-        parts.append(wrapped(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares."))
+        parts.append(
+            wrapped(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares.")
+        )
         parts.append(markdown_table(comparison_text.shape_table(runs, LABELS)))
         for label, run in zip(LABELS, runs, strict=True):
             if run.warnings:
                 said = "\n".join(wrapped(" ".join(one.split()), indent=4) for one in run.warnings)
-                parts.append(f"{label}, what PyTorch says: a UserWarning, once for each pair of shapes\n{said}")
+                parts.append(
+                    f"{label}, what PyTorch says: a UserWarning, once for each pair of"
+                    f" shapes\n{said}"
+                )
             else:
                 parts.append(f"{label}, what PyTorch says: nothing")
         return "\n\n".join([*parts, f"{_where(comparison)}: /{_link(comparison)}"])
 
     def numbers() -> dict[str, Any]:
-        found: dict[str, Any] = {"link": _link(comparison), "headline": comparison_text.headline(*outcomes)}
-        for key, run, result, surface, moment in zip(SIDES, runs, outcomes, surfaces, moments, strict=True):
+        found: dict[str, Any] = {
+            "link": _link(comparison),
+            "headline": comparison_text.headline(*outcomes),
+        }
+        for key, run, result, surface, moment in zip(
+            SIDES, runs, outcomes, surfaces, moments, strict=True
+        ):
             found[key] = {
                 "settings": run.settings,
                 "outcome": result,
-                "shapes": {"prediction": run.prediction_shape, "target": run.target_shape, "loss": run.loss_shape},
+                "shapes": {
+                    "prediction": run.prediction_shape,
+                    "target": run.target_shape,
+                    "loss": run.loss_shape,
+                },
                 "warnings": run.warnings,
-                "surface": {name: getattr(surface, name) for name in ("minimum", "floor", "condition_number", "hessian")},
+                "surface": {
+                    name: getattr(surface, name)
+                    for name in ("minimum", "floor", "condition_number", "hessian")
+                },
                 "seconds": run.seconds,
             } | ({"at_step": moment} if moment else {})
         return found
@@ -155,7 +199,10 @@ def compare(chosen: argparse.Namespace) -> None:
         for key, run in zip(SIDES, runs, strict=True):
             losses = [*run.losses.tolist(), None]  # after the last step no batch is looked at
             absent = [None] * (len(names) - run.weights.shape[1])  # a bias, of a side that has none
-            found += [[key, step, losses[step], *weights, *absent] for step, weights in enumerate(run.weights.tolist())]
+            found += [
+                [key, step, losses[step], *weights, *absent]
+                for step, weights in enumerate(run.weights.tolist())
+            ]
         return found
 
     _emit(chosen, text, numbers, rows)
@@ -176,11 +223,15 @@ def _at_step(run: Run, step: int | None) -> dict[str, Any]:
 def _step_note(at: Mapping[str, Any]) -> str:
     if not at:
         return ""
-    loss = "" if at["loss"] is None else f", and the loss of the batch is {numbers_text.quantity(at['loss'])}"
+    loss = (
+        ""
+        if at["loss"] is None
+        else f", and the loss of the batch is {numbers_text.quantity(at['loss'])}"
+    )
     return f" At step {at['step']:,} they are {numbers_text.point(at['weights'])}{loss}."
 
 
-# ---- claims ----------------------------------------------------------------------------------------------------------
+# ---- claims --------------------------------------------------------------------------------------
 
 
 def claims(chosen: argparse.Namespace) -> None:
@@ -192,20 +243,35 @@ def claims(chosen: argparse.Namespace) -> None:
         for one in seeds_run(range(seeds)):
             by_seed.append(one)
             progress(len(by_seed), seeds)
-    found = {arm.settings: trials(by_seed, arm) for arm in arms()}  # arms of several claims share their runs
+    found = {
+        arm.settings: trials(by_seed, arm) for arm in arms()
+    }  # arms of several claims share their runs
     of_claim = {key: [found[arm.settings] for arm in claim.arms] for key, claim in CLAIMS.items()}
-    of_factor = {key: [found[arm.settings] for arm in factor.arms] for key, factor in FACTORS.items()}
+    of_factor = {
+        key: [found[arm.settings] for arm in factor.arms] for key, factor in FACTORS.items()
+    }
     answers = {key: claim.check.ask() for key, claim in CLAIMS.items() if claim.check}
     verdicts = {
-        key: verdict(claim, of_claim[key], answers[key][0] if key in answers else None) for key, claim in CLAIMS.items()
+        key: verdict(claim, of_claim[key], answers[key][0] if key in answers else None)
+        for key, claim in CLAIMS.items()
     }
     causes = {key: cause(of) for key, of in of_factor.items()}
 
     def text() -> str:
         tolerance = CONVERGED_WITHIN * baseline(make_data(DataSettings())).variance
-        parts = [wrapped(claims_text.claims_finding(list(verdicts.values()), seeds, len(arms()), tolerance))]
-        parts.append("Which one is the cause: each thing that may be it, changed alone, the rest as asked")
-        parts.append(markdown_table(claims_text.factors_table(list(FACTORS.values()), of_factor, causes), indent=4))
+        parts = [
+            wrapped(
+                claims_text.claims_finding(list(verdicts.values()), seeds, len(arms()), tolerance)
+            )
+        ]
+        parts.append(
+            "Which one is the cause: each thing that may be it, changed alone, the rest as asked"
+        )
+        parts.append(
+            markdown_table(
+                claims_text.factors_table(list(FACTORS.values()), of_factor, causes), indent=4
+            )
+        )
         for number, (key, claim) in enumerate(CLAIMS.items(), 1):
             asks = f" {claim.check.answered(*answers[key])}" if claim.check else ""
             parts.append(
@@ -228,13 +294,20 @@ def claims(chosen: argparse.Namespace) -> None:
                     "says": claim.says,
                     "why": claim.why,
                     "verdict": verdicts[key],
-                    "pytorch": {"agrees": answers[key][0], "says": answers[key][1]} if key in answers else None,
+                    "pytorch": {"agrees": answers[key][0], "says": answers[key][1]}
+                    if key in answers
+                    else None,
                     "arms": _arms(claim.arms, of_claim[key]),
                 }
                 for key, claim in CLAIMS.items()
             ],
             "factors": [
-                {"key": key, "title": factor.title, "is": causes[key], "arms": _arms(factor.arms, of_factor[key])}
+                {
+                    "key": key,
+                    "title": factor.title,
+                    "is": causes[key],
+                    "arms": _arms(factor.arms, of_factor[key]),
+                }
                 for key, factor in FACTORS.items()
             ],
         }
@@ -258,7 +331,7 @@ def _arms(experiments: Sequence[Any], found: Sequence[Trials]) -> list[dict[str,
     ]
 
 
-# ---- sweep -----------------------------------------------------------------------------------------------------------
+# ---- sweep ---------------------------------------------------------------------------------------
 
 
 def sweep(chosen: argparse.Namespace) -> None:
@@ -266,8 +339,15 @@ def sweep(chosen: argparse.Namespace) -> None:
     wanted = resolve(chosen)
     view = resolve_view(SweepView, chosen, wanted.link)
     grid = sweep_around(wanted.comparison, view)
-    if wanted.table and chosen.backend == "dask" and isinstance(wanted.comparison.original.data, TableSettings):
-        raise SettingsError("a file of yours is not on the cluster's workers; use --backend cores, or the synthetic data")
+    if (
+        wanted.table
+        and chosen.backend == "dask"
+        and isinstance(wanted.comparison.original.data, TableSettings)
+    ):
+        raise SettingsError(
+            "a file of yours is not on the cluster's workers; use --backend cores, or the synthetic"
+            " data"
+        )
     tasks = grid.tasks()
     runs, done, cells = sum(task.runs for task in tasks), 0, {}
     with BACKENDS[chosen.backend](chosen.scheduler) as work, counting(f"{runs:,} runs") as progress:
@@ -289,8 +369,13 @@ def sweep(chosen: argparse.Namespace) -> None:
         low, high = map(format_number if metric.known else numbers_text.quantity, scale)
         between = "in thirds of its ratio" if metric.log else "in thirds"
         empty = "   empty: there is none" if np.isnan(values[metric.of]).any() else ""
-        parts.append(f"{SHADES[0]} {low}   {' '.join(SHADES[1:-1])} between, {between}   {SHADES[-1]} {high}{empty}")
-        return "\n\n".join([*parts, f"{_where(wanted.comparison)}: /sweep{_link(wanted.comparison, view)}"])
+        parts.append(
+            f"{SHADES[0]} {low}   {' '.join(SHADES[1:-1])} between, {between}   {SHADES[-1]}"
+            f" {high}{empty}"
+        )
+        return "\n\n".join(
+            [*parts, f"{_where(wanted.comparison)}: /sweep{_link(wanted.comparison, view)}"]
+        )
 
     def numbers() -> dict[str, Any]:
         return {
@@ -301,7 +386,10 @@ def sweep(chosen: argparse.Namespace) -> None:
             "inits": grid.inits,
             "steps": grid.steps,
             "runs": runs,
-        } | {side: {name: table[index] for name, table in values.items()} for index, side in enumerate(SIDES)}
+        } | {
+            side: {name: table[index] for name, table in values.items()}
+            for index, side in enumerate(SIDES)
+        }
 
     def rows() -> list[list[Any]]:
         names = list(values)
@@ -328,7 +416,9 @@ def _map(grid: Sweep, values: np.ndarray, scale: tuple[float, float], log: bool)
     title, gap = f"{AXES[grid.x].title} →", max(len(grid.x_values) - len(first) - len(last), 2)
     fits = len(title) + 2 <= gap
     lines.append(f"{'':{margin}} {first}{title if fits else '':^{gap}}{last}")
-    return "\n".join(line.rstrip() for line in (lines if fits else [*lines, f"{'':{margin}} {title}"]))
+    return "\n".join(
+        line.rstrip() for line in (lines if fits else [*lines, f"{'':{margin}} {title}"])
+    )
 
 
 def _shade(value: float, scale: tuple[float, float], log: bool) -> str:
@@ -341,33 +431,48 @@ def _shade(value: float, scale: tuple[float, float], log: bool) -> str:
     return SHADES[1 + min(int(3 * share), 2)]
 
 
-# ---- diagnose --------------------------------------------------------------------------------------------------------
+# ---- diagnose ------------------------------------------------------------------------------------
 
 
 def diagnose(chosen: argparse.Namespace) -> None:
-    """The findings of a file, read in pieces in one pass; of a link to a table, what its page says of that."""
+    """The findings of a file, read in pieces in one pass; of a link to a table, what its page says
+    of that."""
     of = _of_file if chosen.link is None else _of_link
     data, found, kept, dropped = of(chosen)
 
     def text() -> str:
         return "\n\n".join(
-            map(wrapped, [your_data_text.rows_used(kept, dropped), *your_data_text.data_findings(found, data)])
+            map(
+                wrapped,
+                [
+                    your_data_text.rows_used(kept, dropped),
+                    *your_data_text.data_findings(found, data),
+                ],
+            )
         )
 
     _emit(chosen, text, lambda: {"dropped": dropped, **as_json(found)})
 
 
-Diagnosed = tuple[TableSettings, TableDiagnosis, int, Sequence["Dropped"]]  # rows kept, and those left out
+Diagnosed = tuple[
+    TableSettings, TableDiagnosis, int, Sequence["Dropped"]
+]  # rows kept, and those left out
 
 
 def _of_file(chosen: argparse.Namespace) -> Diagnosed:
     if chosen.file is None:
-        raise SettingsError("there is no table to read; give a FILE with --target and --features, or a --link")
+        raise SettingsError(
+            "there is no table to read; give a FILE with --target and --features, or a --link"
+        )
     for option in ("target", "features"):
         if getattr(chosen, option) is None:
-            raise SettingsError(f"--{option} is missing; say which of the columns of {chosen.file.name}")
+            raise SettingsError(
+                f"--{option} is missing; say which of the columns of {chosen.file.name}"
+            )
     given = {"bias": True, **given_settings(chosen)}
-    rows = max(given.get("batch_size", Settings().batch_size), 1)  # the file's are counted as they come
+    rows = max(
+        given.get("batch_size", Settings().batch_size), 1
+    )  # the file's are counted as they come
     settings = Settings(DataSettings(samples=rows), **given)
     with counting(f"Reading {chosen.file.name}") as progress:
         pieces = stream_table(chosen.file, chosen.target, chosen.features, progress=progress)
@@ -377,9 +482,16 @@ def _of_file(chosen: argparse.Namespace) -> Diagnosed:
             if "batch_size" not in error.fields or "batch_size" in given:
                 raise
             rows = pieces.kept  # fewer than a batch that nobody has asked for
-            found = diagnose_table(pieces, replace(settings, data=DataSettings(samples=rows), batch_size=rows))
+            found = diagnose_table(
+                pieces, replace(settings, data=DataSettings(samples=rows), batch_size=rows)
+            )
     data = TableSettings(str(chosen.file), chosen.target, tuple(chosen.features), found.sums.rows)
-    return data, replace(found, settings=replace(found.settings, data=data)), pieces.kept, pieces.dropped
+    return (
+        data,
+        replace(found, settings=replace(found.settings, data=data)),
+        pieces.kept,
+        pieces.dropped,
+    )
 
 
 def _of_link(chosen: argparse.Namespace) -> Diagnosed:
@@ -388,12 +500,15 @@ def _of_link(chosen: argparse.Namespace) -> Diagnosed:
     settings = wanted.comparison.original
     data = settings.data
     if not isinstance(data, TableSettings):
-        raise SettingsError("the link is of the synthetic data; give a FILE with --target and --features, or another link")
+        raise SettingsError(
+            "the link is of the synthetic data; give a FILE with --target and --features, or"
+            " another link"
+        )
     selection = table_named(data.table).select(data.target, data.features)
     return data, diagnose_table(make_data(data), settings), selection.kept, selection.dropped
 
 
-# ---- script ----------------------------------------------------------------------------------------------------------
+# ---- script --------------------------------------------------------------------------------------
 
 
 def script(chosen: argparse.Namespace) -> None:
@@ -402,11 +517,15 @@ def script(chosen: argparse.Namespace) -> None:
 
     as_notebook = chosen.notebook or (chosen.out and chosen.out.suffix.lower() == ".ipynb")
     write(
-        (script_text.notebook if as_notebook else script_text.script)(resolve(chosen).comparison).rstrip() + "\n", chosen.out
+        (script_text.notebook if as_notebook else script_text.script)(
+            resolve(chosen).comparison
+        ).rstrip()
+        + "\n",
+        chosen.out,
     )
 
 
-# ---- figures ---------------------------------------------------------------------------------------------------------
+# ---- figures -------------------------------------------------------------------------------------
 
 
 def figures(chosen: argparse.Namespace) -> None:
@@ -419,7 +538,9 @@ def figures(chosen: argparse.Namespace) -> None:
     wanted, folder = resolve(chosen), chosen.folder
     folder.mkdir(parents=True, exist_ok=True)
     pages = list(dict.fromkeys(chosen.only or gallery.DRAWINGS))
-    for of, plate in gallery.figures(wanted.comparison, THEMES[chosen.theme], wanted.link.views, wanted.link.step, pages):
+    for of, plate in gallery.figures(
+        wanted.comparison, THEMES[chosen.theme], wanted.link.views, wanted.link.step, pages
+    ):
         for kind in dict.fromkeys(chosen.format):
             path = folder / file_name(plate, kind, chosen.size, of)
             write(exported(plate, kind, chosen.size), path)

@@ -1,4 +1,5 @@
-"""What a terminal shows: text without Markdown, columns that line up, a line that counts, and files that are whole."""
+"""What a terminal shows: text without Markdown, columns that line up, a line that counts, and files
+that are whole."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ REDRAW_SECONDS = 0.1
 STANDARD = Path("-")  # as the name of a file: the standard output
 
 
-# ---- text ------------------------------------------------------------------------------------------------------------
+# ---- text ----------------------------------------------------------------------------------------
 
 
 def columns() -> int:
@@ -31,7 +32,9 @@ def unmarked(text: str) -> str:
     """Markdown without its marks: emphasis, code and escapes as the text that they are of."""
     from linreg.text.markdown import WORD_JOINER
 
-    return re.sub(rf"\\(.)|\*\*|`|{WORD_JOINER}", lambda found: found[1] or "", text).replace("  \n", "\n")
+    return re.sub(rf"\\(.)|\*\*|`|{WORD_JOINER}", lambda found: found[1] or "", text).replace(
+        "  \n", "\n"
+    )
 
 
 def wrapped(text: str, indent: int = 0) -> str:
@@ -53,13 +56,18 @@ def wrapped(text: str, indent: int = 0) -> str:
 def aligned(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
     """Rows of cells in columns that line up."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    lines = (
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
     return "\n".join((" " * indent + line).rstrip() for line in lines)
 
 
 def markdown_table(table: str, indent: int = 0) -> str:
     """A table of Markdown in columns that line up."""
-    header, _, *rows = ([cell.strip() for cell in line[1:-1].split(" | ")] for line in table.splitlines())
+    header, _, *rows = (
+        [cell.strip() for cell in line[1:-1].split(" | ")] for line in table.splitlines()
+    )
     return aligned([[unmarked(cell) for cell in row] for row in (header, *rows)], indent)
 
 
@@ -68,12 +76,13 @@ def named_rows(rows: Mapping[str, Mapping[str, str]], chosen: Sequence[str]) -> 
     return [[name, *(cells[column] for column in chosen)] for name, cells in rows.items()]
 
 
-# ---- progress --------------------------------------------------------------------------------------------------------
+# ---- progress ------------------------------------------------------------------------------------
 
 
 @contextmanager
 def counting(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A function `(done, total)` that rewrites one line on stderr; silent where nobody is watching, gone at the end."""
+    """A function `(done, total)` that rewrites one line on stderr; silent where nobody is watching,
+    gone at the end."""
     began, drawn, width = time.monotonic(), 0.0, 0
 
     def show(done: int, total: int) -> None:
@@ -84,7 +93,9 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
         drawn, share = now, done / max(total, 1)
         left = (now - began) / share * (1 - share) if share else 0.0
         said = f"{label}: {share:.0%}" + (f", {left:.0f} s left" if left >= 1 else "")
-        said = said[: shutil.get_terminal_size().columns - len("^C") - 1]  # a line that wraps cannot be rewritten
+        said = said[
+            : shutil.get_terminal_size().columns - len("^C") - 1
+        ]  # a line that wraps cannot be rewritten
         print(f"\r{said:<{width}}", end="", file=sys.stderr, flush=True)
         width = len(said)
 
@@ -101,7 +112,7 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
         print(f"\r{'':{width + len('^C')}}\r", end="", file=sys.stderr, flush=True)
 
 
-# ---- output ----------------------------------------------------------------------------------------------------------
+# ---- output --------------------------------------------------------------------------------------
 
 
 def check_place(path: Path) -> None:
@@ -139,6 +150,8 @@ def write(content: str | bytes, path: Path | None = None) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}; make room or name another file", str(path)) from None
+        raise OSError(
+            error.errno, f"{error.strerror}; make room or name another file", str(path)
+        ) from None
     finally:
         part.unlink(missing_ok=True)

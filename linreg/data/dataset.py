@@ -21,7 +21,10 @@ from linreg.settings.model import Data, Settings, TableSettings
 if TYPE_CHECKING:  # Arrow is loaded when a file is read
     from linreg.data.files import Dropped, Progress, Source, Stream, Table
 
-LARGEST_LENGTH, SMALLEST_REACH = 1e153, 1e-152  # of a column's values; beyond, their squares' sum over- or underflows
+LARGEST_LENGTH, SMALLEST_REACH = (
+    1e153,
+    1e-152,
+)  # of a column's values; beyond, their squares' sum over- or underflows
 LARGEST_LOSS = 1e300  # anywhere in a picture
 
 
@@ -39,11 +42,12 @@ class Dataset:
 
 
 def make_data(data: Data) -> Dataset:
-    """The table of the settings: a file's columns, or the synthetic table, drawn from a generator of its own.
+    """The table of the settings: a file's columns, or the synthetic table, drawn from a generator
+    of its own.
 
-    With z ~ N(0, 1): x1 = mean + scale·z1, x2 = mean + scale·(ρ·z1 + √(1 − ρ²)·z2), y = w1·x1 + w2·x2 + noise·z3.
-    All of z1 and z2 is drawn before z3, so the features do not depend on the noise.
-    """
+    With z ~ N(0, 1): x1 = mean + scale·z1, x2 = mean + scale·(ρ·z1 + √(1 − ρ²)·z2), y = w1·x1 +
+    w2·x2 + noise·z3. All of z1 and z2 is drawn before z3, so the features do not depend on the
+    noise."""
     if isinstance(data, TableSettings):
         found = read_table(table_named(data.table), data.target, data.features)
         return standardised(found) if data.standardise else found
@@ -57,11 +61,11 @@ def make_data(data: Data) -> Dataset:
 
 
 def read_table(source: Source | Table, target: str, features: Sequence[str]) -> Dataset:
-    """The rows of a CSV or Parquet file that have a number in every chosen column, in the file's order and units.
+    """The rows of a CSV or Parquet file that have a number in every chosen column, in the file's
+    order and units.
 
-    The source is a path, the file's bytes, a binary file, or a `Table`, whose `select` also says what was left out.
-    Raises `TableError`.
-    """
+    The source is a path, the file's bytes, a binary file, or a `Table`, whose `select` also says
+    what was left out. Raises `TableError`."""
     from linreg.data.files import Table, open_table
 
     table = source if isinstance(source, Table) else open_table(source)
@@ -69,17 +73,20 @@ def read_table(source: Source | Table, target: str, features: Sequence[str]) -> 
     return Dataset(found.X, found.y, found.features, found.target)
 
 
-_REGISTERED: WeakValueDictionary[str, Table] = WeakValueDictionary()  # by content: a key names the same table for all
+_REGISTERED: WeakValueDictionary[str, Table] = (
+    WeakValueDictionary()
+)  # by content: a key names the same table for all
 
 
 _REGISTERING = threading.Lock()
 
 
 def register_table(table: Table) -> Table:
-    """An opened table as settings name it, by its `digest`, for as long as somebody keeps what this returns.
+    """An opened table as settings name it, by its `digest`, for as long as somebody keeps what this
+    returns.
 
-    Of two with the same content it is the first for both. Raises `TableError` if there are too many of them already.
-    """
+    Of two with the same content it is the first for both. Raises `TableError` if there are too many
+    of them already."""
     from linreg.data.files import TableError
 
     with _REGISTERING:
@@ -91,20 +98,25 @@ def register_table(table: Table) -> Table:
             _REGISTERED[table.digest] = table
             return table
     raise TableError(
-        f"{table.name} takes {table.bytes / 1e6:,.0f} MB of memory, and this server holds {held / 1e6:,.0f} of the"
-        f" {LIMITS.held_bytes / 1e6:,.0f} MB that it has for its visitors' tables; use a smaller file, or come back later"
+        f"{table.name} takes {table.bytes / 1e6:,.0f} MB of memory, and this server holds"
+        f" {held / 1e6:,.0f} of the"
+        f" {LIMITS.held_bytes / 1e6:,.0f} MB that it has for its visitors' tables; use a smaller"
+        " file, or come back later"
     )
 
 
 def table_named(key: str) -> Table:
-    """A bundled table by its name, or an opened one that is held. Raises `TableError` where there is none."""
+    """A bundled table by its name, or an opened one that is held. Raises `TableError` where there
+    is none."""
     from linreg.data.files import BUNDLED, TableError
 
     if key in BUNDLED:
         return _bundled(key)
     found = _REGISTERED.get(key)
     if found is None:
-        raise TableError("an uploaded table is not in a link, and this one is not here; upload the file again")
+        raise TableError(
+            "an uploaded table is not in a link, and this one is not here; upload the file again"
+        )
     return found
 
 
@@ -115,18 +127,26 @@ def _bundled(key: str) -> Table:
     return open_bundled(key)
 
 
-def table_settings(key: str, target: str, features: Sequence[str], standardise: bool = False) -> TableSettings:
-    """The settings of a table's columns, its rows counted. Raises `TableError` or `SettingsError`, which say why not."""
+def table_settings(
+    key: str, target: str, features: Sequence[str], standardise: bool = False
+) -> TableSettings:
+    """The settings of a table's columns, its rows counted. Raises `TableError` or `SettingsError`,
+    which say why not."""
     found = table_named(key).select(target, features)
     check_numbers(Dataset(found.X, found.y, found.features, found.target))
     reach = max_abs(found.X)
     apart = 1.0 if standardise or not reach.all() else float(reach.max() / reach.min())
-    if apart > math.sqrt(LARGEST_LOSS) / max(float(max_abs(found.y[:, None])[0]), float(reach.max()), 1.0):
+    if apart > math.sqrt(LARGEST_LOSS) / max(
+        float(max_abs(found.y[:, None])[0]), float(reach.max()), 1.0
+    ):
         names = " and ".join(map(shorten, features))
         raise SettingsError(
-            f"the values of {names} are {apart:.0e} times apart, and the loss would overflow; standardise them"
+            f"the values of {names} are {apart:.0e} times apart, and the loss would overflow;"
+            " standardise them"
         )
-    return TableSettings(key, found.target, (found.features[0], found.features[1]), found.kept, standardise)
+    return TableSettings(
+        key, found.target, (found.features[0], found.features[1]), found.kept, standardise
+    )
 
 
 def stream_table(
@@ -136,18 +156,19 @@ def stream_table(
     rows_per_chunk: int = 1 << 17,
     progress: Progress | None = None,
 ) -> TableStream:
-    """The same rows in pieces of at most so many, for a file of any size: what `loss_surface` and its like take.
+    """The same rows in pieces of at most so many, for a file of any size: what `loss_surface` and
+    its like take.
 
-    `progress` is called as `progress(done, total)`, in bytes of a CSV file or rows of a Parquet file. Raises `TableError`,
-    at once or while it is read.
-    """
+    `progress` is called as `progress(done, total)`, in bytes of a CSV file or rows of a Parquet
+    file. Raises `TableError`, at once or while it is read."""
     from linreg.data.files import stream
 
     return TableStream(stream(path, target, features, rows_per_chunk, progress))
 
 
 class TableStream:
-    """The pieces of a file, each a `Dataset`; every loop over them reads the file once, and `dropped` is of the last one."""
+    """The pieces of a file, each a `Dataset`; every loop over them reads the file once, and
+    `dropped` is of the last one."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -167,7 +188,8 @@ class TableStream:
 
 
 def standardised(dataset: Dataset) -> Dataset:
-    """The table with every feature at mean 0 and (population) standard deviation 1; a constant one becomes all zeros.
+    """The table with every feature at mean 0 and (population) standard deviation 1; a constant one
+    becomes all zeros.
 
     The target keeps its unit, so that a weight is its change per standard deviation of the feature.
     """
@@ -190,13 +212,14 @@ def batch_order(settings: Settings, rows: int) -> Iterator[Int[np.ndarray, " N"]
 
 
 def initial_weights(settings: Settings, seed: int | None = None) -> Float[np.ndarray, " P"]:
-    """Where a run starts: its init, or what `nn.Linear` draws after `torch.manual_seed(seed)`, to the last bit of float32.
+    """Where a run starts: its init, or what `nn.Linear` draws after `torch.manual_seed(seed)`, to
+    the last bit of float32.
 
     The seed is the settings' own unless one is given.
 
-    PyTorch draws each weight and then the bias from U(−1/√D, 1/√D), with 24 bits of a Mersenne twister's next number each
-    (`at::uniform_real_distribution`), so that NumPy's twister gives the same without PyTorch.
-    """
+    PyTorch draws each weight and then the bias from U(−1/√D, 1/√D), with 24 bits of a Mersenne
+    twister's next number each (`at::uniform_real_distribution`), so that NumPy's twister gives the
+    same without PyTorch."""
     start = np.array(_drawn(settings.seed if seed is None else seed)[: 2 + settings.bias])  # (P,)
     if settings.init is not None:
         start[: len(settings.init)] = settings.init
@@ -206,8 +229,12 @@ def initial_weights(settings: Settings, seed: int | None = None) -> Float[np.nda
 @lru_cache(maxsize=4096)  # to seed a twister takes longer than all the rest
 def _drawn(seed: int, features: int = 2) -> tuple[float, ...]:
     """The weights and then the bias that a seed draws."""
-    bits = np.random.RandomState(seed & 0xFFFFFFFF)._bit_generator.random_raw(features + 1)  # (D + 1,)
-    gain = math.sqrt(2 / (1 + 5))  # of nn.Linear's kaiming_uniform_ with a = √5: once more 1/√D, but for rounding
+    bits = np.random.RandomState(seed & 0xFFFFFFFF)._bit_generator.random_raw(
+        features + 1
+    )  # (D + 1,)
+    gain = math.sqrt(
+        2 / (1 + 5)
+    )  # of nn.Linear's kaiming_uniform_ with a = √5: once more 1/√D, but for rounding
     bounds = [math.sqrt(3) * (gain / math.sqrt(features))] * features + [1 / math.sqrt(features)]
     reach = np.array(bounds, dtype=np.float32)  # (D + 1,)
     drawn = ((bits & 0xFFFFFF) * 2.0**-24) * (reach + reach).astype(np.float64) - reach
@@ -225,31 +252,45 @@ def check_rows(settings: Settings, rows: int) -> None:
         raise SettingsError("the table has no rows; use one with at least 1")
     if settings.batch_size > rows:
         raise SettingsError(
-            f"batch size {settings.batch_size:,} is above the {rows:,} rows of the table; use 1 to {rows:,}", "batch_size"
+            f"batch size {settings.batch_size:,} is above the {rows:,} rows of the table; use 1 to"
+            f" {rows:,}",
+            "batch_size",
         )
 
 
 def max_abs(X: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
     """The largest magnitude in each column; NaN where one is in it."""
     columns = X.T  # one after the other: NumPy goes through rows of two a tenth as fast
-    return np.array([np.maximum(column.max(initial=0), -column.min(initial=0)) for column in columns])
+    return np.array(
+        [np.maximum(column.max(initial=0), -column.min(initial=0)) for column in columns]
+    )
 
 
 def check_numbers(dataset: Dataset, whole: bool = True) -> None:
-    """Raise a `SettingsError` for a column whose squares double precision cannot add up, or that holds no finite number.
+    """Raise a `SettingsError` for a column whose squares double precision cannot add up, or that
+    holds no finite number.
 
     In a piece, which is not the `whole` table, all values may be tiny.
     """
     most = LARGEST_LENGTH / math.sqrt(max(len(dataset), 1))
     columns = range(dataset.X.shape[1])
-    names = [*(dataset.features[k] if k < len(dataset.features) else f"feature {k + 1}" for k in columns), dataset.target]
+    names = [
+        *(
+            dataset.features[k] if k < len(dataset.features) else f"feature {k + 1}"
+            for k in columns
+        ),
+        dataset.target,
+    ]
     reaches = [*max_abs(dataset.X).tolist(), *max_abs(dataset.y[:, None]).tolist()]
     for name, reach in zip(map(shorten, names), reaches, strict=True):
         if reach <= most and (reach >= SMALLEST_REACH or reach == 0 or not whole):
             continue
         if not math.isfinite(reach):
-            raise SettingsError(f"{name} holds {reach}, which is no finite number; leave such rows out")
+            raise SettingsError(
+                f"{name} holds {reach}, which is no finite number; leave such rows out"
+            )
         limit = f"above the {most:.0e}" if reach > most else f"below the {SMALLEST_REACH:.0e}"
         raise SettingsError(
-            f"{name} reaches {reach:.2g}, {limit} whose squares double precision can add up; give it in another unit"
+            f"{name} reaches {reach:.2g}, {limit} whose squares double precision can add up; give"
+            " it in another unit"
         )

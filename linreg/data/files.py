@@ -1,12 +1,13 @@
 """Tables in files: CSV and Parquet, and the numbers in chosen columns of them.
 
-Rows are counted as a spreadsheet shows them: the header of a CSV file is row 1, a blank line counts, a line break inside
-quotation marks does not. A Parquet file has no header, so that its first row is row 1.
+Rows are counted as a spreadsheet shows them: the header of a CSV file is row 1, a blank line
+counts, a line break inside quotation marks does not. A Parquet file has no header, so that its
+first row is row 1.
 
-CSV is UTF-8, divided by commas, semicolons or tabs. A number has a decimal point; in a file with semicolons it may have a
-decimal comma. Numbers with separators of thousands are refused, since "1,234" may mean either. An empty cell, NA, null and
-NaN are missing. A column with fewer numbers than texts is text; columns of yes/no, dates and nested values are no numbers.
-"""
+CSV is UTF-8, divided by commas, semicolons or tabs. A number has a decimal point; in a file with
+semicolons it may have a decimal comma. Numbers with separators of thousands are refused, since
+"1,234" may mean either. An empty cell, NA, null and NaN are missing. A column with fewer numbers
+than texts is text; columns of yes/no, dates and nested values are no numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ from linreg.settings.limits import LIMITS
 
 LARGEST = 1e100  # a larger value's square, summed over a table, would overflow
 SAMPLE = 1 << 20  # bytes in which the header must end
-BLOCK = 1 << 20  # bytes of a CSV file read at a time, and 32 such ahead by Arrow; no row may be longer
+BLOCK = (
+    1 << 20
+)  # bytes of a CSV file read at a time, and 32 such ahead by Arrow; no row may be longer
 
 Source = str | Path | bytes | io.BufferedIOBase
 Progress = Callable[[int, int], None]
@@ -45,7 +48,8 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `type` in words, whether it can be regressed on, and how many of its cells are empty."""
+    """A column: `type` in words, whether it can be regressed on, and how many of its cells are
+    empty."""
 
     name: str
     type: str  # number, whole number, separated number, text, date, yes/no, nested, empty or other
@@ -55,10 +59,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Dropped:
-    """Rows left out for one reason of one column: how many, and the first of them with what its cell holds.
+    """Rows left out for one reason of one column: how many, and the first of them with what its
+    cell holds.
 
-    A row with several faults counts for the first of the chosen columns, the target before the features.
-    """
+    A row with several faults counts for the first of the chosen columns, the target before the
+    features."""
 
     reason: str  # one of REASONS
     count: int
@@ -68,12 +73,15 @@ class Dropped:
 
 
 REASONS = ("missing", "not a number", "infinite", "too large")
-GOOD, MISSING, TEXT, INFINITE, TOO_LARGE = range(5)  # the fault of a cell; each but the first has a reason
+GOOD, MISSING, TEXT, INFINITE, TOO_LARGE = range(
+    5
+)  # the fault of a cell; each but the first has a reason
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The rows of a table that have a number in every chosen column, in order, and what was left out."""
+    """The rows of a table that have a number in every chosen column, in order, and what was left
+    out."""
 
     X: Float[np.ndarray, "N D"]
     y: Float[np.ndarray, " N"]
@@ -88,11 +96,11 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A file's table, held compactly: CSV as Arrow's numbers, and texts where there are any; Parquet as it is.
+    """A file's table, held compactly: CSV as Arrow's numbers, and texts where there are any;
+    Parquet as it is.
 
-    `digest` is of the file's content (SHA-256, shortened), whatever its name; `bytes` is what the table holds in memory.
-    A Parquet file has no `header`.
-    """
+    `digest` is of the file's content (SHA-256, shortened), whatever its name; `bytes` is what the
+    table holds in memory. A Parquet file has no `header`."""
 
     name: str
     digest: str
@@ -119,12 +127,15 @@ class Table:
         return frame
 
     def select(self, target: str, features: Sequence[str]) -> Selection:
-        """The rows with a number in the target (N,) and in every feature (N, D), in the file's order and units.
+        """The rows with a number in the target (N,) and in every feature (N, D), in the file's
+        order and units.
 
-        Raises `TableError` if a column is not there, chosen twice or holds no numbers, and if fewer than 2 rows are left.
-        """
+        Raises `TableError` if a column is not there, chosen twice or holds no numbers, and if fewer
+        than 2 rows are left."""
         names = _chosen(self.name, [column.name for column in self.columns], target, features)
-        first_row, decimal_comma = (self.header.row + 1, self.header.decimal_comma) if self.header else (1, False)
+        first_row, decimal_comma = (
+            (self.header.row + 1, self.header.decimal_comma) if self.header else (1, False)
+        )
         tally = _Tally(self.name, names, first_row, decimal_comma)
         X, y = np.empty((self.rows, len(features))), np.empty(self.rows)
         for batch in self._batches(names):
@@ -137,26 +148,32 @@ class Table:
 
     def _batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         if isinstance(self.held, pa.Buffer):
-            yield from _parquet_batches(self.name, _parquet(self.name, pa.BufferReader(self.held)), names)
+            yield from _parquet_batches(
+                self.name, _parquet(self.name, pa.BufferReader(self.held)), names
+            )
         else:
             yield from (batch.select(names) for batch in self.held)
 
 
-# ---- reading ---------------------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------
 
 
 def open_table(
-    source: Source, name: str | None = None, most_bytes: int = LIMITS.file_bytes, progress: Progress | None = None
+    source: Source,
+    name: str | None = None,
+    most_bytes: int = LIMITS.file_bytes,
+    progress: Progress | None = None,
 ) -> Table:
     """The table in a CSV or Parquet file: a path, the file's bytes, or a seekable binary file.
 
-    `progress` is called as `progress(done, total)` with the bytes of a CSV file; Parquet is held as it is. Raises
-    `TableError` for what is no table of numbers, or is too large to be held in memory; `stream` has no such limit.
-    """
+    `progress` is called as `progress(done, total)` with the bytes of a CSV file; Parquet is held as
+    it is. Raises `TableError` for what is no table of numbers, or is too large to be held in
+    memory; `stream` has no such limit."""
     with _opened(source, name) as (file, name, size):
         if size > most_bytes:
             raise TableError(
-                f"{name} has {size / 1e6:,.1f} MB, above the {most_bytes / 1e6:,.1f} MB that are read into memory;"
+                f"{name} has {size / 1e6:,.1f} MB, above the {most_bytes / 1e6:,.1f} MB that are"
+                " read into memory;"
                 " use fewer rows or columns, or stream it from disk"
             )
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -173,22 +190,29 @@ def stream(
     rows_per_chunk: int = 1 << 17,
     progress: Progress | None = None,
 ) -> Stream:
-    """The same rows as `Table.select` finds, read from disk in chunks, so that memory does not grow with the file.
+    """The same rows as `Table.select` finds, read from disk in chunks, so that memory does not grow
+    with the file.
 
-    `progress` is called as `progress(done, total)`: bytes of a CSV file, rows of a Parquet file. Raises `TableError` at once
-    for what the file's beginning shows, and while it is read for the rest.
-    """
+    `progress` is called as `progress(done, total)`: bytes of a CSV file, rows of a Parquet file.
+    Raises `TableError` at once for what the file's beginning shows, and while it is read for the
+    rest."""
     return Stream(Path(source), target, tuple(features), rows_per_chunk, progress)
 
 
 class Stream:
-    """The chunks of a file, each a Selection of at most `rows_per_chunk` rows; read from the start by every loop over it.
+    """The chunks of a file, each a Selection of at most `rows_per_chunk` rows; read from the start
+    by every loop over it.
 
-    `kept` and `dropped` grow while it is read. A column is taken for text as soon as it has had more texts than numbers.
-    """
+    `kept` and `dropped` grow while it is read. A column is taken for text as soon as it has had
+    more texts than numbers."""
 
     def __init__(
-        self, path: Path, target: str, features: tuple[str, ...], rows_per_chunk: int, progress: Progress | None
+        self,
+        path: Path,
+        target: str,
+        features: tuple[str, ...],
+        rows_per_chunk: int,
+        progress: Progress | None,
     ) -> None:
         if rows_per_chunk < 1:
             raise TableError(f"{rows_per_chunk} rows in a chunk are not possible; use at least 1")
@@ -238,9 +262,17 @@ class Stream:
 def _opened(source: Source, name: str | None) -> Iterator[tuple[Any, str, int]]:
     """The file at its beginning, what to call it, and its size."""
     path = Path(source) if isinstance(source, str | Path) else None
-    name = shorten(name or (path.name if path else getattr(source, "name", None)) or "the table", 80)
+    name = shorten(
+        name or (path.name if path else getattr(source, "name", None)) or "the table", 80
+    )
     try:
-        file: Any = open(path, "rb") if path else io.BytesIO(source) if isinstance(source, bytes) else source  # noqa: SIM115
+        file: Any = (
+            open(path, "rb")
+            if path
+            else io.BytesIO(source)
+            if isinstance(source, bytes)
+            else source
+        )  # noqa: SIM115
     except OSError as error:
         raise TableError(f"{name} cannot be opened ({error.strerror}); check the path") from None
     try:
@@ -266,7 +298,9 @@ def _is_csv(name: str, file: Any, size: int) -> bool:
     sample = file.read(1 << 16)
     file.seek(0)
     if not size or not sample.strip():
-        raise TableError(f"{name} is empty; use CSV or Parquet with named columns and at least 2 rows")
+        raise TableError(
+            f"{name} is empty; use CSV or Parquet with named columns and at least 2 rows"
+        )
     if sample.startswith(b"PAR1"):
         return False
     for magic, what in FOREIGN.items():
@@ -291,17 +325,22 @@ def _chosen(name: str, there: Sequence[str], target: str, features: Sequence[str
             known = ", ".join(map(_quoted, there[:10])) + (" …" if len(there) > 10 else "")
             raise TableError(f"{name} has no column {_quoted(one)}; its columns are {known}")
     if target in features:
-        raise TableError(f"column {_quoted(target)} is the target and a feature; choose another for one of them")
+        raise TableError(
+            f"column {_quoted(target)} is the target and a feature; choose another for one of them"
+        )
     for one in features:
         if list(features).count(one) > 1:
-            raise TableError(f"feature {_quoted(one)} is chosen twice; choose another or leave one out")
+            raise TableError(
+                f"feature {_quoted(one)} is chosen twice; choose another or leave one out"
+            )
     return names
 
 
 def _check_names(name: str, names: Sequence[str]) -> None:
     if len(names) > LIMITS.file_columns:
         raise TableError(
-            f"{name} has {len(names):,} columns, above the {LIMITS.file_columns:,} that are read; leave some out"
+            f"{name} has {len(names):,} columns, above the {LIMITS.file_columns:,} that are read;"
+            " leave some out"
         )
     if len(set(names)) < len(names):
         twice = next(one for k, one in enumerate(names) if one in names[:k])
@@ -324,9 +363,13 @@ def _described(name: str, columns: Sequence[Column]) -> tuple[Column, ...]:
     numeric = [column.name for column in columns if column.numeric]
     if len(numeric) < 2:
         only = f"1 column of numbers ({_quoted(numeric[0])})" if numeric else "no column of numbers"
-        separated = next((column.name for column in columns if column.type == "separated number"), None)
+        separated = next(
+            (column.name for column in columns if column.type == "separated number"), None
+        )
         way_out = f"; in {_quoted(separated)}, {PLAINLY}" if separated else ""
-        raise TableError(f"{name} has {only}, but a regression needs a target and at least 1 feature{way_out}")
+        raise TableError(
+            f"{name} has {only}, but a regression needs a target and at least 1 feature{way_out}"
+        )
     return tuple(columns)
 
 
@@ -334,7 +377,7 @@ def _quoted(name: str) -> str:
     return f"'{shorten(name)}'"
 
 
-# ---- CSV -------------------------------------------------------------------------------------------------------------
+# ---- CSV -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -362,7 +405,9 @@ def _header(name: str, file: Any, size: int) -> Header:
     if size > SAMPLE:  # the last line may be cut off
         begun = begun[: begun.rfind(b"\n") + 1]
     if not begun:
-        raise TableError(f"{name} has no line break in its first {SAMPLE:,} bytes; use one line a row")
+        raise TableError(
+            f"{name} has no line break in its first {SAMPLE:,} bytes; use one line a row"
+        )
     text = begun.decode()
     found = {delimiter: _records(name, text, delimiter) for delimiter in ",;\t"}
 
@@ -376,7 +421,9 @@ def _header(name: str, file: Any, size: int) -> Header:
     _check_names(name, names)
     if not others and size <= SAMPLE:
         _check_rows(name, 0)
-    return Header(tuple(written), names, delimiter, 1 + blank, len(sample) - len(marked.lstrip(b"\r\n")))
+    return Header(
+        tuple(written), names, delimiter, 1 + blank, len(sample) - len(marked.lstrip(b"\r\n"))
+    )
 
 
 def _records(name: str, text: str, delimiter: str, most: int = 20) -> list[list[str]]:
@@ -386,7 +433,8 @@ def _records(name: str, text: str, delimiter: str, most: int = 20) -> list[list[
         return [row for row, _ in zip(rows, range(most), strict=False) if row]
     except csv.Error as error:
         raise TableError(
-            f"{name} is not readable as CSV ({error}); close an open quotation mark or shorten the cell"
+            f"{name} is not readable as CSV ({error}); close an open quotation mark or shorten the"
+            " cell"
         ) from None
 
 
@@ -418,23 +466,42 @@ class _Text(io.RawIOBase):
         """Raise a `TableError` that names the line if what was read up to here is no UTF-8 text."""
         if b"\0" in block:
             line = self.lines + block[: block.index(b"\0")].count(b"\n") + 1
-            raise TableError(f"line {line:,} of {self.name} holds a NUL byte, which no text does; save it as UTF-8 CSV")
+            raise TableError(
+                f"line {line:,} of {self.name} holds a NUL byte, which no text does; save it as"
+                " UTF-8 CSV"
+            )
         try:
             self.decoder.decode(block, last)
         except UnicodeDecodeError as error:
             line = self.lines + error.object[: error.start].count(b"\n") + 1
             raise TableError(
-                f"line {line:,} of {self.name} is not UTF-8 (byte 0x{error.object[error.start]:02x}, as of Latin-1 or"
+                f"line {line:,} of {self.name} is not UTF-8 (byte"
+                f" 0x{error.object[error.start]:02x}, as of Latin-1 or"
                 " Windows-1252); save it as UTF-8, in Excel as “CSV UTF-8”"
             ) from None
         self.lines += block.count(b"\n")
 
 
-EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NULL", "null", "NaN", "nan", "-NaN", "-nan")
+EMPTY = (
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "#NA",
+    "#N/A N/A",
+    "NULL",
+    "null",
+    "NaN",
+    "nan",
+    "-NaN",
+    "-nan",
+)
 
 
 def _csv_batches(text: _Text, header: Header, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """The cells of chosen columns as text, null where they are empty, about a block's rows at a time."""
+    """The cells of chosen columns as text, null where they are empty, about a block's rows at a
+    time."""
     text.file.seek(header.start)
     text.lines = header.row - 1
     keys = [str(k) for k in range(len(header.names))]
@@ -448,7 +515,9 @@ def _csv_batches(text: _Text, header: Header, names: Sequence[str]) -> Iterator[
     try:
         reader = pa.csv.open_csv(
             pa.PythonFile(text, mode="r"),
-            pa.csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=keys, skip_rows_after_names=1),
+            pa.csv.ReadOptions(
+                use_threads=False, block_size=BLOCK, column_names=keys, skip_rows_after_names=1
+            ),
             pa.csv.ParseOptions(
                 delimiter=header.delimiter,
                 newlines_in_values=True,
@@ -470,14 +539,18 @@ def _csv_batches(text: _Text, header: Header, names: Sequence[str]) -> Iterator[
         if uneven:
             row = uneven[0]
             raise TableError(
-                f"row {row.number + header.row - 1:,} of {text.name} has {_fields(row.actual_columns)}, but the header has"
+                f"row {row.number + header.row - 1:,} of {text.name} has"
+                f" {_fields(row.actual_columns)}, but the header has"
                 f" {row.expected_columns:,}: '{shorten(row.text)}'; use as many in every row"
             ) from None
         if "straddling" in str(error):
             raise TableError(
-                f"{text.name} has a row of more than {BLOCK:,} bytes; close an open quotation mark or shorten the row"
+                f"{text.name} has a row of more than {BLOCK:,} bytes; close an open quotation mark"
+                " or shorten the row"
             ) from None
-        raise TableError(f"{text.name} is not readable as CSV ({shorten(error, 120)}); save it as CSV once more") from None
+        raise TableError(
+            f"{text.name} is not readable as CSV ({shorten(error, 120)}); save it as CSV once more"
+        ) from None
 
 
 def _fields(count: int) -> str:
@@ -488,7 +561,9 @@ def _csv_table(file: Any, name: str, digest: str, size: int, progress: Progress 
     header = _header(name, file, size)
     looks = [_Look(one, header.decimal_comma) for one in header.names]
     held = tuple(
-        pa.RecordBatch.from_arrays([look.at(cells) for look, cells in zip(looks, batch.columns, strict=True)], header.names)
+        pa.RecordBatch.from_arrays(
+            [look.at(cells) for look, cells in zip(looks, batch.columns, strict=True)], header.names
+        )
         for batch in _csv_batches(_Text(name, file, size, progress), header, header.names)
     )
     rows = sum(map(len, held))
@@ -498,26 +573,34 @@ def _csv_table(file: Any, name: str, digest: str, size: int, progress: Progress 
     return Table(name, digest, rows, columns, taken, header, held)
 
 
-# ---- Parquet ---------------------------------------------------------------------------------------------------------
+# ---- Parquet -------------------------------------------------------------------------------------
 
 
 def _parquet(name: str, file: Any) -> pq.ParquetFile:
     """The file, its texts as dictionaries, which may be so much smaller."""
     with _readable(name):
         schema = pq.ParquetFile(file).schema_arrow
-        texts = [one.name for one in schema if pa.types.is_string(one.type) or pa.types.is_large_string(one.type)]
+        texts = [
+            one.name
+            for one in schema
+            if pa.types.is_string(one.type) or pa.types.is_large_string(one.type)
+        ]
         file.seek(0)
         found = pq.ParquetFile(file, read_dictionary=texts, buffer_size=SAMPLE, pre_buffer=False)
     _check_names(name, schema.names)
     return found
 
 
-def _parquet_batches(name: str, file: pq.ParquetFile, names: Sequence[str], rows: int = 1 << 16) -> Iterator[pa.RecordBatch]:
+def _parquet_batches(
+    name: str, file: pq.ParquetFile, names: Sequence[str], rows: int = 1 << 16
+) -> Iterator[pa.RecordBatch]:
     with _readable(name):
         left = file.metadata.num_rows
         for batch in file.iter_batches(rows, columns=list(names), use_threads=False):
             # a nested column a.b comes along with a column named "a.b"
-            chosen = pa.RecordBatch.from_arrays([batch.column(one) for one in names], names=list(names))
+            chosen = pa.RecordBatch.from_arrays(
+                [batch.column(one) for one in names], names=list(names)
+            )
             chosen.validate(full=True)
             left -= len(chosen)
             yield chosen
@@ -534,7 +617,8 @@ def _readable(name: str) -> Iterator[None]:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise TableError(
-            f"{name} is Parquet, but damaged or cut off ({shorten(error, 80)}); save or load it once more"
+            f"{name} is Parquet, but damaged or cut off ({shorten(error, 80)}); save or load it"
+            " once more"
         ) from None
 
 
@@ -543,21 +627,33 @@ def _parquet_table(file: Any, name: str, digest: str) -> Table:
     parquet = _parquet(name, pa.BufferReader(held))
     rows = parquet.metadata.num_rows
     _check_rows(name, rows)
-    # not column by column: Arrow ends the process when the metadata of a damaged column is looked at
-    unpacked = sum(parquet.metadata.row_group(k).total_byte_size for k in range(parquet.num_row_groups))
+    # not column by column: Arrow ends the process when the metadata of a damaged column is looked
+    # at
+    unpacked = sum(
+        parquet.metadata.row_group(k).total_byte_size for k in range(parquet.num_row_groups)
+    )
     if unpacked > LIMITS.unpacked_bytes:
         raise TableError(
-            f"{name} unpacks to {unpacked / 1e9:,.1f} GB, above the {LIMITS.unpacked_bytes / 1e9:,.1f} GB that are"
+            f"{name} unpacks to {unpacked / 1e9:,.1f} GB, above the"
+            f" {LIMITS.unpacked_bytes / 1e9:,.1f} GB that are"
             " looked through; leave columns out, or stream it from disk"
         )
     looks = [_Look(one, False) for one in parquet.schema_arrow.names]
     for look in looks:
         for batch in _parquet_batches(name, parquet, [look.name]):
             look.at(batch.column(0))
-    return Table(name, digest, rows, _described(name, [look.column() for look in looks]), held.size, None, held)
+    return Table(
+        name,
+        digest,
+        rows,
+        _described(name, [look.column() for look in looks]),
+        held.size,
+        None,
+        held,
+    )
 
 
-# ---- cells -----------------------------------------------------------------------------------------------------------
+# ---- cells ---------------------------------------------------------------------------------------
 
 NUMBER = r"^[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|(?i:inf(inity)?|nan))$"
 SEPARATED = (
@@ -572,18 +668,30 @@ PATTERNS = {
 PLAINLY = "write numbers with a decimal point and nothing between the thousands"
 
 
-def _cells(array: pa.Array, decimal_comma: bool) -> tuple[Float[np.ndarray, " n"], Int8[np.ndarray, " n"]]:
-    """The numbers of a column's cells, and the fault of each; the number of a faulty cell means nothing."""
+def _cells(
+    array: pa.Array, decimal_comma: bool
+) -> tuple[Float[np.ndarray, " n"], Int8[np.ndarray, " n"]]:
+    """The numbers of a column's cells, and the fault of each; the number of a faulty cell means
+    nothing."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         values, faults = _cells(array.dictionary, decimal_comma)
-        return np.append(values, np.nan)[_places(array)], np.append(faults, np.int8(MISSING))[_places(array)]
+        return np.append(values, np.nan)[_places(array)], np.append(faults, np.int8(MISSING))[
+            _places(array)
+        ]
     text = overflown = np.zeros(len(array), bool)
     if _is_text(kind):
         numbers, text = _parsed(array.cast(pa.large_string()), decimal_comma)
         if np.isinf(numbers).any():  # a number beyond every float, unless it is written in words
-            overflown = _flags(pc.match_substring_regex(array.cast(pa.large_string()), "[0-9]")) & np.isinf(numbers)
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+            overflown = _flags(
+                pc.match_substring_regex(array.cast(pa.large_string()), "[0-9]")
+            ) & np.isinf(numbers)
+    elif (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_null(kind)
+    ):
         numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     else:
         numbers, text = np.full(len(array), np.nan), _flags(array.is_valid())
@@ -602,7 +710,9 @@ def _parsed(array: pa.Array, decimal_comma: bool) -> tuple[np.ndarray, np.ndarra
         found = array.cast(pa.float64())
     except pa.ArrowInvalid:  # not all are plain numbers
         bare = pc.utf8_trim_whitespace(array)
-        bare = pc.if_else(pc.is_in(bare, pa.array(EMPTY, bare.type)), pa.scalar(None, bare.type), bare)
+        bare = pc.if_else(
+            pc.is_in(bare, pa.array(EMPTY, bare.type)), pa.scalar(None, bare.type), bare
+        )
         if decimal_comma:
             commas = pc.match_substring_regex(bare, "^[^.,]*,[^.,]*$")
             bare = pc.if_else(commas, pc.replace_substring(bare, ",", "."), bare)
@@ -625,12 +735,18 @@ def _matches(array: pa.Array, pattern: str) -> np.ndarray:
     if pa.types.is_dictionary(array.type):  # its texts may be long
         found: np.ndarray = np.append(_matches(array.dictionary, pattern), False)[_places(array)]
         return found
-    return _flags(pc.match_substring_regex(pc.utf8_trim_whitespace(array.cast(pa.large_string())), pattern))
+    return _flags(
+        pc.match_substring_regex(pc.utf8_trim_whitespace(array.cast(pa.large_string())), pattern)
+    )
 
 
 def _places(array: pa.DictionaryArray) -> np.ndarray:
     """Where in its dictionary each cell is; one past the end for an empty cell."""
-    found: np.ndarray = array.indices.cast(pa.int64()).fill_null(len(array.dictionary)).to_numpy(zero_copy_only=False)
+    found: np.ndarray = (
+        array.indices.cast(pa.int64())
+        .fill_null(len(array.dictionary))
+        .to_numpy(zero_copy_only=False)
+    )
     return found
 
 
@@ -639,7 +755,9 @@ def _kind(array: pa.Array) -> pa.DataType:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
 
 
 class _Look:
@@ -676,7 +794,9 @@ class _Look:
         elif _is_text(self.kind):
             words = next((words for words, count in self.alike.items() if count == texts), "text")
         else:
-            words = next((words for words, is_kind in OTHERS.items() if is_kind(self.kind)), "other")
+            words = next(
+                (words for words, is_kind in OTHERS.items() if is_kind(self.kind)), "other"
+            )
         return Column(self.name, words, bool(numbers and numbers >= texts), missing)
 
 
@@ -690,11 +810,20 @@ OTHERS: dict[str, Callable[[pa.DataType], bool]] = {
 class _Tally:
     """What is kept and dropped of a table's chosen columns, the target first, batch after batch."""
 
-    def __init__(self, name: str, names: Sequence[str], first_row: int, decimal_comma: bool) -> None:
-        self.name, self.names, self.first_row, self.decimal_comma = name, names, first_row, decimal_comma
+    def __init__(
+        self, name: str, names: Sequence[str], first_row: int, decimal_comma: bool
+    ) -> None:
+        self.name, self.names, self.first_row, self.decimal_comma = (
+            name,
+            names,
+            first_row,
+            decimal_comma,
+        )
         self.rows = self.kept = 0
         self._numbers = [0] * len(names)
-        self._texts: dict[str, tuple[int, int, str]] = {}  # column -> how many, the first's row and value
+        self._texts: dict[
+            str, tuple[int, int, str]
+        ] = {}  # column -> how many, the first's row and value
         self._dropped: dict[tuple[int, int], Dropped] = {}  # (column, fault) ->
 
     def add(self, batch: pa.RecordBatch) -> Selection:
@@ -713,7 +842,9 @@ class _Tally:
                 rows = np.flatnonzero((guilty == k) & (faults[k] == fault))
                 if rows.size:
                     row, value = self._at(batch, k, int(rows[0]))
-                    first = Dropped(REASONS[fault - 1], 0, row, name, "" if fault == MISSING else value)
+                    first = Dropped(
+                        REASONS[fault - 1], 0, row, name, "" if fault == MISSING else value
+                    )
                     known = self._dropped.get((k, fault), first)
                     self._dropped[k, fault] = replace(known, count=known.count + rows.size)
         self.rows += len(good)
@@ -732,16 +863,20 @@ class _Tally:
             count, row, value = self._texts.get(name, (0, 0, ""))
             if count > numbers:
                 raise TableError(
-                    f"column {_quoted(name)} of {self.name} holds no numbers: row {row:,} is '{value}';"
+                    f"column {_quoted(name)} of {self.name} holds no numbers: row {row:,} is"
+                    f" '{value}';"
                     " choose a column of numbers"
                 )
 
     def finish(self) -> None:
         """Raise a `TableError` if too few rows are left of the whole table."""
         if self.kept < 2:
-            why = ", ".join(f"{one.count:,} {one.reason} in {_quoted(one.column)}" for one in self.dropped)
+            why = ", ".join(
+                f"{one.count:,} {one.reason} in {_quoted(one.column)}" for one in self.dropped
+            )
             raise TableError(
-                f"{self.kept} of {self.rows:,} rows of {self.name} has a number in every chosen column"
+                f"{self.kept} of {self.rows:,} rows of {self.name} has a number in every chosen"
+                " column"
                 f" ({why or 'the file has no more'}); choose columns with at least 2 such rows"
             )
 
@@ -751,15 +886,19 @@ class _Tally:
         return self.rows + place + self.first_row, shorten(cell)
 
     def _check_separators(self, batch: pa.RecordBatch, column: int, places: np.ndarray) -> None:
-        """Raise a `TableError` for a number that is not written plainly: to leave out all such would bend the result."""
+        """Raise a `TableError` for a number that is not written plainly: to leave out all such
+        would bend the result."""
         array = batch.column(column)
         found = places[_matches(array.take(pa.array(places)), SEPARATED)]
         if found.size:
             row, value = self._at(batch, column, int(found[0]))
-            raise TableError(f"row {row:,} of column {_quoted(self.names[column])} in {self.name} is '{value}'; {PLAINLY}")
+            raise TableError(
+                f"row {row:,} of column {_quoted(self.names[column])} in {self.name} is '{value}';"
+                f" {PLAINLY}"
+            )
 
 
-# ---- tables that come with linreg ------------------------------------------------------------------------------------
+# ---- tables that come with linreg ----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -780,7 +919,8 @@ BUNDLED = {
         "auto-mpg.csv",
         "mpg",
         ("horsepower", "weight"),
-        "R. Quinlan, Auto MPG, UCI Machine Learning Repository, 1993, https://doi.org/10.24432/C5859H",
+        "R. Quinlan, Auto MPG, UCI Machine Learning Repository, 1993,"
+        " https://doi.org/10.24432/C5859H",
         "CC BY 4.0",
     )
 }
@@ -789,5 +929,7 @@ BUNDLED = {
 def open_bundled(key: str) -> Table:
     """A table of `BUNDLED`. Raises `TableError` if there is none of that name."""
     if key not in BUNDLED:
-        raise TableError(f"there is no bundled table {_quoted(key)}; choose one of {', '.join(BUNDLED)}")
+        raise TableError(
+            f"there is no bundled table {_quoted(key)}; choose one of {', '.join(BUNDLED)}"
+        )
     return open_table(Path(__file__).parent / "bundled" / BUNDLED[key].file)

@@ -1,4 +1,5 @@
-"""The bug taken apart: the matrix of a batch, the four terms of both losses, and where the minimum walks."""
+"""The bug taken apart: the matrix of a batch, the four terms of both losses, and where the minimum
+walks."""
 
 from __future__ import annotations
 
@@ -21,11 +22,12 @@ MOST_WALKED = 4_096  # rows of a batch, at the end of the minimum's walk
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """A batch of B rows at some weights: predictions (B, 1) against targets (B,) give B² differences.
+    """A batch of B rows at some weights: predictions (B, 1) against targets (B,) give B²
+    differences.
 
-    The loss is their mean square, and its gradient 2·mean_ij (p_i − y_j)·x_i; both are sums over the pairs, so that the
-    share of the diagonal, where each prediction meets its own target, can be told from the rest.
-    """
+    The loss is their mean square, and its gradient 2·mean_ij (p_i − y_j)·x_i; both are sums over
+    the pairs, so that the share of the diagonal, where each prediction meets its own target, can be
+    told from the rest."""
 
     features: Float[np.ndarray, "B D"]
     predictions: Float[np.ndarray, " B"]
@@ -37,12 +39,15 @@ class Pairs:
     @property
     def differences(self) -> Float[np.ndarray, "B B"]:
         """p_i − y_j: a row for each prediction, a column for each target."""
-        difference: np.ndarray = self.predictions[:, None] - self.targets[None, :]  # (B, 1) − (1, B)
+        difference: np.ndarray = (
+            self.predictions[:, None] - self.targets[None, :]
+        )  # (B, 1) − (1, B)
         return difference
 
     @property
     def loss_parts(self) -> tuple[float, float]:
-        """What the pairs on the diagonal and those off it add to the loss; their sum is the loss."""
+        """What the pairs on the diagonal and those off it add to the loss; their sum is the
+        loss."""
         squares = self.differences**2  # (B, B)
         on = float(np.trace(squares)) / squares.size
         return on, float(squares.mean()) - on
@@ -68,11 +73,11 @@ def pairs_of(dataset: Dataset, weights: Float[np.ndarray, " P"], rows: int) -> P
 
 @dataclass(frozen=True)
 class Terms:
-    """The four terms of the losses at some weights, in squared units of the target, each a mean over the batches.
+    """The four terms of the losses at some weights, in squared units of the target, each a mean
+    over the batches.
 
-    mean_i (p_i − y_i)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)², and mean_ij (p_i − y_j)² is the same without the
-    covariance (population variances).
-    """
+    mean_i (p_i − y_i)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)², and mean_ij (p_i − y_j)² is the
+    same without the covariance (population variances)."""
 
     var_p: float
     var_y: float
@@ -92,7 +97,8 @@ class Terms:
 
 @dataclass(frozen=True, eq=False)
 class BatchStatistics:
-    """Means over the batches of what the four terms are made of; the columns are the features and then the target."""
+    """Means over the batches of what the four terms are made of; the columns are the features and
+    then the target."""
 
     covariance: Float[np.ndarray, "D1 D1"]  # of a batch's rows
     products: Float[np.ndarray, "D1 D1"]  # of a batch's means
@@ -141,7 +147,8 @@ def _equal_batches(columns: np.ndarray, batch_size: int) -> Iterator[np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class MinimumByBatchSize:
-    """Where the all-pairs loss is least for batches of 1, 2, 4, … rows, beside w*/B for independent rows."""
+    """Where the all-pairs loss is least for batches of 1, 2, 4, … rows, beside w*/B for independent
+    rows."""
 
     sizes: tuple[int, ...]
     minima: Float[np.ndarray, "S 2"]
@@ -150,21 +157,33 @@ class MinimumByBatchSize:
 
 
 def minimum_by_batch_size(dataset: Dataset, settings: Settings) -> MinimumByBatchSize:
-    """The exact minimum of the all-pairs loss for batches of 1, 2, 4, … rows and of the settings' own.
+    """The exact minimum of the all-pairs loss for batches of 1, 2, 4, … rows and of the settings'
+    own.
 
-    E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B predicts it: w*/B with means near zero, or with a bias that absorbs them; otherwise the
-    means' part stays.
-    """
+    E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B predicts it: w*/B with means near zero, or with a bias that
+    absorbs them; otherwise the means' part stays."""
     powers = (2**power for power in range(MOST_WALKED.bit_length()))
-    sizes = tuple(sorted({settings.batch_size, *(size for size in powers if size <= min(len(dataset), MOST_WALKED))}))
+    sizes = tuple(
+        sorted(
+            {
+                settings.batch_size,
+                *(size for size in powers if size <= min(len(dataset), MOST_WALKED)),
+            }
+        )
+    )
     surfaces = [_all_pairs(dataset, settings, size) for size in sizes]
     whole = batch_statistics(dataset, len(dataset))
     varies = dataset.X.max(0) > dataset.X.min(0)  # rounding leaves a constant some covariance
-    V, cov = whole.covariance[:-1, :-1] * np.outer(varies, varies), whole.covariance[:-1, -1] * varies
+    V, cov = (
+        whole.covariance[:-1, :-1] * np.outer(varies, varies),
+        whole.covariance[:-1, -1] * varies,
+    )
     M, of_means = whole.products[:-1, :-1], whole.products[:-1, -1]
     if settings.bias:
         M, of_means = np.zeros_like(M), np.zeros_like(of_means)
-    predicted = np.array([Quadratic(V + M, cov / size + of_means, 0.0).minimum for size in sizes])  # whatever their units
+    predicted = np.array(
+        [Quadratic(V + M, cov / size + of_means, 0.0).minimum for size in sizes]
+    )  # whatever their units
     return MinimumByBatchSize(
         sizes,
         np.array([surface.minimum[:2] for surface in surfaces]),
@@ -174,7 +193,9 @@ def minimum_by_batch_size(dataset: Dataset, settings: Settings) -> MinimumByBatc
 
 
 def _all_pairs(dataset: Dataset, settings: Settings, size: int) -> Quadratic:
-    return loss_surface(dataset, replace(settings, wiring="original", batch_size=size, epochs=1, shuffle=False))
+    return loss_surface(
+        dataset, replace(settings, wiring="original", batch_size=size, epochs=1, shuffle=False)
+    )
 
 
 @dataclass(frozen=True)
@@ -192,11 +213,12 @@ class RunResult:
 def shape_or_value(
     dataset: Dataset, settings: Settings, judge: Baseline
 ) -> tuple[tuple[RunResult, RunResult], tuple[RunResult, RunResult]]:
-    """The weight's shape, (1, 2) or (2,), by its values, PyTorch's own or the strange line's (2, 3): four runs.
+    """The weight's shape, (1, 2) or (2,), by its values, PyTorch's own or the strange line's (2,
+    3): four runs.
 
-    A row for each shape. The optimizer, its learning rate, the batches and the steps are the settings' own, without a bias:
-    beside a one-dimensional weight PyTorch takes none. `judge` is the table's yardstick without a bias.
-    """
+    A row for each shape. The optimizer, its learning rate, the batches and the steps are the
+    settings' own, without a bias: beside a one-dimensional weight PyTorch takes none. `judge` is
+    the table's yardstick without a bias."""
     from linreg.training.ensemble import train_ensemble
 
     plain = replace(settings, bias=False, init=None)
@@ -207,7 +229,15 @@ def shape_or_value(
         run = replace(plain, wiring=wiring)
         moments = batch_moments(dataset, run)
         steps = run.epochs * -(-len(dataset) // run.batch_size)
-        found = train_ensemble(moments, inits, run.lr, run.optimizer, steps=steps, record_every=steps, momentum=run.momentum)
+        found = train_ensemble(
+            moments,
+            inits,
+            run.lr,
+            run.optimizer,
+            steps=steps,
+            record_every=steps,
+            momentum=run.momentum,
+        )
         surface = moments.mean()
         rows.append(
             tuple(

@@ -1,8 +1,9 @@
-"""The thread's claims as experiments: what was run, over many seeds of data and init, and what came of it.
+"""The thread's claims as experiments: what was run, over many seeds of data and init, and what came
+of it.
 
-An experiment is a few arms. An arm is a run that is repeated for every seed, with the prediction that follows from the
-claim: that it converges, or that it does not. The verdict is computed from the arms' shares, never written down.
-"""
+An experiment is a few arms. An arm is a run that is repeated for every seed, with the prediction
+that follows from the claim: that it converges, or that it does not. The verdict is computed from
+the arms' shares, never written down."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ Z = 1.959963984540054  # of a two-sided interval of 95 %
 
 @dataclass(frozen=True)
 class Arm:
-    """One run, repeated for every seed: its settings but for the seeds, and whether the claim says that it converges."""
+    """One run, repeated for every seed: its settings but for the seeds, and whether the claim says
+    that it converges."""
 
     label: str
     settings: Settings
@@ -41,14 +43,16 @@ class Arm:
         return with_changes(self.settings, {"seed": seed, "data_seed": seed})
 
     def comparison(self) -> Comparison:
-        """The comparison that shows the arm's first seed: beside it the same run with the shapes matched."""
+        """The comparison that shows the arm's first seed: beside it the same run with the shapes
+        matched."""
         settings = self.seeded(0)
         return Comparison(settings, replace(settings, wiring="squeeze"))
 
 
 @dataclass(frozen=True)
 class Check:
-    """A question to PyTorch itself: what is asked, and a function that answers whether the claim has it right, and how."""
+    """A question to PyTorch itself: what is asked, and a function that answers whether the claim
+    has it right, and how."""
 
     question: str
     ask: Callable[[], tuple[bool, str]]
@@ -60,7 +64,8 @@ class Check:
 
 @dataclass(frozen=True)
 class Claim:
-    """What is said, where, and the arms that test it. `why` says how the arms follow from the claim."""
+    """What is said, where, and the arms that test it. `why` says how the arms follow from the
+    claim."""
 
     key: str
     who: str
@@ -83,7 +88,11 @@ def _line_changes_only_the_weight() -> tuple[bool, str]:
     """Build the layer, apply the line, and compare `vars()`."""
     from linreg.experiments.pytorch_demos import layer_attributes
 
-    changes = [row for row in layer_attributes(Settings(wiring="weight_1d", init=STRANGE_INIT)) if row.changed]
+    changes = [
+        row
+        for row in layer_attributes(Settings(wiring="weight_1d", init=STRANGE_INIT))
+        if row.changed
+    ]
     said = "; ".join(f"`{row.name}`: `{row.before}` → `{row.after}`" for row in changes)
     return [row.name for row in changes] == ["weight"], f"`vars(layer)` differs in {said}"
 
@@ -130,9 +139,15 @@ CLAIMS: dict[str, Claim] = {
             "Said in the question.",
             "Any values in the line work.",
             "The line with other values. RMSprop moves about one lr a step, so a run gets about"
-            f" {Settings().steps:,} × {Settings().lr:g} = {Settings().steps * Settings().lr:g} away from its start.",
+            f" {Settings().steps:,} × {Settings().lr:g} = {Settings().steps * Settings().lr:g} away"
+            " from its start.",
             tuple(
-                _arm(f"[{value}, {value}]", True, wiring="weight_1d", init=(float(value), float(value)))
+                _arm(
+                    f"[{value}, {value}]",
+                    True,
+                    wiring="weight_1d",
+                    init=(float(value), float(value)),
+                )
                 for value in (0, 20, 30, 35, 40, 100)
             ),
             shown=3,
@@ -141,7 +156,8 @@ CLAIMS: dict[str, Claim] = {
             "too_small",
             "Said in the question.",
             "The default weights are too small, and that is why.",
-            "If so, a start at the truth must stay, and a start at (0, 0) must fail even with the shapes matched.",
+            "If so, a start at the truth must stay, and a start at (0, 0) must fail even with the"
+            " shapes matched.",
             (
                 _arm("started at the truth", True, init=TRUTH),
                 _arm("matched, started at (0, 0)", False, wiring="squeeze", init=(0.0, 0.0)),
@@ -151,7 +167,8 @@ CLAIMS: dict[str, Claim] = {
             "debugger",
             "Said in the question.",
             "In the debugger the line changes the weight and nothing else.",
-            "True, and it is the clue. With shape and values changed apart from each other, the shape decides.",
+            "True, and it is the clue. With shape and values changed apart from each other, the"
+            " shape decides.",
             (
                 _arm("(1, 2), drawn", False),
                 _arm("(1, 2), [[2, 3]]", False, init=STRANGE_INIT),
@@ -185,7 +202,8 @@ CLAIMS: dict[str, Claim] = {
             "batch_of_one",
             "Said in the answer.",
             "A batch size of one makes it converge.",
-            "`(1, 1)` against `(1,)` gives one element, so nothing is mixed; with two rows a batch it is.",
+            "`(1, 1)` against `(1,)` gives one element, so nothing is mixed; with two rows a batch"
+            " it is.",
             (
                 _arm("batch size 1", True, batch_size=1, epochs=1),
                 _arm("batch size 2", False, batch_size=2, epochs=2),
@@ -195,7 +213,8 @@ CLAIMS: dict[str, Claim] = {
             "dropped_squeeze",
             "Implied by the forum's copy.",
             "`x.squeeze()` in `forward` matters.",
-            "Kept, as `x = x.squeeze()`, it would match the shapes. Its result is dropped: does it matter all the same?",
+            "Kept, as `x = x.squeeze()`, it would match the shapes. Its result is dropped: does it"
+            " matter all the same?",
             (_arm("x.squeeze(), dropped", True, wiring="noop_squeeze"),),
         ),
         Claim(
@@ -227,16 +246,27 @@ FACTORS: dict[str, Factor] = {
     factor.key: factor
     for factor in (
         Factor("shape", "shape", (_arm("matched", True, wiring="squeeze"),)),
-        Factor("init", "init", (_arm("(5, 3), the truth", True, init=TRUTH), _arm("(0, 0)", True, init=(0.0, 0.0)))),
-        Factor("lr", "learning rate", (_arm("0.001", True, lr=0.001), _arm("0.1", True, lr=0.1))),
-        Factor("scale", "feature scale", (_arm("1", True, scale=1.0), _arm("10", True, scale=10.0))),
         Factor(
-            "optimizer",
-            "optimizer",
-            (_arm("Adam", True, optimizer="Adam"), _arm("SGD, lr 1e-5", True, optimizer="SGD", lr=1e-5)),
+            "init",
+            "init",
+            (_arm("(5, 3), the truth", True, init=TRUTH), _arm("(0, 0)", True, init=(0.0, 0.0))),
+        ),
+        Factor("lr", "learning rate", (_arm("0.001", True, lr=0.001), _arm("0.1", True, lr=0.1))),
+        Factor(
+            "scale", "feature scale", (_arm("1", True, scale=1.0), _arm("10", True, scale=10.0))
         ),
         Factor(
-            "batch_size", "batch size", (_arm("10", True, batch_size=10, epochs=3), _arm("1", True, batch_size=1, epochs=1))
+            "optimizer",
+            "optimizer",
+            (
+                _arm("Adam", True, optimizer="Adam"),
+                _arm("SGD, lr 1e-5", True, optimizer="SGD", lr=1e-5),
+            ),
+        ),
+        Factor(
+            "batch_size",
+            "batch size",
+            (_arm("10", True, batch_size=10, epochs=3), _arm("1", True, batch_size=1, epochs=1)),
         ),
     )
 }
@@ -251,12 +281,13 @@ def arms() -> tuple[Arm, ...]:
     return tuple({arm.settings: arm for arm in every}.values())
 
 
-# ---- the runs --------------------------------------------------------------------------------------------------------
+# ---- the runs ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """One arm over many seeds: the weights at the end, the loss there, and which of them converged."""
+    """One arm over many seeds: the weights at the end, the loss there, and which of them
+    converged."""
 
     weights: Float[np.ndarray, "S P"]
     loss: Float[np.ndarray, " S"]
@@ -276,7 +307,8 @@ class Trials:
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The score interval of 95 % for a share (Wilson, 1927): within 0 and 1, and of use at 0 of n and n of n."""
+    """The score interval of 95 % for a share (Wilson, 1927): within 0 and 1, and of use at 0 of n
+    and n of n."""
     p, n = successes / trials, trials
     middle, half = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     low, high = ((middle + sign * half) / (1 + Z**2 / n) for sign in (-1, 1))
@@ -284,7 +316,8 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 
 def of_seed(seed: int) -> dict[Settings, tuple[Float[np.ndarray, " P"], float, bool]]:
-    """Every arm's run for one seed: its last weights, the mean loss of its batches there, and whether it converged."""
+    """Every arm's run for one seed: its last weights, the mean loss of its batches there, and
+    whether it converged."""
     from linreg.training.ensemble import train_ensemble
 
     found = {}
@@ -292,10 +325,14 @@ def of_seed(seed: int) -> dict[Settings, tuple[Float[np.ndarray, " P"], float, b
     for data, of_table in _grouped(runs, lambda run: run.data):
         table = make_data(replace(data, seed=seed))
         judge = baseline(table)
-        for _, of_batches in _grouped(of_table, lambda run: (run.batch_size, WIRINGS[run.wiring].pairs)):
+        for _, of_batches in _grouped(
+            of_table, lambda run: (run.batch_size, WIRINGS[run.wiring].pairs)
+        ):
             moments = batch_moments(table, of_batches[0])
             surface = moments.mean()
-            for (optimizer, steps), together in _grouped(of_batches, lambda run: (run.optimizer, run.steps)):
+            for (optimizer, steps), together in _grouped(
+                of_batches, lambda run: (run.optimizer, run.steps)
+            ):
                 ended = train_ensemble(
                     moments,
                     np.stack([initial_weights(run, seed) for run in together]),
@@ -305,12 +342,16 @@ def of_seed(seed: int) -> dict[Settings, tuple[Float[np.ndarray, " P"], float, b
                     record_every=steps,
                 ).final
                 losses, converged = surface.value(ended), judge.converged(ended)
-                for run, weights, loss, good in zip(together, ended, losses, converged, strict=True):
+                for run, weights, loss, good in zip(
+                    together, ended, losses, converged, strict=True
+                ):
                     found[run] = (weights, float(loss), bool(good))
     return found
 
 
-def _grouped(runs: Sequence[Settings], key: Callable[[Settings], Any]) -> list[tuple[Any, list[Settings]]]:
+def _grouped(
+    runs: Sequence[Settings], key: Callable[[Settings], Any]
+) -> list[tuple[Any, list[Settings]]]:
     """The runs with the same key together, in the order in which the keys first come."""
     groups: dict[Any, list[Settings]] = {}
     for run in runs:
@@ -318,18 +359,21 @@ def _grouped(runs: Sequence[Settings], key: Callable[[Settings], Any]) -> list[t
     return list(groups.items())
 
 
-def trials(by_seed: Sequence[Mapping[Settings, tuple[np.ndarray, float, bool]]], arm: Arm) -> Trials:
+def trials(
+    by_seed: Sequence[Mapping[Settings, tuple[np.ndarray, float, bool]]], arm: Arm
+) -> Trials:
     """One arm's runs of all seeds."""
     weights, loss, converged = zip(*(runs[arm.settings] for runs in by_seed), strict=True)
     return Trials(np.stack(weights), np.array(loss), np.array(converged))
 
 
 def seeds_run(seeds: Sequence[int]) -> Iterator[dict[Settings, Any]]:
-    """`of_seed` for each of them, in order: so many short steps of NumPy take longer in two threads than in one."""
+    """`of_seed` for each of them, in order: so many short steps of NumPy take longer in two threads
+    than in one."""
     return map(of_seed, seeds)
 
 
-# ---- verdicts --------------------------------------------------------------------------------------------------------
+# ---- verdicts ------------------------------------------------------------------------------------
 
 
 def agrees(arm: Arm, found: Trials) -> bool:
@@ -339,18 +383,22 @@ def agrees(arm: Arm, found: Trials) -> bool:
 
 
 def verdict(claim: Claim, found: Sequence[Trials], checked: bool | None = None) -> str:
-    """Confirmed if every arm, and PyTorch where it is asked, agrees with the claim; refuted if none does."""
-    answers = [agrees(arm, of) for arm, of in zip(claim.arms, found, strict=True)] + ([] if checked is None else [checked])
+    """Confirmed if every arm, and PyTorch where it is asked, agrees with the claim; refuted if none
+    does."""
+    answers = [agrees(arm, of) for arm, of in zip(claim.arms, found, strict=True)] + (
+        [] if checked is None else [checked]
+    )
     return CONFIRMED if all(answers) else LIMITED if any(answers) else REFUTED
 
 
 def cause(found: Sequence[Trials]) -> str:
-    """What a factor is, switched alone: `cause` if most runs converge in each of its arms, `not the cause` if in none."""
+    """What a factor is, switched alone: `cause` if most runs converge in each of its arms, `not the
+    cause` if in none."""
     answers = [of.interval[0] > 0.5 for of in found]
     return CAUSE if all(answers) else IN_PART if any(answers) else NO_CAUSE
 
 
-# ---- the answer's printed path ---------------------------------------------------------------------------------------
+# ---- the answer's printed path -------------------------------------------------------------------
 
 PRINTED = (
     (0.7388, 0.3678), (1.7438, 1.0657), (2.3338, 1.5431), (2.9008, 1.9784), (3.2375, 2.1437), (3.6419, 2.4014),
@@ -360,16 +408,19 @@ PRINT_STEPS = tuple(range(1, 100 * len(PRINTED), 100))
 
 
 def printed_paths(seeds: int) -> Float[np.ndarray, "seeds 11 2"]:
-    """What a batch of one prints at the answer's steps, from where its first print must have come, on so many tables.
+    """What a batch of one prints at the answer's steps, from where its first print must have come,
+    on so many tables.
 
-    RMSprop's first step moves each weight by lr/√(1 − α) = 10·lr = 0.1, whatever the gradient's size.
-    """
+    RMSprop's first step moves each weight by lr/√(1 − α) = 10·lr = 0.1, whatever the gradient's
+    size."""
     from linreg.training.ensemble import train_ensemble
 
     settings = Settings(batch_size=1, epochs=1, init=(PRINTED[0][0] - 0.1, PRINTED[0][1] - 0.1))
     tables = [DataSettings(samples=PRINT_STEPS[-1], seed=seed) for seed in range(seeds)]
     groups = [batch_moments(make_data(table), replace(settings, data=table)) for table in tables]
     start = np.tile(np.array(settings.init), (seeds, 1))
-    found = train_ensemble(groups, start, settings.lr, steps=PRINT_STEPS[-1], groups=np.arange(seeds))
+    found = train_ensemble(
+        groups, start, settings.lr, steps=PRINT_STEPS[-1], groups=np.arange(seeds)
+    )
     path: np.ndarray = found.weights[list(PRINT_STEPS)].swapaxes(0, 1)
     return path

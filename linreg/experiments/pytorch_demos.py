@@ -1,4 +1,5 @@
-"""What PyTorch itself shows, obtained by running it: the layer before and after a line, and the loss that each fix gives."""
+"""What PyTorch itself shows, obtained by running it: the layer before and after a line, and the
+loss that each fix gives."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from linreg.training.pytorch import layer_of, uninitialised_layer
 
 @dataclass(frozen=True)
 class Attribute:
-    """One row of `vars(layer)` before and after a line; parameters stand in it by their own names."""
+    """One row of `vars(layer)` before and after a line; parameters stand in it by their own
+    names."""
 
     name: str
     before: str
@@ -33,7 +35,8 @@ class Attribute:
 
 
 def layer_attributes(settings: Settings) -> list[Attribute]:
-    """`vars(layer)` as PyTorch makes it, and after the wiring's line has put the settings' init there."""
+    """`vars(layer)` as PyTorch makes it, and after the wiring's line has put the settings' init
+    there."""
     before, after = layer_of(replace(settings, init=None)), layer_of(settings)
     WIRINGS[settings.wiring].place(after)
     shown = _attributes(before), _attributes(after)
@@ -41,23 +44,31 @@ def layer_attributes(settings: Settings) -> list[Attribute]:
 
 
 def _attributes(layer: nn.Linear) -> dict[str, str]:
-    """Each of `vars(layer)` as a debugger shows it; the parameters by their type, shape and values."""
+    """Each of `vars(layer)` as a debugger shows it; the parameters by their type, shape and
+    values."""
     plain = {name: repr(value) for name, value in vars(layer).items() if name != "_parameters"}
     return plain | {name: _parameter(one) for name, one in layer._parameters.items()}
 
 
 def _parameter(one: nn.Parameter | None) -> str:
-    return "None" if one is None else f"{type(one).__name__} {tuple(one.shape)}, {_values(one.tolist())}"
+    return (
+        "None"
+        if one is None
+        else f"{type(one).__name__} {tuple(one.shape)}, {_values(one.tolist())}"
+    )
 
 
 def _values(numbers: list[Any] | float) -> str:
     """Numbers in their brackets, to four digits."""
-    return f"[{', '.join(map(_values, numbers))}]" if isinstance(numbers, list) else f"{numbers:.4g}"
+    return (
+        f"[{', '.join(map(_values, numbers))}]" if isinstance(numbers, list) else f"{numbers:.4g}"
+    )
 
 
 @dataclass(frozen=True)
 class Fix:
-    """A line that keeps shapes from being mixed; `loss` is what it makes of a layer, rows (B, 2) and targets (B,)."""
+    """A line that keeps shapes from being mixed; `loss` is what it makes of a layer, rows (B, 2)
+    and targets (B,)."""
 
     code: str
     where: str
@@ -71,7 +82,9 @@ def _with_1d_weight(layer: nn.Linear, x: Tensor, y: Tensor) -> Any:
 AS_WRITTEN = Fix(
     "criterion(pred_y, batch_y)",
     "as written",
-    lambda layer, x, y: nn.MSELoss()(*torch.broadcast_tensors(layer(x), y)),  # as it does itself, after a warning: (B, B)
+    lambda layer, x, y: nn.MSELoss()(
+        *torch.broadcast_tensors(layer(x), y)
+    ),  # as it does itself, after a warning: (B, B)
 )
 FIXES = (
     Fix(
@@ -89,18 +102,20 @@ FIXES = (
         "in the data",
         lambda layer, x, y: nn.MSELoss()(layer(x), y.reshape(-1, 1)),  # (B, 1) with (B, 1)
     ),
-    Fix("self.layer1.weight = nn.Parameter(self.layer1.weight[0])", "in the layer", _with_1d_weight),
+    Fix(
+        "self.layer1.weight = nn.Parameter(self.layer1.weight[0])", "in the layer", _with_1d_weight
+    ),
 )
 
 
 def losses_of_fixes(
     X: Float[np.ndarray, "B 2"], y: Float[np.ndarray, " B"], weights: Float[np.ndarray, " P"]
 ) -> list[tuple[str, str, float]]:
-    """What the loss of a batch is as written, and with each fix, in float32 as in the thread; (w1, w2) or (w1, w2, bias).
+    """What the loss of a batch is as written, and with each fix, in float32 as in the thread; (w1,
+    w2) or (w1, w2, bias).
 
-    Each with its code and where that stands. A one-dimensional weight takes no bias beside it, so with a bias that fix is
-    left out.
-    """
+    Each with its code and where that stands. A one-dimensional weight takes no bias beside it, so
+    with a bias that fix is left out."""
     bias = len(weights) > X.shape[1]
     layer = uninitialised_layer(X.shape[1], bias, torch.float32)
     with torch.no_grad():
@@ -109,7 +124,9 @@ def losses_of_fixes(
             layer.bias.fill_(float(weights[-1]))
         x, target = torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
         fixes = FIXES[:-1] if bias else FIXES
-        return [(fix.code, fix.where, float(fix.loss(layer, x, target))) for fix in (AS_WRITTEN, *fixes)]
+        return [
+            (fix.code, fix.where, float(fix.loss(layer, x, target))) for fix in (AS_WRITTEN, *fixes)
+        ]
 
 
 def example_s_end() -> str:
@@ -121,5 +138,7 @@ def example_s_end() -> str:
         with without_tracer():
             guard_example.main()
     except SilentBroadcastError as error:
-        return f"{type(error).__name__}: {error}".replace(f"{Path(guard_example.__file__).parent}{os.sep}", "")
+        return f"{type(error).__name__}: {error}".replace(
+            f"{Path(guard_example.__file__).parent}{os.sep}", ""
+        )
     return "It runs to its end."

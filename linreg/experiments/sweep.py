@@ -1,8 +1,9 @@
-"""Phase diagrams: two settings varied over a grid of cells, many inits a cell, both sides, all in the compiled ensemble.
+"""Phase diagrams: two settings varied over a grid of cells, many inits a cell, both sides, all in
+the compiled ensemble.
 
-A sweep is cut into tasks, one for each table, batch size and wiring among its cells; each is reduced to a few numbers a
-cell where it is computed, so the memory stays flat however many runs there are.
-"""
+A sweep is cut into tasks, one for each table, batch size and wiring among its cells; each is
+reduced to a few numbers a cell where it is computed, so the memory stays flat however many runs
+there are."""
 
 from __future__ import annotations
 
@@ -26,14 +27,19 @@ from linreg.settings.pages import SweepView
 from linreg.settings.sweep_axes import AXES, Axis, Metric
 
 WORTH_A_THREAD = 1_000_000  # steps of all runs of a task
-MOST_AT_ONCE = 200_000_000  # steps of all runs of a task: about a second, after which a sweep can be stopped
+MOST_AT_ONCE = (
+    200_000_000  # steps of all runs of a task: about a second, after which a sweep can be stopped
+)
 RECORDED = 60  # steps of each run that are looked at, to tell when it converges
 LAW_INITS, LAW_STEPS = 20, 20_000  # at most
 LAW_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 
 
-def axis_values(axis: Axis, count: int, low: float | None = None, high: float | None = None) -> tuple[float, ...]:
-    """Up to `count` values from `low` to `high`, evenly or in even ratios; whole ones without repetition."""
+def axis_values(
+    axis: Axis, count: int, low: float | None = None, high: float | None = None
+) -> tuple[float, ...]:
+    """Up to `count` values from `low` to `high`, evenly or in even ratios; whole ones without
+    repetition."""
     low, high = axis.low if low is None else low, axis.high if high is None else high
     spread = (np.geomspace if axis.log else np.linspace)(low, high, count)
     if axis.whole:
@@ -52,7 +58,8 @@ def color_limits(metric: Metric, values: np.ndarray) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Which two settings are varied around a comparison, over which values, from how many inits and for how many steps."""
+    """Which two settings are varied around a comparison, over which values, from how many inits and
+    for how many steps."""
 
     comparison: Comparison
     x: str = "lr"
@@ -67,31 +74,42 @@ class Sweep:
         return len(self.x_values) * len(self.y_values)
 
     def cell(self, column: int, row: int) -> Comparison:
-        """The comparison of one cell, its first init. Both sides take the swept values; the fixed keeps what else it has.
+        """The comparison of one cell, its first init. Both sides take the swept values; the fixed
+        keeps what else it has.
 
-        Its epochs are whole, so it may run a little longer or shorter than the sweep. Raises `SettingsError` where there is
-        no such comparison, or none that the app offers.
-        """
+        Its epochs are whole, so it may run a little longer or shorter than the sweep. Raises
+        `SettingsError` where there is no such comparison, or none that the app offers."""
         changes = {self.x: self.x_values[column], self.y: self.y_values[row]}
         distance = changes.pop("distance", None)
         for name, value in changes.items():
             if value not in all_specs()[name].ui_range:
                 raise SettingsError(
-                    f"{all_specs()[name].label} {format_number(value)} is out of range ({all_specs()[name].ui_range})", name
+                    f"{all_specs()[name].label} {format_number(value)} is out of range"
+                    f" ({all_specs()[name].ui_range})",
+                    name,
                 )
         original = update_both(self.comparison, changes).original
         if distance is not None:
             start = tuple(_starts(original, self.inits, distance)[0, :2].tolist())
             if not all(weight in all_specs()["init"].ui_range for weight in start):
                 raise SettingsError(
-                    f"a start at distance {format_number(distance)} is out of range ({all_specs()['init'].ui_range})", "init"
+                    f"a start at distance {format_number(distance)} is out of range"
+                    f" ({all_specs()['init'].ui_range})",
+                    "init",
                 )
             original = replace(original, init=start)
         run_tasks = {"init" if name == "distance" else name for name in (self.x, self.y)}
-        own = {name: value for name, value in overrides(self.comparison).items() if name not in run_tasks}
+        own = {
+            name: value
+            for name, value in overrides(self.comparison).items()
+            if name not in run_tasks
+        }
         sides = [original, apply_overrides(original, own)]
         if "epochs" not in changes:
-            sides = [replace(side, epochs=max(round(self.steps / side.steps_per_epoch), 1)) for side in sides]
+            sides = [
+                replace(side, epochs=max(round(self.steps / side.steps_per_epoch), 1))
+                for side in sides
+            ]
         return Comparison(*map(check_limits, sides))
 
     def tasks(self) -> list[Task]:
@@ -119,11 +137,27 @@ class Sweep:
             size = max(MOST_AT_ONCE // (steps * self.inits), 1)  # cells
             for first in range(0, len(cells), size):
                 part = slice(first, first + size)
-                tasks.append(Task(side, settings, distance, self.inits, steps, tuple(rates[part]), tuple(cells[part])))
+                tasks.append(
+                    Task(
+                        side,
+                        settings,
+                        distance,
+                        self.inits,
+                        steps,
+                        tuple(rates[part]),
+                        tuple(cells[part]),
+                    )
+                )
         return tasks
 
     def _value(self, name: str, column: int, row: int) -> float | None:
-        return self.x_values[column] if self.x == name else self.y_values[row] if self.y == name else None
+        return (
+            self.x_values[column]
+            if self.x == name
+            else self.y_values[row]
+            if self.y == name
+            else None
+        )
 
 
 def sweep_around(comparison: Comparison, view: SweepView) -> Sweep:
@@ -140,14 +174,16 @@ def sweep_around(comparison: Comparison, view: SweepView) -> Sweep:
 
 
 def _shared(settings: Settings, steps: int) -> Settings:
-    """The settings of a cell without what its runs have for themselves, so that cells which share a task compare equal."""
+    """The settings of a cell without what its runs have for themselves, so that cells which share a
+    task compare equal."""
     epochs = -(-steps // settings.steps_per_epoch) if settings.shuffle else 1
     return replace(settings, lr=1.0, epochs=epochs)
 
 
 @dataclass(frozen=True)
 class Task:
-    """Cells of one side whose runs share their batches: one learning rate a cell, the same inits in each."""
+    """Cells of one side whose runs share their batches: one learning rate a cell, the same inits in
+    each."""
 
     side: int
     settings: Settings
@@ -180,9 +216,9 @@ class CellStats:
 def run_task(task: Task) -> CellStats:
     """Train the runs of a task and reduce them.
 
-    A run that diverged has not converged, and has neither a final loss nor an R²; where all of a cell have, these are NaN.
-    The steps to converge are those until the first of RECORDED looks from which on the run stays converged.
-    """
+    A run that diverged has not converged, and has neither a final loss nor an R²; where all of a
+    cell have, these are NaN. The steps to converge are those until the first of RECORDED looks from
+    which on the run stays converged."""
     from linreg.training.ensemble import train_ensemble
 
     table, judge = _table(task.settings.data, task.settings.bias)
@@ -200,8 +236,12 @@ def run_task(task: Task) -> CellStats:
     cells = (len(task.rates), len(starts))
     converged = judge.converged(found.weights)  # (S, C · I)
     final = converged[-1].reshape(cells)
-    last_apart = len(found.steps) - 1 - np.argmax(~converged[::-1], axis=0)  # (C · I,): the last look at which it is not
-    since = np.where(converged.all(0), 0, found.steps[np.minimum(last_apart + 1, len(found.steps) - 1)])
+    last_apart = (
+        len(found.steps) - 1 - np.argmax(~converged[::-1], axis=0)
+    )  # (C · I,): the last look at which it is not
+    since = np.where(
+        converged.all(0), 0, found.steps[np.minimum(last_apart + 1, len(found.steps) - 1)]
+    )
     with np.errstate(over="ignore", invalid="ignore"):
         losses = moments.mean().value(found.final).reshape(cells)
     return CellStats(
@@ -218,24 +258,32 @@ def _median(values: np.ndarray) -> np.ndarray:
     count = np.isfinite(ordered).sum(1)  # (C,)
     low, high = (np.maximum(count - 1, 0)) // 2, count // 2
     rows = np.arange(len(values))
-    middle: np.ndarray = (ordered[rows, low] + ordered[rows, np.minimum(high, values.shape[1] - 1)]) / 2
+    middle: np.ndarray = (
+        ordered[rows, low] + ordered[rows, np.minimum(high, values.shape[1] - 1)]
+    ) / 2
     return np.where(count > 0, middle, np.nan)
 
 
 def _starts(settings: Settings, inits: int, distance: float | None) -> np.ndarray:
-    """The starts of a cell (I, P): PyTorch's own of as many seeds, a ring around the true weights, or the one set.
+    """The starts of a cell (I, P): PyTorch's own of as many seeds, a ring around the true weights,
+    or the one set.
 
     The true weights of a table are those of least squares.
     """
     if distance is not None:
         data = settings.data
-        true = data.weights if isinstance(data, DataSettings) else _table(data, settings.bias)[1].surface.minimum
+        true = (
+            data.weights
+            if isinstance(data, DataSettings)
+            else _table(data, settings.bias)[1].surface.minimum
+        )
         return ring(initial_weights(replace(settings, init=tuple(true[:2]))), distance, inits)
     return np.stack([initial_weights(settings, settings.seed + k) for k in range(inits)])
 
 
 def _table(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
-    """A table and what its runs are judged by: tasks that follow each other ask for the same ones."""
+    """A table and what its runs are judged by: tasks that follow each other ask for the same
+    ones."""
     return (_synthetic if isinstance(data, DataSettings) else _of_file)(data, bias)
 
 
@@ -249,7 +297,8 @@ _of_file = lru_cache(maxsize=1)(_judged)  # which may have ten million rows
 
 
 def run_tasks(tasks: Sequence[Task], behind: bool = False) -> Iterator[CellStats]:
-    """The cells of every task, in order: on all cores, unless the tasks are so short that threads would only wait.
+    """The cells of every task, in order: on all cores, unless the tasks are so short that threads
+    would only wait.
 
     With `behind` they stand back for the other threads of this process.
     """
@@ -259,14 +308,20 @@ def run_tasks(tasks: Sequence[Task], behind: bool = False) -> Iterator[CellStats
     return in_parallel(run_task, tasks, behind) if worth else map(run_task, tasks)
 
 
-def assemble_grid(sweep: Sweep, cells: Mapping[Task, CellStats | None]) -> dict[str, Float[np.ndarray, "2 rows columns"]]:
-    """Each number of the cells, of the original and of the fixed side; NaN where a task is not done."""
+def assemble_grid(
+    sweep: Sweep, cells: Mapping[Task, CellStats | None]
+) -> dict[str, Float[np.ndarray, "2 rows columns"]]:
+    """Each number of the cells, of the original and of the fixed side; NaN where a task is not
+    done."""
     tables = {entry.name: np.full((2, sweep.cells), np.nan) for entry in fields(CellStats)}
     for task, found in cells.items():
         if found:
             for name, table in tables.items():
                 table[task.side, list(task.cells)] = getattr(found, name)
-    return {name: table.reshape(2, len(sweep.y_values), len(sweep.x_values)) for name, table in tables.items()}
+    return {
+        name: table.reshape(2, len(sweep.y_values), len(sweep.x_values))
+        for name, table in tables.items()
+    }
 
 
 def shown_inits(sweep: Sweep, tasks: Sequence[Task]) -> int:
@@ -274,8 +329,11 @@ def shown_inits(sweep: Sweep, tasks: Sequence[Task]) -> int:
     return 1 if all(task.fixed_start for task in tasks) else sweep.inits
 
 
-def stability_limits(sweep: Sweep, surface: Callable[[Settings], Quadratic]) -> list[list[tuple[float, float]]]:
-    """For each side the points (x, y) of the stability limit of SGD or Nesterov, where lr is one of the axes."""
+def stability_limits(
+    sweep: Sweep, surface: Callable[[Settings], Quadratic]
+) -> list[list[tuple[float, float]]]:
+    """For each side the points (x, y) of the stability limit of SGD or Nesterov, where lr is one of
+    the axes."""
     found: list[list[tuple[float, float]]] = [[], []]
     if "lr" not in (sweep.x, sweep.y):
         return found
@@ -291,16 +349,19 @@ def stability_limits(sweep: Sweep, surface: Callable[[Settings], Quadratic]) -> 
                 lr = of_all.stable_lr(settings.momentum, nesterov=settings.optimizer == "Nesterov")
                 if lr == 0:
                     continue
-                found[side].append((lr, sweep.y_values[index]) if lr_across else (sweep.x_values[index], lr))
+                found[side].append(
+                    (lr, sweep.y_values[index]) if lr_across else (sweep.x_values[index], lr)
+                )
     return found
 
 
-# ---- the law of the batch size ---------------------------------------------------------------------------------------
+# ---- the law of the batch size -------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class BatchSizeLaw:
-    """Where the original's runs end at each batch size, beside its exact minimum and the law w*/B."""
+    """Where the original's runs end at each batch size, beside its exact minimum and the law
+    w*/B."""
 
     sizes: tuple[int, ...]
     true: Float[np.ndarray, " 2"]  # least squares: w*
@@ -309,18 +370,30 @@ class BatchSizeLaw:
 
     @property
     def theory(self) -> Float[np.ndarray, "S 2"]:
-        """w*/B for each batch size, from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B of independent rows, with means near zero."""
+        """w*/B for each batch size, from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B of independent rows, with
+        means near zero."""
         return np.asarray(self.true / np.array(self.sizes)[:, None])
 
 
-def law_settings(settings: Settings, inits: int, steps: int) -> tuple[Settings, tuple[int, ...], int, int]:
-    """What `law_of_batch_size` takes for a run: batches of every size that its table has rows for, in plain order."""
+def law_settings(
+    settings: Settings, inits: int, steps: int
+) -> tuple[Settings, tuple[int, ...], int, int]:
+    """What `law_of_batch_size` takes for a run: batches of every size that its table has rows for,
+    in plain order."""
     sizes = tuple(size for size in LAW_SIZES if size <= settings.data.samples)
-    return replace(settings, batch_size=1, epochs=1, shuffle=False), sizes, min(inits, LAW_INITS), min(steps, LAW_STEPS)
+    return (
+        replace(settings, batch_size=1, epochs=1, shuffle=False),
+        sizes,
+        min(inits, LAW_INITS),
+        min(steps, LAW_STEPS),
+    )
 
 
-def law_of_batch_size(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> BatchSizeLaw:
-    """Train a wiring at each batch size from as many inits, and find the exact minimum of each size's surface."""
+def law_of_batch_size(
+    settings: Settings, sizes: tuple[int, ...], inits: int, steps: int
+) -> BatchSizeLaw:
+    """Train a wiring at each batch size from as many inits, and find the exact minimum of each
+    size's surface."""
     from linreg.training.ensemble import train_ensemble
 
     table, judge = _table(settings.data, settings.bias)
@@ -351,10 +424,14 @@ PIECE = 1 << 17  # rows
 
 
 def _in_pieces(table: Dataset) -> Dataset | Iterator[Dataset]:
-    """A table in pieces where it is a large one: the moments of all its batches at once would take more than it does."""
+    """A table in pieces where it is a large one: the moments of all its batches at once would take
+    more than it does."""
     if len(table) <= PIECE:
         return table
-    return (Dataset(table.X[at : at + PIECE], table.y[at : at + PIECE]) for at in range(0, len(table), PIECE))
+    return (
+        Dataset(table.X[at : at + PIECE], table.y[at : at + PIECE])
+        for at in range(0, len(table), PIECE)
+    )
 
 
 def _first_rows(table: Dataset, rows: int) -> Dataset:

@@ -1,4 +1,5 @@
-"""The figures of the cause page: the matrix of a batch, the four terms, both bowls at once, and the minimum's walk."""
+"""The figures of the cause page: the matrix of a batch, the four terms, both bowls at once, and the
+minimum's walk."""
 
 from __future__ import annotations
 
@@ -44,11 +45,12 @@ SECTION_POINTS = 121
 OVERSHOOT = 0.7  # of the way between the minima, beyond each of them
 
 
-# ---- the matrix ------------------------------------------------------------------------------------------------------
+# ---- the matrix ----------------------------------------------------------------------------------
 
 
 def matrix_figure(pairs: Pairs, theme: Theme) -> Figure:
-    """All differences p_i − y_j of a batch as cells, the diagonal outlined, with the predictions and the targets beside."""
+    """All differences p_i − y_j of a batch as cells, the diagonal outlined, with the predictions
+    and the targets beside."""
     rows, differences = len(pairs), pairs.differences
     size = np.abs(differences)
     data = matrix_data(
@@ -62,11 +64,13 @@ def matrix_figure(pairs: Pairs, theme: Theme) -> Figure:
     on, off = pairs.loss_parts
     share = f"{off / (on + off):.1%}" if on + off else "none"
     alt_text = (
-        f"{rows} predictions against {rows} targets give a matrix of {rows * rows} differences. {rows} lie on the diagonal;"
+        f"{rows} predictions against {rows} targets give a matrix of {rows * rows} differences."
+        f" {rows} lie on the diagonal;"
         f" the {rows * rows - rows} others make {share} of the loss."
     )
     caption = (
-        "Left: the predictions. Above: the targets. A cell is their difference, the darker the larger its size."
+        "Left: the predictions. Above: the targets. A cell is their difference, the darker the"
+        " larger its size."
         " Outlined: the diagonal, what was meant."
     )
     if theme.name == "dark":
@@ -81,9 +85,17 @@ def matrix_data(
     rows: Sequence[str],
     columns: Sequence[str],
 ) -> dict[str, pd.DataFrame]:
-    """The tables of a matrix with a row for each prediction and a column for each target; `fill` is 0 to 1."""
+    """The tables of a matrix with a row for each prediction and a column for each target; `fill` is
+    0 to 1."""
     i, j = (index.ravel() for index in np.indices(fill.shape))
-    cells = pd.DataFrame({"prediction": i, "target": j, "size": fill.ravel(), "text": [one for row in texts for one in row]})
+    cells = pd.DataFrame(
+        {
+            "prediction": i,
+            "target": j,
+            "size": fill.ravel(),
+            "text": [one for row in texts for one in row],
+        }
+    )
     heads = pd.concat(
         [
             pd.DataFrame({"prediction": range(len(rows)), "target": -MARGIN, "text": rows}),
@@ -92,7 +104,10 @@ def matrix_data(
     )
     unit = 1 / (max(fill.shape) + MARGIN)  # of the picture: as many cells, whatever their number
     for frame in (cells, heads):
-        frame["x"], frame["y"] = (frame["target"] + MARGIN) * unit, (frame["prediction"] + MARGIN) * unit
+        frame["x"], frame["y"] = (
+            (frame["target"] + MARGIN) * unit,
+            (frame["prediction"] + MARGIN) * unit,
+        )
         frame["x2"], frame["y2"] = frame["x"] + unit, frame["y"] + unit
         frame["mx"], frame["my"] = frame["x"] + unit / 2, frame["y"] + unit / 2
         frame["unit"] = unit
@@ -116,22 +131,36 @@ def _size_matrix_spec(theme: Theme) -> dict[str, Any]:
 def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[str, Any]:
     """The template of `matrix_data`, with what its cells are filled by."""
     scale = alt.Scale(domain=[0, 1], nice=False)
-    whole = {"x": alt.X("x:Q", scale=scale, axis=None), "y": alt.Y("y:Q", scale=alt.Scale(domain=[1, 0]), axis=None)}
-    middle = {"x": alt.X("mx:Q", scale=scale, axis=None), "y": alt.Y("my:Q", scale=alt.Scale(domain=[1, 0]), axis=None)}
+    whole = {
+        "x": alt.X("x:Q", scale=scale, axis=None),
+        "y": alt.Y("y:Q", scale=alt.Scale(domain=[1, 0]), axis=None),
+    }
+    middle = {
+        "x": alt.X("mx:Q", scale=scale, axis=None),
+        "y": alt.Y("my:Q", scale=alt.Scale(domain=[1, 0]), axis=None),
+    }
     font = {"expr": "min(14, 0.27 * width * datum.unit)"}
     legible = {"expr": f"0.27 * width * datum.unit >= {SMALLEST} ? 1 : 0"}
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table))
 
-    squares = over("cells").mark_rect(stroke=theme.background, strokeWidth=1.5).encode(**whole, x2="x2", y2="y2", fill=fill)
+    squares = (
+        over("cells")
+        .mark_rect(stroke=theme.background, strokeWidth=1.5)
+        .encode(**whole, x2="x2", y2="y2", fill=fill)
+    )
     outline = (
         over("outlined")
         .mark_rect(filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1, aria=False)
         .encode(**whole, x2="x2", y2="y2")
     )
     ink = alt.condition("datum.size > 0.75", alt.value(theme.background), alt.value(theme.ink))
-    numbers = over("cells").mark_text(fontSize=font, opacity=legible).encode(**middle, text="text:N", color=ink)
+    numbers = (
+        over("cells")
+        .mark_text(fontSize=font, opacity=legible)
+        .encode(**middle, text="text:N", color=ink)
+    )
     heads = (
         over("heads")
         .mark_text(fontSize=font, fontWeight=600, color=theme.ink, opacity=legible)
@@ -142,20 +171,26 @@ def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[st
     return apply_theme(spec, theme, height="min(width, 520) * 0.82")
 
 
-# ---- the four terms --------------------------------------------------------------------------------------------------
+# ---- the four terms ------------------------------------------------------------------------------
 
 TERMS = ("Var(p)", "Var(y)", "−2·Cov(p, y)", "(p̄ − ȳ)²", "loss, their sum")
 
 
 def terms_figure(terms: Terms, theme: Theme) -> Figure:
-    """The four terms and their sum as bars, for both losses; under all pairs there is no bar for the covariance."""
+    """The four terms and their sum as bars, for both losses; under all pairs there is no bar for
+    the covariance."""
     shared = (terms.var_p, terms.var_y)
     values = {
         "Original": (*shared, 0.0, terms.means, terms.all_pairs),
         "Fixed": (*shared, terms.minus_twice_cov, terms.means, terms.matched),
     }
     rows = [
-        (term, side, value, "erased" if side == "Original" and term == TERMS[2] else quantity(value))
+        (
+            term,
+            side,
+            value,
+            "erased" if side == "Original" and term == TERMS[2] else quantity(value),
+        )
         for side in SIDES
         for term, value in zip(TERMS, values[side], strict=True)
     ]
@@ -163,8 +198,10 @@ def terms_figure(terms: Terms, theme: Theme) -> Figure:
     widest = max(abs(value) for _, _, value, _ in rows) or 1.0
     table["share"] = table["value"] / widest
     alt_text = (
-        f"Var(p) {quantity(terms.var_p)}, Var(y) {quantity(terms.var_y)}, minus twice the covariance"
-        f" {quantity(terms.minus_twice_cov)}, squared difference of the means {quantity(terms.means)}: the original's"
+        f"Var(p) {quantity(terms.var_p)}, Var(y) {quantity(terms.var_y)}, minus twice the"
+        " covariance"
+        f" {quantity(terms.minus_twice_cov)}, squared difference of the means"
+        f" {quantity(terms.means)}: the original's"
         f" loss is {quantity(terms.all_pairs)}, the fixed one {quantity(terms.matched)}."
     )
     caption = "Each term is a mean over the batches, in squared units of the target. The original has no covariance."
@@ -175,7 +212,10 @@ def terms_figure(terms: Terms, theme: Theme) -> Figure:
 def _terms_spec(theme: Theme) -> dict[str, Any]:
     scale = alt.Scale(domain=[-1.8, 1.8], nice=False)  # with room for the numbers on a phone
     row = alt.Y(
-        "term:N", sort=list(TERMS), title=None, axis=alt.Axis(ticks=False, domain=False, labelFontSize=13, grid=False)
+        "term:N",
+        sort=list(TERMS),
+        title=None,
+        axis=alt.Axis(ticks=False, domain=False, labelFontSize=13, grid=False),
     )
     beside = alt.YOffset("side:N", sort=list(SIDES))
     base = alt.Chart(alt.NamedData("terms")).encode(y=row, yOffset=beside)
@@ -187,36 +227,51 @@ def _terms_spec(theme: Theme) -> dict[str, Any]:
         .mark_rule(color=theme.quiet, strokeWidth=1, aria=False)
         .encode(x=alt.datum(0, scale=scale))
     )
-    to_the_right = base.transform_filter("datum.share >= 0").mark_text(align="left", dx=5, color=theme.ink)
-    to_the_left = base.transform_filter("datum.share < 0").mark_text(align="right", dx=-5, color=theme.ink)
-    texts = [part.encode(x=alt.X("share:Q", scale=scale), text="text:N") for part in (to_the_right, to_the_left)]
+    to_the_right = base.transform_filter("datum.share >= 0").mark_text(
+        align="left", dx=5, color=theme.ink
+    )
+    to_the_left = base.transform_filter("datum.share < 0").mark_text(
+        align="right", dx=-5, color=theme.ink
+    )
+    texts = [
+        part.encode(x=alt.X("share:Q", scale=scale), text="text:N")
+        for part in (to_the_right, to_the_left)
+    ]
     heading = alt.TitleParams("The terms of both losses", subtitle="means over the batches")
     chart = alt.layer(bars, zero, *texts).properties(width="container", height=260, title=heading)
     return apply_theme(chart.to_dict(), theme)
 
 
-# ---- the two bowls ---------------------------------------------------------------------------------------------------
+# ---- the two bowls -------------------------------------------------------------------------------
 
 
 def bowls_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
-    """Contours of both surfaces at the same heights above each one's floor, and the line between their minima."""
+    """Contours of both surfaces at the same heights above each one's floor, and the line between
+    their minima."""
     both = [surface.profile() for surface in surfaces]
     minima = np.array([surface.minimum for surface in both])  # (2, 2)
     domain = domain_around(np.concatenate([minima, 2 * minima - minima.mean(0)]))
     spacing, _ = levels_over(both, domain)
-    rings = [contours(surface, domain, 2 * spacing, 3).assign(side=side) for side, surface in zip(SIDES, both, strict=True)]
+    rings = [
+        contours(surface, domain, 2 * spacing, 3).assign(side=side)
+        for side, surface in zip(SIDES, both, strict=True)
+    ]
     marks = pd.DataFrame(
-        [(side, *map(float, at), f"minimum {point(at)}") for side, at in zip(SIDES, minima, strict=True)],
+        [
+            (side, *map(float, at), f"minimum {point(at)}")
+            for side, at in zip(SIDES, minima, strict=True)
+        ],
         columns=["side", "w1", "w2", "label"],
     )
-    marks["dy"] = [-14, 18] if minima[0, 1] > minima[1, 1] else [18, -14]  # away from the line between them
+    marks["dy"] = (
+        [-14, 18] if minima[0, 1] > minima[1, 1] else [18, -14]
+    )  # away from the line between them
     alt_text = (
-        f"Contours of both losses over the two weights: the same ellipses, around {point(minima[0])} for the original and"
+        "Contours of both losses over the two weights: the same ellipses, around"
+        f" {point(minima[0])} for the original and"
         f" around {point(minima[1])} for the fixed one."
     )
-    caption = (
-        "Contours of both losses, each at the same heights above its own least value. Dashed: the line between the minima."
-    )
+    caption = "Contours of both losses, each at the same heights above its own least value. Dashed: the line between the minima."
     spec = fill(_bowls_template(theme), domain_slots(domain))
     return Figure(spec, {"rings": pd.concat(rings), "marks": marks}, alt_text, caption, "marks")
 
@@ -229,9 +284,9 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
     rings = rings.mark_geoshape(filled=False, clip=False, strokeWidth=1.8).encode(color=color)
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     between = marks.mark_line(color=theme.quiet, strokeDash=[6, 4], strokeWidth=1.5, order=False)
-    dots = marks.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
-        color=color, shape=side_shape()
-    )
+    dots = marks.mark_point(
+        filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5
+    ).encode(color=color, shape=side_shape())
     text = {"dy": {"expr": "datum.dy"}, **kept_inside(12.5)}
     halo = marks.mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
@@ -241,10 +296,13 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
 
 
 def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
-    """Both losses along the straight line through their minima: the same parabola, moved and lifted."""
+    """Both losses along the straight line through their minima: the same parabola, moved and
+    lifted."""
     both = [surface.profile() for surface in surfaces]
     start, end = (surface.minimum for surface in both)
-    t = np.linspace(-OVERSHOOT, 1 + OVERSHOOT, SECTION_POINTS)  # 0 at the original's minimum, 1 at the fixed one's
+    t = np.linspace(
+        -OVERSHOOT, 1 + OVERSHOOT, SECTION_POINTS
+    )  # 0 at the original's minimum, 1 at the fixed one's
     line = start + t[:, None] * (end - start)  # (n, 2)
     apart = float(np.hypot(*(end - start)))
     distance = t * apart
@@ -254,7 +312,10 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
             for side, surface in zip(SIDES, both, strict=True)
         ]
     )
-    places = ((-36, 14), (0, -14))  # below on the left and above: the fixed side's curve falls through the first minimum
+    places = (
+        (-36, 14),
+        (0, -14),
+    )  # below on the left and above: the fixed side's curve falls through the first minimum
     minima = pd.DataFrame(
         [
             (at, surface.floor, side, quantity(surface.floor), *place)
@@ -264,11 +325,14 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     )
     lift = both[0].floor - both[1].floor
     alt_text = (
-        "Along the line through both minima both losses are the same parabola: the original's is moved by"
+        "Along the line through both minima both losses are the same parabola: the original's is"
+        " moved by"
         f" {quantity(apart)} and lifted by {quantity(lift)}."
     )
     caption = "A section through both losses, along the dashed line. The numbers are the least loss of each."
-    return Figure(_section_spec(theme), {"section": table, "minima": minima}, alt_text, caption, "section")
+    return Figure(
+        _section_spec(theme), {"section": table, "minima": minima}, alt_text, caption, "section"
+    )
 
 
 @template()
@@ -280,43 +344,70 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
         scale=alt.Scale(nice=False),
         axis=alt.Axis(grid=False, tickCount=6),
     )
-    loss = alt.Y("loss:Q", title="mean squared error", axis=number_axis(), scale=alt.Scale(zero=True))
-    lines = alt.Chart(alt.NamedData("section")).mark_line(strokeWidth=2.5).encode(x=along, y=loss, color=color)
-    minima = alt.Chart(alt.NamedData("minima")).encode(x=along, y=loss)
-    dots = minima.mark_point(filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5).encode(
-        color=color, shape=side_shape()
+    loss = alt.Y(
+        "loss:Q", title="mean squared error", axis=number_axis(), scale=alt.Scale(zero=True)
     )
-    text = {"dy": {"expr": "datum.dy"}, "fontWeight": 600, **kept_inside(12.5, "along", "datum.aside")}
+    lines = (
+        alt.Chart(alt.NamedData("section"))
+        .mark_line(strokeWidth=2.5)
+        .encode(x=along, y=loss, color=color)
+    )
+    minima = alt.Chart(alt.NamedData("minima")).encode(x=along, y=loss)
+    dots = minima.mark_point(
+        filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5
+    ).encode(color=color, shape=side_shape())
+    text = {
+        "dy": {"expr": "datum.dy"},
+        "fontWeight": 600,
+        **kept_inside(12.5, "along", "datum.aside"),
+    }
     halo = minima.mark_text(**text_halo(theme), **text).encode(text="label:N")
     labels = minima.mark_text(**text).encode(text="label:N", color=side_text(theme))
     chart = alt.layer(lines, dots, halo, labels).properties(width="container")
-    heading = alt.TitleParams("A section through both", subtitle="the same parabola, moved and lifted")
+    heading = alt.TitleParams(
+        "A section through both", subtitle="the same parabola, moved and lifted"
+    )
     return apply_theme(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")
 
 
-# ---- the walk --------------------------------------------------------------------------------------------------------
+# ---- the walk ------------------------------------------------------------------------------------
 
 
 def walk_figure(walk: MinimumByBatchSize, batch_size: int, theme: Theme) -> Figure:
-    """The minimum of the all-pairs loss at each size of the batch, as dots on a line, with what theory predicts as rings."""
+    """The minimum of the all-pairs loss at each size of the batch, as dots on a line, with what
+    theory predicts as rings."""
     here = walk.sizes.index(batch_size)
-    table = pd.DataFrame({"B": walk.sizes, "w1": walk.minima[:, 0], "w2": walk.minima[:, 1], "floor": walk.floors})
+    table = pd.DataFrame(
+        {"B": walk.sizes, "w1": walk.minima[:, 0], "w2": walk.minima[:, 1], "floor": walk.floors}
+    )
     theory = pd.DataFrame({"B": walk.sizes, "w1": walk.predicted[:, 0], "w2": walk.predicted[:, 1]})
     labels = table.loc[_apart(walk.minima, here), ["B", "w1", "w2"]]
-    labels["label"] = [f"B = {size:,}" + (", the comparison's" if size == batch_size else "") for size in labels["B"]]
-    domain = domain_around(np.concatenate([walk.minima, walk.predicted, np.zeros((1, walk.minima.shape[1]))]))
+    labels["label"] = [
+        f"B = {size:,}" + (", the comparison's" if size == batch_size else "")
+        for size in labels["B"]
+    ]
+    domain = domain_around(
+        np.concatenate([walk.minima, walk.predicted, np.zeros((1, walk.minima.shape[1]))])
+    )
     alt_text = (
-        f"The minimum of the all-pairs loss walks from {point(walk.minima[0])} with one row a batch to"
-        f" {point(walk.minima[-1])} with {walk.sizes[-1]:,}; with the comparison's {batch_size:,} it is at"
+        f"The minimum of the all-pairs loss walks from {point(walk.minima[0])} with one row a batch"
+        " to"
+        f" {point(walk.minima[-1])} with {walk.sizes[-1]:,}; with the comparison's {batch_size:,}"
+        " it is at"
         f" {point(walk.minima[here])}."
     )
     caption = "Dots: the exact minimum with B rows a batch. Rings: its mean over all tables like this one."
     spec = fill(_walk_template(theme), domain_slots(domain))
-    return Figure(spec, {"walk": table, "theory": theory, "labels": labels}, alt_text, caption, "walk")
+    return Figure(
+        spec, {"walk": table, "theory": theory, "labels": labels}, alt_text, caption, "walk"
+    )
 
 
-def _apart(points: Float[np.ndarray, "S 2"], here: int, least: float = 0.1) -> Bool[np.ndarray, " S"]:
-    """Which points carry a label of their own: one of them, and those that are far enough from all that do."""
+def _apart(
+    points: Float[np.ndarray, "S 2"], here: int, least: float = 0.1
+) -> Bool[np.ndarray, " S"]:
+    """Which points carry a label of their own: one of them, and those that are far enough from all
+    that do."""
     span = float(np.hypot(*(points.max(0) - points.min(0)))) or 1.0
     taken = [here]
     for k in range(len(points)):
@@ -332,10 +423,19 @@ def _walk_template(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    line = over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6).encode(order="B:Q")
-    rings = over("theory").mark_point(shape="circle", size=170, stroke=theme.ink, strokeWidth=1.4, opacity=1)
+    line = (
+        over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6).encode(order="B:Q")
+    )
+    rings = over("theory").mark_point(
+        shape="circle", size=170, stroke=theme.ink, strokeWidth=1.4, opacity=1
+    )
     dots = over("walk").mark_point(
-        filled=True, size=70, color=theme.original, opacity=1, stroke=theme.background, strokeWidth=1
+        filled=True,
+        size=70,
+        color=theme.original,
+        opacity=1,
+        stroke=theme.background,
+        strokeWidth=1,
     )
     text = {"dy": 10, **kept_beside(12.5, 12)}
     halo = over("labels").mark_text(**text_halo(theme), **text).encode(text="label:N")

@@ -1,4 +1,5 @@
-"""The figures of the claims page: what was predicted and what came, and the answer's printed path beside runs."""
+"""The figures of the claims page: what was predicted and what came, and the answer's printed path
+beside runs."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from linreg.figures.theme import Theme, apply_theme, frame_of, template, with_fr
 
 
 def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> Figure:
-    """For each arm the share that converged with its interval, and as a ring what the claim predicts."""
+    """For each arm the share that converged with its interval, and as a ring what the claim
+    predicts."""
     low, high = zip(*(one.interval for one in found), strict=True)
     table = pd.DataFrame(
         {
@@ -26,7 +28,8 @@ def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> F
             "high": high,
             "predicted": [float(arm.predicted) for arm in arms],
             "answer": [
-                "as predicted" if agrees(arm, one) else "not as predicted" for arm, one in zip(arms, found, strict=True)
+                "as predicted" if agrees(arm, one) else "not as predicted"
+                for arm, one in zip(arms, found, strict=True)
             ],
         }
     )
@@ -50,7 +53,9 @@ def _arms_spec(theme: Theme) -> dict[str, Any]:
     )
     color = alt.Color(
         "answer:N",
-        scale=alt.Scale(domain=["as predicted", "not as predicted"], range=[theme.series[2], theme.series[1]]),
+        scale=alt.Scale(
+            domain=["as predicted", "not as predicted"], range=[theme.series[2], theme.series[1]]
+        ),
         legend=None,
     )
     base = alt.Chart(alt.NamedData("arms")).encode(y=row)
@@ -58,22 +63,35 @@ def _arms_spec(theme: Theme) -> dict[str, Any]:
         x=alt.X("zero:Q", scale=scale, axis=axis), x2="share:Q", color=color
     )
     bars = bars.transform_calculate(zero="0")
-    interval = base.mark_rule(strokeWidth=1.5, color=theme.ink).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
-    rings = base.mark_point(shape="circle", size=110, stroke=theme.ink, strokeWidth=1.6, opacity=1).encode(
-        x=alt.X("predicted:Q", scale=scale)
+    interval = base.mark_rule(strokeWidth=1.5, color=theme.ink).encode(
+        x=alt.X("low:Q", scale=scale), x2="high:Q"
     )
-    dots = base.mark_point(filled=True, size=45, opacity=1).encode(x=alt.X("share:Q", scale=scale), color=color)
+    rings = base.mark_point(
+        shape="circle", size=110, stroke=theme.ink, strokeWidth=1.6, opacity=1
+    ).encode(x=alt.X("predicted:Q", scale=scale))
+    dots = base.mark_point(filled=True, size=45, opacity=1).encode(
+        x=alt.X("share:Q", scale=scale), color=color
+    )
     chart = alt.layer(bars, interval, rings, dots).properties(width="container")
     return apply_theme(with_frame_data(chart.to_dict()), theme)
 
 
 def printed_figure(paths: Float[np.ndarray, "seeds 11 2"], theme: Theme) -> Figure:
-    """The answer's printed weights as rings, and of runs the median as a line, the middle 90 % as a band."""
+    """The answer's printed weights as rings, and of runs the median as a line, the middle 90 % as a
+    band."""
     low, middle, high = np.quantile(paths, [0.05, 0.5, 0.95], axis=0)  # (11, 2) each
     names = ("w1", "w2")
     ours = pd.concat(
         [
-            pd.DataFrame({"step": PRINT_STEPS, "low": low[:, i], "value": middle[:, i], "high": high[:, i], "weight": name})
+            pd.DataFrame(
+                {
+                    "step": PRINT_STEPS,
+                    "low": low[:, i],
+                    "value": middle[:, i],
+                    "high": high[:, i],
+                    "weight": name,
+                }
+            )
             for i, name in enumerate(names)
         ]
     )
@@ -86,19 +104,31 @@ def printed_figure(paths: Float[np.ndarray, "seeds 11 2"], theme: Theme) -> Figu
     furthest = float(np.abs(middle - PRINTED).max())
     alt_text = f"The answer's printed weights and the median of {len(paths)} runs differ by at most {furthest:.2f}."
     caption = (
-        f"Rings: what the answer printed, once every 100 steps. Lines and bands: the median and the middle 90 % of"
+        "Rings: what the answer printed, once every 100 steps. Lines and bands: the median and the"
+        " middle 90 % of"
         f" {len(paths)} runs on tables of their own. They differ by at most {furthest:.2f}."
     )
-    return Figure(_printed_spec(theme), {"runs": ours, "printed": printed}, alt_text, caption, "runs")
+    return Figure(
+        _printed_spec(theme), {"runs": ours, "printed": printed}, alt_text, caption, "runs"
+    )
 
 
 @template()
 def _printed_spec(theme: Theme) -> dict[str, Any]:
-    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickCount=6), scale=alt.Scale(nice=False))
+    step = alt.X(
+        "step:Q", title="step", axis=alt.Axis(grid=False, tickCount=6), scale=alt.Scale(nice=False)
+    )
     color = alt.Color(
         "weight:N",
         scale=alt.Scale(domain=["w1", "w2"], range=[theme.series[2], theme.series[3]]),
-        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1, offset=4),
+        legend=alt.Legend(
+            orient="top",
+            title=None,
+            symbolType="stroke",
+            symbolStrokeWidth=3,
+            symbolOpacity=1,
+            offset=4,
+        ),
     )
     runs = alt.Chart(alt.NamedData("runs")).encode(x=step, color=color)
     band = runs.mark_area(opacity=0.2).encode(y=alt.Y("low:Q", title="weight"), y2="high:Q")
@@ -107,5 +137,8 @@ def _printed_spec(theme: Theme) -> dict[str, Any]:
     rings = rings.encode(x=step, y="value:Q", color=color)
     heading = alt.TitleParams("The answer's printed weights, beside ours")
     return apply_theme(
-        alt.layer(band, line, rings).properties(title=heading, width="container", height=240).to_dict(), theme
+        alt.layer(band, line, rings)
+        .properties(title=heading, width="container", height=240)
+        .to_dict(),
+        theme,
     )

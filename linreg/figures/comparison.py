@@ -66,7 +66,8 @@ BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One side of a comparison as the figures need it. Before it has trained, `weights` and `losses` are None."""
+    """One side of a comparison as the figures need it. Before it has trained, `weights` and
+    `losses` are None."""
 
     label: str
     shapes: str
@@ -78,8 +79,9 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What does not change while a comparison is replayed: one domain and one spacing of the levels for both surfaces,
-    and for each side its rings and its whole path, shortened to what the eye sees."""
+    """What does not change while a comparison is replayed: one domain and one spacing of the levels
+    for both surfaces, and for each side its rings and its whole path, shortened to what the eye
+    sees."""
 
     domain: Domain
     spacing: float  # between levels, in √(loss − floor)
@@ -89,8 +91,11 @@ class Layout:
     trails: tuple[pd.DataFrame, ...]
 
 
-def scene(sides: Sequence[Side], least_squares: Float[np.ndarray, " P"], starts: Sequence[Sequence[float]]) -> Layout:
-    """The scene that holds the minima, the least-squares solution and the starts, and the paths where they stay near."""
+def scene(
+    sides: Sequence[Side], least_squares: Float[np.ndarray, " P"], starts: Sequence[Sequence[float]]
+) -> Layout:
+    """The scene that holds the minima, the least-squares solution and the starts, and the paths
+    where they stay near."""
     surfaces = [side.surface.profile() for side in sides]
     paths = [side.weights[:, :2].astype(np.float64) for side in sides if side.weights is not None]
     begun = [*(start[:2] for start in starts), *(path[0] for path in paths)]
@@ -107,8 +112,11 @@ def scene(sides: Sequence[Side], least_squares: Float[np.ndarray, " P"], starts:
     )
 
 
-def surface_figure(sides: Sequence[Side], which: int, scene: Layout, step: int, theme: Theme) -> Figure:
-    """The loss over (w1, w2) as filled rings, one side's path up to `step`, its start, and the surface's minimum."""
+def surface_figure(
+    sides: Sequence[Side], which: int, scene: Layout, step: int, theme: Theme
+) -> Figure:
+    """The loss over (w1, w2) as filled rings, one side's path up to `step`, its start, and the
+    surface's minimum."""
     side, trail = sides[which], scene.trails[which]
     surface = side.surface.profile()
     now = _now(side, scene.domain, step)
@@ -122,16 +130,17 @@ def surface_figure(sides: Sequence[Side], which: int, scene: Layout, step: int, 
     }
     floor = f"mean loss never below {quantity(surface.floor)}"
     titles = {"title": f"{side.label}: {side.shapes}", "subtitle": floor}
-    spec = fill(_surface_template(theme, which), {**domain_slots(scene.domain), "levels": max(scene.levels, 2), **titles})
+    spec = fill(
+        _surface_template(theme, which),
+        {**domain_slots(scene.domain), "levels": max(scene.levels, 2), **titles},
+    )
     whole = (
         "The run has yet to be trained"
         if side.weights is None
         else f"The path {_now(side, scene.domain, len(side.weights))}"
     )
     # The same at every step of a replay: Streamlit draws a chart anew when its text changes.
-    alt_text = (
-        f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. {whole}."
-    )
+    alt_text = f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. {whole}."
     return Figure(spec, data, alt_text, _surface_caption(sides, scene), "trail")
 
 
@@ -139,15 +148,23 @@ def _surface_caption(sides: Sequence[Side], scene: Layout) -> str:
     """What the marks and the contours mean, of both sides, since they are seen together."""
     loose = [side.label.lower() for side in sides if not side.surface.profile().unique]
     return (
-        "Ring: start. Dot: where the path is. Star: where this loss is least. Cross: least squares, the best there is."
-        f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}, on both sides alike."
+        "Ring: start. Dot: where the path is. Star: where this loss is least. Cross: least squares,"
+        " the best there is."
+        f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}, on"
+        " both sides alike."
         + (
-            " The surface has the bias at its best for each pair of weights; a path whose bias is still on its way has a"
+            " The surface has the bias at its best for each pair of weights; a path whose bias is"
+            " still on its way has a"
             " higher loss than its place shows."
             if any(len(side.surface.c) > 2 for side in sides)
             else ""
         )
-        + (f" The minimum is not unique ({', '.join(loose)}): the star marks the one of least norm." if loose else "")
+        + (
+            f" The minimum is not unique ({', '.join(loose)}): the star marks the one of least"
+            " norm."
+            if loose
+            else ""
+        )
     )
 
 
@@ -157,7 +174,9 @@ def _path(trail: pd.DataFrame, side: Side, domain: Domain, step: int) -> pd.Data
     if side.weights is not None and len(path) and step < len(side.weights) - 1:
         now = side.weights[[step], :2].astype(np.float64)
         if inside(now, domain).all():
-            path = pd.concat([path, pd.DataFrame(now, columns=["w1", "w2"]).assign(piece=path["piece"].iloc[-1])])
+            path = pd.concat(
+                [path, pd.DataFrame(now, columns=["w1", "w2"]).assign(piece=path["piece"].iloc[-1])]
+            )
     return path.astype({"w1": drawn_as(domain), "w2": drawn_as(domain), "piece": "int16"})
 
 
@@ -172,23 +191,37 @@ def _now(side: Side, domain: Domain, step: int) -> str:
         left = f"leaves the picture at step {int(outside.argmax()):,} and " if outside.any() else ""
         return f"{left}diverges at step {side.diverged_at:,}"
     beyond = ", outside the picture" if outside[k] else ""
-    return f"{'ends at' if k == last else 'is at'} {point(side.weights[k])} after {k:,} steps{beyond}"
+    return (
+        f"{'ends at' if k == last else 'is at'} {point(side.weights[k])} after {k:,} steps{beyond}"
+    )
 
 
-def _marks(side: Side, surface: Quadratic, scene: Layout, step: int, with_least_squares: bool) -> pd.DataFrame:
+def _marks(
+    side: Side, surface: Quadratic, scene: Layout, step: int, with_least_squares: bool
+) -> pd.DataFrame:
     """The marked points: kind, place, label, and on which side of the point the label stands."""
     _, _, low2, high2 = scene.domain
     rows: list[tuple[str, float, float, str]] = []
     if side.weights is not None:
         k = min(step, len(side.weights) - 1)
         rows.append(("start", *side.weights[0, :2].tolist(), ""))
-        rows.append(("end" if k == len(side.weights) - 1 else "here", *side.weights[k, :2].tolist(), ""))
+        rows.append(
+            ("end" if k == len(side.weights) - 1 else "here", *side.weights[k, :2].tolist(), "")
+        )
     rows.append(("minimum", *surface.minimum.tolist(), f"minimum {point(surface.minimum)}"))
     if with_least_squares:
-        rows.append(("least squares", *scene.least_squares[:2].tolist(), f"least squares {point(scene.least_squares[:2])}"))
+        rows.append(
+            (
+                "least squares",
+                *scene.least_squares[:2].tolist(),
+                f"least squares {point(scene.least_squares[:2])}",
+            )
+        )
     frame = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
     frame = frame[inside(points_of(frame), scene.domain)]
-    begun_above = side.weights is not None and bool(side.weights[0, 1] > surface.minimum[1])  # and so its path
+    begun_above = side.weights is not None and bool(
+        side.weights[0, 1] > surface.minimum[1]
+    )  # and so its path
     below = (frame["kind"] == "minimum") & begun_above
     if with_least_squares:  # the two labels keep apart
         rise = (scene.least_squares[1] - surface.minimum[1]) / (high2 - low2)
@@ -212,29 +245,63 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     path = path.mark_geoshape(stroke=color, strokeWidth=3.5, **OPEN_LINE)
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     start = marks.transform_filter("datum.kind == 'start'").mark_point(
-        shape="circle", size=130, filled=True, fill=theme.background, stroke=color, strokeWidth=3, opacity=1, aria=False
+        shape="circle",
+        size=130,
+        filled=True,
+        fill=theme.background,
+        stroke=color,
+        strokeWidth=3,
+        opacity=1,
+        aria=False,
     )
     minimum = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
     least_squares = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
     here = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
-        shape="circle", size=60, filled=True, fill=color, stroke=theme.background, strokeWidth=1.5, opacity=1, aria=False
+        shape="circle",
+        size=60,
+        filled=True,
+        fill=color,
+        stroke=theme.background,
+        strokeWidth=1.5,
+        opacity=1,
+        aria=False,
     )
     text = {"dy": {"expr": "datum.dy"}, **kept_inside(12.5)}
     label_halo = marks.mark_text(**text_halo(theme), opacity=0.85, **text).encode(text="label:N")
     label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
     now = (
         alt.Chart(alt.NamedData("now"))
-        .mark_text(align="left", baseline="bottom", color=text_color, fontSize=13, fontWeight=600, limit={"expr": "width"})
+        .mark_text(
+            align="left",
+            baseline="bottom",
+            color=text_color,
+            fontSize=13,
+            fontWeight=600,
+            limit={"expr": "width"},
+        )
         .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
     )
-    chart = alt.layer(ring_layer(theme), trail, halo, path, least_squares, minimum, start, here, label_halo, label, now)
+    chart = alt.layer(
+        ring_layer(theme),
+        trail,
+        halo,
+        path,
+        least_squares,
+        minimum,
+        start,
+        here,
+        label_halo,
+        label,
+        now,
+    )
     heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"), offset=20)
     spec = chart.properties(title=heading, width="container").to_dict()
     return apply_theme(spec, theme, height=f"width * {ASPECT}")
 
 
 def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
-    """Batch loss against step on a log axis, both sides, each with its surface's floor, and the replayed step marked."""
+    """Batch loss against step on a log axis, both sides, each with its surface's floor, and the
+    replayed step marked."""
     curves, here = [], []
     for side in sides:
         if side.losses is None or not len(side.losses):
@@ -246,11 +313,15 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
     table = pd.concat([*curves, pd.DataFrame({"step": [], "loss": [], "side": []})]).astype(
         {"step": "int32", "loss": "float64"}
     )
-    floors = pd.DataFrame([(side.surface.floor, side.label) for side in sides], columns=["loss", "side"])
+    floors = pd.DataFrame(
+        [(side.surface.floor, side.label) for side in sides], columns=["loss", "side"]
+    )
     now = pd.DataFrame(here, columns=["step", "loss", "side"])
     last = max((len(side.losses) - 1 for side in sides if side.losses is not None), default=-1)
     data = {
-        "targets": pd.DataFrame({"step": np.linspace(0, last, min(TARGETS, last + 1)).astype("int32")}),
+        "targets": pd.DataFrame(
+            {"step": np.linspace(0, last, min(TARGETS, last + 1)).astype("int32")}
+        ),
         "loss": table[table["loss"] > 0],  # a log axis has no zero
         "floors": floors[floors["loss"] > 0],
         "here": now[now["loss"] > 0],
@@ -263,9 +334,15 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
     ]
     lowest = [f"{side.label.lower()} {quantity(side.surface.floor)}" for side in sides]
     alt_text = f"Loss of each batch against step: {'; '.join(ends)}. Least possible mean loss: {', '.join(lowest)}."
-    stretches = sorted({round(len(side.losses) / BINS) for side in sides if side.losses is not None})
+    stretches = sorted(
+        {round(len(side.losses) / BINS) for side in sides if side.losses is not None}
+    )
     every = [f"{stretch:,}" for stretch in stretches if stretch > 2]
-    thinned = f"Of every {' or '.join(every)} steps the least and the greatest are drawn. " if every else ""
+    thinned = (
+        f"Of every {' or '.join(every)} steps the least and the greatest are drawn. "
+        if every
+        else ""
+    )
     caption = f"{thinned}Dashed: the least mean loss that each surface allows, {', '.join(lowest)}; one batch may go below."
     zeros = int((table["loss"] <= 0).sum())
     if any(side.surface.floor == 0 for side in sides):
@@ -276,7 +353,8 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
 
 
 def _envelope(values: np.ndarray) -> np.ndarray:
-    """Indices of the least and the greatest value in each of BINS stretches, and of both ends, in order."""
+    """Indices of the least and the greatest value in each of BINS stretches, and of both ends, in
+    order."""
     if len(values) <= 2 * BINS:
         return np.arange(len(values))
     first = np.linspace(0, len(values), BINS + 1).astype(int)[:-1]
@@ -291,7 +369,12 @@ def _envelope(values: np.ndarray) -> np.ndarray:
 @template()
 def _loss_spec(theme: Theme) -> dict[str, Any]:
     color = side_color(theme)
-    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
+    step = alt.X(
+        "step:Q",
+        title="step",
+        axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6),
+        scale=alt.Scale(nice=False),
+    )
     scale = alt.Scale(type="log", nice=False, padding=PADDING)
     loss = alt.Y("loss:Q", title="mean squared error", scale=scale, axis=log_axis())
 
@@ -300,20 +383,31 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
 
     lines = over("loss").mark_line(strokeWidth=1.2, strokeJoin="round").encode(x=step)
     floors = over("floors").mark_rule(strokeDash=[6, 4], strokeWidth=1.4)
-    clicked = alt.selection_point(name="clicked", fields=["step"], nearest=True, on="click", empty=False)
-    targets = alt.Chart(alt.NamedData("targets")).mark_point(opacity=0).encode(x=step).add_params(clicked)
+    clicked = alt.selection_point(
+        name="clicked", fields=["step"], nearest=True, on="click", empty=False
+    )
+    targets = (
+        alt.Chart(alt.NamedData("targets")).mark_point(opacity=0).encode(x=step).add_params(clicked)
+    )
     here = (
         over("here")
         .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
         .encode(x=step, shape=side_shape())
     )
     chart = alt.layer(floors, lines, step_rule(theme, step), here, targets)
-    heading = alt.TitleParams("Loss of each batch", subtitle="dashed: the least mean loss of each surface")
-    return apply_theme(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
+    heading = alt.TitleParams(
+        "Loss of each batch", subtitle="dashed: the least mean loss of each surface"
+    )
+    return apply_theme(
+        chart.properties(title=heading, width="container", height=280).to_dict(), theme
+    )
 
 
-def weights_figure(sides: Sequence[Side], aim: Sequence[float], step: int, theme: Theme, aim_is: str = AIMS[0]) -> Figure:
-    """Each weight against step, both sides, with the weights to aim at as lines, and the replayed step marked."""
+def weights_figure(
+    sides: Sequence[Side], aim: Sequence[float], step: int, theme: Theme, aim_is: str = AIMS[0]
+) -> Figure:
+    """Each weight against step, both sides, with the weights to aim at as lines, and the replayed
+    step marked."""
     names = ("w1", "w2", "bias")
     curves, ends, here = [], [], []
     for side in sides:
@@ -323,18 +417,33 @@ def weights_figure(sides: Sequence[Side], aim: Sequence[float], step: int, theme
         for column, name in enumerate(names[: side.weights.shape[1]]):
             values = side.weights[:, column].astype(np.float64)
             shown = _envelope(values)
-            curves.append(pd.DataFrame({"step": shown, "value": values[shown], "side": side.label, "weight": name}))
+            curves.append(
+                pd.DataFrame(
+                    {"step": shown, "value": values[shown], "side": side.label, "weight": name}
+                )
+            )
             ends.append((last, float(values[last]), side.label, name))
             k = min(step, last)
             here.append((k, values[k], side.label, name))
     columns = ["step", "value", "side", "weight"]
-    table = pd.concat([*curves, pd.DataFrame({name: [] for name in columns})]).astype({"step": "int32", "value": "float64"})
+    table = pd.concat([*curves, pd.DataFrame({name: [] for name in columns})]).astype(
+        {"step": "int32", "value": "float64"}
+    )
     drawn = [*table["value"], *map(float, aim)]
     span = max(drawn) - min(drawn)
-    true = [(0, float(value), "", f"{name} = {coordinate(value)}") for name, value in zip(names, aim, strict=False)]
-    labels = [(value, f"true {label}" if aim_is == AIMS[0] else label) for _, value, _, label in _joined(true, span)]
+    true = [
+        (0, float(value), "", f"{name} = {coordinate(value)}")
+        for name, value in zip(names, aim, strict=False)
+    ]
+    labels = [
+        (value, f"true {label}" if aim_is == AIMS[0] else label)
+        for _, value, _, label in _joined(true, span)
+    ]
     lines = [(value, "") for _, value, _, _ in true if value not in [place for place, _ in labels]]
-    named = [(k, value, label, f"{label.lower()} {name}") for k, value, label, name in _joined(ends, span)]
+    named = [
+        (k, value, label, f"{label.lower()} {name}")
+        for k, value, label, name in _joined(ends, span)
+    ]
     texts = pd.DataFrame(named, columns=columns)
     texts["at"] = _apart(texts["value"].to_numpy(float), LABEL_HEIGHT * span)
     data = {
@@ -344,14 +453,21 @@ def weights_figure(sides: Sequence[Side], aim: Sequence[float], step: int, theme
         "true": pd.DataFrame([*labels, *lines], columns=["value", "label"]),
         "now": pd.DataFrame({"step": [step]}),
     }
-    finals = [f"{side.label.lower()} ends at {point(side.weights[-1])}" for side in sides if side.weights is not None]
+    finals = [
+        f"{side.label.lower()} ends at {point(side.weights[-1])}"
+        for side in sides
+        if side.weights is not None
+    ]
     alt_text = f"Weights against step: {'; '.join(finals)}; the {aim_is} are {point(aim)}."
     caption = f"Each weight as it is trained. Dashed: the {aim_is}."
     return Figure(_weights_spec(theme, aim_is), data, alt_text, caption, "weights")
 
 
-def _joined(ends: Sequence[tuple[int, float, str, str]], span: float) -> list[tuple[int, float, str, str]]:
-    """Labels of one side that would stand on one another in a picture of that span, joined into one: `w1, w2`."""
+def _joined(
+    ends: Sequence[tuple[int, float, str, str]], span: float
+) -> list[tuple[int, float, str, str]]:
+    """Labels of one side that would stand on one another in a picture of that span, joined into
+    one: `w1, w2`."""
     close = 0.06 * span
     joined: list[tuple[int, float, str, str]] = []
     for last, value, side, name in ends:
@@ -375,19 +491,34 @@ def _apart(places: Float[np.ndarray, " n"], gap: float) -> Float[np.ndarray, " n
 @template(*AIMS)
 def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
     color = side_color(theme)
-    step = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6), scale=alt.Scale(nice=False))
+    step = alt.X(
+        "step:Q",
+        title="step",
+        axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6),
+        scale=alt.Scale(nice=False),
+    )
 
     def over(table: str, place: str = "value") -> alt.Chart:
         scale = alt.Scale(zero=False, nice=False, padding=PADDING)
         value = alt.Y(f"{place}:Q", title="weight", scale=scale, axis=number_axis())
         return alt.Chart(alt.NamedData(table)).encode(y=value)
 
-    lines = over("weights").mark_line(strokeWidth=2, strokeJoin="round").encode(x=step, color=color, detail="weight:N")
+    lines = (
+        over("weights")
+        .mark_line(strokeWidth=2, strokeJoin="round")
+        .encode(x=step, color=color, detail="weight:N")
+    )
     true = over("true").mark_rule(strokeDash=[6, 4], color=theme.quiet)
     beside_the_ends: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -92, "dy": -3}
     true_text = over("true").encode(x=alt.value("width"), text="label:N")
     true_label = true_text.mark_text(color=theme.quiet, **beside_the_ends)
-    above_the_ends: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -2, "dy": -4, "fontWeight": 600}
+    above_the_ends: dict[str, Any] = {
+        "align": "right",
+        "baseline": "bottom",
+        "dx": -2,
+        "dy": -4,
+        "fontWeight": 600,
+    }
     end_text = over("ends", "at").encode(x=step, text="weight:N")
     ends = end_text.mark_text(**above_the_ends).encode(color=side_text(theme))
     behind = (
@@ -401,4 +532,6 @@ def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
     )
     chart = alt.layer(true, lines, step_rule(theme, step), *behind, true_label, here, ends)
     heading = alt.TitleParams("Weights", subtitle=f"dashed: the {aim_is}")
-    return apply_theme(chart.properties(title=heading, width="container", height=280).to_dict(), theme)
+    return apply_theme(
+        chart.properties(title=heading, width="container", height=280).to_dict(), theme
+    )

@@ -1,7 +1,8 @@
-"""A plate, which is one figure or a few panels side by side, as a file: SVG, PDF, PNG, HTML, CSV, or its caption.
+"""A plate, which is one figure or a few panels side by side, as a file: SVG, PDF, PNG, HTML, CSV,
+or its caption.
 
-Every picture is made of the same layers as on the screen: each panel is drawn as SVG, and the panels are laid on one sheet.
-"""
+Every picture is made of the same layers as on the screen: each panel is drawn as SVG, and the
+panels are laid on one sheet."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class ExportError(ValueError):
 
 @dataclass(frozen=True)
 class Size:
-    """How large a picture is on paper, and how wide its layout is in pixels: together they set the size of its text."""
+    """How large a picture is on paper, and how wide its layout is in pixels: together they set the
+    size of its text."""
 
     key: str
     title: str
@@ -78,7 +80,8 @@ class Format:
 
 
 def exported(plate: FigureSet, kind: str = "svg", size: str = "page") -> bytes:
-    """The plate as a file of a kind of FORMATS, in one of SIZES. Raises `ExportError` for another kind or size."""
+    """The plate as a file of a kind of FORMATS, in one of SIZES. Raises `ExportError` for another
+    kind or size."""
     check_packages([kind])
     if size not in SIZES:
         raise ExportError(f"size {size!r} is not known; use one of {', '.join(SIZES)}")
@@ -86,7 +89,8 @@ def exported(plate: FigureSet, kind: str = "svg", size: str = "page") -> bytes:
 
 
 def check_packages(kinds: Sequence[str]) -> None:
-    """Raise `ExportError` for a kind that there is not, `RenderError` for one that needs packages that are not here."""
+    """Raise `ExportError` for a kind that there is not, `RenderError` for one that needs packages
+    that are not here."""
     for kind in kinds:
         if kind not in FORMATS:
             raise ExportError(f"format {kind!r} is not known; use one of {', '.join(FORMATS)}")
@@ -95,8 +99,14 @@ def check_packages(kinds: Sequence[str]) -> None:
 
 
 def file_name(plate: FigureSet, kind: str, size: str = "page", of: str = "") -> str:
-    """A name that says what the file shows, and `of` what: `loss-surfaces_rmsprop-lr-0.01-batch-100_page_dark.svg`."""
-    words = [plate.name, of, size if FORMATS[kind].sized else "", "dark" if plate.theme.name == "dark" else ""]
+    """A name that says what the file shows, and `of` what:
+    `loss-surfaces_rmsprop-lr-0.01-batch-100_page_dark.svg`."""
+    words = [
+        plate.name,
+        of,
+        size if FORMATS[kind].sized else "",
+        "dark" if plate.theme.name == "dark" else "",
+    ]
     return "_".join(_slug(word) for word in words if word) + f".{kind}"
 
 
@@ -104,7 +114,7 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
 
 
-# ---- panels ----------------------------------------------------------------------------------------------------------
+# ---- panels --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -118,19 +128,28 @@ class _Drawn:
     top: float
 
 
-def _drawn(figure: Figure, size: Size, width: float, height: float | None, mark: str, shared: bool) -> _Drawn:
-    """A panel whose plot is so wide, and where its height is its own so high. `mark` keeps its definitions apart from other
-    panels'; with `shared` what the panel to its left already says is left out: the vertical axis and the legends."""
+def _drawn(
+    figure: Figure, size: Size, width: float, height: float | None, mark: str, shared: bool
+) -> _Drawn:
+    """A panel whose plot is so wide, and where its height is its own so high. `mark` keeps its
+    definitions apart from other panels'; with `shared` what the panel to its left already says is
+    left out: the vertical axis and the legends."""
     spec = _laid_out(figure.standalone(), size, width, height)
     spec = _without(spec, axis=True) if shared else _without_empty_legend(spec)
     svg = RENDERER.ask("vegalite_to_svg", vl_spec=spec, vl_version=VEGA_LITE).decode()
     head = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>', svg)
     plot = re.search(r'<g [^>]*transform="translate\(([\d.-]+),([\d.-]+)\)"', svg)
     if head is None or plot is None:
-        raise RenderError("the renderer's picture does not begin with its size and the place of its plot")
+        raise RenderError(
+            "the renderer's picture does not begin with its size and the place of its plot"
+        )
     inner = svg[head.end() : svg.rindex("</svg>")]
     known: dict[str, str] = {}  # the renderer counts its definitions on from picture to picture
-    inner = re.sub(r'(?<=id=")[^"]+|(?<=url\(#)[^)]+', lambda one: known.setdefault(one[0], f"{mark}d{len(known)}"), inner)
+    inner = re.sub(
+        r'(?<=id=")[^"]+|(?<=url\(#)[^)]+',
+        lambda one: known.setdefault(one[0], f"{mark}d{len(known)}"),
+        inner,
+    )
     inner = re.sub(r'font-family="[^"]*"', f'font-family="{FONTS}"', inner)
     return _Drawn(inner, *(float(number) for number in (*head.groups(), *plot.groups())))
 
@@ -138,23 +157,37 @@ def _drawn(figure: Figure, size: Size, width: float, height: float | None, mark:
 FONTS = f"'{fonts.FAMILY}', 'DejaVu Sans', sans-serif"
 
 
-def _laid_out(spec: Mapping[str, Any], size: Size, width: float, height: float | None) -> dict[str, Any]:
-    """The spec with a plot of a width in pixels, and its titles broken into lines that fit above it."""
+def _laid_out(
+    spec: Mapping[str, Any], size: Size, width: float, height: float | None
+) -> dict[str, Any]:
+    """The spec with a plot of a width in pixels, and its titles broken into lines that fit above
+    it."""
     values = _frame_values(spec)
     title = {name: part for name, part in spec.get("title", {}).items() if name != "limit"}
     config = spec["config"]["title"]
-    for name, text_size, weight in (("text", "fontSize", fonts.SEMIBOLD), ("subtitle", "subtitleFontSize", fonts.REGULAR)):
+    for name, text_size, weight in (
+        ("text", "fontSize", fonts.SEMIBOLD),
+        ("subtitle", "subtitleFontSize", fonts.REGULAR),
+    ):
         if name in title:
             text = title[name]
             text = values.get(text["expr"], "") if isinstance(text, dict) else text
             title[name] = broken(text, width, config[text_size], weight)
     fixed: dict[str, Any] = {"height": height} if height is not None else {}
-    if "layer" in spec:  # what cannot be seen is for the mouse, but for the layer that brings the frame along
-        seen = [layer for layer in spec["layer"] if layer["mark"].get("opacity") != 0 or _has_frame(layer)]
+    if (
+        "layer" in spec
+    ):  # what cannot be seen is for the mouse, but for the layer that brings the frame along
+        seen = [
+            layer
+            for layer in spec["layer"]
+            if layer["mark"].get("opacity") != 0 or _has_frame(layer)
+        ]
         fixed["layer"] = [_with_all_labels(layer) for layer in seen]
     if "params" in spec:
         legible = {"value": LEAST_TEXT / size.scale}
-        fixed["params"] = [one | legible if one["name"] == SMALLEST else one for one in spec["params"]]
+        fixed["params"] = [
+            one | legible if one["name"] == SMALLEST else one for one in spec["params"]
+        ]
     return {**spec, "title": title, "width": width, "autosize": {"type": "pad"}, **fixed}
 
 
@@ -164,11 +197,15 @@ def _has_frame(layer: Mapping[str, Any]) -> bool:
 
 
 def _with_all_labels(layer: dict[str, Any]) -> dict[str, Any]:
-    """A layer whose labels below may stand out on the right: here the picture grows with them, and its width is given."""
+    """A layer whose labels below may stand out on the right: here the picture grows with them, and
+    its width is given."""
     x = layer.get("encoding", {}).get("x", {})
     if "labelBound" not in (x.get("axis") or {}):
         return layer
-    return {**layer, "encoding": {**layer["encoding"], "x": {**x, "axis": {**x["axis"], "labelBound": False}}}}
+    return {
+        **layer,
+        "encoding": {**layer["encoding"], "x": {**x, "axis": {**x["axis"], "labelBound": False}}},
+    }
 
 
 def _frame_values(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -193,7 +230,9 @@ def broken(text: str | Sequence[str], width: float, size: float, weight: int) ->
 
 def _without_empty_legend(spec: dict[str, Any]) -> dict[str, Any]:
     """A legend of nothing has no size, and what stands below it no place."""
-    without: dict[str, Any] = _without(spec) if _frame_values(spec).get(in_frame("optimizers")) == "" else spec
+    without: dict[str, Any] = (
+        _without(spec) if _frame_values(spec).get(in_frame("optimizers")) == "" else spec
+    )
     return without
 
 
@@ -203,7 +242,9 @@ def _without(part: Any, axis: bool = False) -> Any:
         return [_without(one, axis) for one in part]
     if not isinstance(part, dict):
         return part
-    changed = {name: one if name == "datasets" else _without(one, axis) for name, one in part.items()}
+    changed = {
+        name: one if name == "datasets" else _without(one, axis) for name, one in part.items()
+    }
     for channel, encoding in changed.get("encoding", {}).items():
         if axis and channel == "y" and "field" in encoding:
             bare = {"labels": False, "ticks": False, "title": None, "minExtent": 0}
@@ -213,23 +254,33 @@ def _without(part: Any, axis: bool = False) -> Any:
     return changed
 
 
-# ---- the sheet -------------------------------------------------------------------------------------------------------
+# ---- the sheet -----------------------------------------------------------------------------------
 
 
 def _sheet(plate: FigureSet, size: Size) -> tuple[str, float, float]:
-    """The panels and the key on one sheet: what is inside of its SVG, its width and its height in layout pixels."""
-    rows = [plate.panels[first : first + size.across] for first in range(0, len(plate.panels), size.across)]
+    """The panels and the key on one sheet: what is inside of its SVG, its width and its height in
+    layout pixels."""
+    rows = [
+        plate.panels[first : first + size.across]
+        for first in range(0, len(plate.panels), size.across)
+    ]
     drawn, top = _heading(plate, size.inner)
     room = None if size.height is None else size.height / size.width * size.layout - 2 * size.margin
     key, key_height = _key(plate, size.inner)
     for number, row in enumerate(rows):
-        available = None if room is None else (room - top - key_height - GAP * len(rows)) / (len(rows) - number)
+        available = (
+            None
+            if room is None
+            else (room - top - key_height - GAP * len(rows)) / (len(rows) - number)
+        )
         panels = _row(row, size, f"r{number}", plate.shared, available)
         middle = max(panel.top for panel in panels)
         wide = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
         left = (size.inner - wide) / 2
         for panel in panels:
-            drawn.append(f'<g transform="translate({left:.2f},{top + middle - panel.top:.2f})">{panel.inner}</g>')
+            drawn.append(
+                f'<g transform="translate({left:.2f},{top + middle - panel.top:.2f})">{panel.inner}</g>'
+            )
             left += panel.width + GAP
         top += max(middle - panel.top + panel.height for panel in panels)
         top += GAP if number < len(rows) - 1 else 0
@@ -238,18 +289,30 @@ def _sheet(plate: FigureSet, size: Size) -> tuple[str, float, float]:
         top += key_height + GAP
     if room is not None:
         scale = min(room / top, 1.0)
-        left, above = size.margin + (size.inner - size.inner * scale) / 2, size.margin + (room - top * scale) / 2
-        drawn = [f'<g transform="translate({left:.2f},{above:.2f}) scale({scale:.4f})">', *drawn, "</g>"]
+        left, above = (
+            size.margin + (size.inner - size.inner * scale) / 2,
+            size.margin + (room - top * scale) / 2,
+        )
+        drawn = [
+            f'<g transform="translate({left:.2f},{above:.2f}) scale({scale:.4f})">',
+            *drawn,
+            "</g>",
+        ]
         top = room + 2 * size.margin
     return "".join(drawn), size.layout, top
 
 
-def _row(figures: Sequence[Figure], size: Size, mark: str, shared: bool, room: float | None) -> list[_Drawn]:
-    """Panels beside each other, with plots of one size, that fill a width, and where there is `room` a height, or are
-    as wide as fits into it."""
+def _row(
+    figures: Sequence[Figure], size: Size, mark: str, shared: bool, room: float | None
+) -> list[_Drawn]:
+    """Panels beside each other, with plots of one size, that fill a width, and where there is
+    `room` a height, or are as wide as fits into it."""
 
     def drawn(plot: float, height: float | None) -> list[_Drawn]:
-        return [_drawn(figure, size, plot, height, f"{mark}p{k}", shared and k > 0) for k, figure in enumerate(figures)]
+        return [
+            _drawn(figure, size, plot, height, f"{mark}p{k}", shared and k > 0)
+            for k, figure in enumerate(figures)
+        ]
 
     def left(panels: Sequence[_Drawn]) -> float:
         return size.inner - sum(panel.width for panel in panels) - GAP * (len(panels) - 1)
@@ -273,11 +336,15 @@ def _heading(plate: FigureSet, width: float) -> tuple[list[str], float]:
     """The heading in lines that fit the width, and how high they are."""
     lines = broken(plate.heading, width, HEADING, fonts.SEMIBOLD) if plate.heading else []
     ink, line = plate.theme.ink, HEADING * 1.25
-    drawn = [_text(text, 2, line * (k + 1), HEADING, ink, fonts.SEMIBOLD) for k, text in enumerate(lines)]
+    drawn = [
+        _text(text, 2, line * (k + 1), HEADING, ink, fonts.SEMIBOLD) for k, text in enumerate(lines)
+    ]
     return drawn, (line * len(lines) + GAP if lines else 0.0)
 
 
-def _text(text: str, x: float, y: float, size: float, color: str, weight: int = fonts.REGULAR) -> str:
+def _text(
+    text: str, x: float, y: float, size: float, color: str, weight: int = fonts.REGULAR
+) -> str:
     return (
         f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size}px" font-weight="{weight}" font-family="{FONTS}"'
         f' fill="{color}">{escape(text)}</text>'
@@ -300,7 +367,9 @@ def _key(plate: FigureSet, width: float) -> tuple[str, float]:
         for mark, taken in row:
             x = left + KEY_SYMBOL / 2
             if mark.symbol == "line":
-                drawn.append(f'<path d="M{x - 8:.2f},{y:.2f}h14" stroke="{mark.stroke}" stroke-width="3.5"/>')
+                drawn.append(
+                    f'<path d="M{x - 8:.2f},{y:.2f}h14" stroke="{mark.stroke}" stroke-width="3.5"/>'
+                )
             else:
                 drawn.append(
                     f'<path transform="translate({x:.2f},{y:.2f}) scale(6.5)" d="{mark.symbol}" fill="{mark.fill}"'
@@ -330,7 +399,7 @@ def _said(svg: str) -> str:
     return unescape("".join(re.findall(r">([^<]+)</t", svg)))
 
 
-# ---- formats ---------------------------------------------------------------------------------------------------------
+# ---- formats -------------------------------------------------------------------------------------
 
 
 def _as_svg(plate: FigureSet, size: Size) -> bytes:
@@ -349,7 +418,9 @@ def _as_csv(plate: FigureSet, _: Size) -> bytes:
     """The table of each panel, under each other; a column says which where there are several."""
     tables = [panel.shown_table() for panel in plate.panels]
     if plate.labels:
-        tables = [table.assign(panel=label) for table, label in zip(tables, plate.labels, strict=True)]
+        tables = [
+            table.assign(panel=label) for table, label in zip(tables, plate.labels, strict=True)
+        ]
     return pd.concat(tables).to_csv(index=False).encode()
 
 
@@ -360,19 +431,26 @@ def _as_caption(plate: FigureSet, _: Size) -> bytes:
 @lru_cache(maxsize=1)
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
-    return RENDERER.ask("javascript_bundle", alone=True, vl_version=VEGA_LITE).decode().replace("</script", "<\\/script")
+    return (
+        RENDERER.ask("javascript_bundle", alone=True, vl_version=VEGA_LITE)
+        .decode()
+        .replace("</script", "<\\/script")
+    )
 
 
 def _as_html(plate: FigureSet, _: Size) -> bytes:
     """A page that needs no network; its panels stand side by side where there is room."""
-    specs = json.dumps([_without_empty_legend(panel.standalone()) for panel in plate.panels], allow_nan=False).replace(
-        "<", "\\u003c"
-    )
+    specs = json.dumps(
+        [_without_empty_legend(panel.standalone()) for panel in plate.panels], allow_nan=False
+    ).replace("<", "\\u003c")
     places = "".join(
-        f'<div id="panel{k}" role="img" aria-label="{escape(p.alt)}"></div>' for k, p in enumerate(plate.panels)
+        f'<div id="panel{k}" role="img" aria-label="{escape(p.alt)}"></div>'
+        for k, p in enumerate(plate.panels)
     )
     key, height = _key(plate, SIZES["page"].layout)
-    typeface = fonts.rules("".join(map(chr, range(0xA0, 0x180))))  # what a reader's own renderer may come to write
+    typeface = fonts.rules(
+        "".join(map(chr, range(0xA0, 0x180)))
+    )  # what a reader's own renderer may come to write
     drawn = f'<svg viewBox="0 0 {SIZES["page"].layout} {height}" style="max-width:{SIZES["page"].layout}px">{key}</svg>'
     theme = plate.theme
     return f"""<!doctype html>

@@ -1,4 +1,5 @@
-"""A figure as a value: a Vega-Lite spec over named data, the data, and the words that go with it."""
+"""A figure as a value: a Vega-Lite spec over named data, the data, and the words that go with
+it."""
 
 from __future__ import annotations
 
@@ -16,10 +17,11 @@ DRAWING = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "dy")  # c
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """`spec` refers to the tables of `data` by name; `alt` states the finding for those who cannot see the figure.
+    """`spec` refers to the tables of `data` by name; `alt` states the finding for those who cannot
+    see the figure.
 
-    A figure with a `name`, which says what it is whatever it shows, has `alt` in its data: a page redraws it in place.
-    """
+    A figure with a `name`, which says what it is whatever it shows, has `alt` in its data: a page
+    redraws it in place."""
 
     spec: Mapping[str, Any]
     data: Mapping[str, pd.DataFrame]
@@ -29,7 +31,8 @@ class Figure:
     name: str = ""
 
     def drawn(self) -> dict[str, dict[str, pd.Series]]:
-        """The tables as the spec reads them, by column: the points of lines as `charts.lines_over` wants them."""
+        """The tables as the spec reads them, by column: the points of lines as `charts.lines_over`
+        wants them."""
         lines = {
             layer["data"]["name"]: layer["transform"][0]["groupby"]
             for layer in self.spec.get("layer", ())
@@ -39,23 +42,34 @@ class Figure:
         for name, frame in self.data.items():
             columns = {str(column): values for column, values in frame.items()}
             if name in lines:
-                columns = {"0": columns["w1"], "1": columns["w2"], **{column: columns[column] for column in lines[name]}}
+                columns = {
+                    "0": columns["w1"],
+                    "1": columns["w2"],
+                    **{column: columns[column] for column in lines[name]},
+                }
             tables[name] = columns
         return tables
 
     def standalone(self) -> dict[str, Any]:
         """The spec with its data inside, as JSON has it: what any Vega-Lite renderer draws."""
-        return {**self.spec, "datasets": {name: _records(columns) for name, columns in self.drawn().items()}}
+        return {
+            **self.spec,
+            "datasets": {name: _records(columns) for name, columns in self.drawn().items()},
+        }
 
     def shown_table(self) -> pd.DataFrame:
-        """What the figure is about, for a reader: without the columns that only say how lines are drawn."""
+        """What the figure is about, for a reader: without the columns that only say how lines are
+        drawn."""
         return self.data[self.table].drop(columns=list(DRAWING), errors="ignore")
 
 
 def _records(table: Mapping[str, pd.Series]) -> list[dict[str, Any]]:
     """The rows, with None for what is not a finite number."""
     columns = {
-        name: [None if isinstance(value, float) and not math.isfinite(value) else value for value in column.tolist()]
+        name: [
+            None if isinstance(value, float) and not math.isfinite(value) else value
+            for value in column.tolist()
+        ]
         for name, column in table.items()
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -73,11 +87,11 @@ class LegendEntry:
 
 @dataclass(frozen=True, eq=False)
 class FigureSet:
-    """What leaves the app as one picture: a figure, or panels side by side with what is said of them together.
+    """What leaves the app as one picture: a figure, or panels side by side with what is said of
+    them together.
 
-    `name` says what it shows, for a file, and `heading` does on a sheet where no panel has a title of its own. With `shared`
-    the panels have one vertical axis and one legend.
-    """
+    `name` says what it shows, for a file, and `heading` does on a sheet where no panel has a title
+    of its own. With `shared` the panels have one vertical axis and one legend."""
 
     name: str
     panels: tuple[Figure, ...]

@@ -1,4 +1,5 @@
-"""The typeface of figures that leave the browser: Source Sans Pro, the one of the pages, as a package of fonts brings it."""
+"""The typeface of figures that leave the browser: Source Sans Pro, the one of the pages, as a
+package of fonts brings it."""
 
 from __future__ import annotations
 
@@ -42,12 +43,19 @@ def width(text: str, size: float, weight: int = REGULAR) -> float:
 
 def missing(text: str) -> set[str]:
     """The characters of a text that the typeface does not have."""
-    return {character for character in text if character.isprintable() and ord(character) not in _advances(REGULAR)}
+    return {
+        character
+        for character in text
+        if character.isprintable() and ord(character) not in _advances(REGULAR)
+    }
 
 
 def rules(text: str) -> str:
-    """CSS that brings along the typeface: the characters that figures use, and whatever else a text has."""
-    others = "".join(sorted(set(text) - set(USUAL)))  # mostly none, so that most figures share one cut
+    """CSS that brings along the typeface: the characters that figures use, and whatever else a text
+    has."""
+    others = "".join(
+        sorted(set(text) - set(USUAL))
+    )  # mostly none, so that most figures share one cut
     return "".join(_rule(weight, others) for weight in (REGULAR, SEMIBOLD))
 
 

@@ -26,7 +26,9 @@ RINGS = 11  # about so many levels
 LETTER = 0.58  # width of a label's letters by their size, in the widest typeface that may stand in
 
 
-AXIS_WIDTH = 36.5  # pixels between a surface and the title of its vertical axis; the half: a whole one rounds either way
+# pixels between a surface and the title of its vertical axis; the half: a whole one rounds either
+# way
+AXIS_WIDTH = 36.5
 
 
 PIXELS = 1500  # a path is exact to one of so many across the picture
@@ -38,19 +40,21 @@ MOST_POINTS = 500
 LEAST_REACH = 0.1  # half of a picture's width, by the largest weight in it
 
 
-FAR = 2.5  # a path may widen the picture to so many times what the minima need; beyond it leaves the picture
+# a path may widen the picture to so many times what the minima need; beyond it leaves the picture
+FAR = 2.5
 
 
-STAR = (
-    "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118L-0.951,-0.309L-0.225,-0.309Z"
-)
+STAR = "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118L-0.951,-0.309L-0.225,-0.309Z"
 
 
 def domain_around(needed: Float[np.ndarray, "n 2"], paths: Sequence[np.ndarray] = ()) -> Domain:
-    """A picture in true aspect that holds the needed points, and of the paths what does not stray too far from them."""
+    """A picture in true aspect that holds the needed points, and of the paths what does not stray
+    too far from them."""
     middle, reach = _frame(needed, margin=1.9)
     walked = np.concatenate([needed[:0], *paths])  # (n, 2)
-    near1, near2 = (np.abs(walked[:, i] - middle[i]) <= FAR * reach[i] for i in range(2))  # not where it is NaN
+    near1, near2 = (
+        np.abs(walked[:, i] - middle[i]) <= FAR * reach[i] for i in range(2)
+    )  # not where it is NaN
     box = np.concatenate([needed, walked[near1 & near2]])
     if (np.abs(box - middle) > 0.97 * reach).any():
         middle, reach = _frame(box, margin=1.12)
@@ -59,7 +63,8 @@ def domain_around(needed: Float[np.ndarray, "n 2"], paths: Sequence[np.ndarray] 
 
 
 def levels_over(surfaces: Sequence[Quadratic], domain: Domain) -> tuple[float, int]:
-    """The spacing of the levels in √(loss − floor), a round number, and how many there are: the same for all surfaces."""
+    """The spacing of the levels in √(loss − floor), a round number, and how many there are: the
+    same for all surfaces."""
     spacing = round_number(max(_highest(surface, domain) for surface in surfaces) / RINGS)
     return spacing, max(levels_at(surface, domain, spacing) for surface in surfaces)
 
@@ -77,7 +82,8 @@ def _highest(surface: Quadratic, domain: Domain) -> float:
     if not math.isfinite(most):
         reach = max(map(abs, domain))
         raise SettingsError(
-            f"the loss overflows double precision at weights of {reach:.2g}, which are in the picture; start nearer, or"
+            f"the loss overflows double precision at weights of {reach:.2g}, which are in the"
+            " picture; start nearer, or"
             " standardise the features",
             "init",
         )
@@ -85,7 +91,8 @@ def _highest(surface: Quadratic, domain: Domain) -> float:
 
 
 def drawn_as(domain: Domain) -> Literal["float32", "float64"]:
-    """The type of a picture's coordinates: single precision, half the bytes, where it can tell them apart."""
+    """The type of a picture's coordinates: single precision, half the bytes, where it can tell them
+    apart."""
     reach = max(map(abs, domain))
     return "float32" if 1e-30 < reach < 1e30 else "float64"
 
@@ -104,11 +111,15 @@ def round_number(value: float) -> float:
     if not value > 0 or not math.isfinite(value):
         return 0.0
     power = 10.0 ** math.floor(math.log10(value))
-    return min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda number: abs(math.log(number / value)))
+    return min(
+        (factor * power for factor in (1, 2, 2.5, 5, 10)),
+        key=lambda number: abs(math.log(number / value)),
+    )
 
 
 def simplified(rings: Sequence[np.ndarray], domain: Domain) -> list[np.ndarray]:
-    """The rings without the points closer to the outline than a quarter of a cell of a 4,000-pixel picture."""
+    """The rings without the points closer to the outline than a quarter of a cell of a 4,000-pixel
+    picture."""
     span = np.array([domain[1] - domain[0], domain[3] - domain[2]])
     begins = np.cumsum([0, *map(len, rings)])
     points = np.concatenate([*rings, np.empty((0, 2))])
@@ -119,20 +130,26 @@ def simplified(rings: Sequence[np.ndarray], domain: Domain) -> list[np.ndarray]:
 def contours(surface: Quadratic, domain: Domain, spacing: float, levels: int) -> pd.DataFrame:
     """The rings as one table, the outermost first, so that it is drawn first."""
     numbers = np.arange(levels, 0, -1, dtype=np.int16)
-    rings = simplified(sublevel_rings(surface, (spacing * numbers.astype(float)) ** 2, domain), domain)
+    rings = simplified(
+        sublevel_rings(surface, (spacing * numbers.astype(float)) ** 2, domain), domain
+    )
     w = np.concatenate([*rings, np.empty((0, 2))]).astype(drawn_as(domain))
     sizes = [len(ring) for ring in rings]
-    # A figure that is redrawn in place keeps the rings that it had below those that are new: with the number from outside
+    # A figure that is redrawn in place keeps the rings that it had below those that are new: with
+    # the number from outside
     # beside the level all are new where the levels are others, and else all are the same.
     order = np.repeat(np.arange(levels, dtype=np.int16), sizes)
-    return pd.DataFrame({"w1": w[:, 0], "w2": w[:, 1], "level": np.repeat(numbers, sizes), "order": order})
+    return pd.DataFrame(
+        {"w1": w[:, 0], "w2": w[:, 1], "level": np.repeat(numbers, sizes), "order": order}
+    )
 
 
 def full_path(weights: np.ndarray | None, domain: Domain, most: int = MOST_POINTS) -> pd.DataFrame:
-    """The path within the picture, cut at its edge: steps, points, and the number of its connected piece.
+    """The path within the picture, cut at its edge: steps, points, and the number of its connected
+    piece.
 
-    Thinned to a 1,500th of the picture and, where that leaves more than `most` points, further; ends and jumps are kept.
-    """
+    Thinned to a 1,500th of the picture and, where that leaves more than `most` points, further;
+    ends and jumps are kept."""
     if weights is None:
         return cut_at_edge([], [], domain)
     path = weights[:, :2].astype(np.float64)
@@ -150,8 +167,11 @@ def full_path(weights: np.ndarray | None, domain: Domain, most: int = MOST_POINT
     return cut_at_edge([steps[kept]], [path[steps[kept]]], domain)
 
 
-def cut_at_edge(steps: Sequence[np.ndarray], lines: Sequence[np.ndarray], domain: Domain) -> pd.DataFrame:
-    """Lines (n, 2), with the step of each point, as connected pieces within the picture (Liang and Barsky, 1984).
+def cut_at_edge(
+    steps: Sequence[np.ndarray], lines: Sequence[np.ndarray], domain: Domain
+) -> pd.DataFrame:
+    """Lines (n, 2), with the step of each point, as connected pieces within the picture (Liang and
+    Barsky, 1984).
 
     `line` says which line a row is of; a line of one point stays if it is in the picture.
     """
@@ -160,8 +180,13 @@ def cut_at_edge(steps: Sequence[np.ndarray], lines: Sequence[np.ndarray], domain
     if not lines:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
     doubled = [np.repeat(line, 2, axis=0) if len(line) == 1 else line for line in lines]
-    which = np.repeat(np.arange(len(lines)), [len(line) - 1 for line in doubled])  # (n,), of each segment
-    a, b = np.concatenate([line[:-1] for line in doubled]), np.concatenate([line[1:] for line in doubled])  # (n, 2)
+    which = np.repeat(
+        np.arange(len(lines)), [len(line) - 1 for line in doubled]
+    )  # (n,), of each segment
+    a, b = (
+        np.concatenate([line[:-1] for line in doubled]),
+        np.concatenate([line[1:] for line in doubled]),
+    )  # (n, 2)
     first, last = (
         np.concatenate([(np.repeat(of, 2) if len(of) == 1 else of)[part] for of in steps])
         for part in (slice(None, -1), slice(1, None))
@@ -174,9 +199,14 @@ def cut_at_edge(steps: Sequence[np.ndarray], lines: Sequence[np.ndarray], domain
     leave = np.where(still, 1.0, t.max(0)).min(1, initial=1.0)
     seen = (enter <= leave) & ~(still & ((a < low) | (a > high))).any(1)
     a, b, enter, leave = a[seen], b[seen], enter[seen, None], leave[seen, None]
-    start, end = np.where(enter == 0, a, a + enter * (b - a)), np.where(leave == 1, b, a + leave * (b - a))
+    start, end = (
+        np.where(enter == 0, a, a + enter * (b - a)),
+        np.where(leave == 1, b, a + leave * (b - a)),
+    )
     which, first, last = which[seen], first[seen], last[seen]
-    begins = np.ones(len(which), dtype=bool)  # of a segment, whether it does not go on where the one before it ended
+    begins = np.ones(
+        len(which), dtype=bool
+    )  # of a segment, whether it does not go on where the one before it ended
     begins[1:] = (start[1:] != end[:-1]).any(1) | (which[1:] != which[:-1])
     at = np.flatnonzero(begins)
     piece = np.cumsum(begins)
@@ -197,35 +227,50 @@ def points_of(frame: pd.DataFrame) -> Float[np.ndarray, "n 2"]:
 
 def inside(points: np.ndarray, domain: Domain) -> np.ndarray:
     """Which of the points lie in the picture."""
-    within: np.ndarray = np.all((points >= np.array(domain[::2])) & (points <= np.array(domain[1::2])), axis=-1)
+    within: np.ndarray = np.all(
+        (points >= np.array(domain[::2])) & (points <= np.array(domain[1::2])), axis=-1
+    )
     return within
 
 
 def weight_axes() -> tuple[alt.X, alt.Y]:
     """The axes of a surface, with slots for its domain.
 
-    No label may change the plot's width: labels follow the size of the plot, its height follows the width, and where that
-    goes round in a circle a page stands still for a minute. So the left axis has one width whatever its labels, below there
-    is no label that would stand out on the right, and what is written beside points is `kept_inside`.
-    """
-    w1_ends, w2_ends = ([placeholder(f"{name} from"), placeholder(f"{name} to")] for name in ("w1", "w2"))
+    No label may change the plot's width: labels follow the size of the plot, its height follows the
+    width, and where that goes round in a circle a page stands still for a minute. So the left axis
+    has one width whatever its labels, below there is no label that would stand out on the right,
+    and what is written beside points is `kept_inside`."""
+    w1_ends, w2_ends = (
+        [placeholder(f"{name} from"), placeholder(f"{name} to")] for name in ("w1", "w2")
+    )
     within = 0.01  # pixels; True would let a label stand out by a whole one
     below, left = alt.Axis(labelBound=within), alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
-    w1 = alt.X("w1:Q", title="weight 1", scale=alt.Scale(domain=w1_ends, nice=False, zero=False), axis=below)
-    w2 = alt.Y("w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False), axis=left)
+    w1 = alt.X(
+        "w1:Q",
+        title="weight 1",
+        scale=alt.Scale(domain=w1_ends, nice=False, zero=False),
+        axis=below,
+    )
+    w2 = alt.Y(
+        "w2:Q", title="weight 2", scale=alt.Scale(domain=w2_ends, nice=False, zero=False), axis=left
+    )
     return w1, w2
 
 
 def kept_inside(size: float, across: str = "w1", aside: str = "0") -> dict[str, Any]:
-    """What a label of this size needs to stand in the middle over its point, or so many pixels `aside` of it, or as near to
-    that as it is inside the plot."""
+    """What a label of this size needs to stand in the middle over its point, or so many pixels
+    `aside` of it, or as near to that as it is inside the plot."""
     x, half = f"(scale('x', datum.{across}) + {aside})", f"{_label_width(size)} / 2"
-    return {"fontSize": size, "dx": {"expr": f"{aside} + max(0, {half} - {x}) - max(0, {x} + {half} - width)"}}
+    return {
+        "fontSize": size,
+        "dx": {"expr": f"{aside} + max(0, {half} - {x}) - max(0, {x} + {half} - width)"},
+    }
 
 
 def kept_beside(size: float, apart: float) -> dict[str, Any]:
-    """What a label of this size needs to stand so many pixels right of its point, or left of it where it has no room, and
-    where there is none on either side as near to it as it is inside the plot."""
+    """What a label of this size needs to stand so many pixels right of its point, or left of it
+    where it has no room, and where there is none on either side as near to it as it is inside the
+    plot."""
     x, wide = "scale('x', datum.w1)", _label_width(size)
     right, left = f"{x} + {apart} + {wide} <= width", f"{x} - {apart} - {wide} >= 0"
     return {
@@ -236,7 +281,8 @@ def kept_beside(size: float, apart: float) -> dict[str, Any]:
 
 
 def _label_width(size: float) -> str:
-    """The expression for the most pixels that a label takes: how many it takes is known once it is drawn."""
+    """The expression for the most pixels that a label takes: how many it takes is known once it is
+    drawn."""
     return f"{LETTER * size} * length(datum.label)"
 
 
@@ -245,22 +291,31 @@ def domain_slots(domain: Domain) -> dict[str, float]:
     return dict(zip(("w1 from", "w1 to", "w2 from", "w2 to"), domain, strict=True))
 
 
-# Of lines that are not filled. Not clipped: a clip has a name, and another figure on the page has one by the same name.
-OPEN_LINE: dict[str, Any] = {"filled": False, "clip": False, "strokeJoin": "round", "strokeCap": "round"}
+# Of lines that are not filled. Not clipped: a clip has a name, and another figure on the page has
+# one by the same name.
+OPEN_LINE: dict[str, Any] = {
+    "filled": False,
+    "clip": False,
+    "strokeJoin": "round",
+    "strokeCap": "round",
+}
 
 
 def lines_over(table: str, by: Sequence[str], closed: bool = False) -> alt.Chart:
-    """The lines of a table whose rows are their points in order, told apart by these columns; `closed` ones can be filled.
+    """The lines of a table whose rows are their points in order, told apart by these columns;
+    `closed` ones can be filled.
 
-    Each line is one shape: as a mark of lines each of its points would be worked out on its own, which takes the browser
-    most of the time of a figure. What draws the shapes reads the two numbers of a point as its fields 0 and 1. A picture
-    in true aspect has one scale for both axes.
+    Each line is one shape: as a mark of lines each of its points would be worked out on its own,
+    which takes the browser most of the time of a figure. What draws the shapes reads the two
+    numbers of a point as its fields 0 and 1. A picture in true aspect has one scale for both axes.
     """
     kind, points = ("Polygon", "[datum.points]") if closed else ("LineString", "datum.points")
     scale = "width / (domain('x')[1] - domain('x')[0])"
     chart: alt.Chart = (
         alt.Chart(alt.NamedData(table))
-        .transform_aggregate([alt.AggregatedFieldDef(op="values", field="0", **{"as": "points"})], groupby=list(by))
+        .transform_aggregate(
+            [alt.AggregatedFieldDef(op="values", field="0", **{"as": "points"})], groupby=list(by)
+        )
         .transform_calculate(geometry=f"{{type: '{kind}', coordinates: {points}}}")
         .project(
             "identity",
@@ -277,7 +332,9 @@ def ring_layer(theme: Theme) -> alt.Chart:
     """The filled rings, the outermost first, with a slot for the number of `levels`."""
     fill = alt.Fill(
         "level:Q",
-        scale=alt.Scale(domain=[1, placeholder("levels")], range=[theme.inner, theme.outer], interpolate="lab"),
+        scale=alt.Scale(
+            domain=[1, placeholder("levels")], range=[theme.inner, theme.outer], interpolate="lab"
+        ),
         legend=None,
     )
     layer: alt.Chart = (
@@ -291,7 +348,13 @@ def ring_layer(theme: Theme) -> alt.Chart:
 def star_layer(theme: Theme, marks: alt.Chart, size: int = 700) -> alt.Chart:
     """The minimum."""
     layer: alt.Chart = marks.mark_point(
-        shape=STAR, size=size, filled=True, fill=theme.star, stroke="#1f2430", strokeWidth=1.2, opacity=1
+        shape=STAR,
+        size=size,
+        filled=True,
+        fill=theme.star,
+        stroke="#1f2430",
+        strokeWidth=1.2,
+        opacity=1,
     )
     return layer
 

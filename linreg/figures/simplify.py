@@ -1,8 +1,9 @@
-"""Which points of a line can be left out, as Ramer, Douglas and Peucker decide it (1972–73), for every tolerance at once.
+"""Which points of a line can be left out, as Ramer, Douglas and Peucker decide it (1972–73), for
+every tolerance at once.
 
-Each point gets the tolerance up to which it is kept, so that a line is looked at once however often it is thinned. The work
-is done level by level with NumPy and, once Numba is there anyway, by a compiled function that gives the same bits.
-"""
+Each point gets the tolerance up to which it is kept, so that a line is looked at once however often
+it is thinned. The work is done level by level with NumPy and, once Numba is there anyway, by a
+compiled function that gives the same bits."""
 
 from __future__ import annotations
 
@@ -15,13 +16,15 @@ _compiled: list[Callable[..., None]] = []  # the compiled function, once there i
 
 
 def significance(
-    line: Float[np.ndarray, "n 2"], least: float, begins: Sequence[int] | Int[np.ndarray, " _"] = (0,)
+    line: Float[np.ndarray, "n 2"],
+    least: float,
+    begins: Sequence[int] | Int[np.ndarray, " _"] = (0,),
 ) -> Float[np.ndarray, " n"]:
-    """The tolerance of each point, squared: without those of at most t² no point is further than t from what is left.
+    """The tolerance of each point, squared: without those of at most t² no point is further than t
+    from what is left.
 
-    Infinite at the ends of a line; 0 for what is within `least` already. `begins` says where each line begins if there are
-    several one after the other.
-    """
+    Infinite at the ends of a line; 0 for what is within `least` already. `begins` says where each
+    line begins if there are several one after the other."""
     at = np.array([*begins, len(line)], dtype=np.int64)
     at = at[np.append(np.diff(at) > 0, True)]  # of the lines that have points
     found = np.zeros(len(line))  # (n,)
@@ -29,15 +32,20 @@ def significance(
     if _compiled:
         _compiled[0](np.ascontiguousarray(line, dtype=np.float64), at, least**2, found)
     else:
-        with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverges: there no point counts
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # of a run that diverges: there no point counts
             _by_levels(line, least**2, found)
     return found
 
 
 def kept_points(
-    line: Float[np.ndarray, "n 2"], tolerance: float = 1.0, begins: Sequence[int] | Int[np.ndarray, " _"] = (0,)
+    line: Float[np.ndarray, "n 2"],
+    tolerance: float = 1.0,
+    begins: Sequence[int] | Int[np.ndarray, " _"] = (0,),
 ) -> Int[np.ndarray, " m"]:
-    """The indices of the points that are kept: no dropped one is further than `tolerance` from the line through them."""
+    """The indices of the points that are kept: no dropped one is further than `tolerance` from the
+    line through them."""
     return np.flatnonzero(significance(line, tolerance, begins) > tolerance**2)
 
 
@@ -67,7 +75,8 @@ def _by_levels(line: np.ndarray, least: float, found: np.ndarray) -> None:
 
 
 def compile_simplify() -> None:
-    """Compile the work on a line, or load it from the disk: outside the interpreter's lock, and a hundredth of the time."""
+    """Compile the work on a line, or load it from the disk: outside the interpreter's lock, and a
+    hundredth of the time."""
     from linreg.training.kernels import jitted
 
     if not _compiled:

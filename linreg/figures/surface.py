@@ -1,4 +1,5 @@
-"""The figures of the surface page: many paths on one surface, their loss and distance, learning rates, single batches."""
+"""The figures of the surface page: many paths on one surface, their loss and distance, learning
+rates, single batches."""
 
 from __future__ import annotations
 
@@ -67,7 +68,8 @@ DESCENTS = {  # what falls: title and unit
 
 @dataclass(frozen=True, eq=False)
 class PathScene:
-    """What stays the same while the paths are replayed: one picture for all panels, their rings and their whole paths."""
+    """What stays the same while the paths are replayed: one picture for all panels, their rings and
+    their whole paths."""
 
     domain: Domain
     spacing: float
@@ -78,11 +80,16 @@ class PathScene:
 
 
 def path_scene(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> PathScene:
-    """The scene that holds the minima, least squares and all starts, and the paths where they stay near."""
+    """The scene that holds the minima, least squares and all starts, and the paths where they stay
+    near."""
     surfaces = [panel.surface.profile() for panel in panels]
     starts = [start[:2] for panel in panels for path in panel.paths for start in path.weights[0]]
-    walked = [path.weights[..., :2].reshape(-1, 2) for panel in panels for path in panel.paths]  # (n, 2) of all starts
-    domain = domain_around(np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *starts]), walked)
+    walked = [
+        path.weights[..., :2].reshape(-1, 2) for panel in panels for path in panel.paths
+    ]  # (n, 2) of all starts
+    domain = domain_around(
+        np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *starts]), walked
+    )
     spacing, levels = levels_over(surfaces, domain)
     return PathScene(
         domain,
@@ -95,8 +102,8 @@ def path_scene(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) 
 
 
 def _trails(panel: Panel, domain: Domain) -> pd.DataFrame:
-    """All paths of a panel within the picture, in one table: of each the first steps densely, then every k-th, and of those
-    what the eye sees."""
+    """All paths of a panel within the picture, in one table: of each the first steps densely, then
+    every k-th, and of those what the eye sees."""
     runs = sum(path.weights.shape[1] for path in panel.paths)
     most = max(TRAIL_POINTS // max(runs, 1), 20)
     pixel = np.array([domain[1] - domain[0], domain[3] - domain[2]]) / PIXELS
@@ -110,12 +117,20 @@ def _trails(panel: Panel, domain: Domain) -> pd.DataFrame:
             lines.append(track[finite])
             optimizers.append(known.index(path.optimizer))
     begins = np.cumsum([0, *map(len, lines)])
-    kept = kept_points(np.concatenate([*lines, np.empty((0, 2))]) / pixel, begins=begins[:-1])  # of all paths at once
+    kept = kept_points(
+        np.concatenate([*lines, np.empty((0, 2))]) / pixel, begins=begins[:-1]
+    )  # of all paths at once
     for k, here in enumerate(np.split(kept, np.searchsorted(kept, begins[1:-1]))[: len(lines)]):
-        few = here if len(here) <= most else here[np.unique(np.linspace(0, len(here) - 1, most).astype(int))]
+        few = (
+            here
+            if len(here) <= most
+            else here[np.unique(np.linspace(0, len(here) - 1, most).astype(int))]
+        )
         steps[k], lines[k] = steps[k][few - begins[k]], lines[k][few - begins[k]]
     table = cut_at_edge(steps, lines, domain)
-    table["optimizer"] = pd.Categorical.from_codes(np.array(optimizers, dtype=int)[table.pop("line")], pd.Index(known))
+    table["optimizer"] = pd.Categorical.from_codes(
+        np.array(optimizers, dtype=int)[table.pop("line")], pd.Index(known)
+    )
     return table
 
 
@@ -125,9 +140,15 @@ def of_panel(scene: PathScene, which: int) -> PathScene:
 
 
 def paths_figure(
-    panels: Sequence[Panel], which: int, scene: PathScene, step: int, theme: Theme, arrows: bool = False
+    panels: Sequence[Panel],
+    which: int,
+    scene: PathScene,
+    step: int,
+    theme: Theme,
+    arrows: bool = False,
 ) -> Figure:
-    """All paths on one surface up to `step`: starts as rings, where each is now as a dot, the axes of the bowl as lines."""
+    """All paths on one surface up to `step`: starts as rings, where each is now as a dot, the axes
+    of the bowl as lines."""
     panel, surface = panels[which], panels[which].surface.profile()
     heads = [
         (path.optimizer, *path.weights[k, run, :2].tolist())
@@ -136,8 +157,13 @@ def paths_figure(
         for k in [_seen(path, run, step)]
     ]
     now = pd.DataFrame(heads, columns=["optimizer", "w1", "w2"])
-    starts = sorted({tuple(start[:2].tolist()) for path in panel.paths for start in path.weights[0]})
-    marks = [("minimum", *surface.minimum.tolist()), ("least squares", *scene.least_squares[:2].tolist())]
+    starts = sorted(
+        {tuple(start[:2].tolist()) for path in panel.paths for start in path.weights[0]}
+    )
+    marks = [
+        ("minimum", *surface.minimum.tolist()),
+        ("least squares", *scene.least_squares[:2].tolist()),
+    ]
     trail = scene.trails[which]
     data = {
         "rings": scene.rings[which],
@@ -147,7 +173,9 @@ def paths_figure(
         "starts": _points(starts, scene.domain),
         "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
         "axes": _axes(surface, scene),
-        "arrows": _arrows(surface, scene.domain) if arrows else pd.DataFrame({"w1": [], "w2": [], "angle": [], "size": []}),
+        "arrows": _arrows(surface, scene.domain)
+        if arrows
+        else pd.DataFrame({"w1": [], "w2": [], "angle": [], "size": []}),
         "snap": _snap(),
     }
     names = [path.optimizer for path in panel.paths]
@@ -178,7 +206,9 @@ def paths_figure(
         + f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}."
         + (" Arrows: down the gradient, larger where it is steeper." if arrows else "")
     )
-    name = f"{panel.label}: {'paths on the loss surface' if names else 'the axes of the loss surface'}"
+    name = (
+        f"{panel.label}: {'paths on the loss surface' if names else 'the axes of the loss surface'}"
+    )
     return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name)
 
 
@@ -186,7 +216,9 @@ def _seen(path: Paths, run: int, step: int) -> int:
     """The last recorded row of a run at or before `step` at which it is finite."""
     k = int(np.searchsorted(path.steps, step, side="right")) - 1
     lost = path.diverged_at[run]
-    return k if lost < 0 else min(k, max(int(np.searchsorted(path.steps, lost, side="left")) - 1, 0))
+    return (
+        k if lost < 0 else min(k, max(int(np.searchsorted(path.steps, lost, side="left")) - 1, 0))
+    )
 
 
 def _points(points: Sequence[Sequence[float]], domain: Domain) -> pd.DataFrame:
@@ -195,16 +227,20 @@ def _points(points: Sequence[Sequence[float]], domain: Domain) -> pd.DataFrame:
 
 
 def _axes(surface: Quadratic, scene: PathScene) -> pd.DataFrame:
-    """The axes of the bowl within the picture: from the minimum to the contour a third of the way out, and λ along each.
+    """The axes of the bowl within the picture: from the minimum to the contour a third of the way
+    out, and λ along each.
 
     Nothing lies outside the picture: a label there would make the renderer shrink it.
     """
     values, vectors = np.linalg.eigh(surface.hessian)
     out = math.sqrt(2) * scene.spacing * max(scene.levels, 1) / 3  # √(2·excess)
     longest = np.hypot(scene.domain[1] - scene.domain[0], scene.domain[3] - scene.domain[2])
-    halves = [min(out / math.sqrt(value), longest) if value > 0 else longest for value in values.tolist()]
+    halves = [
+        min(out / math.sqrt(value), longest) if value > 0 else longest for value in values.tolist()
+    ]
     lines = [
-        surface.minimum + np.array([[-1.0], [1.0]]) * half * along for half, along in zip(halves, vectors.T, strict=True)
+        surface.minimum + np.array([[-1.0], [1.0]]) * half * along
+        for half, along in zip(halves, vectors.T, strict=True)
     ]
     cut = cut_at_edge([np.array([-1, 1])] * len(lines), lines, scene.domain)
     w = points_of(cut)
@@ -216,9 +252,15 @@ def _axes(surface: Quadratic, scene: PathScene) -> pd.DataFrame:
 
 
 def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
-    """Down the gradient on a grid: the direction in degrees from straight up, clockwise, and the size by the steepness."""
-    across, up = ((np.arange(ARROWS) + 0.5) / ARROWS, (np.arange(int(ARROWS * ASPECT)) + 0.5) / int(ARROWS * ASPECT))
-    w1, w2 = np.meshgrid(domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2]))
+    """Down the gradient on a grid: the direction in degrees from straight up, clockwise, and the
+    size by the steepness."""
+    across, up = (
+        (np.arange(ARROWS) + 0.5) / ARROWS,
+        (np.arange(int(ARROWS * ASPECT)) + 0.5) / int(ARROWS * ASPECT),
+    )
+    w1, w2 = np.meshgrid(
+        domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2])
+    )
     points = np.stack([w1.ravel(), w2.ravel()], axis=1)
     downhill = -surface.gradient(points)  # (n, 2)
     steepness = np.hypot(*downhill.T)  # (n,), without a square that could overflow
@@ -229,7 +271,8 @@ def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
 
 
 def snapped(domain: Domain, column: int, row: int) -> tuple[float, float]:
-    """The start that a click on a cell of the picture sets: its middle, in numbers as round as the picture is large."""
+    """The start that a click on a cell of the picture sets: its middle, in numbers as round as the
+    picture is large."""
     grid = round_number((domain[1] - domain[0]) / SNAP[0])
     across, up = ((place + 0.5) / count for place, count in zip((column, row), SNAP, strict=True))
     middle = domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2])
@@ -239,7 +282,8 @@ def snapped(domain: Domain, column: int, row: int) -> tuple[float, float]:
 
 @cache
 def _snap() -> pd.DataFrame:
-    """The cells, by their places alone: they are the same in every picture, which need not be drawn anew for them."""
+    """The cells, by their places alone: they are the same in every picture, which need not be drawn
+    anew for them."""
     rows, columns = np.divmod(np.arange(SNAP[0] * SNAP[1], dtype=np.int16), np.int16(SNAP[0]))
     return pd.DataFrame({"column": columns, "row": rows})
 
@@ -253,12 +297,15 @@ def _snap_layer() -> alt.Chart:
         "y": f"height - (datum.row + 1) * {up}",
         "y2": f"height - datum.row * {up}",
     }
-    layer: alt.Chart = alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
+    layer: alt.Chart = (
+        alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
+    )
     return layer.encode(**{edge: alt.value({"expr": place}) for edge, place in edges.items()})
 
 
 def optimizer_color(theme: Theme) -> alt.Color:
-    """One colour an optimizer, the same in every figure, and a legend of those that the frame's `optimizers` names."""
+    """One colour an optimizer, the same in every figure, and a legend of those that the frame's
+    `optimizers` names."""
     shown = in_frame("optimizers")
     return alt.Color(
         "optimizer:N",
@@ -288,20 +335,35 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     whole = trails.mark_geoshape(strokeWidth=1.2, opacity=0.4, **OPEN_LINE).encode(color=color)
     halo = paths.mark_geoshape(stroke=theme.background, strokeWidth=5, opacity=0.8, **OPEN_LINE)
     path = paths.mark_geoshape(strokeWidth=2.4, **OPEN_LINE).encode(color=color)
-    axes = over("axes").mark_line(stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True)
+    axes = over("axes").mark_line(
+        stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True
+    )
     axes = axes.encode(detail="axis:N", order="order:Q")
     text = {"dy": -8, **kept_inside(11.5, "at1")}
     curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, **text)
-    curvature = curvature.encode(x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N")
+    curvature = curvature.encode(
+        x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N"
+    )
     behind = curvature.mark_text(**text_halo(theme), **text)
-    arrows = over("arrows").mark_point(shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0)
+    arrows = over("arrows").mark_point(
+        shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0
+    )
     arrows = arrows.encode(
-        angle=alt.Angle("angle:Q", scale=None), size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None)
+        angle=alt.Angle("angle:Q", scale=None),
+        size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None),
     )
     starts = over("starts").mark_point(
-        shape="circle", size=70, filled=True, fill=theme.background, stroke=theme.ink, strokeWidth=2, opacity=1
+        shape="circle",
+        size=70,
+        filled=True,
+        fill=theme.background,
+        stroke=theme.ink,
+        strokeWidth=2,
+        opacity=1,
     )
-    now = over("now").mark_point(shape="circle", size=55, filled=True, stroke=theme.background, strokeWidth=1.2, opacity=1)
+    now = over("now").mark_point(
+        shape="circle", size=55, filled=True, stroke=theme.background, strokeWidth=1.2, opacity=1
+    )
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
     cross = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
@@ -325,12 +387,12 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     return apply_theme(with_frame_data(spec), theme, height=f"width * {ASPECT}")
 
 
-# ---- loss and distance against step ------------------------------------------------------------------------------------
+# ---- loss and distance against step --------------------------------------------------------------
 
 
 def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) -> Figure:
-    """Excess loss (`loss`) or distance to the minimum (`distance`) against step: a curve for each optimizer and side, the
-    median of its starts."""
+    """Excess loss (`loss`) or distance to the minimum (`distance`) against step: a curve for each
+    optimizer and side, the median of its starts."""
     title, _ = DESCENTS[what]
     names = list(dict.fromkeys(path.optimizer for panel in panels for path in panel.paths))
     curves, ends = [], []  # (n, 4) each: step, value, and the numbers of optimizer and side
@@ -338,34 +400,47 @@ def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) 
         for path in panel.paths:
             rows = _early(path.steps)
             early = replace(path, steps=path.steps[rows], weights=path.weights[rows])
-            values = early.losses(panel.surface) - panel.surface.floor if what == "loss" else early.distances(panel.surface)
+            values = (
+                early.losses(panel.surface) - panel.surface.floor
+                if what == "loss"
+                else early.distances(panel.surface)
+            )
             middle = np.median(np.where(np.isfinite(values), values, np.inf), axis=1)  # (S,)
             drawn = np.isfinite(middle) & (middle > 0)
             which = np.broadcast_to([names.index(path.optimizer), side], (int(drawn.sum()), 2))
             curves.append(np.column_stack([early.steps[drawn], middle[drawn], which]))
             if drawn.any():
-                ends.append(f"{panel.label.lower()} {path.optimizer} {quantity(float(middle[drawn][-1]))}")
+                ends.append(
+                    f"{panel.label.lower()} {path.optimizer} {quantity(float(middle[drawn][-1]))}"
+                )
     step_of, value, optimizer, which_side = np.concatenate([*curves, np.empty((0, 4))]).T
     table = pd.DataFrame(
         {
             "step": step_of.astype(np.int32),
             "value": value,
             "optimizer": pd.Categorical.from_codes(optimizer.astype(int), pd.Index(names)),
-            "side": pd.Categorical.from_codes(which_side.astype(int), pd.Index([panel.label for panel in panels])),
+            "side": pd.Categorical.from_codes(
+                which_side.astype(int), pd.Index([panel.label for panel in panels])
+            ),
         }
     )
-    alt_text = f"{title} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
+    alt_text = (
+        f"{title} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
+    )
     caption = "The median of the starts, for each surface above its own minimum. Logarithmic axes, the steps from 0."
     data = {
         "curve": table,
         "now": pd.DataFrame({"step": [step]}),
         "frame": frame_of(alt=alt_text, optimizers=",".join(names)),
     }
-    return Figure(_descent_spec(theme, what), data, alt_text, caption, "curve", f"{title} against step")
+    return Figure(
+        _descent_spec(theme, what), data, alt_text, caption, "curve", f"{title} against step"
+    )
 
 
 def _early(steps: np.ndarray) -> np.ndarray:
-    """Rows of the record in even ratios of their steps, so that the first steps are seen as well as the last."""
+    """Rows of the record in even ratios of their steps, so that the first steps are seen as well as
+    the last."""
     last = len(steps) - 1
     if last <= CURVE_STEPS:
         return np.arange(last + 1)
@@ -375,34 +450,49 @@ def _early(steps: np.ndarray) -> np.ndarray:
 @template(*DESCENTS)
 def _descent_spec(theme: Theme, what: str) -> dict[str, Any]:
     title, unit = DESCENTS[what]
-    axis = alt.Axis(grid=False, values=[0, *(10**power for power in range(7))], labelExpr="format(datum.value, ',')")
-    step = alt.X("step:Q", title="step", axis=axis, scale=alt.Scale(type="symlog", constant=1, nice=False))
+    axis = alt.Axis(
+        grid=False,
+        values=[0, *(10**power for power in range(7))],
+        labelExpr="format(datum.value, ',')",
+    )
+    step = alt.X(
+        "step:Q", title="step", axis=axis, scale=alt.Scale(type="symlog", constant=1, nice=False)
+    )
     value = alt.Y("value:Q", title=unit, scale=alt.Scale(type="log"), axis=log_axis())
     lines = alt.Chart(alt.NamedData("curve")).mark_line(strokeWidth=1.8, strokeJoin="round")
     dash = alt.StrokeDash(
         "side:N",
         scale=alt.Scale(domain=["Original", "Fixed"], range=[[5, 3], [1, 0]]),
-        legend=alt.Legend(orient="bottom", title=None, symbolType="stroke", symbolSize=400, offset=4),
+        legend=alt.Legend(
+            orient="bottom", title=None, symbolType="stroke", symbolSize=400, offset=4
+        ),
     )
     lines = lines.encode(x=step, y=value, color=optimizer_color(theme), strokeDash=dash)
-    rule = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
+    rule = (
+        alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
+    )
     spec = alt.layer(lines, rule).properties(title=title, width="container", height=230).to_dict()
     return apply_theme(with_frame_data(spec), theme)
 
 
-# ---- curvature -------------------------------------------------------------------------------------------------------
+# ---- curvature -----------------------------------------------------------------------------------
 
 
-def rates_figure(rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple[str, float]], theme: Theme) -> Figure:
+def rates_figure(
+    rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple[str, float]], theme: Theme
+) -> Figure:
     """Learning rates on a line: (label, side, lr) as dots, and limits (label, lr) as rules."""
     table = pd.DataFrame(rates, columns=["label", "side", "lr"])
-    rules = pd.DataFrame([(name, lr) for name, lr in limits if np.isfinite(lr)], columns=["label", "lr"])
+    rules = pd.DataFrame(
+        [(name, lr) for name, lr in limits if np.isfinite(lr)], columns=["label", "lr"]
+    )
     rules["align"] = ["right", "left"][: len(rules)]
     said = "; ".join(f"{name} {quantity(lr)}" for name, lr in limits)
     table["row"] = pd.factorize(table["label"])[0]  # in the order in which they are given
     alt_text = f"Learning rates in use, and the limits of gradient descent on this surface: {said}."
     caption = (
-        "Dashed: below it gradient descent settles on this bowl, above it diverges. The other optimizers divide by the"
+        "Dashed: below it gradient descent settles on this bowl, above it diverges. The other"
+        " optimizers divide by the"
         " gradient's size and have no such limit."
     )
     data = {"rates": table, "limits": rules, "frame": frame_of(alt=alt_text)}
@@ -412,9 +502,19 @@ def rates_figure(rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple
 
 @template()
 def _rates_spec(theme: Theme) -> dict[str, Any]:
-    lr = alt.X("lr:Q", title="learning rate", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", grid=False))
+    lr = alt.X(
+        "lr:Q",
+        title="learning rate",
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(format="~g", grid=False),
+    )
     in_order = alt.EncodingSortField("row", op="min")
-    row = alt.Y("label:N", title=None, sort=in_order, axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False))
+    row = alt.Y(
+        "label:N",
+        title=None,
+        sort=in_order,
+        axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False),
+    )
     apart = alt.YOffset("side:N", sort=["Original", "Fixed"], scale=alt.Scale(paddingOuter=1))
     color = alt.Color(
         "side:N",
@@ -426,7 +526,11 @@ def _rates_spec(theme: Theme) -> dict[str, Any]:
         .mark_point(filled=True, size=80, opacity=1)
         .encode(x=lr, y=row, yOffset=apart, color=color)
     )
-    rules = alt.Chart(alt.NamedData("limits")).mark_rule(strokeDash=[6, 4], color=theme.ink, strokeWidth=1.2).encode(x=lr)
+    rules = (
+        alt.Chart(alt.NamedData("limits"))
+        .mark_rule(strokeDash=[6, 4], color=theme.ink, strokeWidth=1.2)
+        .encode(x=lr)
+    )
     text = alt.Chart(alt.NamedData("limits")).mark_text(
         align={"expr": "datum.align"},
         baseline="top",
@@ -435,12 +539,14 @@ def _rates_spec(theme: Theme) -> dict[str, Any]:
         fontSize=12,
     )
     text = text.encode(x=lr, y=alt.value(3), text="label:N")
-    heading = alt.TitleParams("Learning rates", subtitle="in use, and the limits of gradient descent")
+    heading = alt.TitleParams(
+        "Learning rates", subtitle="in use, and the limits of gradient descent"
+    )
     chart = alt.layer(rules, dots, text).properties(title=heading, width="container")
     return apply_theme(with_frame_data(chart.to_dict()), theme)
 
 
-# ---- one batch -------------------------------------------------------------------------------------------------------
+# ---- one batch -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -458,16 +564,28 @@ def batch_minima(moments: Moments, most: int = CLOUD) -> Float[np.ndarray, "n 2"
 
 
 def batch_domains(minima: Sequence[Float[np.ndarray, "n 2"]], size: float) -> list[Domain]:
-    """Pictures of one size, each around the middle of its minima, that hold the bulk of them: those of tiny batches may lie
-    anywhere. Minima that only rounding tells apart, in weights of this `size`, are all in the middle."""
+    """Pictures of one size, each around the middle of its minima, that hold the bulk of them: those
+    of tiny batches may lie anywhere. Minima that only rounding tells apart, in weights of this
+    `size`, are all in the middle."""
     middles = [np.median(cloud, axis=0) for cloud in minima]
-    reach = max(float(np.quantile(np.abs(cloud - middle), 0.96)) for cloud, middle in zip(minima, middles, strict=True))
+    reach = max(
+        float(np.quantile(np.abs(cloud - middle), 0.96))
+        for cloud, middle in zip(minima, middles, strict=True)
+    )
     half = np.array([1, ASPECT]) * (1.5 * reach if reach > 1e-12 * size else size or 1.0)
-    return [(*(middle[0] + (-half[0], half[0])).tolist(), *(middle[1] + (-half[1], half[1])).tolist()) for middle in middles]
+    return [
+        (*(middle[0] + (-half[0], half[0])).tolist(), *(middle[1] + (-half[1], half[1])).tolist())
+        for middle in middles
+    ]
 
 
 def batch_figure(
-    batches: Batches, k: int, minima: Float[np.ndarray, "n 2"], domain: Domain, spacing: float, theme: Theme
+    batches: Batches,
+    k: int,
+    minima: Float[np.ndarray, "n 2"],
+    domain: Domain,
+    spacing: float,
+    theme: Theme,
 ) -> Figure:
     """The surface of batch `k` alone, its minimum, and the minima of the other batches."""
     surface = batches.moments.batch(k).profile()
@@ -482,8 +600,10 @@ def batch_figure(
         "marks": frame[inside(points_of(frame), domain)],
     }
     alt_text = (
-        f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two thirds of the"
-        f" batches have their minimum within {point(spread, 3)} of the middle; that of their mean is {point(mean.minimum)}."
+        f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two"
+        " thirds of the"
+        f" batches have their minimum within {point(spread, 3)} of the middle; that of their mean"
+        f" is {point(mean.minimum)}."
     )
     caption = f"{batches.label}: two batches in three have their minimum within ±{point(spread, 3)} of the middle one."
     data["frame"] = frame_of(
@@ -494,7 +614,9 @@ def batch_figure(
         **domain_slots(domain),
     )
     spec = _batch_spec(theme, batches.label == "Original")
-    return Figure(spec, data, alt_text, caption, "cloud", f"{batches.label}: the loss surface of one batch")
+    return Figure(
+        spec, data, alt_text, caption, "cloud", f"{batches.label}: the loss surface of one batch"
+    )
 
 
 @template(True, False)
@@ -506,7 +628,13 @@ def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
 
     color = theme.original if original else theme.fixed
     cloud = over("cloud").mark_point(
-        clip=True, filled=True, size=26, fill=color, opacity=0.55, stroke=theme.background, strokeWidth=0.4
+        clip=True,
+        filled=True,
+        size=26,
+        fill=color,
+        opacity=0.55,
+        stroke=theme.background,
+        strokeWidth=0.4,
     )
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), size=320)

@@ -13,7 +13,14 @@ from jaxtyping import Float
 
 from linreg.experiments.sweep import BatchSizeLaw, Sweep
 from linreg.figures.figure import Figure
-from linreg.figures.theme import Theme, apply_theme, frame_of, placeholder, template, with_frame_data
+from linreg.figures.theme import (
+    Theme,
+    apply_theme,
+    frame_of,
+    placeholder,
+    template,
+    with_frame_data,
+)
 from linreg.settings.sweep_axes import AXES, Axis, Metric
 from linreg.text.numbers import point, quantity
 
@@ -27,8 +34,12 @@ def map_figure(
     limits: Sequence[tuple[float, float]],
     theme: Theme,
 ) -> Figure:
-    """One side's cells, coloured by a metric between the ends of `scale`; `limits` are points of a line drawn over them."""
-    x, y = (_edges(AXES[key], cells) for key, cells in ((sweep.x, sweep.x_values), (sweep.y, sweep.y_values)))
+    """One side's cells, coloured by a metric between the ends of `scale`; `limits` are points of a
+    line drawn over them."""
+    x, y = (
+        _edges(AXES[key], cells)
+        for key, cells in ((sweep.x, sweep.x_values), (sweep.y, sweep.y_values))
+    )
     rows, columns = np.indices(values.shape)
     table = pd.DataFrame(
         {
@@ -47,26 +58,55 @@ def map_figure(
     within = line["x"].between(x[0], x[-1]) & line["y"].between(y[0], y[-1])
     data = {"cells": table, "limit": line[within]}
     finite = values[np.isfinite(values)]
-    said = f"from {quantity(float(finite.min()))} to {quantity(float(finite.max()))}" if len(finite) else "no cell has one"
+    said = (
+        f"from {quantity(float(finite.min()))} to {quantity(float(finite.max()))}"
+        if len(finite)
+        else "no cell has one"
+    )
     alt_text = (
-        f"{label}: {metric.title} over {AXES[sweep.x].title} and {AXES[sweep.y].title}, {values.size} cells, {said}"
+        f"{label}: {metric.title} over {AXES[sweep.x].title} and {AXES[sweep.y].title},"
+        f" {values.size} cells, {said}"
         + (f", mean {quantity(float(finite.mean()))}." if len(finite) else ".")
     )
-    caption = f"{metric.title[0].upper()}{metric.title[1:]}, of {sweep.inits} a cell. Cells without colour have none." + (
-        " Dashed: SGD is stable below 2/λ of the mean of all batches; single small batches are steeper."
-        if len(data["limit"])
-        else ""
+    caption = (
+        f"{metric.title[0].upper()}{metric.title[1:]}, of {sweep.inits} a cell. Cells without"
+        " colour have none."
+        + (
+            " Dashed: SGD is stable below 2/λ of the mean of all batches; single small batches are"
+            " steeper."
+            if len(data["limit"])
+            else ""
+        )
     )
-    ends = {"x from": x[0], "x to": x[-1], "y from": y[0], "y to": y[-1], "low": scale[0], "high": scale[1]}
+    ends = {
+        "x from": x[0],
+        "x to": x[-1],
+        "y from": y[0],
+        "y to": y[-1],
+        "low": scale[0],
+        "high": scale[1],
+    }
     data["frame"] = frame_of(title=label, alt=alt_text, **ends)
-    return Figure(_map_spec(theme, sweep.x, sweep.y, metric), data, alt_text, caption, "cells", f"{label}: {metric.title}")
+    return Figure(
+        _map_spec(theme, sweep.x, sweep.y, metric),
+        data,
+        alt_text,
+        caption,
+        "cells",
+        f"{label}: {metric.title}",
+    )
 
 
 def _edges(axis: Axis, values: Sequence[float]) -> np.ndarray:
-    """Where the cells meet: half way between their values, in ratios on a log axis; one more than the values."""
+    """Where the cells meet: half way between their values, in ratios on a log axis; one more than
+    the values."""
     at = np.log(values) if axis.log else np.array(values, dtype=np.float64)
     middle = (at[1:] + at[:-1]) / 2
-    first, last = (at[0] * 2 - middle[0], at[-1] * 2 - middle[-1]) if len(at) > 1 else (at[0] - 0.5, at[0] + 0.5)
+    first, last = (
+        (at[0] * 2 - middle[0], at[-1] * 2 - middle[-1])
+        if len(at) > 1
+        else (at[0] - 0.5, at[0] + 0.5)
+    )
     edges = np.array([first, *middle, last])
     return np.exp(edges) if axis.log else edges
 
@@ -89,8 +129,14 @@ def _map_template(theme: Theme) -> dict[str, Any]:
     def axis(name: str) -> dict[str, Any]:
         return {
             "title": placeholder(name),
-            "scale": alt.Scale(domain=[placeholder(f"{name} from"), placeholder(f"{name} to")], nice=False, zero=False),
-            "axis": alt.Axis(grid=False, format=placeholder(f"{name} format"), tickCount=6, zindex=1),
+            "scale": alt.Scale(
+                domain=[placeholder(f"{name} from"), placeholder(f"{name} to")],
+                nice=False,
+                zero=False,
+            ),
+            "axis": alt.Axis(
+                grid=False, format=placeholder(f"{name} format"), tickCount=6, zindex=1
+            ),
         }
 
     cells = alt.Chart(alt.NamedData("cells"))
@@ -99,7 +145,10 @@ def _map_template(theme: Theme) -> dict[str, Any]:
     color = alt.Fill(
         "value:Q",
         scale=alt.Scale(
-            domain=[placeholder("low"), placeholder("high")], range=list(theme.ramp), interpolate="lab", clamp=True
+            domain=[placeholder("low"), placeholder("high")],
+            range=list(theme.ramp),
+            interpolate="lab",
+            clamp=True,
         ),
         legend=alt.Legend(
             orient="top",
@@ -112,7 +161,9 @@ def _map_template(theme: Theme) -> dict[str, Any]:
         ),
     )
     rects = (
-        cells.mark_rect(cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)"))
+        cells.mark_rect(
+            cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)")
+        )
         .transform_filter("isValid(datum.value)")
         .encode(
             x=alt.X("x:Q", **axis("x")),
@@ -120,7 +171,10 @@ def _map_template(theme: Theme) -> dict[str, Any]:
             y=alt.Y("y:Q", **axis("y")),
             y2="y2:Q",
             fill=color,
-            tooltip=[alt.Tooltip(f"{name}:Q", title=title, format=",.4~g") for name, title in names.items()],
+            tooltip=[
+                alt.Tooltip(f"{name}:Q", title=title, format=",.4~g")
+                for name, title in names.items()
+            ],
         )
         .add_params(clicked)
     )
@@ -140,7 +194,8 @@ def _map_template(theme: Theme) -> dict[str, Any]:
 
 
 def law_figure(law: BatchSizeLaw, theme: Theme) -> Figure:
-    """Where the bug's runs end against the batch size: w*/B as lines, the exact minima as ticks, trained runs as dots."""
+    """Where the bug's runs end against the batch size: w*/B as lines, the exact minima as ticks,
+    trained runs as dots."""
     columns = ["size", "value", "weight"]
     runs = pd.DataFrame(
         [
@@ -165,19 +220,28 @@ def law_figure(law: BatchSizeLaw, theme: Theme) -> Figure:
     finite = [ends[np.isfinite(ends).all(1)] for ends in law.finals]  # (runs, 2) each
     middle = [point(np.median(ends, axis=0)) if len(ends) else "all diverged" for ends in finite]
     alt_text = "Final weights of the original against the batch size: " + "; ".join(
-        f"B = {size:,}: {end}, w*/B {point(at)}" for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
+        f"B = {size:,}: {end}, w*/B {point(at)}"
+        for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
     )
     lost = int((~np.isfinite(law.finals).all(2)).sum())
     caption = (
-        f"Absolute values. Lines: the law w*/B of the mean over all tables, with least squares' w* = {point(law.true)}."
-        f" Ticks: the exact minimum for this table. Dots: {law.finals.shape[1]} trained runs at each size, most on one"
-        " another" + (f"; {lost:,} of {law.finals[..., 0].size:,} diverged and have none." if lost else ".")
+        "Absolute values. Lines: the law w*/B of the mean over all tables, with least squares' w*"
+        f" = {point(law.true)}."
+        f" Ticks: the exact minimum for this table. Dots: {law.finals.shape[1]} trained runs at"
+        " each size, most on one"
+        " another"
+        + (f"; {lost:,} of {law.finals[..., 0].size:,} diverged and have none." if lost else ".")
     )
     drawn = np.concatenate([runs["value"], exact["value"], theory["value"]])
     low = float(max(np.min(drawn[drawn > 0], initial=1.0), 1e-4))
-    data = {name: frame[frame["value"] >= low] for name, frame in (("runs", runs), ("exact", exact), ("theory", theory))}
+    data = {
+        name: frame[frame["value"] >= low]
+        for name, frame in (("runs", runs), ("exact", exact), ("theory", theory))
+    }
     data["frame"] = frame_of(alt=f"{alt_text}.")
-    return Figure(_law_spec(theme), data, f"{alt_text}.", caption, "exact", "Final weights by batch size")
+    return Figure(
+        _law_spec(theme), data, f"{alt_text}.", caption, "exact", "Final weights by batch size"
+    )
 
 
 @template()
@@ -189,12 +253,22 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
         axis=alt.Axis(format=",", grid=False, tickCount=5),
     )
     value = alt.Y(
-        "value:Q", title="size of the weight", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", tickCount=6)
+        "value:Q",
+        title="size of the weight",
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(format="~g", tickCount=6),
     )
     color = alt.Color(
         "weight:N",
         scale=alt.Scale(domain=["w1", "w2"], range=[theme.series[2], theme.series[3]]),
-        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1, offset=4),
+        legend=alt.Legend(
+            orient="top",
+            title=None,
+            symbolType="stroke",
+            symbolStrokeWidth=3,
+            symbolOpacity=1,
+            offset=4,
+        ),
     )
 
     def over(table: str) -> alt.Chart:
@@ -205,5 +279,10 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
         over("theory").mark_line(strokeWidth=1.8),
         over("exact").mark_tick(orient="horizontal", thickness=2.5, size=16, opacity=1),
     )
-    heading = alt.TitleParams("Final weights by batch size", subtitle="of the original; lines: the law w*/B")
-    return apply_theme(with_frame_data(chart.properties(title=heading, width="container", height=320).to_dict()), theme)
+    heading = alt.TitleParams(
+        "Final weights by batch size", subtitle="of the original; lines: the law w*/B"
+    )
+    return apply_theme(
+        with_frame_data(chart.properties(title=heading, width="container", height=320).to_dict()),
+        theme,
+    )

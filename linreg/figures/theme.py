@@ -1,4 +1,5 @@
-"""What all figures share: colours for light and dark, fonts, axes, and the config that goes into every spec."""
+"""What all figures share: colours for light and dark, fonts, axes, and the config that goes into
+every spec."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure. Original and fixed are Okabe and Ito's vermilion and bluish green, the same everywhere."""
+    """Colours of a figure. Original and fixed are Okabe and Ito's vermilion and bluish green, the
+    same everywhere."""
 
     name: str
     background: str
@@ -46,7 +48,8 @@ DARK = Theme(
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 
-SMALLEST = "smallest"  # the parameter of a spec that holds the smallest size of text to be drawn, in pixels
+# the parameter of a spec that holds the smallest size of text to be drawn, in pixels
+SMALLEST = "smallest"
 SLOT = "§"  # in front of a name in a template: what each figure fills in
 
 
@@ -56,7 +59,8 @@ def placeholder(name: str) -> Any:
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
-    """The template with every slot filled. To build and check a chart takes Altair a hundred times as long."""
+    """The template with every slot filled. To build and check a chart takes Altair a hundred times
+    as long."""
     if isinstance(template, dict):
         return {name: fill(part, values) for name, part in template.items()}
     if isinstance(template, list):
@@ -74,8 +78,8 @@ _TEMPLATES: list[tuple[Template, tuple[Any, ...]]] = []
 
 
 def template(*variants: Any) -> Callable[[Template], Template]:
-    """For a function of a theme, and of one of these `variants` where there are any, that builds what its figures share:
-    each is built once, by `build_templates` or when it is first drawn."""
+    """For a function of a theme, and of one of these `variants` where there are any, that builds
+    what its figures share: each is built once, by `build_templates` or when it is first drawn."""
 
     def kept(build: Template) -> Template:
         built = cache(build)
@@ -88,7 +92,8 @@ def template(*variants: Any) -> Callable[[Template], Template]:
 
 
 def build_templates() -> Iterator[None]:
-    """Build all templates of the modules that are loaded, one each time that the iterator is asked."""
+    """Build all templates of the modules that are loaded, one each time that the iterator is
+    asked."""
     for theme in THEMES.values():
         for built, variant in _TEMPLATES:
             built(theme, *variant)
@@ -106,13 +111,18 @@ class _InFrame(dict[str, Any]):
 
 
 def with_frame_data(template: Mapping[str, Any], **known: Any) -> dict[str, Any]:
-    """The layers with every slot that is not `known` read from the table `frame` when they are drawn, and its `alt` as their
-    description.
+    """The layers with every slot that is not `known` read from the table `frame` when they are
+    drawn, and its `alt` as their description.
 
-    Figures that differ in their data alone share this spec, so that a page draws one after the other in place: a new spec,
-    as a new description from outside, has to be compiled again, which takes several times as long.
-    """
-    everywhere = {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"value": 0}, "y2": {"value": "height"}}
+    Figures that differ in their data alone share this spec, so that a page draws one after the
+    other in place: a new spec, as a new description from outside, has to be compiled again, which
+    takes several times as long."""
+    everywhere = {
+        "x": {"value": 0},
+        "x2": {"value": "width"},
+        "y": {"value": 0},
+        "y2": {"value": "height"},
+    }
     described = {
         "data": {"name": "frame"},
         "mark": {"type": "rect", "opacity": 0, "aria": True},
@@ -133,14 +143,20 @@ def side_color(theme: Theme, symbol: str = "stroke") -> alt.Color:
         "side:N",
         scale=alt.Scale(domain=["Original", "Fixed"], range=[theme.original, theme.fixed]),
         legend=alt.Legend(
-            orient="top", title=None, symbolType=symbol, symbolStrokeWidth=3 if symbol == "stroke" else 0, offset=4
+            orient="top",
+            title=None,
+            symbolType=symbol,
+            symbolStrokeWidth=3 if symbol == "stroke" else 0,
+            offset=4,
         ),
     )
 
 
 def side_text(theme: Theme) -> Any:
     """Original and fixed, of letters."""
-    return alt.condition("datum.side === 'Original'", alt.value(theme.original_text), alt.value(theme.fixed_text))
+    return alt.condition(
+        "datum.side === 'Original'", alt.value(theme.original_text), alt.value(theme.fixed_text)
+    )
 
 
 def text_halo(theme: Theme) -> dict[str, Any]:
@@ -150,12 +166,18 @@ def text_halo(theme: Theme) -> dict[str, Any]:
 
 def side_shape() -> alt.Shape:
     """Original and fixed told apart without their colours."""
-    return alt.Shape("side:N", scale=alt.Scale(domain=["Original", "Fixed"], range=["square", "circle"]), legend=None)
+    return alt.Shape(
+        "side:N",
+        scale=alt.Scale(domain=["Original", "Fixed"], range=["square", "circle"]),
+        legend=None,
+    )
 
 
 def step_rule(theme: Theme, step: alt.X) -> alt.Chart:
     """The replayed step as a line."""
-    rule: alt.Chart = alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
+    rule: alt.Chart = (
+        alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
+    )
     return rule
 
 
@@ -171,7 +193,8 @@ _SHORT = (
 
 
 def log_axis() -> alt.Axis:
-    """As `number_axis`, with labels at 1, 10, 100, over less than three decades also at 2 and 5, and within one at all."""
+    """As `number_axis`, with labels at 1, 10, 100, over less than three decades also at 2 and 5,
+    and within one at all."""
     decades = "log(domain('y')[1] / domain('y')[0]) / LN10"
     lead = "datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9))"  # 1 to 10
     shown = f"{decades} < 1 || abs({lead} - 1) < 1e-6 || {decades} < 3 && indexof([2, 5], round({lead} * 1e6) / 1e6) >= 0"
@@ -179,13 +202,19 @@ def log_axis() -> alt.Axis:
 
 
 def apply_theme(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[str, Any]:
-    """The spec with the theme's colours and fonts in its own config, and where asked a height that follows the width.
+    """The spec with the theme's colours and fonts in its own config, and where asked a height that
+    follows the width.
 
-    No mark has a text of its own for a screen reader: a figure says its finding once, as a whole, and is a table below.
-    Mark by mark Vega would say the names of columns, and of every contour "geometry: [object Object]".
-    """
+    No mark has a text of its own for a screen reader: a figure says its finding once, as a whole,
+    and is a table below. Mark by mark Vega would say the names of columns, and of every contour
+    "geometry: [object Object]"."""
     params = [*spec.get("params", []), *([{"name": "height", "expr": height}] if height else [])]
-    text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 12, "titleFontSize": 12.5}
+    text = {
+        "labelColor": theme.quiet,
+        "titleColor": theme.quiet,
+        "labelFontSize": 12,
+        "titleFontSize": 12.5,
+    }
     config = {
         "font": "'Source Sans', 'Source Sans Pro', 'DejaVu Sans', sans-serif",
         "background": theme.background,
@@ -220,7 +249,10 @@ def apply_theme(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[st
     title = {"text": title} if isinstance(title, str) else title
     whole = {
         **spec,
-        "title": {**title, "limit": {"expr": "width"}},  # a wider one would make the renderer shrink the picture
+        "title": {
+            **title,
+            "limit": {"expr": "width"},
+        },  # a wider one would make the renderer shrink the picture
         "usermeta": svg,
         "padding": padding,
         "autosize": {"type": "fit-x", "contains": "padding"},

@@ -19,28 +19,37 @@ LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
 
 
 def drawn_shapes(diagnosis: ShapeDiagnosis) -> tuple[Shape, Shape] | None:
-    """The shapes as they are drawn, long axes shortened; None where PyTorch raises, and where there is nothing, or too much,
-    to draw."""
+    """The shapes as they are drawn, long axes shortened; None where PyTorch raises, and where there
+    is nothing, or too much, to draw."""
     shapes = diagnosis.prediction_shape, diagnosis.target_shape
-    return None if diagnosis.broadcast_shape is None or not all(map(prod, shapes)) else _drawn(*shapes)
+    return (
+        None if diagnosis.broadcast_shape is None or not all(map(prod, shapes)) else _drawn(*shapes)
+    )
 
 
 def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure:
-    """A cell for each pair of a prediction and a target: whether the loss compares them, and whether they belong together.
+    """A cell for each pair of a prediction and a target: whether the loss compares them, and
+    whether they belong together.
 
     Raises `ValueError` where `drawn_shapes` has nothing to draw.
     """
     shapes, drawn = (diagnosis.prediction_shape, diagnosis.target_shape), drawn_shapes(diagnosis)
     if drawn is None:
-        raise ValueError(f"the shapes {shapes[0]} and {shapes[1]} cannot be drawn; drawn_shapes tells which can")
+        raise ValueError(
+            f"the shapes {shapes[0]} and {shapes[1]} cannot be drawn; drawn_shapes tells which can"
+        )
     met = pairs_that_meet(*drawn)
     several = [[size for size in shape if size != 1] for shape in drawn]
     belong = several[0] == several[1]  # each prediction has a target of its own
     own = np.eye(met.shape[0], met.shape[1], dtype=bool) if belong else np.zeros_like(met)
     labels = [[str(list(index)) for index in np.ndindex(shape)] for shape in drawn]
-    data = matrix_data(met.astype(float), np.zeros_like(met), [[""] * met.shape[1]] * met.shape[0], *labels)
+    data = matrix_data(
+        met.astype(float), np.zeros_like(met), [[""] * met.shape[1]] * met.shape[0], *labels
+    )
     data["cells"]["compared"] = np.select([own, met & belong, met], KINDS[:3], KINDS[3]).ravel()
-    shortened = "" if drawn == shapes else f" Drawn for {drawn[0]} and {drawn[1]}: long axes are shortened."
+    shortened = (
+        "" if drawn == shapes else f" Drawn for {drawn[0]} and {drawn[1]}: long axes are shortened."
+    )
     beyond = int((met & ~own).sum())
     shown = set(data["cells"]["compared"])
     return Figure(
@@ -60,10 +69,17 @@ KINDS = ("its own target", "another's target", "compared", "not compared")
 def _shapes_spec(theme: Theme) -> dict[str, Any]:
     colors = [theme.fixed, theme.original, theme.series[2], theme.grid]
     legend = alt.Legend(
-        orient="top", title=None, symbolType="square", symbolStrokeWidth=0, columns=2, values=[placeholder("kinds")]
+        orient="top",
+        title=None,
+        symbolType="square",
+        symbolStrokeWidth=0,
+        columns=2,
+        values=[placeholder("kinds")],
     )
     fill = alt.Fill("compared:N", scale=alt.Scale(domain=list(KINDS), range=colors), legend=legend)
-    title = alt.TitleParams("Which pairs the loss compares", subtitle="rows: predictions, columns: targets")
+    title = alt.TitleParams(
+        "Which pairs the loss compares", subtitle="rows: predictions, columns: targets"
+    )
     return matrix_spec(theme, fill, title)
 
 
@@ -76,7 +92,8 @@ def pairs_that_meet(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]
 
 
 def _drawn(prediction: Shape, target: Shape) -> tuple[Shape, Shape] | None:
-    """Both shapes with axes short enough to draw; equal sizes stay equal, different ones different."""
+    """Both shapes with axes short enough to draw; equal sizes stay equal, different ones
+    different."""
     sizes = sorted({size for size in (*prediction, *target) if size > 1}, reverse=True)
     for longest in range(LONGEST, 1, -1):
         short: dict[int, int] = {1: 1}

@@ -1,7 +1,9 @@
-"""Catch the silent broadcast where it happens: two tensors of different rank in one operation, and both expanded.
+"""Catch the silent broadcast where it happens: two tensors of different rank in one operation, and
+both expanded.
 
-`(B, 1)` with `(B,)` gives `(B, B)`: every prediction meets every target, and PyTorch at most warns. `no_silent_broadcast`
-watches a block of code for it, `looks_broadcast` asks a loss, `reaction` shows what PyTorch does with two shapes.
+`(B, 1)` with `(B,)` gives `(B, B)`: every prediction meets every target, and PyTorch at most warns.
+`no_silent_broadcast` watches a block of code for it, `looks_broadcast` asks a loss, `reaction`
+shows what PyTorch does with two shapes.
 
 Names are loaded when they are first used: what only looks at shapes does not import torch.
 """

@@ -1,8 +1,8 @@
 """What a loss makes of the two shapes that it is given. Importing this does not import torch.
 
-The rule: two tensors meet in a silent broadcast if they differ in rank and both are expanded, as `(B, 1)` and `(B,)` are
-to `(B, B)`. With equal ranks somebody has written the axes out; with one side expanded it is a bias, a scale or a mask.
-"""
+The rule: two tensors meet in a silent broadcast if they differ in rank and both are expanded, as
+`(B, 1)` and `(B,)` are to `(B, B)`. With equal ranks somebody has written the axes out; with one
+side expanded it is a bias, a scale or a mask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_SIZE = 2**63 - 1  # PyTorch counts in 64 bits
 MOST_TEXT = 200
 
 
-# ---- the rule --------------------------------------------------------------------------------------------------------
+# ---- the rule ------------------------------------------------------------------------------------
 
 
 def broadcast_shape(*shapes: Shape) -> Shape | None:
@@ -49,15 +49,19 @@ def _padded(shape: Shape, rank: int) -> Shape:
 
 def _both_expanded(first: Shape, second: Shape) -> bool:
     result = broadcast_shape(first, second)
-    return result is not None and result not in (_padded(first, len(result)), _padded(second, len(result)))
+    return result is not None and result not in (
+        _padded(first, len(result)),
+        _padded(second, len(result)),
+    )
 
 
-# ---- the way out -----------------------------------------------------------------------------------------------------
+# ---- the way out ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Fix:
-    """One operand written so that it no longer meets another silently: `target.unsqueeze(1)`, now of this shape.
+    """One operand written so that it no longer meets another silently: `target.unsqueeze(1)`, now
+    of this shape.
 
     `all_pairs` marks those that keep the result and state that it is meant.
     """
@@ -69,11 +73,12 @@ class Fix:
 
 
 def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]:
-    """Ways to change one operand so that no two of them meet silently, those that pair elements one by one first.
+    """Ways to change one operand so that no two of them meet silently, those that pair elements one
+    by one first.
 
-    For two shapes at least two, of which one states that all pairs are meant; none if nothing meets silently. Of more than
-    two shapes, where no single change is enough, those that are right for a pair of them.
-    """
+    For two shapes at least two, of which one states that all pairs are meant; none if nothing meets
+    silently. Of more than two shapes, where no single change is enough, those that are right for a
+    pair of them."""
     found: dict[str, Fix] = {}
     for i, j in combinations(range(len(shapes)), 2):
         if meet_silently(shapes[i], shapes[j]):
@@ -84,7 +89,8 @@ def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]
 
 
 def shown_fixes(fixes: Sequence[Fix]) -> tuple[Fix, ...]:
-    """One or two to offer: they pair elements one by one, or, if no change of axes does, state that all pairs are meant."""
+    """One or two to offer: they pair elements one by one, or, if no change of axes does, state that
+    all pairs are meant."""
     pairing = [fix for fix in fixes if not fix.all_pairs]
     return tuple(pairing or fixes)[:2]
 
@@ -97,8 +103,11 @@ def _with(shapes: Sequence[Shape], fix: Fix) -> list[Shape]:
     return [fix.shape if index == fix.operand else shape for index, shape in enumerate(shapes)]
 
 
-def _fixes_of_two(shapes: Sequence[Shape], names: Sequence[str], high: int, low: int) -> Iterator[Fix]:
-    """Fixes for an operand of higher and one of lower rank: the first loses axes of size one, or the second gains some."""
+def _fixes_of_two(
+    shapes: Sequence[Shape], names: Sequence[str], high: int, low: int
+) -> Iterator[Fix]:
+    """Fixes for an operand of higher and one of lower rank: the first loses axes of size one, or
+    the second gains some."""
     higher, lower = shapes[high], shapes[low]
     squeezed = _best(_squeezes(higher), lower)
     if squeezed is not None:
@@ -110,10 +119,14 @@ def _fixes_of_two(shapes: Sequence[Shape], names: Sequence[str], high: int, low:
         axes, shape = unsqueezed
         yield Fix(low, names[low] + "".join(f".unsqueeze({axis})" for axis in axes), shape)
     missing = len(higher) - len(lower)
-    yield Fix(low, names[low] + ".unsqueeze(0)" * missing, _padded(lower, len(higher)), all_pairs=True)
+    yield Fix(
+        low, names[low] + ".unsqueeze(0)" * missing, _padded(lower, len(higher)), all_pairs=True
+    )
     result = broadcast_shape(higher, lower)
     if result is not None:
-        sizes = ", ".join("-1" if now == before else str(now) for now, before in zip(result, higher, strict=True))
+        sizes = ", ".join(
+            "-1" if now == before else str(now) for now, before in zip(result, higher, strict=True)
+        )
         yield Fix(high, f"{names[high]}.expand({sizes})", result, all_pairs=True)
 
 
@@ -122,7 +135,10 @@ def _squeezes(shape: Shape) -> Iterator[tuple[Shape, Shape]]:
     ones = [axis for axis, size in reversed(tuple(enumerate(shape))) if size == 1]
     for count in range(1, len(ones) + 1):
         for axes in combinations(ones, count):
-            yield tuple(sorted(axes)), tuple(size for axis, size in enumerate(shape) if axis not in axes)
+            yield (
+                tuple(sorted(axes)),
+                tuple(size for axis, size in enumerate(shape) if axis not in axes),
+            )
 
 
 def _unsqueezes(shape: Shape, rank: int) -> Iterator[tuple[Shape, Shape]]:
@@ -134,7 +150,8 @@ def _unsqueezes(shape: Shape, rank: int) -> Iterator[tuple[Shape, Shape]]:
 
 
 def _best(candidates: Iterable[tuple[Shape, Shape]], other: Shape) -> tuple[Shape, Shape] | None:
-    """Of axes and shape, the one that meets `other` best: equal if possible, else expanding one side at most, and little."""
+    """Of axes and shape, the one that meets `other` best: equal if possible, else expanding one
+    side at most, and little."""
     usable = []
     for axes, shape in candidates:
         result = broadcast_shape(shape, other)
@@ -143,7 +160,7 @@ def _best(candidates: Iterable[tuple[Shape, Shape]], other: Shape) -> tuple[Shap
     return min(usable, key=lambda one: one[:3])[3:] if usable else None
 
 
-# ---- the diagnosis ---------------------------------------------------------------------------------------------------
+# ---- the diagnosis -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -153,15 +170,16 @@ class ShapeDiagnosis:
     `kind` is one of
       matched    each prediction meets its own target
       silent     the ranks differ and both sides are expanded: what `no_silent_broadcast` reports
-      outer      both sides are expanded, the ranks are equal: all pairs too, but written out, so not reported
+      outer      both sides are expanded, the ranks are equal: all pairs too, but written out, so
+      not reported
       one-sided  one side is repeated, the other is not
       raises     PyTorch raises; `broadcast_shape` and `terms` are None
 
-    `terms` is how many terms the loss averages. `shrinks_by` is k where the minimum moves from w* to w*/k: the terms for
-    each one that compares a prediction with its own target. It holds for squared errors of independent rows with means
-    near zero, and is None elsewhere. `warns`: PyTorch warns of the shapes, be it before it raises. `fixes`
-    are the changed operands, one or two of them, `corrected` the lines with them, `finding` says it all in words.
-    """
+    `terms` is how many terms the loss averages. `shrinks_by` is k where the minimum moves from w*
+    to w*/k: the terms for each one that compares a prediction with its own target. It holds for
+    squared errors of independent rows with means near zero, and is None elsewhere. `warns`: PyTorch
+    warns of the shapes, be it before it raises. `fixes` are the changed operands, one or two of
+    them, `corrected` the lines with them, `finding` says it all in words."""
 
     prediction_shape: Shape
     target_shape: Shape
@@ -176,7 +194,9 @@ class ShapeDiagnosis:
     finding: str
 
 
-def diagnose_shapes(prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse") -> ShapeDiagnosis:
+def diagnose_shapes(
+    prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse"
+) -> ShapeDiagnosis:
     """What the loss, a key of `LOSSES`, computes from a prediction and a target of these shapes.
 
     Raises `ValueError` for what is no shape of at most eight axes, and for an unknown loss.
@@ -190,7 +210,9 @@ def diagnose_shapes(prediction_shape: Iterable[int], target_shape: Iterable[int]
         result = None
     terms = None if result is None else prod(result)
     meets_all = kind in ("silent", "outer")
-    shrinks_by = _terms_per_own(prediction, target) if meets_all and entry.squared and terms else None
+    shrinks_by = (
+        _terms_per_own(prediction, target) if meets_all and entry.squared and terms else None
+    )
     fixes = _fixes_for(kind, prediction, target)
     operands = [("prediction", fix.code) if fix.operand else (fix.code, "target") for fix in fixes]
     return ShapeDiagnosis(
@@ -218,15 +240,24 @@ def _kind(prediction: Shape, target: Shape, result: Shape | None, loss: Loss) ->
         return "raises"
     if _both_expanded(prediction, target):
         return "silent" if len(prediction) != len(target) else "outer"
-    return "matched" if _padded(prediction, len(result)) == _padded(target, len(result)) else "one-sided"
+    return (
+        "matched"
+        if _padded(prediction, len(result)) == _padded(target, len(result))
+        else "one-sided"
+    )
 
 
 def _fixes_for(kind: str, prediction: Shape, target: Shape) -> tuple[Fix, ...]:
-    """For a silent broadcast, one or two; for the others those that pair prediction and target one by one, if any do."""
+    """For a silent broadcast, one or two; for the others those that pair prediction and target one
+    by one, if any do."""
     names = ("prediction", "target")
     if kind == "silent":
         return shown_fixes(find_fixes((prediction, target), names))
-    if kind not in ("outer", "raises") or prediction == target or _several(prediction) != _several(target):
+    if (
+        kind not in ("outer", "raises")
+        or prediction == target
+        or _several(prediction) != _several(target)
+    ):
         return ()
     if len(prediction) != len(target):
         high, low = (0, 1) if len(prediction) > len(target) else (1, 0)
@@ -239,28 +270,40 @@ def _fixes_for(kind: str, prediction: Shape, target: Shape) -> tuple[Fix, ...]:
 
 
 def _several(shape: Shape) -> Shape:
-    """The sizes other than one: equal for two shapes of which one is a reshaped other, without a change of order."""
+    """The sizes other than one: equal for two shapes of which one is a reshaped other, without a
+    change of order."""
     return tuple(size for size in shape if size != 1)
 
 
 def _terms_per_own(prediction: Shape, target: Shape) -> int | None:
-    """Of the terms, one in so many compares a prediction with its own target. None if the two do not correspond.
+    """Of the terms, one in so many compares a prediction with its own target. None if the two do
+    not correspond.
 
-    A result's index picks the element of a side by that side's axes. Both pick the same element if each of its axes gets
-    the same index from both, so the result's axes fall into groups that must agree; each group has one free index.
-    """
+    A result's index picks the element of a side by that side's axes. Both pick the same element if
+    each of its axes gets the same index from both, so the result's axes fall into groups that must
+    agree; each group has one free index."""
     if _several(prediction) != _several(target):
         return None
     result = broadcast_shape(prediction, target)
     assert result is not None
     group = list(range(len(result)))
-    axes = ([axis for axis, size in enumerate(_padded(side, len(result))) if size != 1] for side in (prediction, target))
+    axes = (
+        [axis for axis, size in enumerate(_padded(side, len(result))) if size != 1]
+        for side in (prediction, target)
+    )
     for one, other in zip(*axes, strict=True):
         group = [group[one] if g == group[other] else g for g in group]
     return prod(result) // prod(result[axis] for axis in set(group))
 
 
-def _finding(kind: str, prediction: Shape, target: Shape, result: Shape | None, loss: Loss, shrinks_by: int | None) -> str:
+def _finding(
+    kind: str,
+    prediction: Shape,
+    target: Shape,
+    result: Shape | None,
+    loss: Loss,
+    shrinks_by: int | None,
+) -> str:
     both = f"`{prediction}` and `{target}`"
     if result is None:
         if broadcast_shape(prediction, target) is None:
@@ -272,13 +315,17 @@ def _finding(kind: str, prediction: Shape, target: Shape, result: Shape | None, 
     if kind == "matched":
         return f"{both} give `{result}`: each prediction meets its own target, {_count(terms, 'term')}."
     if kind == "one-sided":
-        repeated, side = (target, "target") if prod(target) < prod(prediction) else (prediction, "prediction")
+        repeated, side = (
+            (target, "target") if prod(target) < prod(prediction) else (prediction, "prediction")
+        )
         return f"{both} give `{result}`, {_count(terms, 'term')}: the {side} `{repeated}` is repeated, the other is not."
     each = terms // prod(prediction)
     said = f"{both} broadcast to `{result}`, {_count(terms, 'term')}: each prediction meets {_count(each, 'target')}."
     if shrinks_by:
         share = f"1/{shrinks_by:,} of least squares'"
-        said += f" For independent rows with means near zero, the weights at its minimum are {share}."
+        said += (
+            f" For independent rows with means near zero, the weights at its minimum are {share}."
+        )
     return said
 
 
@@ -286,21 +333,29 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-# ---- shapes from outside ---------------------------------------------------------------------------------------------
+# ---- shapes from outside -------------------------------------------------------------------------
 
 
 def checked_shape(shape: Iterable[int], name: str = "shape") -> Shape:
-    """The shape as a tuple of ints; `ValueError` with one sentence if it has too many axes or sizes that cannot be."""
+    """The shape as a tuple of ints; `ValueError` with one sentence if it has too many axes or sizes
+    that cannot be."""
     if isinstance(shape, str | bytes):
-        raise ValueError(f"{name} {_shown(shape)} is text; give a tuple such as (100, 1), or read the text with parse_shape")
+        raise ValueError(
+            f"{name} {_shown(shape)} is text; give a tuple such as (100, 1), or read the text with"
+            " parse_shape"
+        )
     try:
         sizes: list[Any] = []
         for size in shape:
             sizes.append(size)
             if len(sizes) > MOST_AXES:
-                raise ValueError(f"{name} has more axes than the {MOST_AXES} that are handled; leave some out")
+                raise ValueError(
+                    f"{name} has more axes than the {MOST_AXES} that are handled; leave some out"
+                )
     except TypeError:
-        raise ValueError(f"{name} {_shown(shape)} is no sequence of sizes; give a tuple such as (100, 1)") from None
+        raise ValueError(
+            f"{name} {_shown(shape)} is no sequence of sizes; give a tuple such as (100, 1)"
+        ) from None
     return tuple(_checked_size(size, name) for size in sizes)
 
 
@@ -310,11 +365,18 @@ def _checked_size(size: Any, name: str) -> int:
             raise TypeError
         number = operator.index(size)
     except TypeError:
-        raise ValueError(f"size {_shown(size)} in {name} is not a whole number; give one from 0 up") from None
+        raise ValueError(
+            f"size {_shown(size)} in {name} is not a whole number; give one from 0 up"
+        ) from None
     if number < 0:
-        raise ValueError(f"size {_shown(number)} in {name} is below 0; give a whole number from 0 up")
+        raise ValueError(
+            f"size {_shown(number)} in {name} is below 0; give a whole number from 0 up"
+        )
     if number > MOST_SIZE:
-        raise ValueError(f"a size in {name} is above {MOST_SIZE}, the most that PyTorch can count; give a smaller one")
+        raise ValueError(
+            f"a size in {name} is above {MOST_SIZE}, the most that PyTorch can count; give a"
+            " smaller one"
+        )
     return number
 
 
@@ -327,19 +389,28 @@ _SHAPE = re.compile(
 
 
 def parse_shape(text: str) -> Shape:
-    """The shape that a text shows: `(100, 1)`, `100,1`, `100 x 1`, `[100]`, `torch.Size([100, 1])`, or `()`.
+    """The shape that a text shows: `(100, 1)`, `100,1`, `100 x 1`, `[100]`, `torch.Size([100, 1])`,
+    or `()`.
 
     The text is matched, never evaluated. Raises `ValueError` with one sentence for everything else.
     """
     if not isinstance(text, str):
         raise ValueError(f"{_shown(text)} is not text; give a shape such as (100, 1)")
     if len(text) > MOST_TEXT:
-        raise ValueError(f"a shape of {len(text)} characters is above the limit of {MOST_TEXT}; give one such as (100, 1)")
+        raise ValueError(
+            f"a shape of {len(text)} characters is above the limit of {MOST_TEXT}; give one such as"
+            " (100, 1)"
+        )
     match = _SHAPE.fullmatch(text.strip())
     if match is None:
         if not text.strip():
-            raise ValueError("no shape is given; write one such as (100, 1), or () for a single number")
-        raise ValueError(f"{_shown(text)} is not a shape; write whole numbers as in (100, 1), or () for a single number")
+            raise ValueError(
+                "no shape is given; write one such as (100, 1), or () for a single number"
+            )
+        raise ValueError(
+            f"{_shown(text)} is not a shape; write whole numbers as in (100, 1), or () for a single"
+            " number"
+        )
     inside = next((group for group in match.groups() if group is not None), "")
     return checked_shape(int(size) for size in re.findall(_SIZE, inside))
 

@@ -15,18 +15,22 @@ from linreg.settings.losses import loss_named
 from linreg.settings.warnings import captured_warnings
 
 
-def reaction(prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse") -> Reaction:
-    """Run the loss, a key of `LOSSES`, on seeded numbers from 0 to 1 of these shapes, and say what PyTorch did.
+def reaction(
+    prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse"
+) -> Reaction:
+    """Run the loss, a key of `LOSSES`, on seeded numbers from 0 to 1 of these shapes, and say what
+    PyTorch did.
 
-    Raises `ValueError` for what is no shape, for an unknown loss, and if more than 4,000,000 elements would be needed.
-    """
+    Raises `ValueError` for what is no shape, for an unknown loss, and if more than 4,000,000
+    elements would be needed."""
     prediction = checked_shape(prediction_shape, "prediction shape")
     target = checked_shape(target_shape, "target shape")
     entry = loss_named(loss)
     for shape in (prediction, target, broadcast_shape(prediction, target) or ()):
         if math.prod(max(size, 1) for size in shape) > LIMITS.elements:
             raise ValueError(
-                f"shape {shape} has more than the {LIMITS.elements:,} elements that are run; give smaller sizes"
+                f"shape {shape} has more than the {LIMITS.elements:,} elements that are run; give"
+                " smaller sizes"
             )
     generator = torch.Generator().manual_seed(0)
     p, y = (torch.rand(shape, generator=generator) for shape in (prediction, target))
@@ -37,4 +41,6 @@ def reaction(prediction_shape: Iterable[int], target_shape: Iterable[int], loss:
             value = float(entry.run(p, y))
         except (RuntimeError, ValueError) as raised:
             error = str(raised)
-    return Reaction(prediction, target, loss, tuple(said), error, value, reports[0] if reports else None)
+    return Reaction(
+        prediction, target, loss, tuple(said), error, value, reports[0] if reports else None
+    )

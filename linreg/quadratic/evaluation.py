@@ -16,7 +16,8 @@ CONVERGED_WITHIN = 0.01  # of least squares' R²
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """What the weights of many runs are judged by: the matched loss of all rows, and the target's variance."""
+    """What the weights of many runs are judged by: the matched loss of all rows, and the target's
+    variance."""
 
     surface: Quadratic
     variance: float
@@ -33,7 +34,8 @@ class Baseline:
         return 1 - self.surface.floor / self.variance if self.variance else float("nan")
 
     def converged(self, weights: Float[np.ndarray, "*n P"]) -> Bool[np.ndarray, "*n"]:
-        """Whether R² is within CONVERGED_WITHIN of that of least squares: the verdict of `outcome`."""
+        """Whether R² is within CONVERGED_WITHIN of that of least squares: the verdict of
+        `outcome`."""
         return np.asarray(self.r_squared(weights) >= self.best - CONVERGED_WITHIN)
 
 
@@ -43,11 +45,13 @@ def baseline(dataset: Dataset, bias: bool = False) -> Baseline:
 
 
 def r_squared(prediction: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> float:
-    """1 − Σ(y − p)² / Σ(y − ȳ)², each prediction against its own target; NaN if the target is constant."""
+    """1 − Σ(y − p)² / Σ(y − ȳ)², each prediction against its own target; NaN if the target is
+    constant."""
     variance = variance_of(y)
     return 1 - float(((y - prediction) ** 2).mean()) / variance if variance else float("nan")
 
 
 def variance_of(y: np.ndarray) -> float:
-    """Of the whole population; exactly 0 if y (N,) is constant, whose mean rounding may leave beside it."""
+    """Of the whole population; exactly 0 if y (N,) is constant, whose mean rounding may leave
+    beside it."""
     return float(y.var()) if y.max() > y.min() else 0.0

@@ -17,7 +17,8 @@ from linreg.settings.wirings import WIRINGS
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """One quadratic a step of an epoch (in file order) or of the run (shuffled): K batches of n rows, one shared origin."""
+    """One quadratic a step of an epoch (in file order) or of the run (shuffled): K batches of n
+    rows, one shared origin."""
 
     A: Float[np.ndarray, "K P P"]
     c: Float[np.ndarray, "K P"]
@@ -33,29 +34,32 @@ class Moments:
         return Quadratic(self.A[k], self.c[k], float(self.s[k]), self.origin)
 
     def mean(self) -> Quadratic:
-        """The mean over the batches: what the run descends on. Every batch counts as one step, a smaller last one too."""
+        """The mean over the batches: what the run descends on. Every batch counts as one step, a
+        smaller last one too."""
         return Quadratic(self.A.mean(0), self.c.mean(0), float(self.s.mean()), self.origin)
 
     def stable_lr(self) -> float:
-        """2/λ_max of the steepest batch: below it plain SGD stays bounded, whatever the order of the batches.
+        """2/λ_max of the steepest batch: below it plain SGD stays bounded, whatever the order of
+        the batches.
 
-        A step multiplies the difference of two runs by I − lr·H, with the batch's Hessian H; its eigenvalues are then in
-        (−1, 1], so that no difference grows, and one that some batch curves along shrinks in every epoch. Sufficient, not
-        necessary, and at most the limit of the mean surface. Not for momentum: its steps may drive apart in turn what each
-        alone would bring together.
-        """
+        A step multiplies the difference of two runs by I − lr·H, with the batch's Hessian H; its
+        eigenvalues are then in (−1, 1], so that no difference grows, and one that some batch curves
+        along shrinks in every epoch. Sufficient, not necessary, and at most the limit of the mean
+        surface. Not for momentum: its steps may drive apart in turn what each alone would bring
+        together."""
         steepest = 2 * float(np.linalg.eigvalsh(self.A)[:, -1].max())
         return 2 / steepest if steepest > 0 else np.inf
 
 
 def batch_moments(tables: Tables, settings: Settings) -> Moments:
-    """The exact quadratic of every batch, in the order in which the run meets them; batches go on from piece to piece.
+    """The exact quadratic of every batch, in the order in which the run meets them; batches go on
+    from piece to piece.
 
-    With the origin o at the least squares of the table (of its first piece) and r = y − X·o, so that nothing large cancels
-    near it: matched shapes have A = XᵀX/B, c = Xᵀr/B, s = mean(r²); all pairs have the same A, c = x̄·r̄ − V·o and
-    s = oᵀV o + Var(y) + r̄², with V = Cov(X) of the batch. With a bias, X has a last column of ones.
-    Raises `SettingsError` if a batch is larger than the table, or if a table in pieces is to be shuffled.
-    """
+    With the origin o at the least squares of the table (of its first piece) and r = y − X·o, so
+    that nothing large cancels near it: matched shapes have A = XᵀX/B, c = Xᵀr/B, s = mean(r²); all
+    pairs have the same A, c = x̄·r̄ − V·o and s = oᵀV o + Var(y) + r̄², with V = Cov(X) of the
+    batch. With a bias, X has a last column of ones. Raises `SettingsError` if a batch is larger
+    than the table, or if a table in pieces is to be shuffled."""
     pairs = WIRINGS[settings.wiring].pairs
     parts: list[tuple[np.ndarray, ...]] = []
     for piece in checked_tables(tables, settings):
@@ -103,7 +107,9 @@ def _pass_moments(
 
 def _mean(batches: np.ndarray) -> np.ndarray:
     """The mean of each batch (K, B) -> (K,)."""
-    if batches.shape[1] < 8:  # many short sums: one addition of a whole column after the other is faster
+    if (
+        batches.shape[1] < 8
+    ):  # many short sums: one addition of a whole column after the other is faster
         return sum(batches[:, k] for k in range(batches.shape[1])) / batches.shape[1]  # type: ignore[no-any-return]
     found: np.ndarray = batches.mean(1)
     return found

@@ -16,11 +16,11 @@ FAR_APART = 1e8  # units of columns, of which a flat direction would hold but th
 
 @dataclass(frozen=True, eq=False)
 class Quadratic:
-    """L(w) = dᵀA d − 2 cᵀd + s with d = w − origin; A symmetric and positive semidefinite, c in its range.
+    """L(w) = dᵀA d − 2 cᵀd + s with d = w − origin; A symmetric and positive semidefinite, c in its
+    range.
 
-    The origin only serves precision: near it nothing large cancels. With P parameters w is (P,), the loss a scalar in
-    squared units of the target.
-    """
+    The origin only serves precision: near it nothing large cancels. With P parameters w is (P,),
+    the loss a scalar in squared units of the target."""
 
     A: Float[np.ndarray, "P P"]
     c: Float[np.ndarray, " P"]
@@ -33,7 +33,9 @@ class Quadratic:
 
     def value(self, w: Float[np.ndarray, "*n P"]) -> Float[np.ndarray, "*n"]:
         """The loss at one or many w."""
-        d = [w[..., i] - origin for i, origin in enumerate(self.origin)]  # P of (*n): matrices this narrow are slow
+        d = [
+            w[..., i] - origin for i, origin in enumerate(self.origin)
+        ]  # P of (*n): matrices this narrow are slow
         total = np.asarray(self.s)
         for d_i, row, c_i in zip(d, self.A, self.c, strict=True):
             total = total + d_i * (sum(a * d_j for a, d_j in zip(row, d, strict=True)) - 2 * c_i)
@@ -46,7 +48,8 @@ class Quadratic:
 
     @cached_property
     def _spectrum(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A⁺; with every column at unit length the directions in which A is flat (P, k); what makes them so long (P,)."""
+        """A⁺; with every column at unit length the directions in which A is flat (P, k); what makes
+        them so long (P,)."""
         length = np.sqrt(np.maximum(np.diag(self.A), 0))  # (P,)
         scale = 1 / np.where(length > 0, length, 1)
         alike = self.A * scale[:, None] * scale  # (P, P), ones on the diagonal
@@ -69,7 +72,8 @@ class Quadratic:
 
     @cached_property
     def floor(self) -> float:
-        """The least loss, s − cᵀA⁺c; zero where it is within the rounding of the predictions themselves."""
+        """The least loss, s − cᵀA⁺c; zero where it is within the rounding of the predictions
+        themselves."""
         found = float(self.s - self.c @ self._spectrum[0] @ self.c)
         rounding = (4 * np.finfo(float).eps) ** 2 * float(self.origin @ self.A @ self.origin)
         return found if found > max(rounding, 0.0) else 0.0
@@ -81,7 +85,8 @@ class Quadratic:
 
     @property
     def condition_number(self) -> float:
-        """λ_max/λ_min of the Hessian: how much steeper the steepest direction is; infinite if the minimum is not unique."""
+        """λ_max/λ_min of the Hessian: how much steeper the steepest direction is; infinite if the
+        minimum is not unique."""
         values = np.linalg.eigvalsh(self.hessian)
         if not (self.unique and values[0] > 0):
             return np.inf
@@ -89,13 +94,14 @@ class Quadratic:
             return float(values[-1] / values[0])
 
     def stable_lr(self, momentum: float = 0.0, *, nesterov: bool = False) -> float:
-        """The learning rate below which `torch.optim.SGD` with momentum β converges on this quadratic; 0 if there is none.
+        """The learning rate below which `torch.optim.SGD` with momentum β converges on this
+        quadratic; 0 if there is none.
 
-        2(1 + β)/λ_max for β < 1 (Polyak, 1964), with `nesterov` 2(1 + β)/((1 + 2β)λ_max) for β ≤ 1. Along an eigenvector of
-        the Hessian, with a = lr·λ, a step multiplies distance and velocity by a matrix of trace t = 1 + β − a and of
-        determinant d = β, Nesterov's of t = (1 + β)(1 − a) and d = β(1 − a). Its eigenvalues are inside the unit circle
-        where |d| < 1 and |t| < 1 + d (Jury, 1964); for larger β, a small a has d ≥ 1.
-        """
+        2(1 + β)/λ_max for β < 1 (Polyak, 1964), with `nesterov` 2(1 + β)/((1 + 2β)λ_max) for β ≤ 1.
+        Along an eigenvector of the Hessian, with a = lr·λ, a step multiplies distance and velocity
+        by a matrix of trace t = 1 + β − a and of determinant d = β, Nesterov's of t = (1 + β)(1 −
+        a) and d = β(1 − a). Its eigenvalues are inside the unit circle where |d| < 1 and |t| < 1 +
+        d (Jury, 1964); for larger β, a small a has d ≥ 1."""
         steepest = np.linalg.eigvalsh(self.hessian)[-1]
         if steepest <= 0:
             return np.inf
@@ -104,7 +110,8 @@ class Quadratic:
         return float(2 * (1 + momentum) / (1 + 2 * momentum * nesterov) / steepest)
 
     def profile(self) -> Quadratic:
-        """The quadratic over the first two parameters, with the others (a bias) at their best for each.
+        """The quadratic over the first two parameters, with the others (a bias) at their best for
+        each.
 
         The Schur complement A₁₁ − A₁₂A₂₂⁺A₂₁; a quadratic of two parameters is its own profile.
         """
@@ -115,16 +122,19 @@ class Quadratic:
         schur = A11 - A12 @ inverse @ A12.T
         c2 = inverse @ self.c[2:]
         c = self.c[:2] - A12 @ c2
-        flat = np.diag(schur) <= RANK_TOLERANCE * np.diag(A11)  # a constant column, but for rounding
+        flat = np.diag(schur) <= RANK_TOLERANCE * np.diag(
+            A11
+        )  # a constant column, but for rounding
         schur[flat], schur[:, flat], c[flat] = 0, 0, 0
         return Quadratic(schur, c, float(self.s - self.c[2:] @ c2), self.origin[:2])
 
 
 def least_norm(weights: np.ndarray, directions: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Of the points that differ from the weights (P,) by flat directions (P, k) alone, the one of least norm.
+    """Of the points that differ from the weights (P,) by flat directions (P, k) alone, the one of
+    least norm.
 
-    The directions are of weights by `scale` (P,). Where the units that they combine are too far apart to tell, it is the
-    weights, which have the least norm with every column at unit length.
+    The directions are of weights by `scale` (P,). Where the units that they combine are too far
+    apart to tell, it is the weights, which have the least norm with every column at unit length.
     """
     part = np.abs(directions).max(1, initial=0) > RANK_TOLERANCE**0.5  # (P,)
     if not part.any() or scale[part].max() > FAR_APART * scale[part].min():

@@ -22,12 +22,19 @@ Tables = Dataset | Iterable[Dataset]  # a table, or its pieces in order, which a
 
 
 def loss_surface(tables: Tables, settings: Settings) -> Quadratic:
-    """The surface that the run descends on: the mean of its batches' quadratics over (w1, w2) or (w1, w2, bias).
+    """The surface that the run descends on: the mean of its batches' quadratics over (w1, w2) or
+    (w1, w2, bias).
 
-    A table in pieces takes the memory of one piece and one batch. Raises `SettingsError` as `batch_moments` does.
-    """
-    if isinstance(tables, Dataset) and not WIRINGS[settings.wiring].pairs and len(tables) % settings.batch_size == 0:
-        settings = replace(settings, shuffle=False)  # the mean over equal batches of matched rows knows no order
+    A table in pieces takes the memory of one piece and one batch. Raises `SettingsError` as
+    `batch_moments` does."""
+    if (
+        isinstance(tables, Dataset)
+        and not WIRINGS[settings.wiring].pairs
+        and len(tables) % settings.batch_size == 0
+    ):
+        settings = replace(
+            settings, shuffle=False
+        )  # the mean over equal batches of matched rows knows no order
     mean = _MeanSurface(settings.batch_size, settings.bias, WIRINGS[settings.wiring].pairs)
     for piece in checked_tables(tables, settings):
         mean.add(piece)
@@ -35,7 +42,8 @@ def loss_surface(tables: Tables, settings: Settings) -> Quadratic:
 
 
 def matched_surface(tables: Tables, bias: bool = False) -> Quadratic:
-    """The loss of all rows at once, each prediction against its own target: what any run is judged by."""
+    """The loss of all rows at once, each prediction against its own target: what any run is judged
+    by."""
     mean = _MeanSurface(1, bias, pairs=False)
     for piece in [tables] if isinstance(tables, Dataset) else tables:
         check_numbers(piece, whole=piece is tables)
@@ -45,7 +53,8 @@ def matched_surface(tables: Tables, bias: bool = False) -> Quadratic:
 
 @dataclass(frozen=True, eq=False)
 class TableSums:
-    """What one pass over a table tells, in the table's units; variances are of the whole population, 0 of a constant.
+    """What one pass over a table tells, in the table's units; variances are of the whole
+    population, 0 of a constant.
 
     `matched` and `matched_with_bias` are what a run is judged by, `surface` is what it descends on.
     """
@@ -63,7 +72,8 @@ class TableSums:
 
 
 def table_sums(tables: Tables, settings: Settings) -> TableSums:
-    """All that is judged by and shown of a table, in one pass over its rows, with `loss_surface` of the settings.
+    """All that is judged by and shown of a table, in one pass over its rows, with `loss_surface` of
+    the settings.
 
     The memory and the errors are those of `loss_surface`.
     """
@@ -77,7 +87,9 @@ def table_sums(tables: Tables, settings: Settings) -> TableSums:
         found = _spread(np.column_stack([piece.y, piece.X]))
         spread = found if spread is None else _merged(spread, found)
     assert spread is not None  # _met gives at least one piece, or raises
-    variances = np.where(spread.low == spread.high, 0.0, spread.squares / spread.rows)  # rounding leaves a constant some
+    variances = np.where(
+        spread.low == spread.high, 0.0, spread.squares / spread.rows
+    )  # rounding leaves a constant some
     return TableSums(
         spread.rows,
         float(spread.mean[0]),
@@ -93,7 +105,8 @@ def table_sums(tables: Tables, settings: Settings) -> TableSums:
 
 
 def checked_tables(tables: Tables, settings: Settings) -> Iterator[Dataset]:
-    """The rows in the order in which the run meets them, in pieces of whole batches; a smaller batch ends a pass."""
+    """The rows in the order in which the run meets them, in pieces of whole batches; a smaller
+    batch ends a pass."""
     if isinstance(tables, Dataset):
         check_rows(settings, len(tables))
         check_numbers(tables)
@@ -106,7 +119,10 @@ def checked_tables(tables: Tables, settings: Settings) -> Iterator[Dataset]:
                 yield shuffled
         return
     if settings.shuffle:
-        raise SettingsError("a table in pieces is read once and in order, not shuffled; use shuffle False", "shuffle")
+        raise SettingsError(
+            "a table in pieces is read once and in order, not shuffled; use shuffle False",
+            "shuffle",
+        )
     rows, waiting = 0, []
     for piece in tables:
         check_numbers(piece, whole=False)
@@ -114,21 +130,28 @@ def checked_tables(tables: Tables, settings: Settings) -> Iterator[Dataset]:
         waiting.append(piece)
         whole = sum(map(len, waiting)) // settings.batch_size * settings.batch_size
         if whole:
-            X, y = np.concatenate([one.X for one in waiting]), np.concatenate([one.y for one in waiting])
+            X, y = (
+                np.concatenate([one.X for one in waiting]),
+                np.concatenate([one.y for one in waiting]),
+            )
             yield Dataset(X[:whole], y[:whole])
-            waiting = [Dataset(X[whole:].copy(), y[whole:].copy())]  # a copy, so that the piece is let go
+            waiting = [
+                Dataset(X[whole:].copy(), y[whole:].copy())
+            ]  # a copy, so that the piece is let go
     check_rows(settings, rows)
     if any(map(len, waiting)):
-        yield Dataset(np.concatenate([one.X for one in waiting]), np.concatenate([one.y for one in waiting]))
+        yield Dataset(
+            np.concatenate([one.X for one in waiting]), np.concatenate([one.y for one in waiting])
+        )
 
 
 class _MeanSurface:
-    """The mean of batches' quadratics, as the triangle R of their rows: [X | y − X·o] = QR, updated piece by piece.
+    """The mean of batches' quadratics, as the triangle R of their rows: [X | y − X·o] = QR, updated
+    piece by piece.
 
-    Nothing is squared before the end, so that it is as accurate as least squares on all rows at once, however many there
-    are (Golub, 1965; "TSQR" in Demmel et al., 2012). The loss of a batch of all pairs is that of other rows: (x̄, ȳ), and
-    (x − x̄)/√B with the target 0, plus Var(y).
-    """
+    Nothing is squared before the end, so that it is as accurate as least squares on all rows at
+    once, however many there are (Golub, 1965; "TSQR" in Demmel et al., 2012). The loss of a batch
+    of all pairs is that of other rows: (x̄, ȳ), and (x − x̄)/√B with the target 0, plus Var(y)."""
 
     def __init__(self, batch_size: int, bias: bool, pairs: bool) -> None:
         self.batch_size, self.bias, self.pairs = batch_size, bias, pairs
@@ -149,7 +172,11 @@ class _MeanSurface:
         full = len(X) - len(X) % self.batch_size
         step = max(BLOCK_ROWS // self.batch_size, 1) * self.batch_size
         for first in range(0, full, step):
-            self._add_batches(X[first : min(first + step, full)], table.y[first : min(first + step, full)], self.batch_size)
+            self._add_batches(
+                X[first : min(first + step, full)],
+                table.y[first : min(first + step, full)],
+                self.batch_size,
+            )
         if full < len(X):
             self._add_batches(X[full:], table.y[full:], len(X) - full)
 
@@ -162,7 +189,9 @@ class _MeanSurface:
             x = X.reshape(-1, size, X.shape[1])  # (K, B, P)
             centred = (x - x.mean(1, keepdims=True)).reshape(X.shape)  # (n, P)
             means = rows.reshape(len(x), size, -1).mean(1)  # (K, P + 1)
-            rows = np.concatenate([means, np.column_stack([centred, -centred @ self.origin]) / np.sqrt(size)])
+            rows = np.concatenate(
+                [means, np.column_stack([centred, -centred @ self.origin]) / np.sqrt(size)]
+            )
             self.constant += float(y.reshape(-1, size).var(1).sum())
         self.triangle = np.asarray(np.linalg.qr(np.concatenate([self.triangle, rows]), mode="r"))
 
@@ -179,7 +208,8 @@ class _MeanSurface:
 
 @dataclass(frozen=True)
 class _Spread:
-    """Rows, and of each column the mean, the sum of squares about it, the least and the largest value."""
+    """Rows, and of each column the mean, the sum of squares about it, the least and the largest
+    value."""
 
     rows: int
     mean: np.ndarray
@@ -190,7 +220,9 @@ class _Spread:
 
 def _spread(columns: np.ndarray) -> _Spread:
     mean = columns.mean(0)
-    return _Spread(len(columns), mean, ((columns - mean) ** 2).sum(0), columns.min(0), columns.max(0))
+    return _Spread(
+        len(columns), mean, ((columns - mean) ** 2).sum(0), columns.min(0), columns.max(0)
+    )
 
 
 def _merged(a: _Spread, b: _Spread) -> _Spread:

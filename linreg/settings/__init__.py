@@ -1,8 +1,8 @@
-"""What is asked for: settings of a run and of a comparison, what each page shows, limits, and the way into a URL and back.
+"""What is asked for: settings of a run and of a comparison, what each page shows, limits, and the
+way into a URL and back.
 
-The fields carry their own limits: `FieldSpec.valid_range` is what is possible at all (a `SettingsError` otherwise),
-`FieldSpec.ui_range` what the app lets a link or a control ask for.
-"""
+The fields carry their own limits: `FieldSpec.valid_range` is what is possible at all (a
+`SettingsError` otherwise), `FieldSpec.ui_range` what the app lets a link or a control ask for."""
 
 from linreg.settings.changes import (
     all_specs,
@@ -44,7 +44,14 @@ from linreg.settings.query import TABLE_NAMES, Tables, from_query, to_query
 
 # names of earlier versions
 Kind = FieldSpec
-plain, clipped, written, read, check, kinds_of = format_number, shorten, to_text, from_text, check_fields, specs_of
+plain, clipped, written, read, check, kinds_of = (
+    format_number,
+    shorten,
+    to_text,
+    from_text,
+    check_fields,
+    specs_of,
+)
 with_both, fixed_side, fixed_changes, kinds = update_both, apply_overrides, overrides, all_specs
 offered, fitted = check_limits, clamp_to_limits
 

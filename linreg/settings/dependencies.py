@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-CORE = ("torch", "numpy", "pandas", "pyarrow", "altair", "contourpy", "jaxtyping", "numba", "joblib")
+CORE = (
+    "torch",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "altair",
+    "contourpy",
+    "jaxtyping",
+    "numba",
+    "joblib",
+)
 FIGURES = ("vl_convert", "fontTools", "font_source_sans_pro")  # for figures as files
 PIP_NAMES = {
     "vl_convert": "vl-convert-python",
@@ -26,5 +36,9 @@ def missing_message(need: str, modules: Sequence[str]) -> str:
     """What is said of modules that are not here: `need` them, and the command that brings them."""
     names = [PIP_NAMES.get(name, name) for name in modules]
     pinned = PINNED.exists() and not set(modules) - {*CORE, *FIGURES}
-    command = f"-r {PINNED.name}" if pinned else " ".join(f"'{name}'" if "[" in name else name for name in names)
+    command = (
+        f"-r {PINNED.name}"
+        if pinned
+        else " ".join(f"'{name}'" if "[" in name else name for name in names)
+    )
     return f"{need} {', '.join(names)}, which {'is' if len(names) == 1 else 'are'} not installed; pip install {command}"

@@ -34,10 +34,16 @@ class Interval:
             finite = math.isfinite(value)
         except OverflowError:  # a whole number beyond every float
             return False
-        return finite and self.low <= value <= self.high and not (self.open_low and value == self.low)
+        return (
+            finite and self.low <= value <= self.high and not (self.open_low and value == self.low)
+        )
 
     def __str__(self) -> str:
-        lower = "" if self.low == -math.inf else f"{'above' if self.open_low else 'at least'} {format_number(self.low)}"
+        lower = (
+            ""
+            if self.low == -math.inf
+            else f"{'above' if self.open_low else 'at least'} {format_number(self.low)}"
+        )
         upper = "" if self.high == math.inf else f"at most {format_number(self.high)}"
         return " and ".join(part for part in (lower, upper) if part) or "a finite number"
 
@@ -72,7 +78,10 @@ def shorten(value: object, most: int = 40) -> str:
     """A foreign value as text for a message: never longer than `most`, never with a line break."""
     try:
         text = to_text(value) if isinstance(value, bool | int | float | tuple) else str(value)
-    except (ValueError, OverflowError):  # a number too long to print, infinities and what is not a number
+    except (
+        ValueError,
+        OverflowError,
+    ):  # a number too long to print, infinities and what is not a number
         text = repr(value) if isinstance(value, float) else "out of range"
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return f"{text[:most]}…" if len(text) > most else text or "''"
@@ -103,7 +112,9 @@ def from_text(text: str, kind: FieldSpec) -> Any:
     if kind.optional and text == "default":
         return None
     if kind.choices:
-        chosen = (tuple(dict.fromkeys(text.split(","))) if text else ()) if kind.several else (text,)
+        chosen = (
+            (tuple(dict.fromkeys(text.split(","))) if text else ()) if kind.several else (text,)
+        )
         if not set(chosen) <= set(kind.choices):
             raise ValueError(f"is unknown; the choices are {', '.join(kind.choices)}")
         return chosen if kind.several else text
@@ -137,29 +148,46 @@ def _check_value(name: str, value: Any, kind: FieldSpec) -> None:
         return
     if kind.choices:
         if not (set(value) <= set(kind.choices) if kind.several else value in kind.choices):
-            raise SettingsError(f"{kind.label} {shorten(value)} is unknown; use one of {', '.join(kind.choices)}", name)
+            raise SettingsError(
+                f"{kind.label} {shorten(value)} is unknown; use one of {', '.join(kind.choices)}",
+                name,
+            )
         return
     if kind.parts and not (isinstance(value, tuple) and len(value) in kind.parts):
-        raise SettingsError(f"{kind.label} {shorten(value)} is not a tuple of {_counts(kind)} numbers", name)
+        raise SettingsError(
+            f"{kind.label} {shorten(value)} is not a tuple of {_counts(kind)} numbers", name
+        )
     for part in value if kind.parts else (value,):
         if kind.type is bool or isinstance(part, bool):
             if not (kind.type is bool and isinstance(part, bool)):
-                raise SettingsError(f"{kind.label} {shorten(part)} is not {_article(kind.type)}", name)
+                raise SettingsError(
+                    f"{kind.label} {shorten(part)} is not {_article(kind.type)}", name
+                )
         elif not isinstance(part, Integral if kind.type is int else Real):
             raise SettingsError(f"{kind.label} {shorten(part)} is not {_article(kind.type)}", name)
         elif part not in kind.valid_range:
-            raise SettingsError(f"{kind.label} {shorten(part)} is not possible; use {_asked(kind, kind.valid_range)}", name)
+            raise SettingsError(
+                f"{kind.label} {shorten(part)} is not possible; use"
+                f" {_asked(kind, kind.valid_range)}",
+                name,
+            )
 
 
 def _counts(kind: FieldSpec) -> str:
     """How many numbers, in words: `2 or 3`, `an even number, at most 80, of`."""
     if isinstance(kind.parts, range):
-        return f"an even count, at most {kind.parts[-1]}, of" if kind.parts.step == 2 else f"at most {kind.parts[-1]}"
+        return (
+            f"an even count, at most {kind.parts[-1]}, of"
+            if kind.parts.step == 2
+            else f"at most {kind.parts[-1]}"
+        )
     return " or ".join(map(str, kind.parts))
 
 
 def _article(wanted: type) -> str:
-    return {bool: "True or False", int: "a whole number", float: "a number"}.get(wanted, wanted.__name__)
+    return {bool: "True or False", int: "a whole number", float: "a number"}.get(
+        wanted, wanted.__name__
+    )
 
 
 def _asked(kind: FieldSpec, interval: Interval) -> str:
@@ -170,7 +198,9 @@ def _asked(kind: FieldSpec, interval: Interval) -> str:
 
 def specs_of(owner: type) -> dict[str, FieldSpec]:
     """The kind of each field of a settings dataclass."""
-    return {entry.name: entry.metadata["kind"] for entry in fields(owner) if "kind" in entry.metadata}
+    return {
+        entry.name: entry.metadata["kind"] for entry in fields(owner) if "kind" in entry.metadata
+    }
 
 
 POSITIVE = Interval(0, open_low=True)

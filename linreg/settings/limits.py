@@ -1,8 +1,8 @@
-"""How much one visitor may ask for, and how much a server keeps for all of them: every limit, in one place.
+"""How much one visitor may ask for, and how much a server keeps for all of them: every limit, in
+one place.
 
-Whoever runs their own server raises them in its environment: `LINREG_STEPS=5000000 streamlit run streamlit_app.py`. The
-size of an upload is Streamlit's own setting, `server.maxUploadSize`.
-"""
+Whoever runs their own server raises them in its environment: `LINREG_STEPS=5000000 streamlit run
+streamlit_app.py`. The size of an upload is Streamlit's own setting, `server.maxUploadSize`."""
 
 from __future__ import annotations
 
@@ -20,38 +20,49 @@ def limit(most: int, what: str) -> int:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits, whole numbers above 0. Those of files hold in the library too; those of kept things are of a server."""
+    """The limits, whole numbers above 0. Those of files hold in the library too; those of kept
+    things are of a server."""
 
     rows: int = limit(200_000, "rows of a synthetic table, and of a batch")
     steps: int = limit(1_000_000, "steps of a run")
-    paired_rows: int = limit(2_000, "rows of a batch in which all pairs meet: PyTorch holds the matrix of them")
+    paired_rows: int = limit(
+        2_000, "rows of a batch in which all pairs meet: PyTorch holds the matrix of them"
+    )
     elements: int = limit(4_000_000, "elements of two shapes on which PyTorch is run")
     seeds: int = limit(1_000, "seeds over which the claims are tested")
     sweep_steps: int = limit(150_000_000_000, "steps of all runs of a sweep")
     asked_steps: int = limit(20_000, "steps that PyTorch trains without being told to")
-    asked_sweep_steps: int = limit(2_000_000_000, "steps of a sweep that are run without being told to")
+    asked_sweep_steps: int = limit(
+        2_000_000_000, "steps of a sweep that are run without being told to"
+    )
     file_bytes: int = limit(200 * 2**20, "bytes of a file that is read into memory")
     file_rows: int = limit(10_000_000, "rows of it")
     file_columns: int = limit(1_000, "columns of it")
-    unpacked_bytes: int = limit(4_000_000_000, "bytes that a Parquet file unpacks to: a small one may hold a text often")
+    unpacked_bytes: int = limit(
+        4_000_000_000, "bytes that a Parquet file unpacks to: a small one may hold a text often"
+    )
     held_bytes: int = limit(400_000_000, "bytes of the tables that all visitors have uploaded")
     kept_run_bytes: int = limit(20_000_000, "bytes of trained runs that a server keeps")
     kept_table_bytes: int = limit(30_000_000, "bytes of tables in use that a server keeps")
     kept_moment_bytes: int = limit(20_000_000, "bytes of the batches' moments that a server keeps")
     kept_path_bytes: int = limit(10_000_000, "bytes of the optimizers' paths that a server keeps")
     # ninety million after its first picture, a hundred and fifty after many
-    renderer_bytes: int = limit(115_000_000, "bytes that the process which makes files of figures keeps between two of them")
+    renderer_bytes: int = limit(
+        115_000_000, "bytes that the process which makes files of figures keeps between two of them"
+    )
 
 
 def limits(environment: Mapping[str, str]) -> Limits:
-    """The limits with those that an environment sets. Raises `ValueError` for what is no whole number above 0."""
+    """The limits with those that an environment sets. Raises `ValueError` for what is no whole
+    number above 0."""
     changed = {}
     for one in fields(Limits):
         text = environment.get(variable(one.name))
         if text is not None:
             if not re.fullmatch(r"0*[1-9][0-9_]{0,17}", text):
                 raise ValueError(
-                    f"{variable(one.name)}={text[:40]!r} is not a limit; use a whole number above 0, such as {one.default}"
+                    f"{variable(one.name)}={text[:40]!r} is not a limit; use a whole number above"
+                    f" 0, such as {one.default}"
                 )
             changed[one.name] = int(text)
     return Limits(**changed)

@@ -37,8 +37,8 @@ def _raw(prediction: Tensor, target: Tensor) -> Tensor:
 class Loss:
     """A loss as PyTorch offers it. `run` calls it; `code` is the call as a reader would write it.
 
-    `squared`: its minimum is that of the squared error. `warns`: PyTorch warns of unequal shapes. `refuses`: it raises.
-    """
+    `squared`: its minimum is that of the squared error. `warns`: PyTorch warns of unequal shapes.
+    `refuses`: it raises."""
 
     key: str
     title: str
@@ -49,9 +49,17 @@ class Loss:
     refuses: bool = False
 
 
-def _of_module(key: str, name: str, squared: bool = False, warns: bool = False, refuses: bool = False) -> Loss:
+def _of_module(
+    key: str, name: str, squared: bool = False, warns: bool = False, refuses: bool = False
+) -> Loss:
     return Loss(
-        key, f"nn.{name}", f"nn.{name}()({{prediction}}, {{target}})", partial(_module, name), squared, warns, refuses
+        key,
+        f"nn.{name}",
+        f"nn.{name}()({{prediction}}, {{target}})",
+        partial(_module, name),
+        squared,
+        warns,
+        refuses,
     )
 
 
@@ -71,7 +79,13 @@ LOSSES: dict[str, Loss] = {
         ),
         _of_module("poisson_nll", "PoissonNLLLoss"),
         _of_module("bce_with_logits", "BCEWithLogitsLoss", refuses=True),
-        Loss("raw", "((pred - y) ** 2).mean()", "(({prediction} - {target}) ** 2).mean()", _raw, squared=True),
+        Loss(
+            "raw",
+            "((pred - y) ** 2).mean()",
+            "(({prediction} - {target}) ** 2).mean()",
+            _raw,
+            squared=True,
+        ),
     )
 }
 

@@ -27,7 +27,8 @@ SEED = FieldSpec("seed", int, Interval(0, 2**63 - 1), Interval(0, 999_999))
 
 @dataclass(frozen=True)
 class DataSettings:
-    """The synthetic table: y = w1·x1 + w2·x2 + noise, with x normal of the given mean, scale and correlation."""
+    """The synthetic table: y = w1·x1 + w2·x2 + noise, with x normal of the given mean, scale and
+    correlation."""
 
     samples: int = setting(10_000, FieldSpec("samples", int, Interval(1), Interval(2, LIMITS.rows)))
     weights: tuple[float, ...] = setting(
@@ -35,7 +36,9 @@ class DataSettings:
     )
     scale: float = setting(100.0, FieldSpec("feature scale", float, POSITIVE, Interval(1e-6, 1e6)))
     mean: float = setting(0.0, FieldSpec("feature mean", float, ui_range=Interval(-1e6, 1e6)))
-    correlation: float = setting(0.0, FieldSpec("correlation", float, Interval(-1, 1), Interval(-1, 1)))
+    correlation: float = setting(
+        0.0, FieldSpec("correlation", float, Interval(-1, 1), Interval(-1, 1))
+    )
     noise: float = setting(1.0, FieldSpec("noise", float, Interval(0), Interval(0, 1e6)))
     seed: int = setting(0, SEED)
 
@@ -45,10 +48,11 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class TableSettings:
-    """A table that was read: its key (a bundled one's name, or an upload's digest), its columns, and the rows that it keeps.
+    """A table that was read: its key (a bundled one's name, or an upload's digest), its columns,
+    and the rows that it keeps.
 
-    `linreg.data.table_settings` counts them. With `standardise` each feature has mean 0 and standard deviation 1.
-    """
+    `linreg.data.table_settings` counts them. With `standardise` each feature has mean 0 and
+    standard deviation 1."""
 
     table: str
     target: str
@@ -59,7 +63,10 @@ class TableSettings:
     def __post_init__(self) -> None:
         if len({self.target, *self.features}) != 3:
             names = ", ".join(shorten(name) for name in (self.target, *self.features))
-            raise SettingsError(f"target and features {names} are not three columns; choose different ones", "target")
+            raise SettingsError(
+                f"target and features {names} are not three columns; choose different ones",
+                "target",
+            )
 
 
 Data = DataSettings | TableSettings
@@ -69,19 +76,24 @@ Data = DataSettings | TableSettings
 class Settings:
     """One run: the data, the wiring, the optimizer and how long.
 
-    `init` holds the starting weights, and with `bias` optionally the starting bias as a third number; None is PyTorch's
-    own default init, drawn from `seed`. `seed` also orders the batches when `shuffle` is on.
-    """
+    `init` holds the starting weights, and with `bias` optionally the starting bias as a third
+    number; None is PyTorch's own default init, drawn from `seed`. `seed` also orders the batches
+    when `shuffle` is on."""
 
     data: Data = DataSettings()
     wiring: str = setting("original", FieldSpec("wiring", str, choices=tuple(WIRINGS)))
     init: tuple[float, ...] | None = setting(
-        None, FieldSpec("initial weights", float, ui_range=Interval(-1e6, 1e6), parts=(2, 3), optional=True)
+        None,
+        FieldSpec(
+            "initial weights", float, ui_range=Interval(-1e6, 1e6), parts=(2, 3), optional=True
+        ),
     )
     optimizer: str = setting("RMSprop", FieldSpec("optimizer", str, choices=tuple(OPTIMIZERS)))
     lr: float = setting(0.01, FieldSpec("learning rate", float, POSITIVE, Interval(1e-12, 1e6)))
     momentum: float = setting(0.0, FieldSpec("momentum", float, Interval(0), Interval(0, 2)))
-    batch_size: int = setting(100, FieldSpec("batch size", int, Interval(1), Interval(1, LIMITS.rows)))
+    batch_size: int = setting(
+        100, FieldSpec("batch size", int, Interval(1), Interval(1, LIMITS.rows))
+    )
     epochs: int = setting(30, FieldSpec("epochs", int, Interval(1), Interval(1, LIMITS.steps)))
     shuffle: bool = setting(False, FieldSpec("shuffle", bool))
     bias: bool = setting(False, FieldSpec("bias", bool))
@@ -91,7 +103,8 @@ class Settings:
         check_fields(self)
         if self.batch_size > self.data.samples:
             raise SettingsError(
-                f"batch size {self.batch_size:,} is above the {self.data.samples:,} samples; use 1 to {self.data.samples:,}",
+                f"batch size {self.batch_size:,} is above the {self.data.samples:,} samples; use 1"
+                f" to {self.data.samples:,}",
                 "batch_size",
                 "samples",
             )
@@ -99,7 +112,8 @@ class Settings:
         if self.momentum and not optimizer.takes_momentum:
             takers = ", ".join(entry.name for entry in OPTIMIZERS.values() if entry.takes_momentum)
             raise SettingsError(
-                f"momentum {format_number(self.momentum)} does not fit {self.optimizer}, which takes none;"
+                f"momentum {format_number(self.momentum)} does not fit {self.optimizer}, which"
+                " takes none;"
                 f" use 0, or one of {takers}",
                 "momentum",
                 "optimizer",
@@ -113,14 +127,16 @@ class Settings:
         if self.bias and not WIRINGS[self.wiring].takes_bias:
             takers = ", ".join(key for key, entry in WIRINGS.items() if entry.takes_bias)
             raise SettingsError(
-                f"wiring {self.wiring} has a one-dimensional weight, and PyTorch's linear layer takes no bias beside it;"
+                f"wiring {self.wiring} has a one-dimensional weight, and PyTorch's linear layer"
+                " takes no bias beside it;"
                 f" use no bias, or one of {takers}",
                 "wiring",
                 "bias",
             )
         if self.init is not None and len(self.init) == 3 and not self.bias:
             raise SettingsError(
-                f"initial weights {to_text(self.init)} has 3 numbers, but there is no bias; use 2 numbers",
+                f"initial weights {to_text(self.init)} has 3 numbers, but there is no bias; use 2"
+                " numbers",
                 "init",
                 "bias",
             )
@@ -137,13 +153,15 @@ class Settings:
 
     @property
     def start_is_drawn(self) -> bool:
-        """Whether the seed decides on an initial weight: on all of them, or on the bias beside two that are set."""
+        """Whether the seed decides on an initial weight: on all of them, or on the bias beside two
+        that are set."""
         return self.init is None or len(self.init) < 2 + self.bias
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the app shows: two runs on the same data, as the fixed side differs from the original in its wiring at least."""
+    """What the app shows: two runs on the same data, as the fixed side differs from the original in
+    its wiring at least."""
 
     original: Settings = Settings()
     fixed: Settings = Settings(wiring="squeeze")

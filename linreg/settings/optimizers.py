@@ -1,4 +1,5 @@
-"""Registry of optimizers: a name and the `torch.optim` class behind it. Importing this does not import torch."""
+"""Registry of optimizers: a name and the `torch.optim` class behind it. Importing this does not
+import torch."""
 
 from __future__ import annotations
 
@@ -28,12 +29,17 @@ class Optimizer:
         chosen = {"momentum": momentum} if self.takes_momentum and momentum else {}
         return {"lr": lr, **chosen, **self.options}
 
-    def build(self, parameters: Iterable[torch.Tensor], lr: float, momentum: float) -> torch.optim.Optimizer:
-        """The `torch.optim` object for these parameters. On the CPU `foreach=False` is what PyTorch chooses itself."""
+    def build(
+        self, parameters: Iterable[torch.Tensor], lr: float, momentum: float
+    ) -> torch.optim.Optimizer:
+        """The `torch.optim` object for these parameters. On the CPU `foreach=False` is what PyTorch
+        chooses itself."""
         import torch
 
         with without_tracer():
-            made = getattr(torch.optim, self.torch_name)(parameters, foreach=False, **self._chosen(lr, momentum))
+            made = getattr(torch.optim, self.torch_name)(
+                parameters, foreach=False, **self._chosen(lr, momentum)
+            )
         assert isinstance(made, torch.optim.Optimizer)
         return made
 
@@ -47,15 +53,17 @@ class Optimizer:
 def without_tracer() -> Iterator[None]:
     """Around the building of optimizers: without the tracer of `torch.compile`.
 
-    It takes seconds, 90 MB and a folder to write to, all for a decorator that is of no effect outside of compiled code.
-    """
+    It takes seconds, 90 MB and a folder to write to, all for a decorator that is of no effect
+    outside of compiled code."""
     import torch
 
     decorated = inspect.unwrap(torch.optim.Optimizer.add_param_group)
     if "torch._dynamo" in sys.modules:
         yield
         return
-    vars(decorated)["__dynamo_disable"] = decorated  # where the decorator looks for what it has loaded
+    vars(decorated)["__dynamo_disable"] = (
+        decorated  # where the decorator looks for what it has loaded
+    )
     try:
         yield
     finally:
@@ -65,8 +73,18 @@ def without_tracer() -> Iterator[None]:
 OPTIMIZERS: dict[str, Optimizer] = {
     entry.name: entry
     for entry in (
-        Optimizer("RMSprop", "RMSprop", "divides by a running root mean square of the gradient", takes_momentum=True),
-        Optimizer("SGD", "SGD", "follows the gradient, with momentum if you give it some", takes_momentum=True),
+        Optimizer(
+            "RMSprop",
+            "RMSprop",
+            "divides by a running root mean square of the gradient",
+            takes_momentum=True,
+        ),
+        Optimizer(
+            "SGD",
+            "SGD",
+            "follows the gradient, with momentum if you give it some",
+            takes_momentum=True,
+        ),
         Optimizer(
             "Nesterov",
             "SGD",
@@ -76,9 +94,17 @@ OPTIMIZERS: dict[str, Optimizer] = {
             options={"nesterov": True},
         ),
         Optimizer("Adagrad", "Adagrad", "divides by the root of all squared gradients so far"),
-        Optimizer("Adadelta", "Adadelta", "scales by the ratio of past updates to past gradients; its usual lr is 1"),
-        Optimizer("Adam", "Adam", "momentum and a running mean square, both corrected for their start"),
-        Optimizer("AdamW", "AdamW", "Adam with its weight decay apart; PyTorch's default decay is 0.01"),
+        Optimizer(
+            "Adadelta",
+            "Adadelta",
+            "scales by the ratio of past updates to past gradients; its usual lr is 1",
+        ),
+        Optimizer(
+            "Adam", "Adam", "momentum and a running mean square, both corrected for their start"
+        ),
+        Optimizer(
+            "AdamW", "AdamW", "Adam with its weight decay apart; PyTorch's default decay is 0.01"
+        ),
         Optimizer("NAdam", "NAdam", "Adam that looks one step ahead"),
         Optimizer("RAdam", "RAdam", "Adam that waits until its mean square can be trusted"),
         Optimizer("Adamax", "Adamax", "Adam with a running maximum in place of the mean square"),

@@ -7,13 +7,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from linreg.settings.fields import POSITIVE, FieldSpec, Interval, SettingsError, check_fields, setting, specs_of, to_text
+from linreg.settings.fields import (
+    POSITIVE,
+    FieldSpec,
+    Interval,
+    SettingsError,
+    check_fields,
+    setting,
+    specs_of,
+    to_text,
+)
 from linreg.settings.limits import LIMITS
 from linreg.settings.losses import LOSSES, MOST_AXES
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.sweep_axes import AXES, METRICS
 
-LR = FieldSpec("learning rates", float, POSITIVE, Interval(1e-12, 1e6), parts=range(len(OPTIMIZERS) + 1))
+LR = FieldSpec(
+    "learning rates", float, POSITIVE, Interval(1e-12, 1e6), parts=range(len(OPTIMIZERS) + 1)
+)
 
 
 MOST_STARTS = 12
@@ -26,23 +37,33 @@ RANGE = FieldSpec("range", float, ui_range=Interval(-1e9, 1e9), parts=(2,), opti
 class SurfaceView:
     """Which optimizers start where on which surface, and which part of the page is shown.
 
-    `rates`: `tuned` finds each optimizer's own, `one` is the comparison's lr for all, `own` takes `lrs`, in the order of the
-    optimizers. `starts` are w1, w2, w1, w2, …; with none, and no ring, the run's own init. `ring` is how many stand evenly
-    around the minimum, `radius` away. `batch` is the batch whose own surface is shown.
-    """
+    `rates`: `tuned` finds each optimizer's own, `one` is the comparison's lr for all, `own` takes
+    `lrs`, in the order of the optimizers. `starts` are w1, w2, w1, w2, …; with none, and no ring,
+    the run's own init. `ring` is how many stand evenly around the minimum, `radius` away. `batch`
+    is the batch whose own surface is shown."""
 
-    part: str = setting("paths", FieldSpec("part of the page", str, choices=("paths", "curvature", "batches")))
+    part: str = setting(
+        "paths", FieldSpec("part of the page", str, choices=("paths", "curvature", "batches"))
+    )
     sides: str = setting("both", FieldSpec("surfaces", str, choices=("both", "original", "fixed")))
     optimizers: tuple[str, ...] = setting(
-        ("RMSprop", "SGD", "Adam"), FieldSpec("optimizers", str, choices=tuple(OPTIMIZERS), several=True)
+        ("RMSprop", "SGD", "Adam"),
+        FieldSpec("optimizers", str, choices=tuple(OPTIMIZERS), several=True),
     )
     rates: str = setting("tuned", FieldSpec("rates", str, choices=("tuned", "one", "own")))
     lrs: tuple[float, ...] = setting((), LR)
     starts: tuple[float, ...] = setting(
-        (), FieldSpec("starts", float, ui_range=Interval(-1e6, 1e6), parts=range(0, 2 * MOST_STARTS + 1, 2))
+        (),
+        FieldSpec(
+            "starts", float, ui_range=Interval(-1e6, 1e6), parts=range(0, 2 * MOST_STARTS + 1, 2)
+        ),
     )
-    ring: int = setting(6, FieldSpec("starts in a ring", int, Interval(0), Interval(0, MOST_STARTS)))
-    radius: float = setting(4.0, FieldSpec("radius of the ring", float, POSITIVE, Interval(1e-6, 1e6)))
+    ring: int = setting(
+        6, FieldSpec("starts in a ring", int, Interval(0), Interval(0, MOST_STARTS))
+    )
+    radius: float = setting(
+        4.0, FieldSpec("radius of the ring", float, POSITIVE, Interval(1e-6, 1e6))
+    )
     arrows: bool = setting(False, FieldSpec("gradient arrows", bool))
     batch: int = setting(0, FieldSpec("batch", int, Interval(0), Interval(0, 10**6)))
 
@@ -54,13 +75,17 @@ class SurfaceView:
 class ClaimsView:
     """Over how many seeds of data and init the claims are tested."""
 
-    seeds: int = setting(min(200, LIMITS.seeds), FieldSpec("seeds", int, Interval(1), Interval(10, LIMITS.seeds)))
+    seeds: int = setting(
+        min(200, LIMITS.seeds), FieldSpec("seeds", int, Interval(1), Interval(10, LIMITS.seeds))
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
 
 
-SHAPE = partial(FieldSpec, type=int, valid_range=Interval(0), ui_range=Interval(0), parts=range(MOST_AXES + 1))
+SHAPE = partial(
+    FieldSpec, type=int, valid_range=Interval(0), ui_range=Interval(0), parts=range(MOST_AXES + 1)
+)
 
 
 WEIGHT = FieldSpec("weight", float, ui_range=Interval(-1e6, 1e6), optional=True)
@@ -68,7 +93,8 @@ WEIGHT = FieldSpec("weight", float, ui_range=Interval(-1e6, 1e6), optional=True)
 
 @dataclass(frozen=True)
 class CauseView:
-    """How many rows the matrix has, and the weights at which the losses are taken apart; None is least squares' own."""
+    """How many rows the matrix has, and the weights at which the losses are taken apart; None is
+    least squares' own."""
 
     rows: int = setting(6, FieldSpec("rows of the matrix", int, Interval(2), Interval(2, 12)))
     w1: float | None = setting(None, WEIGHT)
@@ -79,7 +105,9 @@ class CauseView:
 
     def weights(self, best: Sequence[float]) -> tuple[float, float]:
         """The weights to look at, where `best` are those of least squares."""
-        return float(best[0]) if self.w1 is None else self.w1, float(best[1]) if self.w2 is None else self.w2
+        return float(best[0]) if self.w1 is None else self.w1, float(
+            best[1]
+        ) if self.w2 is None else self.w2
 
 
 @dataclass(frozen=True)
@@ -96,7 +124,8 @@ class CodeView:
 
 @dataclass(frozen=True)
 class SweepView:
-    """Which two settings are varied, over which ranges (None is the axis's own), and how a cell is coloured."""
+    """Which two settings are varied, over which ranges (None is the axis's own), and how a cell is
+    coloured."""
 
     x: str = setting("lr", FieldSpec("horizontal axis", str, choices=tuple(AXES)))
     y: str = setting("batch_size", FieldSpec("vertical axis", str, choices=tuple(AXES)))
@@ -111,11 +140,20 @@ class SweepView:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.x == self.y:
-            raise SettingsError(f"both axes are {AXES[self.x].title}; choose another for one of them", "y", "x")
-        for name, key, limits in (("x_range", self.x, self.x_range), ("y_range", self.y, self.y_range)):
+            raise SettingsError(
+                f"both axes are {AXES[self.x].title}; choose another for one of them", "y", "x"
+            )
+        for name, key, limits in (
+            ("x_range", self.x, self.x_range),
+            ("y_range", self.y, self.y_range),
+        ):
             if limits and (limits[0] >= limits[1] or (AXES[key].log and limits[0] <= 0)):
                 floor = " above 0" if AXES[key].log else ""
-                raise SettingsError(f"range {to_text(limits)} is not one; use two numbers{floor}, the smaller first", name)
+                raise SettingsError(
+                    f"range {to_text(limits)} is not one; use two numbers{floor}, the smaller"
+                    " first",
+                    name,
+                )
 
 
 PAGES: dict[str, type[Any]] = {  # by the last part of the page's address
@@ -131,6 +169,7 @@ View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)
 
 
 def with_view_changes(view: View, changes: Mapping[str, Any]) -> View:
-    """The view with changes; a range belongs to its axis, and does not outlive it. Raises `SettingsError`."""
+    """The view with changes; a range belongs to its axis, and does not outlive it. Raises
+    `SettingsError`."""
     ranges = {name: None for axis in changes if (name := f"{axis}_range") in specs_of(type(view))}
     return replace(view, **{**ranges, **changes})

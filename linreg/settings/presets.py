@@ -30,25 +30,29 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "as_asked",
             "The thread, as asked",
-            "A forum's script without the line that sets its weights; the fixed side removes one axis from the output.",
+            "A forum's script without the line that sets its weights; the fixed side removes one"
+            " axis from the output.",
             _both(),
         ),
         Preset(
             "strange_line",
             "With its strange line",
-            "The line that makes it work replaces a `(1, 2)` weight by a `(2,)` one. The shape matters, not the values.",
+            "The line that makes it work replaces a `(1, 2)` weight by a `(2,)` one. The shape"
+            " matters, not the values.",
             _both({"wiring": "weight_1d", "init": (2.0, 3.0)}),
         ),
         Preset(
             "answer_2d",
             "The answer's [[2, 3]]",
-            "The answer corrects `[2, 3]` to `[[2, 3]]`: the same values, `(1, 2)` again, and the bug is back.",
+            "The answer corrects `[2, 3]` to `[[2, 3]]`: the same values, `(1, 2)` again, and the"
+            " bug is back.",
             _both({"wiring": "weight_1d"}, wiring="weight_2d", init=(2.0, 3.0)),
         ),
         Preset(
             "answer_batch_of_one",
             "The answer's batch of one",
-            "The script unchanged but for a batch size of one: one prediction meets one target, so nothing is mixed.",
+            "The script unchanged but for a batch size of one: one prediction meets one target, so"
+            " nothing is mixed.",
             _both({"wiring": "original", "batch_size": 1, "epochs": 1}),
         ),
         Preset(
@@ -60,7 +64,8 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "from_the_truth",
             "Started at the truth",
-            "Both sides start at the true weights. If small initial weights were the cause, both would stay there.",
+            "Both sides start at the true weights. If small initial weights were the cause, both"
+            " would stay there.",
             _both(init=(5.0, 3.0)),
         ),
         Preset(
@@ -72,19 +77,22 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "from_far",
             "Started at (100, 100)",
-            "RMSprop moves about one lr a step, so a run has a reach. From here not even the fixed side arrives.",
+            "RMSprop moves about one lr a step, so a run has a reach. From here not even the fixed"
+            " side arrives.",
             _both(init=(100.0, 100.0)),
         ),
         Preset(
             "sgd_overflows",
             "SGD at lr 0.01",
-            "The second trap in the script: on features of this scale the same lr is far too large for SGD.",
+            "The second trap in the script: on features of this scale the same lr is far too large"
+            " for SGD.",
             _both(optimizer="SGD"),
         ),
         Preset(
             "sgd_stable",
             "SGD at a stable lr",
-            "Below 2/λ_max SGD settles within a few steps, on either surface, at that surface's own minimum.",
+            "Below 2/λ_max SGD settles within a few steps, on either surface, at that surface's own"
+            " minimum.",
             _both(optimizer="SGD", lr=1e-5),
         ),
     )

@@ -25,15 +25,22 @@ Tables = Callable[[str, str, tuple[str, str], bool], TableSettings]
 
 
 def to_query(comparison: Comparison, full: bool = False) -> dict[str, str]:
-    """What differs from the defaults, as a URL query, and the version of those defaults; `full` spells every setting out.
+    """What differs from the defaults, as a URL query, and the version of those defaults; `full`
+    spells every setting out.
 
-    A bare name sets both sides, `fixed.NAME` the fixed side; the wiring is set for each side by itself.
-    """
+    A bare name sets both sides, `fixed.NAME` the fixed side; the wiring is set for each side by
+    itself."""
     default = DEFAULTS[VERSION]
     query: dict[str, str] = {}
     data = comparison.original.data
     if isinstance(data, TableSettings):
-        query |= dict(zip(TABLE_NAMES, (data.table, data.target, *data.features, to_text(data.standardise)), strict=True))
+        query |= dict(
+            zip(
+                TABLE_NAMES,
+                (data.table, data.target, *data.features, to_text(data.standardise)),
+                strict=True,
+            )
+        )
     else:
         for name in data_specs():
             value = getattr(data, data_field(name))
@@ -43,18 +50,22 @@ def to_query(comparison: Comparison, full: bool = False) -> dict[str, str]:
         ours, theirs = getattr(comparison.original, name), getattr(comparison.fixed, name)
         if full or ours != getattr(default.original, name):
             query[name] = to_text(ours)
-        if theirs != (default.fixed.wiring if name == "wiring" else ours) or (full and name == "wiring"):
+        if theirs != (default.fixed.wiring if name == "wiring" else ours) or (
+            full and name == "wiring"
+        ):
             query[f"fixed.{name}"] = to_text(theirs)
     return {"v": str(VERSION), **query} if query else {}
 
 
-def from_query(query: Mapping[str, str], tables: Tables | None = None) -> tuple[Comparison, list[str]]:
-    """The comparison that a URL query asks for, and what of it was ignored and why, a sentence each.
+def from_query(
+    query: Mapping[str, str], tables: Tables | None = None
+) -> tuple[Comparison, list[str]]:
+    """The comparison that a URL query asks for, and what of it was ignored and why, a sentence
+    each.
 
-    Total: whatever the query holds, the result is a valid comparison within what the app offers. `tables` finds the table
-    that a query names by its key, target, two features and whether to standardise, or raises a `ValueError` that says why
-    not; without it tables are ignored.
-    """
+    Total: whatever the query holds, the result is a valid comparison within what the app offers.
+    `tables` finds the table that a query names by its key, target, two features and whether to
+    standardise, or raises a `ValueError` that says why not; without it tables are ignored."""
     ignored: list[str] = []
     default = DEFAULTS[VERSION]
     named = {name: str(query[name]) for name in TABLE_NAMES if name in query}
@@ -68,7 +79,10 @@ def from_query(query: Mapping[str, str], tables: Tables | None = None) -> tuple[
             if text in map(str, DEFAULTS):
                 default = DEFAULTS[int(text)]
             else:
-                ignored.append(f"The link's version {shorten(text)} is unknown; it was read as version {VERSION}.")
+                ignored.append(
+                    f"The link's version {shorten(text)} is unknown; it was read as version"
+                    f" {VERSION}."
+                )
         elif bare not in all_specs:
             ignored.append(f"{shorten(name)} was ignored: there is no such setting.")
         else:
@@ -82,16 +96,32 @@ def from_query(query: Mapping[str, str], tables: Tables | None = None) -> tuple[
             table = _named_table(named, tables)
             start = replace(start, data=table, batch_size=min(start.batch_size, table.samples))
         except ValueError as error:
-            ignored.append(f"table={shorten(named.get('table', ''))} was ignored, and what was set for it: {error}.")
+            ignored.append(
+                f"table={shorten(named.get('table', ''))} was ignored, and what was set for it:"
+                f" {error}."
+            )
             both, own = {}, {}
     meant, start = start, clamp_to_limits(start)
-    less = [start.data.samples < meant.data.samples, start.batch_size < meant.batch_size, start.epochs < meant.epochs]
-    left = [name for name, smaller in zip(("samples", "batch_size", "epochs"), less, strict=True) if smaller]
+    less = [
+        start.data.samples < meant.data.samples,
+        start.batch_size < meant.batch_size,
+        start.epochs < meant.epochs,
+    ]
+    left = [
+        name
+        for name, smaller in zip(("samples", "batch_size", "epochs"), less, strict=True)
+        if smaller
+    ]
     if (both or own or named) and set(left) - set(both):
-        ignored.append("What the link leaves at its default is beyond the limits of this server, and smaller here.")
+        ignored.append(
+            "What the link leaves at its default is beyond the limits of this server, and smaller"
+            " here."
+        )
     original = _built(lambda changes: with_changes(start, changes), both, ignored)
     wiring = {"wiring": default.fixed.wiring}
-    fixed = _built(lambda changes: apply_overrides(original, {**wiring, **changes}), own, ignored, "fixed.")
+    fixed = _built(
+        lambda changes: apply_overrides(original, {**wiring, **changes}), own, ignored, "fixed."
+    )
     return Comparison(original, fixed), ignored
 
 
@@ -110,7 +140,10 @@ def _named_table(named: Mapping[str, str], tables: Tables | None) -> TableSettin
 
 
 def _built(
-    make: Callable[[dict[str, Any]], Settings], changes: dict[str, Any], ignored: list[str], prefix: str = ""
+    make: Callable[[dict[str, Any]], Settings],
+    changes: dict[str, Any],
+    ignored: list[str],
+    prefix: str = "",
 ) -> Settings:
     """What `make` makes of as many of the changes as fit together; the others go to `ignored`."""
     try:
@@ -118,7 +151,9 @@ def _built(
     except SettingsError as error:
         name = next(name for name in error.fields if name in changes)
         ignored.append(f"{prefix}{name}={shorten(changes[name])} was ignored: {error}.")
-        return _built(make, {key: value for key, value in changes.items() if key != name}, ignored, prefix)
+        return _built(
+            make, {key: value for key, value in changes.items() if key != name}, ignored, prefix
+        )
 
 
 def to_view_query(view: Any, full: bool = False) -> dict[str, str]:
@@ -132,7 +167,8 @@ def to_view_query(view: Any, full: bool = False) -> dict[str, str]:
 
 
 def from_view_query(kind: type[View], query: Mapping[str, str]) -> tuple[View, list[str]]:
-    """The view that a URL query asks for, and what of it was ignored and why. Total; other names are left to others."""
+    """The view that a URL query asks for, and what of it was ignored and why. Total; other names
+    are left to others."""
     changes: dict[str, Any] = {}
     ignored: list[str] = []
     for name, one in specs_of(kind).items():

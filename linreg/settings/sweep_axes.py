@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting that a sweep can vary: its default range, on a log or a linear scale, in whole numbers or not."""
+    """A setting that a sweep can vary: its default range, on a log or a linear scale, in whole
+    numbers or not."""
 
     key: str
     title: str

@@ -8,16 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-FILTERS_LOCK = threading.RLock()  # `warnings` keeps its filters in one list for all threads: to be held by all who swap them
+FILTERS_LOCK = (
+    threading.RLock()
+)  # `warnings` keeps its filters in one list for all threads: to be held by all who swap them
 
 
 @contextmanager
 def captured_warnings() -> Iterator[list[str]]:
-    """The texts of what this thread is warned of inside. Other threads go on meanwhile, and are told as ever."""
+    """The texts of what this thread is warned of inside. Other threads go on meanwhile, and are
+    told as ever."""
     said: list[str] = []
     thread, show = threading.get_ident(), warnings.showwarning
 
-    def keep(message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
+    def keep(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any
+    ) -> None:
         if threading.get_ident() == thread:
             said.append(str(message))
         else:

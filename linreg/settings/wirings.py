@@ -1,4 +1,5 @@
-"""Registry of wirings: how prediction and target meet in the loss. Importing this does not import torch."""
+"""Registry of wirings: how prediction and target meet in the loss. Importing this does not import
+torch."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     Forward = Callable[[nn.Linear, Tensor], Tensor]
     Loss = Callable[[Criterion, Tensor, Tensor], Tensor]
 
-STRANGE_LINE = "self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))"  # as the thread has it
+STRANGE_LINE = (
+    "self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))"  # as the thread has it
+)
 STRANGE_INIT = (2.0, 3.0)  # what it sets
 
 
@@ -66,9 +69,9 @@ def _loss_unsqueezed(criterion: Criterion, prediction: Tensor, target: Tensor) -
 class Wiring:
     """One way to put the model's output and the targets into the loss.
 
-    `prediction_axes` and `target_axes` say what reaches the loss: 2 for `(B, 1)`, 1 for `(B,)`. `place`, `forward` and
-    `loss` are what the trainer calls; the strings are the same steps as a reader would write them.
-    """
+    `prediction_axes` and `target_axes` say what reaches the loss: 2 for `(B, 1)`, 1 for `(B,)`.
+    `place`, `forward` and `loss` are what the trainer calls; the strings are the same steps as a
+    reader would write them."""
 
     key: str
     title: str
@@ -78,7 +81,9 @@ class Wiring:
     place: Place = field(default=_keep, repr=False)
     forward: Forward = field(default=_forward, repr=False)
     loss: Loss = field(default=_loss, repr=False)
-    weight_given: str = ""  # where the weight is replaced: by a chosen init, {init} standing for its numbers,
+    weight_given: str = (
+        ""  # where the weight is replaced: by a chosen init, {init} standing for its numbers,
+    )
     weight_drawn: str = ""  # … and by what PyTorch drew
     forward_code: str = ""
     loss_code: str = "loss = criterion(pred_y, batch_y)"
@@ -86,7 +91,8 @@ class Wiring:
 
     @property
     def pairs(self) -> bool:
-        """Whether every prediction of a batch meets every target of it: `(B, 1)` against `(B,)` becomes `(B, B)`."""
+        """Whether every prediction of a batch meets every target of it: `(B, 1)` against `(B,)`
+        becomes `(B, B)`."""
         return self.prediction_axes != self.target_axes
 
     def shapes(self, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -108,7 +114,8 @@ WIRINGS: dict[str, Wiring] = {
         Wiring(
             "weight_2d",
             "weight [[…]]",
-            "The answer's correction: a weight of shape `(1, 2)` again, so the output stays `(B, 1)`.",
+            "The answer's correction: a weight of shape `(1, 2)` again, so the output stays `(B,"
+            " 1)`.",
             prediction_axes=2,
             target_axes=1,
             place=_replace_2d,
@@ -118,7 +125,8 @@ WIRINGS: dict[str, Wiring] = {
         Wiring(
             "noop_squeeze",
             "x.squeeze(), dropped",
-            "The forum's `x.squeeze()` returns a new tensor that nobody keeps: the output stays `(B, 1)`.",
+            "The forum's `x.squeeze()` returns a new tensor that nobody keeps: the output stays"
+            " `(B, 1)`.",
             prediction_axes=2,
             target_axes=1,
             forward=_forward_dropped_squeeze,

@@ -15,21 +15,27 @@ if TYPE_CHECKING:
 
 
 def claims_finding(verdicts: Sequence[str], seeds: int, arms: int, tolerance: float) -> str:
-    """How many claims hold, what was run to tell, and what the limit of convergence is in terms of the loss."""
+    """How many claims hold, what was run to tell, and what the limit of convergence is in terms of
+    the loss."""
     counts = [f"{list(verdicts).count(kind)} {kind}" for kind in dict.fromkeys(sorted(verdicts))]
     return (
-        f"**{len(verdicts)} claims: {', '.join(counts)}.** {arms} different experiments, some in more than one claim, each"
-        f" on {seeds:,} tables with inits of their own: {arms * seeds:,} runs. An R² lower by 0.01 is a loss higher by"
+        f"**{len(verdicts)} claims: {', '.join(counts)}.** {arms} different experiments, some in"
+        " more than one claim, each"
+        f" on {seeds:,} tables with inits of their own: {arms * seeds:,} runs. An R² lower by 0.01"
+        " is a loss higher by"
         f" {quantity(tolerance)} on the first table."
     )
 
 
 def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict[str, str]]:
-    """For each arm the share that converged, and median and spread of its final loss and weights: row -> column -> text."""
+    """For each arm the share that converged, and median and spread of its final loss and weights:
+    row -> column -> text."""
     rows = {}
     for arm, one in zip(arms, found, strict=True):
         low, high = one.interval
-        loss, w1, w2 = spreads(np.column_stack([one.loss, one.weights[:, :2]]), (quantity, coordinate, coordinate))
+        loss, w1, w2 = spreads(
+            np.column_stack([one.loss, one.weights[:, :2]]), (quantity, coordinate, coordinate)
+        )
         rows[arm.label] = {
             "predicted": "converges" if arm.predicted else "does not",
             "converged (95 % interval)": f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
@@ -40,12 +46,18 @@ def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict
     return rows
 
 
-def factors_table(factors: Sequence[Factor], found: Mapping[str, Sequence[Trials]], causes: Mapping[str, str]) -> str:
-    """Each factor, what it was switched to, the share that then converged, and whether it is the cause."""
+def factors_table(
+    factors: Sequence[Factor], found: Mapping[str, Sequence[Trials]], causes: Mapping[str, str]
+) -> str:
+    """Each factor, what it was switched to, the share that then converged, and whether it is the
+    cause."""
     marks = {"cause": "✓", "not the cause": "✕"}
     rows = {
         factor.title: [
-            "; ".join(f"{arm.label}: {one.share:.0%}" for arm, one in zip(factor.arms, found[factor.key], strict=True)),
+            "; ".join(
+                f"{arm.label}: {one.share:.0%}"
+                for arm, one in zip(factor.arms, found[factor.key], strict=True)
+            ),
             f"{marks.get(causes[factor.key], '–')} {causes[factor.key]}",
         ]
         for factor in factors

@@ -27,11 +27,14 @@ def sides(comparison: Comparison, varied: Collection[str] = ()) -> str:
     """What each side's loss compares, a line each; where the batch size is `varied`, for any."""
     both = zip(("Original", "Fixed"), (comparison.original, comparison.fixed), strict=True)
     any_size = "batch_size" in varied
-    return "  \n".join(f"**{label}**: {broadcast_sentence(settings, any_size)}" for label, settings in both)
+    return "  \n".join(
+        f"**{label}**: {broadcast_sentence(settings, any_size)}" for label, settings in both
+    )
 
 
 def setup(comparison: Comparison, varied: Collection[str] = ()) -> str:
-    """What is regressed on what, and with what, in one line, without the settings that are `varied` on the page."""
+    """What is regressed on what, and with what, in one line, without the settings that are `varied`
+    on the page."""
     with_what = []
     for side in (comparison.original, comparison.fixed):
         rate = "" if "lr" in varied else f" at lr {format_number(side.lr)}"
@@ -48,9 +51,13 @@ def regression(data: Data) -> str:
     """What is regressed on what: the formula of the synthetic data, or a table's columns."""
     if isinstance(data, TableSettings):
         target, first, second = (column(name) for name in (data.target, *data.features))
-        return f"{target} on {first} (w1) and {second} (w2)" + (", both standardised" if data.standardise else "")
+        return f"{target} on {first} (w1) and {second} (w2)" + (
+            ", both standardised" if data.standardise else ""
+        )
     first, second = (format_number(weight).replace("-", "−") for weight in data.weights)
-    terms = f"y = {first}·x1 " + (f"− {second[1:]}·x2" if second.startswith("−") else f"+ {second}·x2")
+    terms = f"y = {first}·x1 " + (
+        f"− {second[1:]}·x2" if second.startswith("−") else f"+ {second}·x2"
+    )
     return terms + (" + noise" if data.noise else "")
 
 
@@ -73,7 +80,9 @@ def headline(original: Outcome | None, fixed: Outcome | None) -> str:
     if original.converged and fixed.converged:
         return f"Both sides converge: the loss comes to {losses[0]} on the original and to {losses[1]} on the fixed side."
     if original.converged:
-        return f"The original converges at a loss of {losses[0]}; the fixed side ends at {losses[1]}."
+        return (
+            f"The original converges at a loss of {losses[0]}; the fixed side ends at {losses[1]}."
+        )
     return f"Neither side converges: the loss ends at {losses[0]} on the original and at {losses[1]} on the fixed side."
 
 
@@ -86,11 +95,16 @@ def _went(result: Outcome) -> str:
 
 
 def explanation(settings: Settings, result: Outcome | None) -> str:
-    """Which shapes meet and what that does; of a trained run also where the weights end and where its loss is least."""
+    """Which shapes meet and what that does; of a trained run also where the weights end and where
+    its loss is least."""
     said = broadcast_sentence(settings)
     if result is None:
         return said
-    end = f"After {result.steps:,} steps the weights are" if result.diverged_at is None else "The last finite weights are"
+    end = (
+        f"After {result.steps:,} steps the weights are"
+        if result.diverged_at is None
+        else "The last finite weights are"
+    )
     also = "" if result.unique_minimum else ", among other points"
     last = settings.data.samples % settings.batch_size
     if last and not WIRINGS[settings.wiring].pairs:  # else it would be least at least squares
@@ -99,7 +113,8 @@ def explanation(settings: Settings, result: Outcome | None) -> str:
 
 
 def broadcast_sentence(settings: Settings, any_size: bool = False) -> str:
-    """Which shapes meet and what that does, in batches of the settings' rows or, with `any_size`, of B."""
+    """Which shapes meet and what that does, in batches of the settings' rows or, with `any_size`,
+    of B."""
     wiring, rows = WIRINGS[settings.wiring], settings.batch_size
     if not wiring.pairs:
         effect = "each prediction is compared with its own target"
@@ -110,14 +125,21 @@ def broadcast_sentence(settings: Settings, any_size: bool = False) -> str:
     else:
         effect = "one row a batch, so nothing can be mixed"
     axes = (wiring.prediction_axes, wiring.target_axes)
-    prediction, target = ((str(size) for size in ("B" if any_size else rows, 1)[:count]) for count in axes)
+    prediction, target = (
+        (str(size) for size in ("B" if any_size else rows, 1)[:count]) for count in axes
+    )
     return f"{shape(tuple(prediction))} meets {shape(tuple(target))}: {effect}."
 
 
 def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str:
-    """`3,000 steps a side, about 1.2 s`; the time only where the paces, in seconds a step, are known."""
+    """`3,000 steps a side, about 1.2 s`; the time only where the paces, in seconds a step, are
+    known."""
     counts = [comparison.original.steps, comparison.fixed.steps]
-    steps = f"{counts[0]:,} steps a side" if counts[0] == counts[1] else f"{counts[0]:,} and {counts[1]:,} steps"
+    steps = (
+        f"{counts[0]:,} steps a side"
+        if counts[0] == counts[1]
+        else f"{counts[0]:,} and {counts[1]:,} steps"
+    )
     known = [count * pace for count, pace in zip(counts, paces, strict=True) if pace is not None]
     return steps + (f", about {duration(sum(known))}" if len(known) == len(counts) else "")
 
@@ -125,7 +147,10 @@ def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str
 def outcome_table(results: Sequence[Outcome], labels: Sequence[str]) -> str:
     """The outcomes side by side, as a Markdown table."""
     rows = {
-        "Verdict": [("✓ " if one.converged else "✕ " if one.judged else "– ") + one.verdict for one in results],
+        "Verdict": [
+            ("✓ " if one.converged else "✕ " if one.judged else "– ") + one.verdict
+            for one in results
+        ],
         "Loss at the final weights": [_loss(one.final_loss) for one in results],
         "Mean loss of the last epoch": [_loss(one.last_epoch_loss) for one in results],
         "Final weights": [point(one.weights, 3) for one in results],
@@ -144,6 +169,8 @@ def shape_table(runs: Sequence[Run], labels: Sequence[str]) -> str:
     rows = {
         "Prediction": [shape(run.prediction_shape) for run in runs],
         "Target": [shape(run.target_shape) for run in runs],
-        "Loss, before its mean": [f"{shape(run.loss_shape)}, {math.prod(run.loss_shape):,} terms" for run in runs],
+        "Loss, before its mean": [
+            f"{shape(run.loss_shape)}, {math.prod(run.loss_shape):,} terms" for run in runs
+        ],
     }
     return table_in_markdown(rows, labels)

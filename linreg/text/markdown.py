@@ -19,8 +19,8 @@ ARROW = re.compile(r"(?<!\S)(?:<->|->|<-|--|>=|<=|~=)(?!\S)")
 def escape_markdown(foreign: str) -> str:
     """Text from outside, safe in Markdown: every character shows as itself.
 
-    Streamlit makes icons, links and arrows of text even where it is escaped; there a word joiner parts it.
-    """
+    Streamlit makes icons, links and arrows of text even where it is escaped; there a word joiner
+    parts it."""
     apart = LIVE.sub(rf"\g<0>{WORD_JOINER}", foreign)
     apart = ARROW.sub(lambda found: WORD_JOINER.join(found[0]), apart)
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", apart)
@@ -33,7 +33,11 @@ def column(name: str) -> str:
 
 def table_in_markdown(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
     """A table in Markdown: row -> its cells, under these labels."""
-    lines = [("", *labels), ("---",) * (len(labels) + 1), *((name, *cells) for name, cells in rows.items())]
+    lines = [
+        ("", *labels),
+        ("---",) * (len(labels) + 1),
+        *((name, *cells) for name, cells in rows.items()),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -19,7 +19,9 @@ def quantity(value: float, digits: int = 3) -> str:
         return "0"
     if size >= 1e9 or size < 1e-4:
         mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−", 1 if value < 0 else 0)
+        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace(
+            "-", "−", 1 if value < 0 else 0
+        )
     if size >= 1000:
         return f"{value:,.0f}".replace("-", "−")
     decimals = max(digits - 1 - math.floor(math.log10(size)), 0)
@@ -67,9 +69,12 @@ def duration(seconds: float) -> str:
 
 
 def spreads(columns: np.ndarray, written: Sequence[Callable[[float], str]]) -> list[str]:
-    """For each column of (S, K) the median, and in brackets what the middle 90 % lie between: `1.27 (1.11 … 1.64)`."""
+    """For each column of (S, K) the median, and in brackets what the middle 90 % lie between: `1.27
+    (1.11 … 1.64)`."""
     asked = [0.05, 0.5, 0.95]
-    if np.isfinite(columns).all():  # at once: what surrounds the search for a quantile takes longer than the search
+    if np.isfinite(
+        columns
+    ).all():  # at once: what surrounds the search for a quantile takes longer than the search
         found = list(np.quantile(columns, asked, axis=0).T)
     else:
         finite = [column[np.isfinite(column)] for column in columns.T]

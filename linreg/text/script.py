@@ -1,4 +1,5 @@
-"""Settings as the PyTorch code that a reader would write: the lines of one side, or a file that trains both."""
+"""Settings as the PyTorch code that a reader would write: the lines of one side, or a file that
+trains both."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ MOST_LINES, WIDTH = 59, 100  # of a file that trains both sides
 def training_code(settings: Settings) -> str:
     """The model and the loop of these settings.
 
-    It expects `torch`, for a shuffled run `numpy`, and the float32 tensors `train_x` (N, 2) and `train_y` (N,).
-    """
+    It expects `torch`, for a shuffled run `numpy`, and the float32 tensors `train_x` (N, 2) and
+    `train_y` (N,)."""
     wiring = WIRINGS[settings.wiring]
     init = settings.init and ", ".join(repr(float(number)) for number in settings.init[:2])
     replaced = wiring.weight_given.format(init=init) if init else wiring.weight_drawn
@@ -44,7 +45,9 @@ def training_code(settings: Settings) -> str:
     loop = [f"batch_size = {settings.batch_size}"]
     if settings.shuffle:
         loop.append(f"generator = numpy.random.default_rng({settings.seed})")
-        rows = "train_x[order[first : first + batch_size]], train_y[order[first : first + batch_size]]"
+        rows = (
+            "train_x[order[first : first + batch_size]], train_y[order[first : first + batch_size]]"
+        )
     loop.append(f"for epoch in range({settings.epochs}):")
     if settings.shuffle:
         loop.append("    order = torch.from_numpy(generator.permutation(len(train_x)))")
@@ -80,11 +83,13 @@ def differing_lines(original: Settings, fixed: Settings) -> tuple[list[str], lis
     """The lines of each side's code that the other does not have."""
     before, after = (training_code(side).splitlines() for side in (original, fixed))
     changes = list(difflib.ndiff(before, after))
-    removed, added = ([line[2:].strip() for line in changes if line.startswith(sign)] for sign in ("- ", "+ "))
+    removed, added = (
+        [line[2:].strip() for line in changes if line.startswith(sign)] for sign in ("- ", "+ ")
+    )
     return removed, added
 
 
-# ---- both sides in one file ------------------------------------------------------------------------------------------
+# ---- both sides in one file ----------------------------------------------------------------------
 
 MARK = "  # <--"
 DIGITS = """\
@@ -110,7 +115,9 @@ STEPS = """\
         exact = [batch_loss(net, X[rows], y[rows]<flag>).item() for rows in batches]
         final, last = digits(np.mean(exact)), digits(np.mean(losses[<epoch> :]))
     print(f"{'Fixed' if fixed else 'Original':8}{final:>28}{last:>30}   ({point})")"""
-COLUMNS = 'print("           Loss at the final weights   Mean loss of the last epoch   Final weights")'
+COLUMNS = (
+    'print("           Loss at the final weights   Mean loss of the last epoch   Final weights")'
+)
 
 
 @dataclass(frozen=True)
@@ -128,26 +135,41 @@ class _Parts:
 
 
 def script(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) -> str:
-    """A PyTorch file of its own, under 60 lines, that trains both sides and prints what the app shows, digit for digit.
+    """A PyTorch file of its own, under 60 lines, that trains both sides and prints what the app
+    shows, digit for digit.
 
-    What only one side has is marked `# <--`. With the outcomes of both sides the file says what to expect.
-    """
+    What only one side has is marked `# <--`. With the outcomes of both sides the file says what to
+    expect."""
     parts = _parts(comparison, outcomes)
     code = "\n\n\n".join((parts.data, parts.loss, parts.digits, parts.training))
-    where = f"In linreg: ?{parts.query}" if parts.query else "It is what linreg opens with."  # whole, to be copied
-    said, setup = (textwrap.wrap(text, WIDTH - 2) for text in (f"{parts.said} {parts.marked}", parts.setup))
+    where = (
+        f"In linreg: ?{parts.query}" if parts.query else "It is what linreg opens with."
+    )  # whole, to be copied
+    said, setup = (
+        textwrap.wrap(text, WIDTH - 2) for text in (f"{parts.said} {parts.marked}", parts.setup)
+    )
     room = MOST_LINES - len(code.splitlines())
     headings = [*said, where, *setup], [*said, where], [f"{parts.marked} {where}"]
-    heading = next(lines for lines in headings if len(lines) <= room)  # the code itself has at most 58 lines
+    heading = next(
+        lines for lines in headings if len(lines) <= room
+    )  # the code itself has at most 58 lines
     apart = [""] if len(heading) < room else []
     return "\n".join([*(f"# {line}" for line in heading), *apart, code, ""])
 
 
 def notebook(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) -> str:
-    """The same code as a Jupyter notebook (format 4.5), after what happens on each side; without outputs."""
+    """The same code as a Jupyter notebook (format 4.5), after what happens on each side; without
+    outputs."""
     parts = _parts(comparison, outcomes)
-    sides = zip(("Original", "Fixed"), (comparison.original, comparison.fixed), outcomes or (None, None), strict=True)
-    happens = [f"**{label}**: {comparison_text.explanation(side, result)}" for label, side, result in sides]
+    sides = zip(
+        ("Original", "Fixed"),
+        (comparison.original, comparison.fixed),
+        outcomes or (None, None),
+        strict=True,
+    )
+    happens = [
+        f"**{label}**: {comparison_text.explanation(side, result)}" for label, side, result in sides
+    ]
     where = f"In linreg: `?{parts.query}`" if parts.query else "It is what linreg opens with."
     cells = [
         _cell(f"# {parts.said}", *happens, f"{parts.setup} {where}"),
@@ -155,7 +177,9 @@ def notebook(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) 
         _cell(parts.data, code=True),
         _cell("## The loss of a batch", parts.marked.replace("<--", "`# <--`")),
         _cell(parts.loss, code=True),
-        _cell("## Both sides, trained", "The same losses and weights as in linreg, to the last digit."),
+        _cell(
+            "## Both sides, trained", "The same losses and weights as in linreg, to the last digit."
+        ),
         _cell(parts.digits, code=True),
         _cell(parts.training, code=True),
     ]
@@ -172,12 +196,19 @@ def notebook(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) 
 def _cell(*paragraphs: str, code: bool = False) -> dict[str, Any]:
     source = "\n\n".join(paragraphs).splitlines(keepends=True)
     if code:
-        return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+        return {
+            "cell_type": "code",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+            "source": source,
+        }
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
 def file_name(comparison: Comparison) -> str:
-    """What to call a file of the comparison, but for its ending: `linreg_rmsprop_lr0.01_batch100`."""
+    """What to call a file of the comparison, but for its ending:
+    `linreg_rmsprop_lr0.01_batch100`."""
     side = comparison.original
     return f"linreg_{side.optimizer.lower()}_lr{format_number(side.lr)}_batch{side.batch_size}"
 
@@ -190,11 +221,14 @@ def _parts(comparison: Comparison, outcomes: Sequence[Outcome] | None) -> _Parts
     sides = [f"    {line}" for line in (*_model(original, fixed), *cut)]
     what = "A table" if isinstance(data, TableSettings) else comparison_text.regression(data)
     return _Parts(
-        comparison_text.headline(*outcomes) if outcomes else "One regression, trained twice: as asked, and fixed.",
+        comparison_text.headline(*outcomes)
+        if outcomes
+        else "One regression, trained twice: as asked, and fixed.",
         "Both sides are alike." if original == fixed else "What differs is marked <--.",
         urlencode(to_query(comparison), safe=","),
         f"{what}, {data.samples:,} rows; {original.optimizer} at lr {format_number(original.lr)},"
-        f" batches of {original.batch_size:,}, {_count(original.epochs, 'epoch')}, seed {original.seed}.",
+        f" batches of {original.batch_size:,}, {_count(original.epochs, 'epoch')}, seed"
+        f" {original.seed}.",
         "\n".join(_data(data)),
         "\n".join(loss),
         DIGITS,
@@ -207,7 +241,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _data(data: DataSettings | TableSettings) -> list[str]:
-    """The features X (N, 2) and the target y (N,) in double precision, by the arithmetic of `make_data`."""
+    """The features X (N, 2) and the target y (N,) in double precision, by the arithmetic of
+    `make_data`."""
     table = isinstance(data, TableSettings)
     return [
         "import numpy as np",
@@ -220,7 +255,10 @@ def _data(data: DataSettings | TableSettings) -> list[str]:
 
 
 def _synthetic(data: DataSettings) -> list[str]:
-    z, lines = f"rng.standard_normal(({data.samples:_}, 2))", [f"rng = np.random.default_rng({data.seed})"]
+    z, lines = (
+        f"rng.standard_normal(({data.samples:_}, 2))",
+        [f"rng = np.random.default_rng({data.seed})"],
+    )
     if rho := float(data.correlation):
         power = f"({rho}) ** 2" if rho < 0 else f"{rho}**2"
         lines.append(f"mixing = np.array([[1.0, {rho}], [0.0, np.sqrt(1.0 - {power})]])")
@@ -229,7 +267,9 @@ def _synthetic(data: DataSettings) -> list[str]:
     first, second = (float(weight) for weight in data.weights)
     drawn = f"rng.standard_normal({data.samples:_})"
     X = (f"{mean} + " if mean else "") + (f"{scale} * {z}" if scale != 1 else z)
-    y = f"X @ [{first}, {second}]" + (f" + {noise} * {drawn}" if noise not in (0, 1) else f" + {drawn}" if noise else "")
+    y = f"X @ [{first}, {second}]" + (
+        f" + {noise} * {drawn}" if noise not in (0, 1) else f" + {drawn}" if noise else ""
+    )
     shapes = f"  # {(data.samples, 2)}, {(data.samples,)}"
     return [*lines, f"X = {X}", f"y = {y}", f"X, y = torch.tensor(X), torch.tensor(y){shapes}"]
 
@@ -242,15 +282,23 @@ def _table(data: TableSettings) -> list[str]:
     columns, cut = f"names = [{names}]  # the target, then the features", "[names]"
     if header:
         places = [header.names.index(name) for name in chosen]
-        if any(header.written[place] != header.names[place] for place in places):  # pandas has other names for them
-            columns, cut = f"columns = {places}  # the target, then the features: {names}", ".iloc[:, columns]"
-        if header.decimal_comma:  # pandas' own, decimal=",", leaves a column as text if one cell is a text or has a point
+        if any(
+            header.written[place] != header.names[place] for place in places
+        ):  # pandas has other names for them
+            columns, cut = (
+                f"columns = {places}  # the target, then the features: {names}",
+                ".iloc[:, columns]",
+            )
+        if (
+            header.decimal_comma
+        ):  # pandas' own, decimal=",", leaves a column as text if one cell is a text or has a point
             cut += '.replace(",", ".", regex=True)'
     lines = [
         opened,
         columns,
         f'table = {read}{cut}.apply(pd.to_numeric, errors="coerce")',
-        "table = torch.tensor(table[(table.abs() <= 1e100).all(axis=1)].to_numpy(float))  # numbers only",
+        "table = torch.tensor(table[(table.abs() <= 1e100).all(axis=1)].to_numpy(float))  # numbers"
+        " only",
         f"X, y = table[:, 1:], table[:, 0]  # {(data.samples, 2)}, {(data.samples,)}",
     ]
     if data.standardise:  # divided by infinity, a constant feature becomes all zeros
@@ -260,14 +308,19 @@ def _table(data: TableSettings) -> list[str]:
 
 
 def _reading(key: str) -> tuple[str, str, Header | None]:
-    """A line that says where a table is, the table after that line, and the header of a CSV file that is here.
+    """A line that says where a table is, the table after that line, and the header of a CSV file
+    that is here.
 
     An upload that is no longer here gets a path to replace.
     """
     from linreg.data.files import BUNDLED, TableError
 
     if key in BUNDLED:
-        return f"path = {_text(f'linreg/data/bundled/{BUNDLED[key].file}')}  # in linreg's repository", "pd.read_csv(path)", None
+        return (
+            f"path = {_text(f'linreg/data/bundled/{BUNDLED[key].file}')}  # in linreg's repository",
+            "pd.read_csv(path)",
+            None,
+        )
     note = "  # the table that was uploaded"
     try:
         table = table_named(key)
@@ -289,9 +342,11 @@ def _text(foreign: str) -> str:
 
 
 def _loss(original: Settings, fixed: Settings) -> tuple[list[str], str]:
-    """The function that gives the loss of a batch, and how a call of it tells the side where that matters."""
+    """The function that gives the loss of a batch, and how a call of it tells the side where that
+    matters."""
     ours, theirs = (
-        [*_dropped(side), WIRINGS[side.wiring].loss_code.replace("loss =", "return")] for side in (original, fixed)
+        [*_dropped(side), WIRINGS[side.wiring].loss_code.replace("loss =", "return")]
+        for side in (original, fixed)
     )
     met = [comparison_text.shapes_met(side) for side in (original, fixed)]
     if ours[-1] != theirs[-1]:
@@ -304,7 +359,10 @@ def _loss(original: Settings, fixed: Settings) -> tuple[list[str], str]:
         shapes = met[0] if met[0] == met[1] else f"{met[0]}; fixed: {met[1]}"
         dropped = [body[0] if len(body) > 1 else None for body in (ours, theirs)]
         last = f"{ours[-1]}  # {shapes}"
-        body = [*_either(("{}", dropped[0], dropped[1])), last if len(last) <= WIDTH - 4 else ours[-1]]
+        body = [
+            *_either(("{}", dropped[0], dropped[1])),
+            last if len(last) <= WIDTH - 4 else ours[-1],
+        ]
     flag = "" if ours == theirs else ", fixed"
     head = [f"def batch_loss(net, batch_x, batch_y{flag}):", "    pred_y = net(batch_x)"]
     return [*head, *(f"    {line}" for line in body)], flag
@@ -318,9 +376,14 @@ def _dropped(side: Settings) -> list[str]:
 
 def _model(original: Settings, fixed: Settings) -> list[str]:
     """The model at its initial weights, and the optimizer."""
-    ours, theirs = (OPTIMIZERS[side.optimizer].code(side.lr, side.momentum) for side in (original, fixed))
+    ours, theirs = (
+        OPTIMIZERS[side.optimizer].code(side.lr, side.momentum) for side in (original, fixed)
+    )
     optimizer = ("optimizer = {}", ours, theirs)
-    if (original.optimizer, original.momentum) == (fixed.optimizer, fixed.momentum):  # only the lr may differ
+    if (original.optimizer, original.momentum) == (
+        fixed.optimizer,
+        fixed.momentum,
+    ):  # only the lr may differ
         statement = f"optimizer = {ours.replace(f'lr={original.lr!r}', 'lr={}')}"
         optimizer = (statement, repr(original.lr), repr(fixed.lr))
     return [
@@ -348,7 +411,8 @@ def _bias(side: Settings) -> str | None:
 
 
 def _batches(original: Settings, fixed: Settings) -> tuple[list[str], str, str]:
-    """Lines that cut the batches; what the loop goes through, with its colon; where the last epoch begins."""
+    """Lines that cut the batches; what the loop goes through, with its colon; where the last epoch
+    begins."""
     epochs, size = (f"{number:_}" for number in (original.epochs, original.batch_size))
     lines, visited = [], f"{epochs} * batches:  # {_count(original.epochs, 'epoch')}"
     if original.epochs != fixed.epochs:
@@ -367,17 +431,22 @@ def _batches(original: Settings, fixed: Settings) -> tuple[list[str], str, str]:
     if original.shuffle and fixed.shuffle:
         lines += _either((f"order = {drawn}", str(original.seed), str(fixed.seed)))
     else:
-        ours, theirs = (drawn.format(side.seed) if side.shuffle else "np.arange" for side in (original, fixed))
+        ours, theirs = (
+            drawn.format(side.seed) if side.shuffle else "np.arange" for side in (original, fixed)
+        )
         lines += _either(("order = {}", ours, theirs))
-    cut = [f"batches = [b for _ in range({epochs}) for b in torch.tensor(order(len(X))).split({size})]"]
+    cut = [
+        f"batches = [b for _ in range({epochs}) for b in torch.tensor(order(len(X))).split({size})]"
+    ]
     return [*lines, *cut], "batches:", f"-len(batches) // {epochs}"
 
 
 def _either(*statements: tuple[str, str | None, str | None]) -> list[str]:
-    """Statements, each with the value that it has on the original and on the fixed side, None for none.
+    """Statements, each with the value that it has on the original and on the fixed side, None for
+    none.
 
-    Where both agree it stands once. Where they differ it is marked: in one line if that has room, else under the `if`.
-    """
+    Where both agree it stands once. Where they differ it is marked: in one line if that has room,
+    else under the `if`."""
     before: list[str] = []
     after: list[str] = []
     branches: tuple[list[str], list[str]] = [], []

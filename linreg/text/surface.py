@@ -23,13 +23,15 @@ def curvature_table(values: Sequence[float] | np.ndarray, directions: np.ndarray
     """The eigenvalues of a Hessian and their directions, as a Markdown table."""
     names = ("steepest", "flattest") if len(values) == 2 else ("steepest", "between", "flattest")
     rows = {
-        name: [quantity(float(value)), point(along)] for name, value, along in zip(names, values, directions, strict=True)
+        name: [quantity(float(value)), point(along)]
+        for name, value, along in zip(names, values, directions, strict=True)
     }
     return table_in_markdown(rows, ("curvature λ", "direction"))
 
 
 def paths_finding(panel: Panel) -> str:
-    """How many optimizers settle near a surface's minimum, where that is, and what the fit is worth there."""
+    """How many optimizers settle near a surface's minimum, where that is, and what the fit is worth
+    there."""
     paths, minimum = panel.paths, panel.surface.minimum
     if not paths:
         return f"**{panel.label}**: choose an optimizer."
@@ -41,14 +43,19 @@ def paths_finding(panel: Panel) -> str:
 
 
 def paths_table(panels: Sequence[Panel]) -> dict[str, dict[str, str]]:
-    """Each optimizer's learning rate, steps, end and fit, the sides below each other: row -> column -> text."""
+    """Each optimizer's learning rate, steps, end and fit, the sides below each other: row -> column
+    -> text."""
     rows = {}
     for panel in panels:
         for path in panel.paths:
             settled = path.settled_at(panel.surface)
             ends = path.weights[-1][np.isfinite(path.weights[-1]).all(1)]  # (R, P)
             lost = int((path.diverged_at >= 0).sum())
-            end = point(np.median(ends, axis=0)) if len(ends) else f"diverged at step {int(path.diverged_at.max()):,}"
+            end = (
+                point(np.median(ends, axis=0))
+                if len(ends)
+                else f"diverged at step {int(path.diverged_at.max()):,}"
+            )
             if lost and len(ends):
                 end += f", {lost} of {len(path.diverged_at)} diverged"
             worth = r2_text(float(np.median(panel.judge.r_squared(ends)))) if len(ends) else "–"
@@ -61,14 +68,18 @@ def paths_table(panels: Sequence[Panel]) -> dict[str, dict[str, str]]:
     return rows
 
 
-def curvature_finding(sides: Sequence[tuple[Quadratic, Settings]], steepest: Sequence[float] = ()) -> str:
-    """The condition number of each surface, and SGD's stability limit beside the learning rate in use; with `steepest`, the
-    limit of each side's steepest batch, also that one where it is lower."""
+def curvature_finding(
+    sides: Sequence[tuple[Quadratic, Settings]], steepest: Sequence[float] = ()
+) -> str:
+    """The condition number of each surface, and SGD's stability limit beside the learning rate in
+    use; with `steepest`, the limit of each side's steepest batch, also that one where it is
+    lower."""
     said = []
     for (surface, settings), of_a_batch in zip_longest(sides, steepest):
         number = surface.condition_number
         shape_of = (
-            f"The bowl is {quantity(number)} times as steep along one axis as along the other (its condition number)."
+            f"The bowl is {quantity(number)} times as steep along one axis as along the other (its"
+            " condition number)."
             if math.isfinite(number)
             else "The bowl is flat along one axis: its minimum is a whole line."
         )
@@ -77,7 +88,8 @@ def curvature_finding(sides: Sequence[tuple[Quadratic, Settings]], steepest: Seq
 
 
 def _stability(surface: Quadratic, settings: Settings, of_a_batch: float | None) -> str:
-    """Below which learning rate SGD, or Nesterov where that is chosen, comes to rest, and where the one in use is."""
+    """Below which learning rate SGD, or Nesterov where that is chosen, comes to rest, and where the
+    one in use is."""
     momentum, nesterov = settings.momentum, settings.optimizer == "Nesterov"
     name, limit = "Nesterov" if nesterov else "SGD", surface.stable_lr(momentum, nesterov=nesterov)
     if momentum:
@@ -91,5 +103,7 @@ def _stability(surface: Quadratic, settings: Settings, of_a_batch: float | None)
         limit = of_a_batch
     lr = format_number(settings.lr)
     return said + (
-        f"; lr {lr} would be {quantity(settings.lr / limit)} times that." if settings.lr > limit else f"; lr {lr} is below."
+        f"; lr {lr} would be {quantity(settings.lr / limit)} times that."
+        if settings.lr > limit
+        else f"; lr {lr} is below."
     )

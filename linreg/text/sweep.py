@@ -14,14 +14,18 @@ if TYPE_CHECKING:
 
 
 def sweep_finding(sweep: Sweep, shares: np.ndarray, tasks: Sequence[Task]) -> str:
-    """In how many cells most runs converge, side by side, whether that is at one value of an axis, and how many runs."""
+    """In how many cells most runs converge, side by side, whether that is at one value of an axis,
+    and how many runs."""
     from linreg.settings.sweep_axes import AXES
 
     said = []
     for share_of in shares:  # (rows, columns)
         good = share_of > 0.5
         where = ""
-        for values, key, at in ((sweep.x_values, sweep.x, good.any(0)), (sweep.y_values, sweep.y, good.any(1))):
+        for values, key, at in (
+            (sweep.x_values, sweep.x, good.any(0)),
+            (sweep.y_values, sweep.y, good.any(1)),
+        ):
             if at.sum() == 1 and len(values) > 1:
                 where += f", all of them at {AXES[key].title} {format_number(float(np.array(values)[at][0]))}"
         said.append(f"{int(good.sum()):,} of {int(np.isfinite(share_of).sum()):,} cells{where}")

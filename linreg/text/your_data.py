@@ -28,30 +28,39 @@ def rows_used(kept: int, dropped: Sequence[Dropped]) -> str:
 
 
 def data_findings(found: TableDiagnosis, data: TableSettings) -> list[str]:
-    """What the bug does to this table and what stands in the way of training on it, a paragraph each."""
+    """What the bug does to this table and what stands in the way of training on it, a paragraph
+    each."""
     settings, sums = found.settings, found.sums
     target = column(data.target)
     names = [column(name) for name in data.features] + ["the bias"]
     mean, deviation = quantity(sums.target_mean), quantity(math.sqrt(sums.target_variance))
     said = []
     if sums.target_variance == 0:
-        said.append(f"**{target} is constant**, {mean} in every row: there is nothing to explain, and R² cannot judge.")
+        said.append(
+            f"**{target} is constant**, {mean} in every row: there is nothing to explain, and R²"
+            " cannot judge."
+        )
     else:
         said.append(
-            f"**What the bug does**: as written, with batches of {settings.batch_size:,}, the loss is least where R² is"
-            f" {r2_text(found.written.r_squared)} instead of {r2_text(found.fixed.r_squared)}, and the predictions there have a"
+            f"**What the bug does**: as written, with batches of {settings.batch_size:,}, the loss"
+            " is least where R² is"
+            f" {r2_text(found.written.r_squared)} instead of {r2_text(found.fixed.r_squared)}, and"
+            " the predictions there have a"
             f" standard deviation of {quantity(found.written.spread)} instead of"
-            f" {quantity(found.fixed.spread)}{_shrunk(found)}. {target} is {mean} on average, with a standard deviation of"
+            f" {quantity(found.fixed.spread)}{_shrunk(found)}. {target} is {mean} on average, with"
+            " a standard deviation of"
             f" {deviation}."
         )
     for index in found.constant:
         said.append(
-            f"**{names[index]} is constant**, {quantity(float(sums.feature_minima[index]))} in every row, so its weight"
+            f"**{names[index]} is constant**, {quantity(float(sums.feature_minima[index]))} in"
+            " every row, so its weight"
             " cannot be told from a bias; choose another feature."
         )
     if found.collinear:
         said.append(
-            f"**{names[0]} and {names[1]} are collinear**, with a correlation of {r2_text(found.correlation)}: their weights"
+            f"**{names[0]} and {names[1]} are collinear**, with a correlation of"
+            f" {r2_text(found.correlation)}: their weights"
             " trade off against each other, and the valley is flat; leave one of them out."
         )
     said += [_steepness(found, data), _way(found, data, names)]
@@ -59,27 +68,35 @@ def data_findings(found: TableDiagnosis, data: TableSettings) -> list[str]:
 
 
 def _shrunk(found: TableDiagnosis) -> str:
-    """What the bug leaves of the spread of the predictions, and why where it is more than independent rows would keep."""
+    """What the bug leaves of the spread of the predictions, and why where it is more than
+    independent rows would keep."""
     settings, whole = found.settings, found.fixed.spread
     left = found.written.spread / whole if whole else 1.0
     if left > 0.95:
         return ""
     said = f" ({left:.0%})" if left >= 0.1 else f" ({left:.1%}: nearly a constant)"
     batches, fit = -(-found.sums.rows // settings.batch_size), max(found.fixed.r_squared, 1e-9)
-    by_chance = max(3.0, 1 + 3 * math.sqrt(2 / (batches * fit))) / settings.batch_size  # of rows in random order
+    by_chance = (
+        max(3.0, 1 + 3 * math.sqrt(2 / (batches * fit))) / settings.batch_size
+    )  # of rows in random order
     if settings.bias and not settings.shuffle and left > max(by_chance, 0.1):
         said += (
-            f"; rows in random order would keep 1/{settings.batch_size:,} of it, but in this table rows that follow each"
+            f"; rows in random order would keep 1/{settings.batch_size:,} of it, but in this table"
+            " rows that follow each"
             " other are alike, and the means of the batches keep part of the fit"
         )
     return said
 
 
 def _steepness(found: TableDiagnosis, data: TableSettings) -> str:
-    """The condition number and the stable learning rate, and what standardising would make of them."""
+    """The condition number and the stable learning rate, and what standardising would make of
+    them."""
     now, then = found.training, found.standardised
     flat = "the bowl is flat along one axis" if math.isinf(now.condition_number) else ""
-    steep = flat or f"the bowl is {quantity(now.condition_number)} times as steep along one axis as along another"
+    steep = (
+        flat
+        or f"the bowl is {quantity(now.condition_number)} times as steep along one axis as along another"
+    )
     said = f"**Steepness**: {steep}, and SGD is stable below lr {quantity(now.stable_lr)}."
     if data.standardise:
         return said
@@ -94,13 +111,13 @@ def _way(found: TableDiagnosis, data: TableSettings, names: Sequence[str]) -> st
     per_epoch = -(-found.sums.rows // settings.batch_size)
     steps, left = settings.epochs * per_epoch, 1 - settings.momentum
     if left <= 0:
-        return (
-            f"**Reach**: with momentum {format_number(settings.momentum)} RMSprop's steps grow without end; use one below 1."
-        )
+        return f"**Reach**: with momentum {format_number(settings.momentum)} RMSprop's steps grow without end; use one below 1."
     a_step = "lr/(1 − momentum)" if settings.momentum else "lr"
     said = (
-        f"**Reach**: RMSprop moves a weight by about {a_step} a step, ten times that in the first, so {steps:,} steps of"
-        f" {format_number(float(f'{settings.lr / left:.3g}'))} reach about {quantity(found.reach)}. The furthest way is that of"
+        f"**Reach**: RMSprop moves a weight by about {a_step} a step, ten times that in the first,"
+        f" so {steps:,} steps of"
+        f" {format_number(float(f'{settings.lr / left:.3g}'))} reach about {quantity(found.reach)}."
+        " The furthest way is that of"
         f" {names[now.furthest]}, {quantity(now.distance)}:"
     )
     if found.reach >= now.distance:

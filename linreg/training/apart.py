@@ -1,8 +1,9 @@
 """PyTorch in a process of its own, for a server of many visitors.
 
-Where PyTorch trains, its Python loop holds the interpreter: other threads wait, and each of its many small operations waits
-for them in turn. In a process apart it has an interpreter to itself, and several trainings share that one in slices of a
-tenth of a second. The process ends when nobody has asked for a while, or when nobody is there any more.
+Where PyTorch trains, its Python loop holds the interpreter: other threads wait, and each of its
+many small operations waits for them in turn. In a process apart it has an interpreter to itself,
+and several trainings share that one in slices of a tenth of a second. The process ends when nobody
+has asked for a while, or when nobody is there any more.
 
 `serve` is that process.
 """
@@ -27,18 +28,21 @@ from linreg.training import child, memory
 Progress = Callable[[int, int], None]
 IDLE = 600  # seconds without a question
 PULSE = 0.2  # seconds between two signs of life to whoever waits
-WAITS = 4  # of so many turns one goes to the work that has waited longest, the others to the one that will end first
+# of so many turns one goes to the work that has waited longest, the others to the one that will end
+# first
+WAITS = 4
 
 
 class ApartError(OSError):
     """The process ended before it answered."""
 
 
-# ---- the side that asks ----------------------------------------------------------------------------------------------
+# ---- the side that asks --------------------------------------------------------------------------
 
 
 class _Question:
-    """What was asked, until it is answered or nobody waits any more: who waits, and under which name others may join."""
+    """What was asked, until it is answered or nobody waits any more: who waits, and under which
+    name others may join."""
 
     def __init__(self, name: Hashable) -> None:
         self.name = name
@@ -49,20 +53,30 @@ class Apart:
     """The process, started when it is first needed; asked from any thread, several at once."""
 
     def __init__(self) -> None:
-        self._starting, self._sending, self._asking = threading.Lock(), threading.Lock(), threading.Lock()
+        self._starting, self._sending, self._asking = (
+            threading.Lock(),
+            threading.Lock(),
+            threading.Lock(),
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count()
         self._questions: dict[int, _Question] = {}
         self._shared: dict[Hashable, int] = {}
 
-    def ask(self, function: str, *arguments: Any, progress: Progress | None = None, shared: Hashable = None) -> Any:
+    def ask(
+        self,
+        function: str,
+        *arguments: Any,
+        progress: Progress | None = None,
+        shared: Hashable = None,
+    ) -> Any:
         """What `module.function` of linreg returns there, or raises.
 
-        With `progress` the function gets one too, as its keyword; it is called here, in the thread that asks, and at least
-        five times a second, with (0, 1) until there is progress. What it raises ends the work. Whoever asks under the name
-        `shared` while another one waits for the answer under the same name waits for that one; the work ends early only
-        when all of them leave. Raises `ApartError` if the process ends twice.
-        """
+        With `progress` the function gets one too, as its keyword; it is called here, in the thread
+        that asks, and at least five times a second, with (0, 1) until there is progress. What it
+        raises ends the work. Whoever asks under the name `shared` while another one waits for the
+        answer under the same name waits for that one; the work ends early only when all of them
+        leave. Raises `ApartError` if the process ends twice."""
         try:
             return self._asked(function, arguments, progress, shared)
         except ApartError:
@@ -85,9 +99,13 @@ class Apart:
                 self._process.wait()
                 self._process = None
 
-    def _asked(self, function: str, arguments: tuple[Any, ...], progress: Progress | None, shared: Hashable) -> Any:
+    def _asked(
+        self, function: str, arguments: tuple[Any, ...], progress: Progress | None, shared: Hashable
+    ) -> Any:
         process, answers = self._running(), queue.SimpleQueue[tuple[str, Any]]()
-        number, first = self._joined(answers, None if shared is None else (process.pid, progress is None, function, shared))
+        number, first = self._joined(
+            answers, None if shared is None else (process.pid, progress is None, function, shared)
+        )
         ended = False
         try:
             if first:
@@ -102,7 +120,9 @@ class Apart:
                 except queue.Empty:
                     if process.poll() is not None and answers.empty():
                         ended = True
-                        raise ApartError("the process in which PyTorch runs has ended; try again") from None
+                        raise ApartError(
+                            "the process in which PyTorch runs has ended; try again"
+                        ) from None
                     kind, answer = "progress", done
                 if kind == "progress":
                     done = answer
@@ -118,8 +138,11 @@ class Apart:
                 with suppress(OSError):
                     self._send(process, (number, "", (), False))
 
-    def _joined(self, answers: queue.SimpleQueue[tuple[str, Any]], name: Hashable) -> tuple[int, bool]:
-        """The number of the question whose answers are to come here, and whether it has yet to be asked."""
+    def _joined(
+        self, answers: queue.SimpleQueue[tuple[str, Any]], name: Hashable
+    ) -> tuple[int, bool]:
+        """The number of the question whose answers are to come here, and whether it has yet to be
+        asked."""
         with self._asking:
             known = None if name is None else self._shared.get(name)
             number = next(self._numbers) if known is None else known
@@ -158,7 +181,9 @@ class Apart:
         with self._starting:
             if self._process is None or self._process.poll() is not None:
                 self._process = child.start("apart")
-                threading.Thread(target=self._hear, args=[self._process], name="apart", daemon=True).start()
+                threading.Thread(
+                    target=self._hear, args=[self._process], name="apart", daemon=True
+                ).start()
             return self._process
 
     def _send(self, process: subprocess.Popen[bytes], message: Any) -> None:
@@ -185,7 +210,7 @@ APART = Apart()
 atexit.register(APART.close)
 
 
-# ---- the process itself ----------------------------------------------------------------------------------------------
+# ---- the process itself --------------------------------------------------------------------------
 
 
 class Cancelled(Exception):
@@ -193,15 +218,18 @@ class Cancelled(Exception):
 
 
 class Turns:
-    """One work at a time: the one that will end first, and every so often the one that has waited longest.
+    """One work at a time: the one that will end first, and every so often the one that has waited
+    longest.
 
-    Equal works then end one after the other; with equal turns they would all end when the last one does.
-    """
+    Equal works then end one after the other; with equal turns they would all end when the last one
+    does."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._had: dict[int, float] = {}  # seconds
-        self._left: dict[int, float] = {}  # seconds that it will still take, as far as it has come; at first 0
+        self._left: dict[
+            int, float
+        ] = {}  # seconds that it will still take, as far as it has come; at first 0
         self._since: dict[int, float] = {}  # when those that wait began to
         self._at: int | None = None
         self._given = 0
@@ -274,7 +302,9 @@ def serve() -> None:
             turns.pass_on(number, done / total)
 
         try:
-            with turns.work(number) if reports else nullcontext():  # what has nothing to report is short
+            with (
+                turns.work(number) if reports else nullcontext()
+            ):  # what has nothing to report is short
                 if cancelled[number].is_set():
                     return
                 module, _, name = function.rpartition(".")
@@ -293,7 +323,9 @@ def serve() -> None:
         if function:
             idle.begins()
             cancelled[number] = threading.Event()
-            threading.Thread(target=work, args=(number, function, arguments, reports), daemon=True).start()
+            threading.Thread(
+                target=work, args=(number, function, arguments, reports), daemon=True
+            ).start()
         elif number in cancelled:
             cancelled[number].set()
     os._exit(0)  # nobody is there any more

@@ -1,4 +1,5 @@
-"""Another Python process of this package, and the messages between the two: pickles over its pipes, and nobody else's."""
+"""Another Python process of this package, and the messages between the two: pickles over its pipes,
+and nobody else's."""
 
 from __future__ import annotations
 
@@ -19,16 +20,21 @@ _SIZE = 8  # bytes in front of a message
 
 
 def start(module: str) -> subprocess.Popen[bytes]:
-    """Start a process in which `linreg.module.serve()` answers what is written to it, until it is closed."""
+    """Start a process in which `linreg.module.serve()` answers what is written to it, until it is
+    closed."""
     package = Path(__file__).parents[1]
     program = f"import sys; sys.path.insert(0, {str(package.parent)!r}); from linreg.training.{module} import serve; serve()"
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-P", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
 
 
 def ends() -> tuple[IO[bytes], IO[bytes]]:
-    """In that process: where messages come from, and where they go. What is printed here is none of them.
+    """In that process: where messages come from, and where they go. What is printed here is none of
+    them.
 
     It stands back a little for the one that started it, which has pages to draw.
     """

@@ -1,8 +1,7 @@
 """Training as exact algebra on the moments of the batches: thousands of runs at once, compiled.
 
-The gradient of a batch's mean squared error is 2(A d − c), with the batch's own A and c: no row is visited twice. In
-double precision a run equals `linreg.train` step for step, but for rounding.
-"""
+The gradient of a batch's mean squared error is 2(A d − c), with the batch's own A and c: no row is
+visited twice. In double precision a run equals `linreg.train` step for step, but for rounding."""
 
 from __future__ import annotations
 
@@ -33,11 +32,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """R runs, recorded at S steps, the first 0 and the last the end of training; P weights, the bias last if there is one.
+    """R runs, recorded at S steps, the first 0 and the last the end of training; P weights, the
+    bias last if there is one.
 
-    `diverged_at` is the first step at which a run's loss or a weight of it is not finite, −1 for a run that stayed finite.
-    From that step on its weights are NaN.
-    """
+    `diverged_at` is the first step at which a run's loss or a weight of it is not finite, −1 for a
+    run that stayed finite. From that step on its weights are NaN."""
 
     steps: Int[np.ndarray, " S"]
     weights: Float[np.ndarray, "S R P"]
@@ -63,12 +62,12 @@ def train_ensemble(
 ) -> Ensemble:
     """Train R runs, each from its own init (R, P) with its own `lr`, for so many steps.
 
-    `moments` may hold several groups (other data, batch sizes, wirings); `groups` (R,) says which is each run's, all the
-    first unless given. A run takes its group's batches in turn and begins again when they end. `record_every` thins the
-    record; the init and the last step are always kept. `hyperparameters` are PyTorch's own names and defaults, momentum
-    among them. On all cores, or where `joblib.parallel_config` says.
-    Raises `SettingsError` for what is not possible, and names it.
-    """
+    `moments` may hold several groups (other data, batch sizes, wirings); `groups` (R,) says which
+    is each run's, all the first unless given. A run takes its group's batches in turn and begins
+    again when they end. `record_every` thins the record; the init and the last step are always
+    kept. `hyperparameters` are PyTorch's own names and defaults, momentum among them. On all cores,
+    or where `joblib.parallel_config` says. Raises `SettingsError` for what is not possible, and
+    names it."""
     parts = (moments,) if isinstance(moments, Moments) else tuple(moments)
     init = np.ascontiguousarray(init, dtype=np.float64)  # (R, P)
     runs = len(init)
@@ -83,25 +82,46 @@ def train_ensemble(
         size = _chunk(len(members), steps)
         table, origin = _table(parts[group]), np.ascontiguousarray(parts[group].origin)
         for chunk in np.split(members, range(size, len(members), size)):
-            tasks.append((chunk, (optimizer, table, origin, init[chunk], rates[chunk], plan, steps, record_every, recorded)))
+            tasks.append(
+                (
+                    chunk,
+                    (
+                        optimizer,
+                        table,
+                        origin,
+                        init[chunk],
+                        rates[chunk],
+                        plan,
+                        steps,
+                        record_every,
+                        recorded,
+                    ),
+                )
+            )
     if len(tasks) == 1:
         return Ensemble(recorded, *_trained(tasks[0][1]))
     weights = np.empty((len(recorded), runs, init.shape[1]))  # (S, R, P)
     diverged_at = np.full(runs, -1)
     direct = runs * steps <= WORTH_A_THREAD
-    results = map(_trained, (task for _, task in tasks)) if direct else in_parallel(_trained, (task for _, task in tasks))
+    results = (
+        map(_trained, (task for _, task in tasks))
+        if direct
+        else in_parallel(_trained, (task for _, task in tasks))
+    )
     for (chunk, _), (part, lost) in zip(tasks, results, strict=True):
         weights[:, chunk], diverged_at[chunk] = part, lost
     return Ensemble(recorded, weights, diverged_at)
 
 
-def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task], behind: bool = False) -> Iterator[Result]:
+def in_parallel(
+    work: Callable[[Task], Result], tasks: Iterable[Task], behind: bool = False
+) -> Iterator[Result]:
     """`work` on every task, in their order, on all cores or where `joblib.parallel_config` says.
 
-    Tasks are drawn as they are needed, so with results that are small the memory stays flat however many there are. When
-    the iterator is closed, what has begun is waited for and nothing more is drawn. With `behind` the threads stand back for
-    all others of this process, where the system has priorities of threads.
-    """
+    Tasks are drawn as they are needed, so with results that are small the memory stays flat however
+    many there are. When the iterator is closed, what has begun is waited for and nothing more is
+    drawn. With `behind` the threads stand back for all others of this process, where the system has
+    priorities of threads."""
     closed = False
 
     def drawn() -> Iterator[Task]:
@@ -127,14 +147,16 @@ def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task], behind: b
 
 
 def _low_priority(work: Callable[[Task], Result], task: Task) -> Result:
-    """In a thread of joblib's that ends with its work: a priority that is given up does not come back."""
+    """In a thread of joblib's that ends with its work: a priority that is given up does not come
+    back."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
     return work(task)
 
 
 def precompile(parameters: int = 2) -> Iterator[str]:
-    """Compile the kernels, or load them from the disk, one each time that the iterator is asked; yields their optimizers.
+    """Compile the kernels, or load them from the disk, one each time that the iterator is asked;
+    yields their optimizers.
 
     First comes what compares learning rates."""
     compile_scores()
@@ -152,7 +174,9 @@ def is_compiled(optimizer: str, parameters: int = 2) -> bool:
 def _trained(task: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
     """The record (S, R, P) and `diverged_at` (R,) of some runs of one group, in this thread."""
     optimizer, table, origin, init, lr, (constants, schedule), steps, record_every, recorded = task
-    kernel = RULES[OPTIMIZERS[optimizer].torch_name].kernel(init.shape[1], LANES if len(init) >= FEW else SINGLE_LANE)
+    kernel = RULES[OPTIMIZERS[optimizer].torch_name].kernel(
+        init.shape[1], LANES if len(init) >= FEW else SINGLE_LANE
+    )
     weights, diverged_at = np.empty((len(recorded), *init.shape)), np.full(len(init), -1)
     kernel(table, origin, init, lr, constants, schedule, steps, record_every, weights, diverged_at)
     if (diverged_at >= 0).any():
@@ -170,7 +194,8 @@ def _table(moments: Moments) -> np.ndarray:
 
 
 def _chunk(runs: int, steps: int) -> int:
-    """How many runs go to a thread at once: whole blocks of lanes, a few chunks for each core, none of them tiny."""
+    """How many runs go to a thread at once: whole blocks of lanes, a few chunks for each core, none
+    of them tiny."""
     fair = -(-runs // (4 * _cores()))
     worth = -(-WORTH_A_THREAD // (4 * steps))
     return max(-(-max(fair, worth) // LANES) * LANES, LANES)
@@ -193,43 +218,66 @@ def _checked(
 ) -> Rule:
     """The optimizer's rule, once all that was asked for is possible."""
     if optimizer not in OPTIMIZERS:
-        raise SettingsError(f"optimizer {shorten(optimizer)} is unknown; use one of {', '.join(OPTIMIZERS)}", "optimizer")
+        raise SettingsError(
+            f"optimizer {shorten(optimizer)} is unknown; use one of {', '.join(OPTIMIZERS)}",
+            "optimizer",
+        )
     sizes = {part.A.shape[1] for part in moments}
     if sizes not in ({2}, {3}) or init.ndim != 2 or init.shape[1] not in sizes:
         given = " and ".join(map(str, sorted(sizes))) or "no"
         raise SettingsError(
-            f"init of shape {init.shape} does not fit moments of {given} weights; use (R, 2) or (R, 3)", "init"
+            f"init of shape {init.shape} does not fit moments of {given} weights; use (R, 2) or (R,"
+            " 3)",
+            "init",
         )
     if not np.isfinite(init).all():
         raise SettingsError("initial weights must be finite; remove the runs whose are not", "init")
     if not (np.isfinite(lr) & (lr > 0)).all():
         bad = lr[~(np.isfinite(lr) & (lr > 0))][0]
-        raise SettingsError(f"learning rate {shorten(float(bad))} is not possible; use a finite number above 0", "lr")
+        raise SettingsError(
+            f"learning rate {shorten(float(bad))} is not possible; use a finite number above 0",
+            "lr",
+        )
     for name, value in (("steps", steps), ("record_every", record_every)):
         if value < 1:
-            raise SettingsError(f"{name} {value} is not possible; use a whole number at least 1", name)
-    if groups.shape != (len(init),) or (len(init) and (groups.min() < 0 or groups.max() >= len(moments))):
-        raise SettingsError(f"groups must name one of {len(moments)} moments for each of {len(init)} runs", "groups")
+            raise SettingsError(
+                f"{name} {value} is not possible; use a whole number at least 1", name
+            )
+    if groups.shape != (len(init),) or (
+        len(init) and (groups.min() < 0 or groups.max() >= len(moments))
+    ):
+        raise SettingsError(
+            f"groups must name one of {len(moments)} moments for each of {len(init)} runs", "groups"
+        )
     return RULES[OPTIMIZERS[optimizer].torch_name]
 
 
 def _with_defaults(rule: Rule, optimizer: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
-    """The hyperparameters with the registry's own; a momentum of 0 is none, and as good as not given."""
+    """The hyperparameters with the registry's own; a momentum of 0 is none, and as good as not
+    given."""
     momentum = hyperparameters.get("momentum", 0.0)
     if not momentum:
-        hyperparameters = {name: value for name, value in hyperparameters.items() if name != "momentum"}
+        hyperparameters = {
+            name: value for name, value in hyperparameters.items() if name != "momentum"
+        }
         if OPTIMIZERS[optimizer].needs_momentum:
             raise SettingsError(f"{optimizer} needs momentum; use 0.9, for example", "momentum")
     elif not 0 < momentum < np.inf:
         raise SettingsError(
-            f"momentum {shorten(float(momentum))} is not possible; use a finite number at least 0", "momentum"
+            f"momentum {shorten(float(momentum))} is not possible; use a finite number at least 0",
+            "momentum",
         )
     for name in hyperparameters:
         if name not in rule.hyperparameters:
-            raise SettingsError(f"{optimizer} has no {shorten(name)}; use {', '.join(rule.hyperparameters)}", name)
+            raise SettingsError(
+                f"{optimizer} has no {shorten(name)}; use {', '.join(rule.hyperparameters)}", name
+            )
     for name, value in hyperparameters.items():
         for part in value if isinstance(value, tuple) else (value,):
             if not 0 <= part < (1 if name == "betas" else np.inf):  # as PyTorch
                 limit = "at least 0" + " and below 1" * (name == "betas")
-                raise SettingsError(f"{shorten(name)} {shorten(float(part))} is not possible; use a number {limit}", name)
+                raise SettingsError(
+                    f"{shorten(name)} {shorten(float(part))} is not possible; use a number {limit}",
+                    name,
+                )
     return {**OPTIMIZERS[optimizer].options, **hyperparameters}

@@ -1,13 +1,15 @@
-"""The optimizers as compiled arithmetic: one rule an optimizer, and one kernel that trains many runs side by side.
+"""The optimizers as compiled arithmetic: one rule an optimizer, and one kernel that trains many
+runs side by side.
 
-A rule's update takes one weight w, its gradient g, two state variables that start at 0, the learning rate, the optimizer's
-constants and the three values that depend on the step alone; it returns the new weight and state. Each is the formula of
-the single-tensor update in `torch.optim`, rearranged so that all that depends on the step alone is computed beforehand.
+A rule's update takes one weight w, its gradient g, two state variables that start at 0, the
+learning rate, the optimizer's constants and the three values that depend on the step alone; it
+returns the new weight and state. Each is the formula of the single-tensor update in `torch.optim`,
+rearranged so that all that depends on the step alone is computed beforehand.
 
-The kernel's code is compiled once for each rule and number of weights, as a function with globals of its own: numba keeps
-such a function on disk, as it does not with a closure over an update. Updates and kernel stand in one file, because a
-change of the file is what tells numba that what it has kept is out of date.
-"""
+The kernel's code is compiled once for each rule and number of weights, as a function with globals
+of its own: numba keeps such a function on disk, as it does not with a closure over an update.
+Updates and kernel stand in one file, because a change of the file is what tells numba that what it
+has kept is out of date."""
 
 from __future__ import annotations
 
@@ -29,11 +31,13 @@ SINGLE_LANE = 1  # for few runs, where lanes that stand empty would be the longe
 CHECK_EVERY = 256  # steps between two looks for numbers that are not finite
 CONSTANTS, SCHEDULED = 5, 3  # how many constants, and how many values a step, an update may use
 
-Plan = tuple[tuple[float, ...], np.ndarray]  # the constants, and the schedule (steps or 1, SCHEDULED)
+Plan = tuple[
+    tuple[float, ...], np.ndarray
+]  # the constants, and the schedule (steps or 1, SCHEDULED)
 
 
-# ---- updates: w, g, m, v, lr, constants c, this step's a, b, d -> w, m, v ----------------------------------------------
-# ---- plans: steps t = 1 … T and hyperparameters, named and set as PyTorch does -> constants and schedule ---------------
+# ---- updates: w, g, m, v, lr, constants c, this step's a, b, d -> w, m, v ------------------------
+# ---- plans: steps t = 1 … T and hyperparameters, named and set as PyTorch does -> constants and sc
 
 
 def _inlined(update: Any) -> Any:
@@ -55,7 +59,9 @@ def _rmsprop(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     return w - lr * m, m, v
 
 
-def _plan_rmsprop(t: np.ndarray, alpha: float = 0.99, eps: float = 1e-8, momentum: float = 0.0) -> Plan:
+def _plan_rmsprop(
+    t: np.ndarray, alpha: float = 0.99, eps: float = 1e-8, momentum: float = 0.0
+) -> Plan:
     return (alpha, 1 - alpha, eps, momentum), NO_SCHEDULE
 
 
@@ -102,7 +108,10 @@ def _plan_adam(t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: fl
 
 
 def _plan_adamw(
-    t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
+    t: np.ndarray,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
 ) -> Plan:
     beta1, beta2 = betas
     constants = (1 - beta1, beta2, 1 - beta2, eps, weight_decay)
@@ -117,13 +126,20 @@ def _nadam(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
 
 
 def _plan_nadam(
-    t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, momentum_decay: float = 0.004
+    t: np.ndarray,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    momentum_decay: float = 0.004,
 ) -> Plan:
     beta1, beta2 = betas
     mu, following = (beta1 * (1 - 0.5 * 0.96 ** (step * momentum_decay)) for step in (t, t + 1))
-    product = np.cumprod(mu.astype(np.float32), dtype=np.float32).astype(np.float64)  # in single precision, as PyTorch
+    product = np.cumprod(mu.astype(np.float32), dtype=np.float32).astype(
+        np.float64
+    )  # in single precision, as PyTorch
     of_gradient, of_momentum = (1 - mu) / (1 - product), following / (1 - product * following)
-    return (1 - beta1, beta2, 1 - beta2, eps), _schedule(of_gradient, 1 / np.sqrt(1 - beta2**t), of_momentum)
+    return (1 - beta1, beta2, 1 - beta2, eps), _schedule(
+        of_gradient, 1 / np.sqrt(1 - beta2**t), of_momentum
+    )
 
 
 @_inlined
@@ -133,15 +149,20 @@ def _radam(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     return w - lr * (m * (a + b / (math.sqrt(v) + c[3]))), m, v
 
 
-def _plan_radam(t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> Plan:
-    """While the mean square cannot be trusted (ρ_t ≤ 5) the step is the momentum's, then it is rectified."""
+def _plan_radam(
+    t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+) -> Plan:
+    """While the mean square cannot be trusted (ρ_t ≤ 5) the step is the momentum's, then it is
+    rectified."""
     beta1, beta2 = betas
     unbias = 1 / (1 - beta1**t)
     most = 2 / (1 - beta2) - 1
     rho = most - 2 * t * beta2**t / (1 - beta2**t)
     trusted = rho > 5
     safe = np.where(trusted, rho, 6.0)
-    rectified = np.sqrt((safe - 4) * (safe - 2) * most / ((most - 4) * (most - 2) * safe) * (1 - beta2**t))
+    rectified = np.sqrt(
+        (safe - 4) * (safe - 2) * most / ((most - 4) * (most - 2) * safe) * (1 - beta2**t)
+    )
     return (
         (1 - beta1, beta2, 1 - beta2, eps),
         _schedule(np.where(trusted, 0.0, unbias), np.where(trusted, unbias * rectified, 0.0)),
@@ -155,28 +176,38 @@ def _adamax(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     return w - lr * a * (m / v), m, v
 
 
-def _plan_adamax(t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> Plan:
+def _plan_adamax(
+    t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+) -> Plan:
     beta1, beta2 = betas
     return (1 - beta1, beta2, 0.0, eps), _schedule(1 / (1 - beta1**t))
 
 
-# ---- the kernel ------------------------------------------------------------------------------------------------------
+# ---- the kernel ----------------------------------------------------------------------------------
 
-_update, _wide, _lanes = _rmsprop, False, LANES  # what a compiled copy of the kernel finds under these names is its own
+_update, _wide, _lanes = (
+    _rmsprop,
+    False,
+    LANES,
+)  # what a compiled copy of the kernel finds under these names is its own
 
 
 def _kernel(table, origin, init, lr, constants, schedule, steps, record_every, record, diverged_at):  # type: ignore[no-untyped-def]
     """Train the runs of `init` (R, P), all on one group of moments.
 
-    `table` (K, 6 or 10) holds a batch a row, as H = 2A and b = 2c, so that the gradient is H d − b: H00 H01 H11 b0 b1 s, and
-    with a bias H02 H12 H22 b2. `lr` is (R,), `constants` (CONSTANTS,), `schedule` (T, SCHEDULED) or one row for all steps.
-    Fills `record` (S, R, P), its first row the init, and `diverged_at` (R,).
-    """
+    `table` (K, 6 or 10) holds a batch a row, as H = 2A and b = 2c, so that the gradient is H d − b:
+    H00 H01 H11 b0 b1 s, and with a bias H02 H12 H22 b2. `lr` is (R,), `constants` (CONSTANTS,),
+    `schedule` (T, SCHEDULED) or one row for all steps. Fills `record` (S, R, P), its first row the
+    init, and `diverged_at` (R,)."""
     batches, runs, parameters = len(table), len(init), init.shape[1]
     c = (constants[0], constants[1], constants[2], constants[3], constants[4])
     o0, o1, o2 = origin[0], origin[1], origin[-1]
     rate = np.empty(_lanes)
-    w, m, v = np.empty((parameters, _lanes)), np.empty((parameters, _lanes)), np.empty((parameters, _lanes))
+    w, m, v = (
+        np.empty((parameters, _lanes)),
+        np.empty((parameters, _lanes)),
+        np.empty((parameters, _lanes)),
+    )
     saved_w, saved_m, saved_v = np.empty_like(w), np.empty_like(w), np.empty_like(w)
     for first in range(0, runs, _lanes):
         for lane in range(_lanes):  # the last lanes of the last block repeat its last run
@@ -214,30 +245,48 @@ def _kernel(table, origin, init, lr, constants, schedule, steps, record_every, r
                             g0 += H02 * d2
                             g1 += H12 * d2
                             g2 = H02 * d0 + H12 * d1 + (H22 * d2 - b2)
-                            w[2, k], m[2, k], v[2, k] = _update(w[2, k], g2, m[2, k], v[2, k], rate[k], c, a, b, d)
-                        w[0, k], m[0, k], v[0, k] = _update(w[0, k], g0, m[0, k], v[0, k], rate[k], c, a, b, d)
-                        w[1, k], m[1, k], v[1, k] = _update(w[1, k], g1, m[1, k], v[1, k], rate[k], c, a, b, d)
+                            w[2, k], m[2, k], v[2, k] = _update(
+                                w[2, k], g2, m[2, k], v[2, k], rate[k], c, a, b, d
+                            )
+                        w[0, k], m[0, k], v[0, k] = _update(
+                            w[0, k], g0, m[0, k], v[0, k], rate[k], c, a, b, d
+                        )
+                        w[1, k], m[1, k], v[1, k] = _update(
+                            w[1, k], g1, m[1, k], v[1, k], rate[k], c, a, b, d
+                        )
                     if (t + 1) % record_every == 0 or t + 1 == steps:
                         row_of_record = t // record_every + 1
                         for lane in range(lanes):
                             for i in range(parameters):
                                 record[row_of_record, first + lane, i] = w[i, lane]
                 again = False
-                lost = _bound(w, table[end % batches], origin, lanes, end if careful else -1, diverged_at[first:])
-                if lost and not careful:  # somewhere in these steps: go through them again, looking at each
+                lost = _bound(
+                    w,
+                    table[end % batches],
+                    origin,
+                    lanes,
+                    end if careful else -1,
+                    diverged_at[first:],
+                )
+                if (
+                    lost and not careful
+                ):  # somewhere in these steps: go through them again, looking at each
                     w[:], m[:], v[:] = saved_w, saved_m, saved_v
                     careful = again = True
 
 
 @numba.njit(inline="never", error_model="numpy")
 def _bound(w, row, origin, lanes, step, diverged_at):  # type: ignore[no-untyped-def]
-    """Whether the loss or a weight of a lane is not finite that has not been marked yet; mark it, unless `step` is −1."""
+    """Whether the loss or a weight of a lane is not finite that has not been marked yet; mark it,
+    unless `step` is −1."""
     found = False
     for lane in range(lanes):
         if diverged_at[lane] >= 0:
             continue
         d0, d1 = w[0, lane] - origin[0], w[1, lane] - origin[1]
-        loss = row[5] + d0 * (row[0] / 2 * d0 + row[1] * d1 - row[3]) + d1 * (row[2] / 2 * d1 - row[4])
+        loss = (
+            row[5] + d0 * (row[0] / 2 * d0 + row[1] * d1 - row[3]) + d1 * (row[2] / 2 * d1 - row[4])
+        )
         if len(w) == 3:
             d2 = w[2, lane] - origin[2]
             loss += d2 * (row[6] * d0 + row[7] * d1 + row[8] / 2 * d2 - row[9])
@@ -248,16 +297,16 @@ def _bound(w, row, origin, lanes, step, diverged_at):  # type: ignore[no-untyped
     return found
 
 
-# ---- learning rates side by side -------------------------------------------------------------------------------------
+# ---- learning rates side by side -----------------------------------------------------------------
 
 
 def _score_rates(weights, A, c, s, origin, floor, settled, late, needed, last):  # type: ignore[no-untyped-def]
-    """What each learning rate came to, its runs one after the other in the record `weights` (S, rates · starts, P).
+    """What each learning rate came to, its runs one after the other in the record `weights` (S,
+    rates · starts, P).
 
-    The excess is the mean over the starts of loss − floor, infinite where a loss is not finite. Fills `needed` (rates,), the
-    first row from which on it stays at most `settled` of its first (S if it does not), and `last` (rates,), its mean from
-    the row `late` on.
-    """
+    The excess is the mean over the starts of loss − floor, infinite where a loss is not finite.
+    Fills `needed` (rates,), the first row from which on it stays at most `settled` of its first (S
+    if it does not), and `last` (rates,), its mean from the row `late` on."""
     rates, parameters = len(needed), len(origin)
     starts = weights.shape[1] // rates
     most = np.empty(rates)
@@ -296,14 +345,17 @@ def compile_scores() -> Callable[..., None]:
     return jitted(_score_rates, _SCORE_RATES)
 
 
-# ---- the rules -------------------------------------------------------------------------------------------------------
+# ---- the rules -----------------------------------------------------------------------------------
 
-_SIGNATURE = "(f8[:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], i8, i8, f8[:,:,::1], i8[::1])"
+_SIGNATURE = (
+    "(f8[:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], i8, i8, f8[:,:,::1], i8[::1])"
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """An optimizer of `torch.optim`: its update, and its plan, whose keyword arguments are its hyperparameters."""
+    """An optimizer of `torch.optim`: its update, and its plan, whose keyword arguments are its
+    hyperparameters."""
 
     update: Any
     plan: Callable[..., Plan]
@@ -321,7 +373,8 @@ class Rule:
         return np.array([*constants, *[0.0] * (CONSTANTS - len(constants))]), schedule
 
     def kernel(self, parameters: int, lanes: int = LANES) -> Callable[..., None]:
-        """The compiled kernel for 2 or 3 parameters: made when first asked for, from the disk where it can be."""
+        """The compiled kernel for 2 or 3 parameters: made when first asked for, from the disk where
+        it can be."""
         key = (self.update, parameters, lanes)
         if key in _kernels:  # without waiting for another one that is being compiled
             return _kernels[key]
@@ -339,18 +392,27 @@ _kernels: dict[tuple[Any, int, int], Callable[..., None]] = {}
 
 
 def _compiled(update: Any, parameters: int, lanes: int) -> Callable[..., None]:
-    copy = FunctionType(_kernel.__code__, {**globals(), "_update": update, "_wide": parameters == 3, "_lanes": lanes})
-    copy.__qualname__ = copy.__name__ = f"kernel{update.__name__}_{parameters}_{lanes}"  # under this name on the disk
+    copy = FunctionType(
+        _kernel.__code__,
+        {**globals(), "_update": update, "_wide": parameters == 3, "_lanes": lanes},
+    )
+    copy.__qualname__ = copy.__name__ = (
+        f"kernel{update.__name__}_{parameters}_{lanes}"  # under this name on the disk
+    )
     return jitted(copy, _SIGNATURE, fastmath={"contract"})
 
 
 def jitted(function: Callable[..., None], signature: str, **options: Any) -> Callable[..., None]:
-    """The function compiled for one signature, kept on the disk where that can be; it runs outside the interpreter lock."""
+    """The function compiled for one signature, kept on the disk where that can be; it runs outside
+    the interpreter lock."""
     options |= {"nogil": True, "error_model": "numpy"}
     with FILTERS_LOCK:  # numba swaps them while it compiles
         try:
             dispatcher = numba.njit(signature, cache=True, **options)(function)
-        except (RuntimeError, OSError):  # no folder that can be written to, a full disk: compiled for this process alone
+        except (
+            RuntimeError,
+            OSError,
+        ):  # no folder that can be written to, a full disk: compiled for this process alone
             dispatcher = numba.njit(signature, **options)(function)
     made: Callable[..., None] = dispatcher
     return made

@@ -1,7 +1,8 @@
-"""Memory given back to the system, where that is Linux with glibc; elsewhere nothing here does anything.
+"""Memory given back to the system, where that is Linux with glibc; elsewhere nothing here does
+anything.
 
-Three processes serve a page (the server, PyTorch's and the renderer's), and what each of them holds without need counts
-three times. Where no folder can be written, temporary files are in memory too.
+Three processes serve a page (the server, PyTorch's and the renderer's), and what each of them holds
+without need counts three times. Where no folder can be written, temporary files are in memory too.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ IN_MEMORY = "/dev/shm"
 def spare() -> None:
     """Have the C library keep one heap for all threads, and give large blocks back at once.
 
-    By default glibc keeps a heap for each of many threads, and there what one visitor's page has needed stays.
-    """
+    By default glibc keeps a heap for each of many threads, and there what one visitor's page has
+    needed stays."""
     with suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
         library.mallopt(_ARENAS, 1)
@@ -30,7 +31,8 @@ def spare() -> None:
 
 
 def hold_files() -> None:
-    """Have temporary files in memory where no folder for them can be written: an upload passes through one."""
+    """Have temporary files in memory where no folder for them can be written: an upload passes
+    through one."""
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
@@ -39,7 +41,8 @@ def hold_files() -> None:
 
 
 def give_back() -> None:
-    """Return to the system what is free within the heap, and the code of libraries that is not in use."""
+    """Return to the system what is free within the heap, and the code of libraries that is not in
+    use."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
         if sys.platform == "linux" and sys.maxsize > 1 << 32:
@@ -47,13 +50,12 @@ def give_back() -> None:
 
 
 def _drop_code() -> None:
-    """Drop what was read of libraries: most of it served to load them, and the rest comes back from the system's cache of
-    files as it is used.
+    """Drop what was read of libraries: most of it served to load them, and the rest comes back from
+    the system's cache of files as it is used.
 
-    Only parts that nothing has written into, in libraries that are loaded to the end: those that `dl_iterate_phdr` names,
-    while no other can be added or removed. The interpreter's lock is kept meanwhile, since one who loads a library holds it
-    and may wait for the lock of that list.
-    """
+    Only parts that nothing has written into, in libraries that are loaded to the end: those that
+    `dl_iterate_phdr` names, while no other can be added or removed. The interpreter's lock is kept
+    meanwhile, since one who loads a library holds it and may wait for the lock of that list."""
     library = ctypes.PyDLL(None)
 
     def visit(found: Any, _size: int, _data: Any) -> int:
@@ -74,7 +76,10 @@ class _Part(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_uint32) for name in ("type", "flags")),
-        *((name, ctypes.c_uint64) for name in ("offset", "address", "physical", "in_file", "size", "align")),
+        *(
+            (name, ctypes.c_uint64)
+            for name in ("offset", "address", "physical", "in_file", "size", "align")
+        ),
     )
 
 
@@ -93,7 +98,8 @@ _VISIT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Object), ctypes.c_size_t
 
 
 def own_bytes() -> int:
-    """What this process alone holds in memory, without what it reads of files; 0 where that is not known."""
+    """What this process alone holds in memory, without what it reads of files; 0 where that is not
+    known."""
     with suppress(OSError, ValueError):
         _, resident, shared, *_ = Path("/proc/self/statm").read_text().split()
         return (int(resident) - int(shared)) * mmap.PAGESIZE

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run in numbers. R² is of the predictions on all rows, each against its own target; NaN if the target is constant.
+    """A run in numbers. R² is of the predictions on all rows, each against its own target; NaN if
+    the target is constant.
 
-    `final_loss` is the exact mean of all batches' losses at the final weights; `last_epoch_loss` the mean of the last
-    epoch's batch losses as the run saw them on its way. Both are None for a run that diverged. `start_loss` is the exact
-    mean at the initial weights. `weights` are the last
-    finite ones, `minimum` is where the surface that the run descends on is least.
-    """
+    `final_loss` is the exact mean of all batches' losses at the final weights; `last_epoch_loss`
+    the mean of the last epoch's batch losses as the run saw them on its way. Both are None for a
+    run that diverged. `start_loss` is the exact mean at the initial weights. `weights` are the last
+    finite ones, `minimum` is where the surface that the run descends on is least."""
 
     weights: tuple[float, ...]
     minimum: tuple[float, ...]
@@ -49,7 +49,8 @@ class Outcome:
 
 
 def outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
-    """The outcome of a run on the table that it was trained on, with the surface that it descended on."""
+    """The outcome of a run on the table that it was trained on, with the surface that it descended
+    on."""
     with np.errstate(over="ignore"):  # far out a loss may be infinite
         return _evaluate(run, dataset, surface)
 

@@ -1,9 +1,10 @@
-"""Training as the thread does it: `nn.Linear`, `nn.MSELoss`, `torch.optim` and autograd, with everything recorded.
+"""Training as the thread does it: `nn.Linear`, `nn.MSELoss`, `torch.optim` and autograd, with
+everything recorded.
 
-Runs that visit the same rows in the same order share one pass: the batches are cut once, one backward serves all losses,
-and runs with the same optimizer share one flat parameter buffer, which that optimizer updates in one call. Every update
-in the registry is element by element, so each run gets the very bits that a script of its own would get.
-"""
+Runs that visit the same rows in the same order share one pass: the batches are cut once, one
+backward serves all losses, and runs with the same optimizer share one flat parameter buffer, which
+that optimizer updates in one call. Every update in the registry is element by element, so each run
+gets the very bits that a script of its own would get."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from linreg.settings.wirings import Forward, Loss
 
 Progress = Callable[[int, int], None]
-Shapes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # of the prediction, the target, the element-wise loss
+Shapes = tuple[
+    tuple[int, ...], tuple[int, ...], tuple[int, ...]
+]  # of the prediction, the target, the element-wise loss
 REPORT_SECONDS = 0.1
 FIRST_CHUNK, MOST_CHUNK = 16, 512  # steps between two looks at the clock and at the finite numbers
 
@@ -44,24 +47,34 @@ def train(
 ) -> list[Run]:
     """Train every setting with PyTorch; the runs in the order of the settings.
 
-    Settings with the same step schedule (data, batch size, epochs, order) are trained in one pass. `dataset` replaces the
-    synthetic one. `progress(done, total)` is called about ten times a second with the steps of all runs; what it raises
-    ends the training. Raises `SettingsError` if a batch is larger than the table.
-    """
+    Settings with the same step schedule (data, batch size, epochs, order) are trained in one pass.
+    `dataset` replaces the synthetic one. `progress(done, total)` is called about ten times a second
+    with the steps of all runs; what it raises ends the training. Raises `SettingsError` if a batch
+    is larger than the table."""
     passes: dict[tuple[object, ...], list[int]] = {}
     for index, one in enumerate(settings):
         order = one.seed if one.shuffle else None
         passes.setdefault((one.data, one.batch_size, one.epochs, order), []).append(index)
-    tables = {data: make_data(data) if dataset is None else dataset for data in dict.fromkeys(one.data for one in settings)}
+    tables = {
+        data: make_data(data) if dataset is None else dataset
+        for data in dict.fromkeys(one.data for one in settings)
+    }
     for one in settings:
         check_fits(one, tables[one.data])
         if one.init and not torch.tensor(one.init, dtype=dtype).isfinite().all():
-            raise SettingsError(f"initial weights {to_text(one.init)} are not finite in {dtype}; use smaller ones", "init")
-    report = _ThrottledProgress(progress, sum(_steps(one, len(tables[one.data])) for one in settings))
+            raise SettingsError(
+                f"initial weights {to_text(one.init)} are not finite in {dtype}; use smaller ones",
+                "init",
+            )
+    report = _ThrottledProgress(
+        progress, sum(_steps(one, len(tables[one.data])) for one in settings)
+    )
     runs: dict[int, Run] = {}
     for members in passes.values():
         group = [settings[index] for index in members]
-        runs.update(zip(members, _train_pass(group, tables[group[0].data], report, dtype), strict=True))
+        runs.update(
+            zip(members, _train_pass(group, tables[group[0].data], report, dtype), strict=True)
+        )
     return [runs[index] for index in range(len(settings))]
 
 
@@ -80,10 +93,12 @@ class _ThrottledProgress:
         self.done += steps
         if self.progress and (self.done == self.total or time.monotonic() >= self.next):
             self.progress(self.done, self.total)
-            self.next = time.monotonic() + REPORT_SECONDS  # from now: others may have had their turn in between
+            self.next = (
+                time.monotonic() + REPORT_SECONDS
+            )  # from now: others may have had their turn in between
 
 
-# ---- one pass --------------------------------------------------------------------------------------------------------
+# ---- one pass ------------------------------------------------------------------------------------
 
 
 @dataclass(eq=False)
@@ -109,12 +124,19 @@ class _OptimizerGroup:
     step: Callable[[], object]
 
 
-def _train_pass(group: Sequence[Settings], dataset: Dataset, report: _ThrottledProgress, dtype: torch.dtype) -> list[Run]:
+def _train_pass(
+    group: Sequence[Settings], dataset: Dataset, report: _ThrottledProgress, dtype: torch.dtype
+) -> list[Run]:
     started = time.perf_counter()
-    X, y = torch.tensor(dataset.X, dtype=dtype), torch.tensor(dataset.y, dtype=dtype)  # (N, D), (N,)
+    X, y = (
+        torch.tensor(dataset.X, dtype=dtype),
+        torch.tensor(dataset.y, dtype=dtype),
+    )  # (N, D), (N,)
     lanes, families = _families(group, X, y)
     steps = _steps(group[0], len(X))
-    weights = [torch.empty(steps + 1, len(family.flat), dtype=dtype) for family in families]  # (T + 1, all its parameters)
+    weights = [
+        torch.empty(steps + 1, len(family.flat), dtype=dtype) for family in families
+    ]  # (T + 1, all its parameters)
     losses = torch.empty(steps, len(group), dtype=dtype)  # (T, R)
     batches = _batches(X, y, group[0])
     live, done, chunk = list(range(len(lanes))), 0, FIRST_CHUNK
@@ -151,11 +173,13 @@ def _chunk(
     records: Sequence[Sequence[Tensor]],
     batches: Iterator[tuple[Tensor, Tensor]],
 ) -> Tensor:
-    """The training loop: as many steps as there are rows to record the weights into. Returns the losses, (steps, R)."""
+    """The training loop: as many steps as there are rows to record the weights into. Returns the
+    losses, (steps, R)."""
     buffers = [(family.flat.data, family.gradient) for family in families]
     steps = [family.step for family in families]
     found = torch.empty(len(records[0]), len(losses), dtype=buffers[0][0].dtype)
-    # A loss is copied out at once: kept, a number that lies where a batch's pairs were costs the next batch another place.
+    # A loss is copied out at once: kept, a number that lies where a batch's pairs were costs the
+    # next batch another place.
     for values, *rows in zip(found.unbind(), *records, strict=True):
         for row, (flat, gradient) in zip(rows, buffers, strict=True):
             row.copy_(flat)
@@ -177,10 +201,14 @@ def _batches(X: Tensor, y: Tensor, settings: Settings) -> Iterator[tuple[Tensor,
         cut = list(zip(X.split(size), y.split(size), strict=True))
         return chain.from_iterable(cut for _ in range(settings.epochs))
     orders = (torch.from_numpy(order) for order in batch_order(settings, len(X)))
-    return chain.from_iterable(zip(X[order].split(size), y[order].split(size), strict=True) for order in orders)
+    return chain.from_iterable(
+        zip(X[order].split(size), y[order].split(size), strict=True) for order in orders
+    )
 
 
-def _families(group: Sequence[Settings], X: Tensor, y: Tensor) -> tuple[list[_ModelRun], list[_OptimizerGroup]]:
+def _families(
+    group: Sequence[Settings], X: Tensor, y: Tensor
+) -> tuple[list[_ModelRun], list[_OptimizerGroup]]:
     """The runs of a pass, and the families of those among them that one optimizer can update."""
     size, tail = group[0].batch_size, len(X) % group[0].batch_size
     samples = [(X[:size], y[:size])] + ([(X[-tail:], y[-tail:])] if tail else [])
@@ -205,8 +233,11 @@ def _families(group: Sequence[Settings], X: Tensor, y: Tensor) -> tuple[list[_Mo
     return lanes, [_family(*key, lanes) for key, lanes in members.items()]
 
 
-def _family(optimizer: str, lr: float, momentum: float, lanes: Sequence[_ModelRun]) -> _OptimizerGroup:
-    """Move the parameters of the lanes, and their gradients, into one flat buffer, and build its optimizer."""
+def _family(
+    optimizer: str, lr: float, momentum: float, lanes: Sequence[_ModelRun]
+) -> _OptimizerGroup:
+    """Move the parameters of the lanes, and their gradients, into one flat buffer, and build its
+    optimizer."""
     parameters = [parameter for lane in lanes for parameter in lane.layer.parameters()]
     flat = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for parameter in parameters]))
     flat.grad = torch.zeros_like(flat)
@@ -220,21 +251,25 @@ def _family(optimizer: str, lr: float, momentum: float, lanes: Sequence[_ModelRu
             start = part.stop
         lane.columns = slice(first, start)
     built = OPTIMIZERS[optimizer].build([flat], lr, momentum)
-    # torch.optim wraps `step` for profilers and for gradients of gradients, at half its cost for so few parameters.
+    # torch.optim wraps `step` for profilers and for gradients of gradients, at half its cost for so
+    # few parameters.
     return _OptimizerGroup(flat, flat.grad, partial(inspect.unwrap(type(built).step), built))
 
 
 class _Broadcast(nn.MSELoss):
-    """`nn.MSELoss` on operands that are broadcast beforehand, as it does itself, but after a warning at every step.
+    """`nn.MSELoss` on operands that are broadcast beforehand, as it does itself, but after a
+    warning at every step.
 
-    The rehearsal has kept that warning; to filter it would take the filters of the whole process, which threads share.
-    """
+    The rehearsal has kept that warning; to filter it would take the filters of the whole process,
+    which threads share."""
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         return super().forward(*torch.broadcast_tensors(prediction, target))
 
 
-def _batch_loss(layer: nn.Linear, forward: Forward, loss: Loss, criterion: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+def _batch_loss(
+    layer: nn.Linear, forward: Forward, loss: Loss, criterion: nn.Module, x: Tensor, y: Tensor
+) -> Tensor:
     return loss(criterion, forward(layer, x), y)
 
 
@@ -244,14 +279,16 @@ class _UninitialisedLinear(nn.Linear):
 
 
 def uninitialised_layer(features: int, bias: bool, dtype: torch.dtype) -> nn.Linear:
-    """`nn.Linear(features, 1)` with whatever numbers; `skip_init` would load PyTorch's symbolic shapes for it, 35 MB."""
+    """`nn.Linear(features, 1)` with whatever numbers; `skip_init` would load PyTorch's symbolic
+    shapes for it, 35 MB."""
     layer: nn.Linear = _UninitialisedLinear(features, 1, bias=bias, dtype=dtype)
     layer.__class__ = nn.Linear
     return layer
 
 
 def layer_of(settings: Settings, dtype: torch.dtype = torch.float32) -> nn.Linear:
-    """`nn.Linear` as PyTorch makes it after `torch.manual_seed(seed)`, but from a generator of its own; then the init."""
+    """`nn.Linear` as PyTorch makes it after `torch.manual_seed(seed)`, but from a generator of its
+    own; then the init."""
     layer = uninitialised_layer(2, settings.bias, dtype)
     generator = torch.Generator().manual_seed(settings.seed)
     reach = 1 / 2**0.5
@@ -287,17 +324,21 @@ def _run(lane: _ModelRun, weights: np.ndarray, losses: np.ndarray, seconds: floa
 
 
 def _first_not_finite(losses: Tensor, weights: Tensor, start: int) -> int | None:
-    """The first step, counted from `start`, at which the loss (T,) or a weight (T + 1, P) is not finite."""
+    """The first step, counted from `start`, at which the loss (T,) or a weight (T + 1, P) is not
+    finite."""
     bad = ~weights.isfinite().all(1)  # (T + 1,)
     bad[:-1] |= ~losses.isfinite()
     return start + int(bad.int().argmax()) if bad.any() else None
 
 
-# ---- what PyTorch says -----------------------------------------------------------------------------------------------
+# ---- what PyTorch says ---------------------------------------------------------------------------
 
 
-def _probe(layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Shapes, tuple[str, ...]]:
-    """The three shapes of the first batch, and what PyTorch warns of for a whole batch and for a smaller last one."""
+def _probe(
+    layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[Shapes, tuple[str, ...]]:
+    """The three shapes of the first batch, and what PyTorch warns of for a whole batch and for a
+    smaller last one."""
     met: list[Tensor] = []
 
     def elementwise(prediction: Tensor, target: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""vl-convert in a process of its own: it holds the interpreter's lock while it works, and its engine takes 100 MB and more.
+"""vl-convert in a process of its own: it holds the interpreter's lock while it works, and its
+engine takes 100 MB and more.
 
-`serve` is that process. It ends when nobody has asked for a while, when it has come to hold much memory, or when nobody is
-there any more.
-"""
+`serve` is that process. It ends when nobody has asked for a while, when it has come to hold much
+memory, or when nobody is there any more."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ class Renderer:
         self._late = False
 
     def ask(self, function: str, *, alone: bool = False, **arguments: Any) -> bytes:
-        """What a function of vl-convert returns, text as UTF-8. Raises `RenderError` with its words.
+        """What a function of vl-convert returns, text as UTF-8. Raises `RenderError` with its
+        words.
 
-        `alone` is for what takes so much memory that a process is started for it and ended after it.
-        """
+        `alone` is for what takes so much memory that a process is started for it and ended after
+        it."""
         question = json.dumps([function, arguments], allow_nan=False)
         with self._lock, self._alone(alone):
             answer = self._answer(question)
@@ -48,7 +49,9 @@ class Renderer:
         if self._late:
             raise RenderError(f"the picture took more than {LONGEST} s; try a smaller size")
         if not answer:
-            raise RenderError("the renderer's process ends before it answers; try again, or another format")
+            raise RenderError(
+                "the renderer's process ends before it answers; try again, or another format"
+            )
         kind, said = answer
         if kind == "error":
             raise RenderError(said)
@@ -73,7 +76,11 @@ class Renderer:
 
     def _first(self) -> None:
         with suppress(OSError):  # whoever asks for a picture will hear of it
-            self.ask("vegalite_to_svg", vl_spec={"data": {"values": [{}]}, "mark": "bar"}, vl_version=VEGA_LITE)
+            self.ask(
+                "vegalite_to_svg",
+                vl_spec={"data": {"values": [{}]}, "mark": "bar"},
+                vl_version=VEGA_LITE,
+            )
 
     def close(self) -> None:
         """End the process, if there is one; the next question starts another."""
@@ -122,7 +129,8 @@ atexit.register(RENDERER.close)
 
 
 def serve() -> None:
-    """Answer one question after the other, until nobody has asked for a while or too much memory is held."""
+    """Answer one question after the other, until nobody has asked for a while or too much memory is
+    held."""
     asked, answered = child.ends()
     import vl_convert
 

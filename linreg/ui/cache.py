@@ -23,8 +23,11 @@ from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison, Data, DataSettings, Settings, TableSettings
 from linreg.settings.pages import SurfaceView
 
-# Streamlit takes settings apart field by field to tell whether it has met them; their text says as much, in no time.
-AS_TEXT: dict[Any, Any] = dict.fromkeys((Settings, DataSettings, TableSettings, Comparison, Sweep, SurfaceView), repr)
+# Streamlit takes settings apart field by field to tell whether it has met them; their text says as
+# much, in no time.
+AS_TEXT: dict[Any, Any] = dict.fromkeys(
+    (Settings, DataSettings, TableSettings, Comparison, Sweep, SurfaceView), repr
+)
 
 
 Key = TypeVar("Key", bound=Hashable)
@@ -32,9 +35,12 @@ Value = TypeVar("Value")
 
 
 class Kept(Generic[Key, Value]):
-    """The latest values of all visitors, as many as fit: by number, or by what `size` says of each; at least so many."""
+    """The latest values of all visitors, as many as fit: by number, or by what `size` says of each;
+    at least so many."""
 
-    def __init__(self, most: float, size: Callable[[Value], float] = lambda _: 1, least: int = 1) -> None:
+    def __init__(
+        self, most: float, size: Callable[[Value], float] = lambda _: 1, least: int = 1
+    ) -> None:
         self.values: OrderedDict[Key, Value] = OrderedDict()
         self.most, self.size, self.least, self.filled = most, size, least, 0.0
         self.lock = threading.Lock()
@@ -95,7 +101,10 @@ def moments_of(settings: Settings) -> Moments:
 
 @st.cache_resource(show_spinner=False)
 def _kept_moments() -> Kept[Settings, Moments]:
-    return Kept(LIMITS.kept_moment_bytes, lambda one: one.A.nbytes + one.c.nbytes + one.s.nbytes + one.n.nbytes)
+    return Kept(
+        LIMITS.kept_moment_bytes,
+        lambda one: one.A.nbytes + one.c.nbytes + one.s.nbytes + one.n.nbytes,
+    )
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=48, show_spinner=False)
@@ -114,7 +123,9 @@ def _tuned(batches: Settings, optimizer: str, starts: Starts, steps: int, moment
 
 def _paths(settings: Settings, optimizer: str, lr: float, starts: Starts) -> Paths:
     how = (optimizer, lr, starts)
-    return _kept_paths().made((settings, *how), lambda: gallery.trained(moments_of(settings), settings, *how))
+    return _kept_paths().made(
+        (settings, *how), lambda: gallery.trained(moments_of(settings), settings, *how)
+    )
 
 
 @st.cache_resource(show_spinner=False)

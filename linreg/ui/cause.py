@@ -37,11 +37,15 @@ from linreg.ui.your_code import reaction_of, show_reaction
 
 
 def cause_section(comparison: Comparison) -> None:
-    """All six steps. What is written as the original pairs all rows here, whatever the comparison has there."""
+    """All six steps. What is written as the original pairs all rows here, whatever the comparison
+    has there."""
     asked = replace(comparison.original, wiring="original")
     matched = replace(asked, wiring="squeeze")
     st.markdown(f"**{cause_text.cause_finding(asked, surface_of(asked), _least_squares(asked))}**")
-    st.markdown(comparison_text.setup(comparison, ["optimizer"]) + " Each step below is computed on this data.")
+    st.markdown(
+        comparison_text.setup(comparison, ["optimizer"])
+        + " Each step below is computed on this data."
+    )
     st.subheader("1. Each prediction meets every target")
     weights = _weights_controls(asked)
     _matrix(asked, weights)
@@ -58,21 +62,27 @@ def cause_section(comparison: Comparison) -> None:
 
 
 def _least_squares(asked: Settings) -> Quadratic:
-    """The loss of all rows at once: where batches are of unequal sizes, the mean over them is least elsewhere."""
+    """The loss of all rows at once: where batches are of unequal sizes, the mean over them is least
+    elsewhere."""
     return yardstick_of(asked.data, asked.bias).surface
 
 
 def _weights_controls(asked: Settings) -> np.ndarray:
-    """The rows of the matrix and the weights that the reader moves, with two places to go to; returns the weights."""
+    """The rows of the matrix and the weights that the reader moves, with two places to go to;
+    returns the weights."""
     best, wrong = _least_squares(asked).minimum, surface_of(asked).minimum
     reach = 2 * round_number(float(np.abs(best[:2]).max())) or 1.0
-    rows, first, second, there, here = st.columns([1, 1.6, 1.6, 1.5, 1.9], gap="medium", vertical_alignment="bottom")
+    rows, first, second, there, here = st.columns(
+        [1, 1.6, 1.6, 1.5, 1.9], gap="medium", vertical_alignment="bottom"
+    )
     with rows:
         number("view.rows", "Matrix rows")
     for column, name, at in ((first, "w1", best[0]), (second, "w2", best[1])):
         with column:
             slider(f"view.{name}", f"Weight {name[1]}", -reach, reach, reach / 200, float(at))
-    there.button("To least squares", key="at_best", on_click=_stand, args=(None, None), width="stretch")
+    there.button(
+        "To least squares", key="at_best", on_click=_stand, args=(None, None), width="stretch"
+    )
     ends = tuple(float(weight) for weight in wrong[:2])
     here.button("To the bug's minimum", key="at_wrong", on_click=_stand, args=ends, width="stretch")
     return np.array(list(view(CauseView).weights(best.tolist())))
@@ -83,7 +93,8 @@ def _stand(w1: float | None, w2: float | None) -> None:
 
 
 def _with_bias(asked: Settings, weights: np.ndarray) -> np.ndarray:
-    """The weights, and where there is a bias the best one beside them, which is the same for both losses."""
+    """The weights, and where there is a bias the best one beside them, which is the same for both
+    losses."""
     if not asked.bias:
         return weights
     return np.append(weights, _statistics(asked.data, asked.batch_size).best_bias(weights))
@@ -98,13 +109,20 @@ def _matrix(asked: Settings, weights: np.ndarray) -> None:
     pairs = pairs_of(table_of(asked.data), _with_bias(asked, weights), view(CauseView).rows)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(lambda theme: single_figure(gallery.MATRIX, cause_figures.matrix_figure(pairs, theme), theme), "matrix")
+        draw(
+            lambda theme: single_figure(
+                gallery.MATRIX, cause_figures.matrix_figure(pairs, theme), theme
+            ),
+            "matrix",
+        )
     with right:
         st.markdown(cause_text.matrix_finding(pairs))
         st.markdown(cause_text.matrix_table(pairs))
         st.caption(
-            "The parts add up to the loss of this batch, the mean over all its pairs, and to its gradient; in brackets their"
-            f" shares. The batch is the first {len(pairs)} rows of the table; in training it has {asked.batch_size:,}."
+            "The parts add up to the loss of this batch, the mean over all its pairs, and to its"
+            " gradient; in brackets their"
+            f" shares. The batch is the first {len(pairs)} rows of the table; in training it has"
+            f" {asked.batch_size:,}."
         )
 
 
@@ -112,7 +130,12 @@ def _terms(asked: Settings, weights: np.ndarray) -> None:
     terms = _statistics(asked.data, asked.batch_size).terms(_with_bias(asked, weights))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        draw(lambda theme: single_figure(gallery.TERMS, cause_figures.terms_figure(terms, theme), theme), "terms")
+        draw(
+            lambda theme: single_figure(
+                gallery.TERMS, cause_figures.terms_figure(terms, theme), theme
+            ),
+            "terms",
+        )
     with right:
         st.markdown(cause_text.terms_finding(terms, weights))
         st.markdown(
@@ -120,8 +143,14 @@ def _terms(asked: Settings, weights: np.ndarray) -> None:
             "Broadcast, mean (pᵢ − yⱼ)² = Var(p) + Var(y) + (p̄ − ȳ)²."
         )
         if asked.bias:
-            st.caption("The bias is at its best for these weights, which makes the means equal over all rows.")
-        st.caption("Move the weights above: Var(p), Var(y) and (p̄ − ȳ)² are the same in both losses, wherever they are.")
+            st.caption(
+                "The bias is at its best for these weights, which makes the means equal over all"
+                " rows."
+            )
+        st.caption(
+            "Move the weights above: Var(p), Var(y) and (p̄ − ȳ)² are the same in both losses,"
+            " wherever they are."
+        )
 
 
 def _bowls(asked: Settings, matched: Settings) -> None:
@@ -129,9 +158,19 @@ def _bowls(asked: Settings, matched: Settings) -> None:
     st.markdown(cause_text.bowls_finding(*surfaces))
     left, right = st.columns(2, gap="medium")
     with left:
-        draw(lambda theme: single_figure(gallery.BOWLS, cause_figures.bowls_figure(surfaces, theme), theme), "bowls")
+        draw(
+            lambda theme: single_figure(
+                gallery.BOWLS, cause_figures.bowls_figure(surfaces, theme), theme
+            ),
+            "bowls",
+        )
     with right:
-        draw(lambda theme: single_figure(gallery.SECTION, cause_figures.section_figure(surfaces, theme), theme), "section")
+        draw(
+            lambda theme: single_figure(
+                gallery.SECTION, cause_figures.section_figure(surfaces, theme), theme
+            ),
+            "section",
+        )
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
@@ -144,14 +183,18 @@ def _walk(asked: Settings) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         draw(
-            lambda theme: single_figure(gallery.WALK, cause_figures.walk_figure(walk, asked.batch_size, theme), theme),
+            lambda theme: single_figure(
+                gallery.WALK, cause_figures.walk_figure(walk, asked.batch_size, theme), theme
+            ),
             "walk",
         )
     with right:
         st.markdown(cause_text.walk_finding(walk, asked.batch_size, surface_of(asked)))
         st.markdown(
-            "In a batch of B rows, one pair in B is a row with its own target, so 1/B of the covariance stays: for"
-            " independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and w*, the weights of least squares, shrink to w*/B where"
+            "In a batch of B rows, one pair in B is a row with its own target, so 1/B of the"
+            " covariance stays: for"
+            " independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and w*, the weights of least"
+            " squares, shrink to w*/B where"
             " the means are near zero."
         )
         number("batch_size", "Batch size of the comparison", again=".again")
@@ -165,7 +208,8 @@ def _four_runs(settings: Settings) -> Any:
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _attributes(seed: int) -> list[tuple[str, str, str, bool]]:
     rows = APART.ask(
-        "experiments.pytorch_demos.layer_attributes", Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed)
+        "experiments.pytorch_demos.layer_attributes",
+        Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed),
     )
     return [(row.name, row.before, row.after, row.changed) for row in rows]
 
@@ -176,9 +220,16 @@ def _strange_line(asked: Settings) -> None:
     rows = _attributes(asked.seed)
     changed = [row for row in rows if row[3]]
     st.markdown(cause_text.attributes_finding([row[0] for row in changed], len(rows)))
-    plain_table({name: {"before the line": before, "after it": after} for name, before, after, _ in changed})
+    plain_table(
+        {name: {"before the line": before, "after it": after} for name, before, after, _ in changed}
+    )
     with st.expander(f"All {len(rows)} rows of vars(layer)"):
-        plain_table({name: {"before the line": before, "after it": after} for name, before, after, _ in rows})
+        plain_table(
+            {
+                name: {"before the line": before, "after it": after}
+                for name, before, after, _ in rows
+            }
+        )
     with compiled([asked.optimizer]):
         cells = _four_runs(asked)
     st.markdown(cause_text.shape_or_value_finding(cells))
@@ -186,10 +237,15 @@ def _strange_line(asked: Settings) -> None:
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner="Asking PyTorch …")
-def _losses_of_fixes(data: Data, rows: int, weights: tuple[float, ...]) -> list[tuple[str, str, float]]:
+def _losses_of_fixes(
+    data: Data, rows: int, weights: tuple[float, ...]
+) -> list[tuple[str, str, float]]:
     table = table_of(data)
     found: list[tuple[str, str, float]] = APART.ask(
-        "experiments.pytorch_demos.losses_of_fixes", table.X[:rows], table.y[:rows], np.array(weights)
+        "experiments.pytorch_demos.losses_of_fixes",
+        table.X[:rows],
+        table.y[:rows],
+        np.array(weights),
     )
     return found
 
@@ -203,7 +259,8 @@ def _said(asked: Settings, weights: np.ndarray) -> None:
             show_reaction(answer)
     losses = _losses_of_fixes(asked.data, rows, tuple(_with_bias(asked, weights).tolist()))
     st.markdown(
-        f"The loss that PyTorch gives at {numbers.point(weights)} on the first {rows:,} rows, as written and with each of"
+        f"The loss that PyTorch gives at {numbers.point(weights)} on the first {rows:,} rows, as"
+        " written and with each of"
         f" {len(losses) - 1} fixes:"
     )
     plain_table(cause_text.fixes_table(losses))

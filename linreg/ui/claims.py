@@ -63,22 +63,35 @@ def claims_section() -> None:
         number("view.seeds", "Seeds of data and init")
     place = st.empty()
     seeds = by_seed(view(ClaimsView).seeds, place)
-    found = {arm.settings: trials(seeds, arm) for arm in arms()}  # arms of several claims share their runs
-    verdicts = {key: verdict(claim, _of(claim, found), _checked(key)[0]) for key, claim in CLAIMS.items()}
+    found = {
+        arm.settings: trials(seeds, arm) for arm in arms()
+    }  # arms of several claims share their runs
+    verdicts = {
+        key: verdict(claim, _of(claim, found), _checked(key)[0]) for key, claim in CLAIMS.items()
+    }
     tolerance = CONVERGED_WITHIN * yardstick_of(DataSettings(), False).variance
-    place.markdown(claims_text.claims_finding(list(verdicts.values()), len(seeds), len(arms()), tolerance))
+    place.markdown(
+        claims_text.claims_finding(list(verdicts.values()), len(seeds), len(arms()), tolerance)
+    )
     st.subheader("Which one is the cause")
-    st.markdown("Each thing that may be the cause, changed alone, the rest as asked; SGD at a learning rate that it bears.")
+    st.markdown(
+        "Each thing that may be the cause, changed alone, the rest as asked; SGD at a learning rate"
+        " that it bears."
+    )
     _draw_factors(found)
     st.subheader("The claims, one by one")
-    st.markdown("*The line* is the question's. It sets the weight by hand, and the rest of the script stays as it is:")
+    st.markdown(
+        "*The line* is the question's. It sets the weight by hand, and the rest of the script stays"
+        " as it is:"
+    )
     st.code(STRANGE_LINE, wrap_lines=True)
     for number_of, (key, claim) in enumerate(CLAIMS.items(), 1):
         _draw(number_of, claim, _of(claim, found), verdicts[key])
 
 
 def by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
-    """What every arm came to for the first seeds: those that are not kept yet are run behind a bar, and kept one by one."""
+    """What every arm came to for the first seeds: those that are not kept yet are run behind a bar,
+    and kept one by one."""
     kept = _kept_seeds()
     found = {seed: kept.get(seed) for seed in range(count)}
     missing = [seed for seed, runs in found.items() if runs is None]
@@ -90,7 +103,8 @@ def by_seed(count: int, place: Any) -> list[Mapping[Settings, Any]]:
                     found[seed] = kept.made(seed, partial(of_seed, seed))
                 if done % 5 == 0:
                     bar.progress(
-                        done / len(missing), f"Running {len(arms())} experiments: seed {done:,} of {len(missing):,}"
+                        done / len(missing),
+                        f"Running {len(arms())} experiments: seed {done:,} of {len(missing):,}",
                     )
         place.empty()
     return [runs for runs in found.values() if runs]
@@ -102,7 +116,9 @@ def _of(claim: Claim | Factor, found: Mapping[Settings, Trials]) -> list[Trials]
 
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _checked(key: str) -> tuple[bool | None, str]:
-    found: tuple[bool | None, str] = APART.ask("experiments.claims.asked", key) if CLAIMS[key].check else (None, "")
+    found: tuple[bool | None, str] = (
+        APART.ask("experiments.claims.asked", key) if CLAIMS[key].check else (None, "")
+    )
     return found
 
 
@@ -112,14 +128,17 @@ def _printed() -> Any:
 
 
 def _draw(number_of: int, claim: Claim, found: Sequence[Trials], answer: str) -> None:
-    """One claim: who says what, what was run, what came of it, the verdict, and the way to see it."""
+    """One claim: who says what, what was run, what came of it, the verdict, and the way to see
+    it."""
     with st.container(border=True):
         left, right = st.columns(2, gap="large")
         with left:
             badge = f":{COLOURS.get(answer, 'orange')}-badge[{ICONS.get(answer, ':material/rule:')} {answer}]"
             asked = claim.check.answered(*_checked(claim.key)) if claim.check else ""
             said = (f"#### {number_of}. {claim.says}", badge, f"{claim.who} {claim.why}", asked)
-            st.markdown("\n\n".join(said))  # one text: each that stands alone is drawn anew with every number of seeds
+            st.markdown(
+                "\n\n".join(said)
+            )  # one text: each that stands alone is drawn anew with every number of seeds
             shown = claim.arms[claim.shown]
             name = shown.label.replace("[", "\\[")
             st.page_link(
@@ -132,11 +151,17 @@ def _draw(number_of: int, claim: Claim, found: Sequence[Trials], answer: str) ->
                 },  # of the defaults too: without any, settings stay
             )
         with right:
-            draw(lambda theme: gallery.claim_plate(claim, found, theme), f"claim {claim.key}", caption=False)
+            draw(
+                lambda theme: gallery.claim_plate(claim, found, theme),
+                f"claim {claim.key}",
+                caption=False,
+            )
         plain_table(claims_text.trials_table(claim.arms, found))
         if claim.key == "batch_of_one":
             draw(
-                lambda theme: single_figure(gallery.PRINTED, claims_figures.printed_figure(_printed(), theme), theme),
+                lambda theme: single_figure(
+                    gallery.PRINTED, claims_figures.printed_figure(_printed(), theme), theme
+                ),
                 "printed",
             )
 
@@ -145,4 +170,7 @@ def _draw_factors(found: Mapping[Settings, Trials]) -> None:
     of_factor = {key: _of(factor, found) for key, factor in FACTORS.items()}
     causes = {key: cause(trials_of) for key, trials_of in of_factor.items()}
     st.markdown(claims_text.factors_table(list(FACTORS.values()), of_factor, causes))
-    st.caption("With a batch of one, `(1, 1)` meets `(1,)`: the shapes still differ, and there is nothing left to mix.")
+    st.caption(
+        "With a batch of one, `(1, 1)` meets `(1,)`: the shapes still differ, and there is nothing"
+        " left to mix."
+    )

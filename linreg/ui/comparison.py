@@ -1,4 +1,5 @@
-"""The home page: training both sides with PyTorch behind a progress bar, replaying them, and saying what came of it."""
+"""The home page: training both sides with PyTorch behind a progress bar, replaying them, and saying
+what came of it."""
 
 from __future__ import annotations
 
@@ -22,7 +23,14 @@ from linreg.text.script import differing_lines, file_name, notebook, script
 from linreg.training.apart import APART
 from linreg.training.outcome import Outcome, outcome
 from linreg.ui.cache import AS_TEXT, Kept, least_squares_of, surface_of, table_of
-from linreg.ui.drawing import FRAME_SECONDS, Selection, draw, keep_download, step_controls, step_to_show
+from linreg.ui.drawing import (
+    FRAME_SECONDS,
+    Selection,
+    draw,
+    keep_download,
+    step_controls,
+    step_to_show,
+)
 from linreg.ui.frame import write_url
 
 if TYPE_CHECKING:
@@ -30,13 +38,17 @@ if TYPE_CHECKING:
     from linreg.training.run import Run
 
 
-# ---- runs ------------------------------------------------------------------------------------------------------------
+# ---- runs ----------------------------------------------------------------------------------------
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
-def _scene(comparison: Comparison, trained: bool, _runs: Sequence[Run]) -> comparison_figures.Layout:
+def _scene(
+    comparison: Comparison, trained: bool, _runs: Sequence[Run]
+) -> comparison_figures.Layout:
     best = least_squares_of(comparison.original.data, comparison.original.bias)
-    return gallery.scene_of(comparison, gallery.sides_of(comparison, _runs if trained else None, surface_of), best)
+    return gallery.scene_of(
+        comparison, gallery.sides_of(comparison, _runs if trained else None, surface_of), best
+    )
 
 
 class _KeptRuns(Kept["Settings", "Run"]):
@@ -49,12 +61,18 @@ class _KeptRuns(Kept["Settings", "Run"]):
 
     def missing(self, comparison: Comparison) -> list[Settings]:
         """The sides that have yet to be trained."""
-        return [side for side in dict.fromkeys((comparison.original, comparison.fixed)) if self.get(side) is None]
+        return [
+            side
+            for side in dict.fromkeys((comparison.original, comparison.fixed))
+            if self.get(side) is None
+        ]
 
 
 @st.cache_resource(show_spinner=False)
 def _kept_runs() -> _KeptRuns:
-    return _KeptRuns(LIMITS.kept_run_bytes, lambda run: run.weights.nbytes + run.losses.nbytes, least=2)
+    return _KeptRuns(
+        LIMITS.kept_run_bytes, lambda run: run.weights.nbytes + run.losses.nbytes, least=2
+    )
 
 
 @st.cache_resource(show_spinner=False)
@@ -67,17 +85,20 @@ def _pace_key(settings: Settings) -> tuple[Any, ...]:
     return settings.wiring, settings.batch_size, settings.optimizer
 
 
-# ---- training --------------------------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 
 
 def runs_of(comparison: Comparison) -> Sequence[Run]:
-    """Both runs, trained now where they are not kept. Raises `SettingsError` where that needs a button."""
+    """Both runs, trained now where they are not kept. Raises `SettingsError` where that needs a
+    button."""
     sides = (comparison.original, comparison.fixed)
     found = {side: run for side in sides if (run := _kept_runs().get(side))}
     missing = [side for side in dict.fromkeys(sides) if side not in found]
     steps = _steps(missing)
     if steps > LIMITS.asked_steps:
-        raise SettingsError(f"{steps:,} steps are trained only when asked for; open the page itself", "epochs")
+        raise SettingsError(
+            f"{steps:,} steps are trained only when asked for; open the page itself", "epochs"
+        )
     if missing:
         found |= {run.settings: run for run in _train_now(missing)}
     return [found[side] for side in sides]
@@ -105,7 +126,8 @@ def _steps(sides: Sequence[Settings]) -> int:
 
 
 def _train(comparison: Comparison, missing: Sequence[Settings]) -> bool:
-    """Train what is missing behind a progress bar, or offer a button for it. Returns whether there is anything to show."""
+    """Train what is missing behind a progress bar, or offer a button for it. Returns whether there
+    is anything to show."""
     steps = _steps(missing)
     if not _paces():  # a server's first training: the expected time stands there before it begins
         _pace(missing[0])
@@ -116,7 +138,13 @@ def _train(comparison: Comparison, missing: Sequence[Settings]) -> bool:
             if st.session_state.get("agreed") != comparison:
                 seconds = sum(settings.steps * _pace(settings) for settings in missing)
                 st.info(f"{steps:,} steps will take about {numbers.duration(seconds)}.")
-                st.button(f"Train {steps:,} steps", type="primary", key="train", on_click=_agree, args=(comparison,))
+                st.button(
+                    f"Train {steps:,} steps",
+                    type="primary",
+                    key="train",
+                    on_click=_agree,
+                    args=(comparison,),
+                )
                 return False
             st.button("Stop the training", key="stop_training", on_click=_agree, args=(None,))
         bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
@@ -133,11 +161,14 @@ def _train(comparison: Comparison, missing: Sequence[Settings]) -> bool:
 
 
 def _agree(comparison: Comparison | None) -> None:
-    """Kept in the session, so that a lost connection does not lose the visitor's word; None takes it back."""
+    """Kept in the session, so that a lost connection does not lose the visitor's word; None takes
+    it back."""
     st.session_state["agreed"] = comparison
 
 
-def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None] | None = None) -> list[Run]:
+def _train_now(
+    missing: Sequence[Settings], progress: Callable[[int, int], None] | None = None
+) -> list[Run]:
     runs = _train_apart(missing, _table_to_send(missing[0].data), progress)
     for run in runs:
         if run.diverged_at is None:  # its seconds are those of all its steps
@@ -147,11 +178,15 @@ def _train_now(missing: Sequence[Settings], progress: Callable[[int, int], None]
 
 
 def _train_apart(
-    settings: Sequence[Settings], table: Dataset | None, progress: Callable[[int, int], None] | None = None
+    settings: Sequence[Settings],
+    table: Dataset | None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Run]:
-    """`linreg.train` where it takes nothing from the pages; with `progress` it ends when this script does, unless others
-    wait for the same: a link that many open at once is trained once."""
-    found: list[Run] = APART.ask("training.pytorch.train", settings, table, progress=progress, shared=tuple(settings))
+    """`linreg.train` where it takes nothing from the pages; with `progress` it ends when this
+    script does, unless others wait for the same: a link that many open at once is trained once."""
+    found: list[Run] = APART.ask(
+        "training.pytorch.train", settings, table, progress=progress, shared=tuple(settings)
+    )
     return found
 
 
@@ -161,7 +196,8 @@ def _table_to_send(data: Data) -> Dataset | None:
 
 
 def _known_pace(settings: Settings) -> float | None:
-    """Seconds a step, of runs like these or else of the slowest yet; None on a server that has trained nothing."""
+    """Seconds a step, of runs like these or else of the slowest yet; None on a server that has
+    trained nothing."""
     paces = _paces()
     return paces.get(_pace_key(settings), max(paces.values(), default=None))
 
@@ -169,7 +205,9 @@ def _known_pace(settings: Settings) -> float | None:
 def _pace(settings: Settings) -> float:
     """Seconds a step: as measured before, or on up to 200 steps of these very settings."""
     if _pace_key(settings) not in _paces():
-        short = replace(settings, epochs=-(-200 // settings.steps_per_epoch), lr=1e-12)  # so small that it cannot diverge
+        short = replace(
+            settings, epochs=-(-200 // settings.steps_per_epoch), lr=1e-12
+        )  # so small that it cannot diverge
         table = table_of(settings.data)
         rows = slice(0, 200 * settings.batch_size)
         first = replace(table, X=table.X[rows], y=table.y[rows])
@@ -179,20 +217,28 @@ def _pace(settings: Settings) -> float:
     return _paces()[_pace_key(settings)]
 
 
-# ---- replay ----------------------------------------------------------------------------------------------------------
+# ---- replay --------------------------------------------------------------------------------------
 
 
 def replay(comparison: Comparison) -> None:
-    """Both surfaces with their paths, loss and weights against step, and one slider that replays them all.
+    """Both surfaces with their paths, loss and weights against step, and one slider that replays
+    them all.
 
-    What has yet to be trained is trained before, by the whole page: what a fragment does no button can stop.
-    """
-    before = st.empty()  # holds the surfaces while their runs train, so that what follows has one place for good
-    missing = _kept_runs().missing(comparison)  # asked once: another visitor may train the same in the meantime
+    What has yet to be trained is trained before, by the whole page: what a fragment does no button
+    can stop."""
+    before = (
+        st.empty()
+    )  # holds the surfaces while their runs train, so that what follows has one place for good
+    missing = _kept_runs().missing(
+        comparison
+    )  # asked once: another visitor may train the same in the meantime
     if missing:
         _expect(comparison)
         with before.container():
-            sides, scene = gallery.sides_of(comparison, None, surface_of), _scene(comparison, False, [])
+            sides, scene = (
+                gallery.sides_of(comparison, None, surface_of),
+                _scene(comparison, False, []),
+            )
             draw(lambda theme: gallery.surfaces_plate(sides, scene, 0, theme))
             if not _train(comparison, missing):
                 return
@@ -202,7 +248,9 @@ def replay(comparison: Comparison) -> None:
 
 
 def _replay(comparison: Comparison) -> None:
-    _expect(comparison)  # on every run: a fragment may write only where it wrote in the last run of the whole page
+    _expect(
+        comparison
+    )  # on every run: a fragment may write only where it wrote in the last run of the whole page
     runs = _kept_runs().both(comparison)
     if not runs:  # so much was trained since that they are not kept any more
         st.rerun()
@@ -217,11 +265,16 @@ def _replay(comparison: Comparison) -> None:
         draw(lambda theme: gallery.loss_plate(sides, step, theme), "loss", [click], of=comparison)
     with right:
         best = least_squares_of(comparison.original.data, comparison.original.bias).tolist()
-        draw(lambda theme: gallery.weights_plate(comparison, sides, best, step, theme), "weights", of=comparison)
+        draw(
+            lambda theme: gallery.weights_plate(comparison, sides, best, step, theme),
+            "weights",
+            of=comparison,
+        )
 
 
 def _click(key: str) -> None:
-    """Go to the clicked step. A chart that is drawn again reports its last click again: that one is known."""
+    """Go to the clicked step. A chart that is drawn again reports its last click again: that one is
+    known."""
     state = st.session_state
     clicked = [point["step"] for point in state[key]["selection"].get("clicked", [])]
     if clicked and clicked != state.get(f"{key}.clicked"):
@@ -229,25 +282,34 @@ def _click(key: str) -> None:
         write_url()
 
 
-# ---- findings --------------------------------------------------------------------------------------------------------
+# ---- findings ------------------------------------------------------------------------------------
 
 
 def finding(comparison: Comparison, place: Any) -> None:
-    """The finding in words and in code: from the runs on the screen, or before them from the settings alone."""
+    """The finding in words and in code: from the runs on the screen, or before them from the
+    settings alone."""
     found = results(comparison)
     outcomes = [result for _, result in found] if found else [None, None]
     lines = differing_lines(comparison.original, comparison.fixed)
     with place.container():
         st.markdown(f"**{comparison_text.headline(*outcomes)}**")
         for column, label, settings, result, code in zip(
-            st.columns(2, gap="medium"), LABELS, (comparison.original, comparison.fixed), outcomes, lines, strict=True
+            st.columns(2, gap="medium"),
+            LABELS,
+            (comparison.original, comparison.fixed),
+            outcomes,
+            lines,
+            strict=True,
         ):
             column.markdown(f"**{label}.** {comparison_text.explanation(settings, result)}")
-            column.code("\n".join(code) or "# nothing that the other side does not have", wrap_lines=True)
+            column.code(
+                "\n".join(code) or "# nothing that the other side does not have", wrap_lines=True
+            )
 
 
 def evidence(comparison: Comparison) -> None:
-    """The numbers and verdicts of both sides, the three shapes, what PyTorch said, and all of it as a script."""
+    """The numbers and verdicts of both sides, the three shapes, what PyTorch said, and all of it as
+    a script."""
     found = results(comparison)
     if found:
         _evidence(found)
@@ -275,7 +337,8 @@ def _script(comparison: Comparison, outcomes: Sequence[Outcome] | None) -> None:
     st.subheader("Get the script")
     printed = "the losses and weights above" if outcomes else "the losses and weights of both"
     st.caption(
-        f"Both sides in one PyTorch file that needs nothing of linreg: what differs is marked, and it prints {printed}."
+        "Both sides in one PyTorch file that needs nothing of linreg: what differs is marked, and"
+        f" it prints {printed}."
     )
     name = file_name(comparison)
     with st.container(horizontal=True):

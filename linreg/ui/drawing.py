@@ -34,10 +34,15 @@ def current_theme() -> Theme:
     return THEMES.get(st.context.theme.type or "light", LIGHT)
 
 
-def show(figure: Figure, key: str | None = None, on_select: Any = "ignore", mode: str | None = None) -> None:
+def show(
+    figure: Figure, key: str | None = None, on_select: Any = "ignore", mode: str | None = None
+) -> None:
     """Draw a figure as it is, in the page's own colours."""
     st.vega_lite_chart(
-        {**figure.spec, "datasets": {name: _arrow(columns) for name, columns in figure.drawn().items()}},
+        {
+            **figure.spec,
+            "datasets": {name: _arrow(columns) for name, columns in figure.drawn().items()},
+        },
         theme=None,
         width="stretch",
         alt=figure.name or figure.alt,
@@ -48,13 +53,15 @@ def show(figure: Figure, key: str | None = None, on_select: Any = "ignore", mode
 
 
 def _arrow(columns: Mapping[str, pd.Series]) -> pa.Table:
-    """The columns alone: to work out how pandas would like to have them back takes five times as long."""
+    """The columns alone: to work out how pandas would like to have them back takes five times as
+    long."""
     return pa.table({name: pa.array(column.array) for name, column in columns.items()})
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A panel that can be clicked: its key in the session, the name of its selection, and what a click does."""
+    """A panel that can be clicked: its key in the session, the name of its selection, and what a
+    click does."""
 
     key: str
     mode: str
@@ -69,11 +76,14 @@ def draw(
     caption: bool = True,
     of: Comparison | None = None,
 ) -> None:
-    """Draw a plate, its panels beside each other, and under it its caption; with a key also its data, and the menu that
-    takes it along. `of` is the comparison that it shows, where that is not the session's."""
+    """Draw a plate, its panels beside each other, and under it its caption; with a key also its
+    data, and the menu that takes it along. `of` is the comparison that it shows, where that is not
+    the session's."""
     plate = plate_of(current_theme())
     one = len(plate.panels) == 1
-    places: Sequence[AbstractContextManager[Any]] = [nullcontext()] if one else st.columns(len(plate.panels), gap="medium")
+    places: Sequence[AbstractContextManager[Any]] = (
+        [nullcontext()] if one else st.columns(len(plate.panels), gap="medium")
+    )
     for place, panel, click in zip_longest(places, plate.panels, clicks):
         with place:
             if click is None:
@@ -90,9 +100,13 @@ def _toolbar(plate_of: Callable[[Theme], FigureSet], key: str, of: Comparison | 
     """The data of a plate, and the plate as a file: each is made when it is asked for."""
     keys = [f"table.{key}", f"save.{key}"]
     beside = not any(st.session_state.get(one) for one in keys)  # an open one has the whole width
-    with st.container(horizontal=beside, gap="small"):  # no popover: the keyboard would come to it after all of the page
+    with st.container(
+        horizontal=beside, gap="small"
+    ):  # no popover: the keyboard would come to it after all of the page
         table = st.expander("Data as a table", type="compact", on_change="rerun", key=keys[0])
-        menu = st.expander("Save", icon=":material/download:", type="compact", on_change="rerun", key=keys[1])
+        menu = st.expander(
+            "Save", icon=":material/download:", type="compact", on_change="rerun", key=keys[1]
+        )
     if table.open:
         _data(table, plate_of(current_theme()))
     if menu.open:
@@ -102,7 +116,9 @@ def _toolbar(plate_of: Callable[[Theme], FigureSet], key: str, of: Comparison | 
 
 def _data(place: Any, plate: FigureSet) -> None:
     labels = plate.labels or ("",)
-    for tab, panel in zip(place.tabs(labels) if plate.labels else [place], plate.panels, strict=True):
+    for tab, panel in zip(
+        place.tabs(labels) if plate.labels else [place], plate.panels, strict=True
+    ):
         tab.dataframe(panel.shown_table(), hide_index=True, height=240)
 
 
@@ -114,10 +130,16 @@ def _save(plate_of: Callable[[Theme], FigureSet], key: str, of: Comparison | Non
     RENDERER.wake()  # while the visitor chooses
     state = st.session_state
     size = _kept_choice("size", key, {size.key: size.title for size in SIZES.values()}, "page")
-    theme = THEMES[_kept_choice("colours", key, {name: name for name in THEMES}, current_theme().name)]
+    theme = THEMES[
+        _kept_choice("colours", key, {name: name for name in THEMES}, current_theme().name)
+    ]
     plate = plate_of(theme)
-    words = state_words(of or current(), view(state["kind"]) if state["kind"] else None, state["step"])
-    for place, kinds in zip((st.container(horizontal=True), st.container(horizontal=True)), _ROWS, strict=True):
+    words = state_words(
+        of or current(), view(state["kind"]) if state["kind"] else None, state["step"]
+    )
+    for place, kinds in zip(
+        (st.container(horizontal=True), st.container(horizontal=True)), _ROWS, strict=True
+    ):
         for kind in kinds:
             name, mime = file_name(plate, kind, size, words), FORMATS[kind].mime
             place.download_button(
@@ -136,15 +158,20 @@ def _save(plate_of: Callable[[Theme], FigureSet], key: str, of: Comparison | Non
 def keep_download(make: Callable[[], bytes | str], name: str, mime: str) -> Callable[[], bytes]:
     """The maker of a download, whose file stays until a few others have been made.
 
-    Streamlit itself forgets a file that is made on demand once two runs have ended, whoever's they are: with many visitors
-    that is before a browser has fetched it.
-    """
+    Streamlit itself forgets a file that is made on demand once two runs have ended, whoever's they
+    are: with many visitors that is before a browser has fetched it."""
 
     def made() -> bytes:
         content = make()
         content = content.encode() if isinstance(content, str) else content
         files = get_instance().media_file_mgr
-        files.add(content, mime, f"held.{next(_DOWNLOADS) % KEPT_DOWNLOADS}", name, is_for_static_download=True)
+        files.add(
+            content,
+            mime,
+            f"held.{next(_DOWNLOADS) % KEPT_DOWNLOADS}",
+            name,
+            is_for_static_download=True,
+        )
         return content
 
     return made
@@ -156,7 +183,8 @@ MAKERS = "asyncio_"  # how the threads are called in which Streamlit has downloa
 
 
 def _of_a_page(_: logging.LogRecord) -> bool:
-    """Whether a page has nobody to belong to, which is worth a warning; a file that is held for all is meant to be so."""
+    """Whether a page has nobody to belong to, which is worth a warning; a file that is held for all
+    is meant to be so."""
     return not threading.current_thread().name.startswith(MAKERS)
 
 
@@ -172,7 +200,12 @@ def _kept_choice(name: str, key: str, titles: Mapping[str, str], first: str) -> 
 
     label = name.capitalize()
     chosen = st.segmented_control(
-        label, list(titles), format_func=titles.__getitem__, key=f"{name}.{key}", required=True, on_change=keep
+        label,
+        list(titles),
+        format_func=titles.__getitem__,
+        key=f"{name}.{key}",
+        required=True,
+        on_change=keep,
     )
     return chosen or first
 
@@ -181,16 +214,21 @@ _ROWS = (("svg", "pdf", "png"), ("html", "csv"))
 
 
 def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
-    """Words and numbers as a table that can be scrolled sideways on a phone: row -> column -> text in Markdown.
+    """Words and numbers as a table that can be scrolled sideways on a phone: row -> column -> text
+    in Markdown.
 
-    One text: Streamlit's own table works each of its cells out anew, as Markdown, whenever anything on the page changes.
-    """
+    One text: Streamlit's own table works each of its cells out anew, as Markdown, whenever anything
+    on the page changes."""
     if rows:
         labels = list(next(iter(rows.values())))
-        st.markdown(markdown.table_in_markdown({name: list(row.values()) for name, row in rows.items()}, labels))
+        st.markdown(
+            markdown.table_in_markdown(
+                {name: list(row.values()) for name, row in rows.items()}, labels
+            )
+        )
 
 
-# ---- the step --------------------------------------------------------------------------------------------------------
+# ---- the step ------------------------------------------------------------------------------------
 
 
 def step_to_show(last: int) -> int:
@@ -213,18 +251,25 @@ def step_controls(step: int, last: int) -> None:
         return
     playing = st.session_state["playing"]
     button, slider = st.columns([1, 7], vertical_alignment="bottom", gap="medium")
-    if button.button("Pause" if playing else "Play", key="play", on_click=_play, args=(last,), width="stretch"):
+    if button.button(
+        "Pause" if playing else "Play", key="play", on_click=_play, args=(last,), width="stretch"
+    ):
         st.rerun()  # a fragment's clock starts and stops with the whole page
     if playing:  # a slider that moves by itself would report its own moves as the visitor's
         set_widget("playing.step", step)
-        slider.slider("Replay: step", 0, last, key="playing.step", format="localized", disabled=True)
+        slider.slider(
+            "Replay: step", 0, last, key="playing.step", format="localized", disabled=True
+        )
     else:
         set_widget("control.step", step)
-        slider.slider("Replay: step", 0, last, key="control.step", format="localized", on_change=_slide)
+        slider.slider(
+            "Replay: step", 0, last, key="control.step", format="localized", on_change=_slide
+        )
 
 
 def forget_step_controls() -> None:
-    """Where a fragment stops drawing them: Streamlit keeps their state, and a slider that comes back would stand at 0."""
+    """Where a fragment stops drawing them: Streamlit keeps their state, and a slider that comes
+    back would stand at 0."""
     for key in ("control.step", "playing.step"):
         st.session_state.pop(key, None)
 
@@ -245,12 +290,13 @@ def _slide() -> None:
         write_url()
 
 
-# ---- compiled kernels ------------------------------------------------------------------------------------------------
+# ---- compiled kernels ----------------------------------------------------------------------------
 
 
 @contextmanager
 def compiled(optimizers: Sequence[str], parameters: int = 2) -> Iterator[None]:
-    """Around work that needs these optimizers' kernels: where one has yet to be compiled, the page says so."""
+    """Around work that needs these optimizers' kernels: where one has yet to be compiled, the page
+    says so."""
     from linreg.training.ensemble import is_compiled
 
     if all(is_compiled(optimizer, parameters) for optimizer in optimizers):

@@ -41,7 +41,9 @@ def page(
     return comparison
 
 
-def _figures_alone(comparison: Comparison, kind: type[Any] | None, shown: Callable[[Comparison], Comparison] | None) -> None:
+def _figures_alone(
+    comparison: Comparison, kind: type[Any] | None, shown: Callable[[Comparison], Comparison] | None
+) -> None:
     name = next((name for name, one in PAGES.items() if one is kind), "comparison")
     of = replace(
         CORE,
@@ -54,7 +56,9 @@ def _figures_alone(comparison: Comparison, kind: type[Any] | None, shown: Callab
     views = {kind: frame.view(kind)} if kind else {}
     try:
         comparison = shown(comparison) if shown else comparison
-        for _, plate in gallery.figures(comparison, current_theme(), views, st.session_state["step"], [name], of):
+        for _, plate in gallery.figures(
+            comparison, current_theme(), views, st.session_state["step"], [name], of
+        ):
             if plate.heading:
                 st.markdown(f"**{plate.heading}**")
             draw(lambda _, plate=plate: plate)  # type: ignore[misc]

@@ -1,9 +1,10 @@
-"""The page frame: configuration, menu, the session's comparison and its way into the URL, and the controls of the sidebar.
+"""The page frame: configuration, menu, the session's comparison and its way into the URL, and the
+controls of the sidebar.
 
-One `Comparison` in the session is the truth, and beside it one view for each page that has settings of its own. Controls
-are set from them before they are drawn and change them in their `on_change`; the URL is written from them. No other
-module touches the session or the URL but for the replay's step.
-"""
+One `Comparison` in the session is the truth, and beside it one view for each page that has settings
+of its own. Controls are set from them before they are drawn and change them in their `on_change`;
+the URL is written from them. No other module touches the session or the URL but for the replay's
+step."""
 
 from __future__ import annotations
 
@@ -26,7 +27,14 @@ from linreg.data.dataset import table_named, table_settings
 from linreg.data.files import BUNDLED
 from linreg.figures.theme import build_templates
 from linreg.guard.shapes import parse_shape
-from linreg.settings.changes import all_specs, apply_overrides, check_limits, overrides, update_both, without_table
+from linreg.settings.changes import (
+    all_specs,
+    apply_overrides,
+    check_limits,
+    overrides,
+    update_both,
+    without_table,
+)
 from linreg.settings.fields import FieldSpec, SettingsError, from_text, shorten, specs_of, to_text
 from linreg.settings.model import Comparison, Data, TableSettings
 from linreg.settings.optimizers import OPTIMIZERS
@@ -53,16 +61,21 @@ PAGES = {  # the menu, in its order
 FIRST_SECONDS = 30  # the most that all other work waits for the first page
 BEHIND_SECONDS = 2  # until a browser surely shows the links of a menu that has been drawn anew
 TIDY_SECONDS = 10
-SWITCH_SECONDS = 0.0005  # a page hands on each of its elements and waits so long to go on while another one computes
-KINDS = {f"pages/{page}.py": kind for page, kind in VIEWS.items()}  # the view of each page that has one
+# a page hands on each of its elements and waits so long to go on while another one computes
+SWITCH_SECONDS = 0.0005
+KINDS = {
+    f"pages/{page}.py": kind for page, kind in VIEWS.items()
+}  # the view of each page that has one
 
 
-def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[Comparison], bool] = True) -> Comparison:
-    """Start a page: its configuration, the menu, the controls and the URL. Returns the comparison to show.
+def page(
+    title: str, kind: type[Any] | None = None, controls: bool | Callable[[Comparison], bool] = True
+) -> Comparison:
+    """Start a page: its configuration, the menu, the controls and the URL. Returns the comparison
+    to show.
 
-    `kind` is the page's own view, if it has one; `view` gives it. A page on which nothing depends on the comparison draws no
-    controls; `controls` may also be asked of the comparison.
-    """
+    `kind` is the page's own view, if it has one; `view` gives it. A page on which nothing depends
+    on the comparison draws no controls; `controls` may also be asked of the comparison."""
     icon = Path(__file__).parent.with_name("icon.svg")
     st.set_page_config(page_title=f"{title} · linreg", page_icon=str(icon), layout="wide")
     st.html(Path(__file__).with_name("legible.css"))
@@ -71,7 +84,9 @@ def page(title: str, kind: type[Any] | None = None, controls: bool | Callable[[C
     _warm_up()
     _read_url(title, kind)
     data = current().original.data
-    st.session_state["in_use"] = table_named(data.table) if isinstance(data, TableSettings) else None  # held while it is
+    st.session_state["in_use"] = (
+        table_named(data.table) if isinstance(data, TableSettings) else None
+    )  # held while it is
     if st.context.is_embedded:
         st.session_state["expected"] = st.empty()
     else:
@@ -90,7 +105,11 @@ def _sidebar(controls: bool) -> None:
         st.page_link(path, label=label, query_params=links[label])
     state = st.session_state
     if links != state.get("links"):
-        state["links_before"], state["links"], state["links_at"] = state.get("links", {}), links, time.monotonic()
+        state["links_before"], state["links"], state["links_at"] = (
+            state.get("links", {}),
+            links,
+            time.monotonic(),
+        )
     st.fragment(_link)()
     if controls:
         _controls()
@@ -99,12 +118,18 @@ def _sidebar(controls: bool) -> None:
 
 
 def _link() -> None:
-    """The address of what is on the screen, with every setting spelled out, made when it is asked for."""
-    menu = st.expander("Copy link", icon=":material/link:", type="compact", on_change="rerun", key="link")
+    """The address of what is on the screen, with every setting spelled out, made when it is asked
+    for."""
+    menu = st.expander(
+        "Copy link", icon=":material/link:", type="compact", on_change="rerun", key="link"
+    )
     if menu.open:
         with menu:
             address = full_address()
-            st.caption("This page with every setting spelled out: it means the same whatever the defaults become.")
+            st.caption(
+                "This page with every setting spelled out: it means the same whatever the defaults"
+                " become."
+            )
             st.code(address, language=None, wrap_lines=True)
             data = current().original.data
             if isinstance(data, TableSettings) and data.table not in BUNDLED:
@@ -112,7 +137,9 @@ def _link() -> None:
                 return
             st.caption("Its figures alone, for a page of your own:")
             st.code(
-                f'<iframe src="{address}&embed=true" width="100%" height="900"></iframe>', language="html", wrap_lines=True
+                f'<iframe src="{address}&embed=true" width="100%" height="900"></iframe>',
+                language="html",
+                wrap_lines=True,
             )
 
 
@@ -130,14 +157,15 @@ def full_address() -> str:
 
 
 def _outside() -> tuple[Any, ...]:
-    """What is drawn outside of the fragments, and whether their clock runs, which starts and stops with the whole page."""
+    """What is drawn outside of the fragments, and whether their clock runs, which starts and stops
+    with the whole page."""
     state = st.session_state
     return state["comparison"], tuple(state["ignored"]), state["playing"]
 
 
 def begin_fragment() -> None:
-    """First in a fragment that holds controls: one that has changed what is outside of it reruns the page, else the URL
-    is written here, since `page` is not called."""
+    """First in a fragment that holds controls: one that has changed what is outside of it reruns
+    the page, else the URL is written here, since `page` is not called."""
     state = st.session_state
     if state["outside"] != _outside():
         st.rerun()
@@ -147,8 +175,9 @@ def begin_fragment() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _warm_up() -> threading.Thread:
-    """In the background, once in a server's life: start PyTorch's process and, when the first page has been drawn, compile
-    the kernels, build the figures' templates, and then keep the memory tidy."""
+    """In the background, once in a server's life: start PyTorch's process and, when the first page
+    has been drawn, compile the kernels, build the figures' templates, and then keep the memory
+    tidy."""
 
     memory.spare()
     memory.hold_files()
@@ -168,7 +197,9 @@ def _warm_up() -> threading.Thread:
             time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
         modules = 0
         while True:  # what Streamlit would do after every run
-            if len(sys.modules) > modules:  # with what a page has loaded when it was first asked for
+            if (
+                len(sys.modules) > modules
+            ):  # with what a page has loaded when it was first asked for
                 modules = len(sys.modules)
                 _set_aside()
             else:
@@ -184,9 +215,8 @@ def _warm_up() -> threading.Thread:
 def _set_aside() -> None:
     """Take all that is loaded out of what the garbage collector looks at.
 
-    To collect garbage is to hold the interpreter: with Numba and all modules loaded for a tenth of a second, for objects
-    that stay anyway.
-    """
+    To collect garbage is to hold the interpreter: with Numba and all modules loaded for a tenth of
+    a second, for objects that stay anyway."""
     gc.collect()
     gc.freeze()
 
@@ -204,19 +234,23 @@ def view(kind: type[View]) -> View:
 
 
 def _read_url(title: str, kind: type[Any] | None) -> None:
-    """Take comparison and view from the URL on a first visit, and when the visitor has gone Back or has typed another one.
+    """Take comparison and view from the URL on a first visit, and when the visitor has gone Back or
+    has typed another one.
 
-    A page switch empties the query, a change of a control is ahead of it, and a link in the menu is behind a change that was
-    made as it was clicked: in all of these the session's comparison counts.
-    """
+    A page switch empties the query, a change of a control is ahead of it, and a link in the menu is
+    behind a change that was made as it was clicked: in all of these the session's comparison
+    counts."""
     state = st.session_state
     query = st.query_params.to_dict()
     switched = state.get("page", title) != title and (not query or _is_behind(title, query))
-    if "comparison" not in state or (query != state.get("written") and not switched and not state.pop("changed", False)):
+    if "comparison" not in state or (
+        query != state.get("written") and not switched and not state.pop("changed", False)
+    ):
         state.setdefault("views", {})
         own = specs_of(kind) if kind else {}
         state["comparison"], ignored = from_query(
-            {name: value for name, value in query.items() if name != "step" and name not in own}, table_settings
+            {name: value for name, value in query.items() if name != "step" and name not in own},
+            table_settings,
         )
         if kind:
             state["views"][kind], refused = from_view_query(kind, query)
@@ -230,22 +264,27 @@ def _read_url(title: str, kind: type[Any] | None) -> None:
     if state.get("page", title) != title:
         state["step"] = state["step"] if query else None  # a step belongs to its page
         state["playing"] = False
-        for key in [key for key in state if str(key).startswith("control.") or str(key).endswith(".clicked")]:
-            del state[key]  # of the other page's controls: those of this page are others, and would not take it over
+        for key in [
+            key for key in state if str(key).startswith("control.") or str(key).endswith(".clicked")
+        ]:
+            del state[
+                key
+            ]  # of the other page's controls: those of this page are others, and would not take it over
     state.pop("changed", None)
     state["page"], state["kind"] = title, kind
 
 
 def _is_behind(title: str, query: dict[str, str]) -> bool:
-    """Whether this is the address of a link to the page as it stood until just now: a value that is typed is taken when the
-    field is left, which may be by a click on that link."""
+    """Whether this is the address of a link to the page as it stood until just now: a value that is
+    typed is taken when the field is left, which may be by a click on that link."""
     state = st.session_state
     before: dict[str, dict[str, str]] = state.get("links_before", {})
     return query == before.get(title) and time.monotonic() - state["links_at"] < BEHIND_SECONDS
 
 
 def _query_of(path: str) -> dict[str, str]:
-    """The address of another page with the settings of this one: Back then leads from page to page, and nothing else."""
+    """The address of another page with the settings of this one: Back then leads from page to page,
+    and nothing else."""
     kind = KINDS.get(path)
     return to_query(current()) | (to_view_query(view(kind)) if kind else {})
 
@@ -264,7 +303,8 @@ def write_url() -> None:
 
 
 def change(make: Callable[[], Comparison]) -> bool:
-    """Take over a changed comparison; where it is impossible, keep the old one and say why. Whether it was taken."""
+    """Take over a changed comparison; where it is impossible, keep the old one and say why. Whether
+    it was taken."""
     try:
         new = make()
         for side in (new.original, new.fixed):
@@ -278,7 +318,8 @@ def change(make: Callable[[], Comparison]) -> bool:
 
 
 def change_view(**changes: Any) -> None:
-    """Take over a change of the page's own view; where it is impossible, keep the old one and say why."""
+    """Take over a change of the page's own view; where it is impossible, keep the old one and say
+    why."""
     kind = st.session_state["kind"]
     try:
         st.session_state["views"][kind] = with_view_changes(view(kind), changes)
@@ -300,7 +341,7 @@ def refuse(reason: str) -> None:
     st.session_state["changed"] = True
 
 
-# ---- controls --------------------------------------------------------------------------------------------------------
+# ---- controls ------------------------------------------------------------------------------------
 
 
 def _controls() -> None:
@@ -316,13 +357,19 @@ def _controls() -> None:
         placeholder="your own settings",
         on_change=_take_preset,
     )
-    comment = st.empty()  # with and without it the controls below have the same places, and are not drawn anew
+    comment = (
+        st.empty()
+    )  # with and without it the controls below have the same places, and are not drawn anew
     if chosen:
         comment.caption(PRESETS[chosen].comment)
     st.subheader("Model")
     choice("wiring", "Original code", titles=True)
     choice("fixed.wiring", "Fixed code", titles=True)
-    text("init", "Initial weights", "`default` is PyTorch's own init, drawn from the seed; or two numbers, such as 2, 3")
+    text(
+        "init",
+        "Initial weights",
+        "`default` is PyTorch's own init, drawn from the seed; or two numbers, such as 2, 3",
+    )
     toggle("bias", "Bias")
     st.subheader("Optimizer")
     choice("optimizer", "Optimizer", help=OPTIMIZERS[comparison.original.optimizer].explanation)
@@ -330,7 +377,11 @@ def _controls() -> None:
     with left:
         number("lr", "Learning rate")
     with right:
-        number("momentum", "Momentum", disabled=not OPTIMIZERS[comparison.original.optimizer].takes_momentum)
+        number(
+            "momentum",
+            "Momentum",
+            disabled=not OPTIMIZERS[comparison.original.optimizer].takes_momentum,
+        )
     st.subheader("Run")
     left, right = st.columns(2)
     with left:
@@ -339,12 +390,16 @@ def _controls() -> None:
     with right:
         number("epochs", "Epochs")
         number("seed", "Seed")
-    st.session_state["expected"] = st.empty()  # filled by the replay, which knows when a pace becomes known
+    st.session_state["expected"] = (
+        st.empty()
+    )  # filled by the replay, which knows when a pace becomes known
     with st.expander("Data"):
         _data_controls(comparison.original.data)
     state = st.session_state
     state["control.fixed"] = len(overrides(comparison)) > 1 or state.get("control.fixed", False)
-    with st.expander("The fixed side also differs in …", expanded=state["control.fixed"]):  # open until the page is left
+    with st.expander(
+        "The fixed side also differs in …", expanded=state["control.fixed"]
+    ):  # open until the page is left
         st.caption("Left empty, a setting is the original's, shown after =.")
         text("fixed.init", "Initial weights")
         choice("fixed.optimizer", "Optimizer")
@@ -363,7 +418,9 @@ def _controls() -> None:
 def _data_controls(data: Data) -> None:
     if isinstance(data, TableSettings):
         st.markdown(f"{regression(data)}, {data.samples:,} rows of a table.")
-        st.button("Back to the thread's data", key="no_table", on_click=_leave_table, width="stretch")
+        st.button(
+            "Back to the thread's data", key="no_table", on_click=_leave_table, width="stretch"
+        )
         return
     text("weights", "True weights")
     left, right = st.columns(2)
@@ -391,7 +448,8 @@ _AS_ORIGINAL: Any = object()  # the value of a fixed side's control that is left
 
 
 def _value(name: str) -> Any:
-    """What a control stands at; on the fixed side `_AS_ORIGINAL` where the original's setting holds."""
+    """What a control stands at; on the fixed side `_AS_ORIGINAL` where the original's setting
+    holds."""
     if name.startswith("view."):
         return getattr(view(st.session_state["kind"]), name.removeprefix("view."))
     comparison = current()
@@ -403,7 +461,8 @@ def _value(name: str) -> Any:
 
 
 def _set(name: str, value: Any) -> None:
-    """A control's change: the new value on the side or the sides that it stands for, or in the page's view."""
+    """A control's change: the new value on the side or the sides that it stands for, or in the
+    page's view."""
     if name.startswith("view."):
         change_view(**{name.removeprefix("view."): value})
         return
@@ -422,20 +481,22 @@ def _changed(comparison: Comparison, name: str, value: Any) -> Comparison:
 
 
 def set_widget(key: str, value: Any) -> None:
-    """Set a control before it is drawn, unless it stands there already: to set it again would undo what the visitor
-    does to it in the meantime."""
+    """Set a control before it is drawn, unless it stands there already: to set it again would undo
+    what the visitor does to it in the meantime."""
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
 
 
 def was_removed(key: str) -> bool:
-    """Whether a control has nothing to report: a page that has just been left may call for each of its own once more."""
+    """Whether a control has nothing to report: a page that has just been left may call for each of
+    its own once more."""
     return key not in st.session_state
 
 
 @dataclass(frozen=True)
 class _Control:
-    """What every control has: its setting, its value, and how the original's value stands in an empty one."""
+    """What every control has: its setting, its value, and how the original's value stands in an
+    empty one."""
 
     name: str
     kind: FieldSpec
@@ -480,12 +541,23 @@ def _control(name: str, again: str = "") -> _Control:
 
 
 def choice(
-    name: str, label: str, titles: bool | Callable[[str], str] = False, help: str | None = None, buttons: bool = False
+    name: str,
+    label: str,
+    titles: bool | Callable[[str], str] = False,
+    help: str | None = None,
+    buttons: bool = False,
 ) -> None:
-    """A control for one of a few, as a list or as buttons; `titles` are the wirings', or what a function says."""
+    """A control for one of a few, as a list or as buttons; `titles` are the wirings', or what a
+    function says."""
     control = _control(name)
     control.draw_from(None if control.value is _AS_ORIGINAL else control.value)
-    shown = titles if callable(titles) else (lambda key: WIRINGS[key].title) if titles else control.shown
+    shown = (
+        titles
+        if callable(titles)
+        else (lambda key: WIRINGS[key].title)
+        if titles
+        else control.shown
+    )
     if buttons:
         st.segmented_control(
             label,
@@ -514,13 +586,20 @@ def several(name: str, label: str) -> None:
     """A control for some of a few."""
     control = _control(name)
     control.draw_from(list(control.value))
-    st.multiselect(label, control.kind.choices, key=control.key, on_change=control.take, args=(tuple,))
+    st.multiselect(
+        label, control.kind.choices, key=control.key, on_change=control.take, args=(tuple,)
+    )
 
 
-def slider(name: str, label: str, low: float, high: float, step: float, default: float = 0.0) -> None:
-    """A control to be dragged, beside the sidebar's own if that has one; `default` is where None stands."""
+def slider(
+    name: str, label: str, low: float, high: float, step: float, default: float = 0.0
+) -> None:
+    """A control to be dragged, beside the sidebar's own if that has one; `default` is where None
+    stands."""
     control = _control(name, ".slider")
-    control.draw_from(min(max(default if control.value is None else float(control.value), low), high))
+    control.draw_from(
+        min(max(default if control.value is None else float(control.value), low), high)
+    )
     st.slider(label, low, high, step=step, key=control.key, on_change=control.take)
 
 
@@ -531,12 +610,17 @@ def toggle(name: str, label: str) -> None:
     st.toggle(label, key=control.key, on_change=control.take)
 
 
-def number(name: str, label: str, disabled: bool = False, again: str = "", most: int | None = None) -> None:
-    """A control for one number; `again` names a second one for the same setting, `most` is a limit below the offered."""
+def number(
+    name: str, label: str, disabled: bool = False, again: str = "", most: int | None = None
+) -> None:
+    """A control for one number; `again` names a second one for the same setting, `most` is a limit
+    below the offered."""
     control = _control(name, again)
     as_type, whole = control.kind.type, control.kind.type is int
     highest = as_type(control.kind.ui_range.high if most is None else most)
-    control.draw_from(None if control.value is _AS_ORIGINAL else min(as_type(control.value), highest))
+    control.draw_from(
+        None if control.value is _AS_ORIGINAL else min(as_type(control.value), highest)
+    )
     st.number_input(
         label,
         min_value=as_type(control.kind.ui_range.low),
@@ -552,7 +636,8 @@ def number(name: str, label: str, disabled: bool = False, again: str = "", most:
 
 
 def _arrow_step(value: float) -> float:
-    """What one press of an arrow adds: one in the first digit; less at a power of ten, so that it also leads down."""
+    """What one press of an arrow adds: one in the first digit; less at a power of ten, so that it
+    also leads down."""
     if not value:
         return 0.1
     power = 10.0 ** math.floor(math.log10(abs(value)))
@@ -573,7 +658,9 @@ def text(name: str, label: str, help: str | None = None) -> None:
         except ValueError as error:
             refuse(f"{label} {shorten(st.session_state[control.key])} {error}")
 
-    st.text_input(label, key=control.key, help=help, placeholder=control.placeholder, on_change=take)
+    st.text_input(
+        label, key=control.key, help=help, placeholder=control.placeholder, on_change=take
+    )
 
 
 def shape(name: str, label: str) -> None:
@@ -587,4 +674,9 @@ def shape(name: str, label: str) -> None:
         except ValueError as error:
             refuse(str(error))
 
-    st.text_input(label, key=control.key, help="such as (100, 1), [64] or torch.Size([100, 1])", on_change=take)
+    st.text_input(
+        label,
+        key=control.key,
+        help="such as (100, 1), [64] or torch.Size([100, 1])",
+        on_change=take,
+    )

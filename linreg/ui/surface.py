@@ -1,4 +1,5 @@
-"""The surface page: any optimizers from any starts on both surfaces, the curvature, and the surface of a single batch."""
+"""The surface page: any optimizers from any starts on both surfaces, the curvature, and the surface
+of a single batch."""
 
 from __future__ import annotations
 
@@ -28,7 +29,18 @@ from linreg.ui.drawing import (
     step_controls,
     step_to_show,
 )
-from linreg.ui.frame import begin_fragment, change_view, choice, current, number, several, slider, text, toggle, view
+from linreg.ui.frame import (
+    begin_fragment,
+    change_view,
+    choice,
+    current,
+    number,
+    several,
+    slider,
+    text,
+    toggle,
+    view,
+)
 
 RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
 PARTS = {"paths": "paths", "curvature": "curvature", "batches": "single batches"}
@@ -42,7 +54,9 @@ def surface_section(comparison: Comparison) -> None:
 
 def _surface(comparison: Comparison) -> None:
     begin_fragment()
-    which, sides, correlation, scale = st.columns([2.5, 2, 2, 1.3], gap="medium", vertical_alignment="bottom")
+    which, sides, correlation, scale = st.columns(
+        [2.5, 2, 2, 1.3], gap="medium", vertical_alignment="bottom"
+    )
     with which:
         choice("view.part", "Show", titles=PARTS.__getitem__, buttons=True)
     with sides:
@@ -87,14 +101,26 @@ def _paths_controls() -> None:
             "Learning rates, in the order of the optimizers",
             "such as 0.01, 1e-5; one left out is the sidebar's",
         )
-    starts, count, radius, clear = st.columns([4, 1.5, 1.5, 1], gap="medium", vertical_alignment="bottom")
+    starts, count, radius, clear = st.columns(
+        [4, 1.5, 1.5, 1], gap="medium", vertical_alignment="bottom"
+    )
     with starts:
-        text("view.starts", "Starts: w1, w2, w1, w2, …", "or click on a surface; with none, the run's own initial weights")
+        text(
+            "view.starts",
+            "Starts: w1, w2, w1, w2, …",
+            "or click on a surface; with none, the run's own initial weights",
+        )
     with count:
         number("view.ring", "Starts in a ring")
     with radius:
         number("view.radius", "Radius of the ring", disabled=not shown.ring)
-    clear.button("Clear", key="clear", on_click=_clear, disabled=not (shown.starts or shown.ring), width="stretch")
+    clear.button(
+        "Clear",
+        key="clear",
+        on_click=_clear,
+        disabled=not (shown.starts or shown.ring),
+        width="stretch",
+    )
 
 
 def _clear() -> None:
@@ -125,9 +151,13 @@ def _paths_figures(comparison: Comparison) -> None:
 
 
 def _start_at(key: str) -> None:
-    """Add a start at the clicked cell. A chart that is drawn again reports its last click again: that one is known."""
+    """Add a start at the clicked cell. A chart that is drawn again reports its last click again:
+    that one is known."""
     state = st.session_state
-    clicked = [(int(point["column"]), int(point["row"])) for point in state[key]["selection"].get("clicked", [])]
+    clicked = [
+        (int(point["column"]), int(point["row"]))
+        for point in state[key]["selection"].get("clicked", [])
+    ]
     if clicked and clicked != state.get(f"{key}.clicked"):
         state[f"{key}.clicked"] = clicked
         shown = view(SurfaceView)
@@ -137,13 +167,16 @@ def _start_at(key: str) -> None:
 
 
 def _panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
-    with compiled(shown.optimizers, max(2 + settings.bias for _, settings in shown_sides(comparison, shown))):
+    with compiled(
+        shown.optimizers, max(2 + settings.bias for _, settings in shown_sides(comparison, shown))
+    ):
         return _trained_panels(comparison, replace(shown, part="paths", arrows=False, batch=0))
 
 
 @st.cache_resource(hash_funcs=AS_TEXT, max_entries=8, show_spinner=False)
 def _trained_panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
-    """All paths of the view and their picture; shared by all visitors, since nothing changes them."""
+    """All paths of the view and their picture; shared by all visitors, since nothing changes
+    them."""
     return gallery.panels_of(comparison, shown, CORE)
 
 
@@ -159,7 +192,11 @@ def _curvature_part(comparison: Comparison) -> None:
     with left:
         st.markdown(surface_text.curvature_table(bowl.values, bowl.directions))
         steepest = [moments_of(settings).stable_lr() for _, settings in sides]
-        st.markdown(surface_text.curvature_finding([(surface_of(settings), settings) for _, settings in sides], steepest))
+        st.markdown(
+            surface_text.curvature_finding(
+                [(surface_of(settings), settings) for _, settings in sides], steepest
+            )
+        )
     with right:
         draw(lambda theme: gallery.rates_plate(comparison, panels, surface, theme), "rates")
 
@@ -168,8 +205,14 @@ def _batches_part(comparison: Comparison) -> None:
     """One batch's own surface, and where the other batches have their minima."""
     shown = view(SurfaceView)
     sides = shown_sides(comparison, shown)
-    st.markdown("Each batch has a loss of its own, and a minimum of its own; a run descends on one batch after the other.")
-    every = [Batches(label, comparison_text.shapes_met(settings), moments_of(settings)) for label, settings in sides]
+    st.markdown(
+        "Each batch has a loss of its own, and a minimum of its own; a run descends on one batch"
+        " after the other."
+    )
+    every = [
+        Batches(label, comparison_text.shapes_met(settings), moments_of(settings))
+        for label, settings in sides
+    ]
     count = min(len(one.moments) for one in every)
     if count > 1:
         with st.columns([1, 3])[0]:
@@ -179,6 +222,8 @@ def _batches_part(comparison: Comparison) -> None:
     draw(lambda theme: gallery.batches_plate(every, minima, k, theme), "batches")
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, max_size=LIMITS.kept_path_bytes, show_spinner=False)
+@st.cache_data(
+    hash_funcs=AS_TEXT, max_entries=64, max_size=LIMITS.kept_path_bytes, show_spinner=False
+)
 def _minima(settings: Settings) -> Any:
     return surface_figures.batch_minima(moments_of(settings))

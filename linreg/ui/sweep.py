@@ -1,4 +1,5 @@
-"""The sweep page: two settings varied over a map of cells, both sides, and the law of the batch size."""
+"""The sweep page: two settings varied over a map of cells, both sides, and the law of the batch
+size."""
 
 from __future__ import annotations
 
@@ -47,7 +48,10 @@ def _kept_cells() -> Kept[Task, CellStats]:
 def sweep_setup(comparison: Comparison) -> None:
     """What is trained, but for what the map varies."""
     varied = (view(SweepView).x, view(SweepView).y)
-    st.markdown(f"{comparison_text.setup(comparison, varied)}  \n{comparison_text.sides(comparison, varied)}")
+    st.markdown(
+        f"{comparison_text.setup(comparison, varied)} "
+        f" \n{comparison_text.sides(comparison, varied)}"
+    )
 
 
 def sweep_controls() -> None:
@@ -78,7 +82,8 @@ def _tasks(sweep: Sweep) -> list[Task]:
     work = sum(task.runs * task.steps for task in tasks)
     if work > LIMITS.sweep_steps:
         raise SettingsError(
-            f"{work:,} steps of all runs are above the {LIMITS.sweep_steps:,} that a sweep may have here;"
+            f"{work:,} steps of all runs are above the {LIMITS.sweep_steps:,} that a sweep may have"
+            " here;"
             " use fewer cells, inits or steps",
             "steps",
         )
@@ -97,23 +102,36 @@ def sweep_section(comparison: Comparison) -> None:
     place, maps = st.empty(), st.container()
     cells, missing, work = _done_so_far(tasks)
     stopped = st.session_state.get("stopped") == grid
-    if missing and not stopped and (work <= LIMITS.asked_sweep_steps or st.session_state.get("agreed_sweep") == grid):
+    if (
+        missing
+        and not stopped
+        and (work <= LIMITS.asked_sweep_steps or st.session_state.get("agreed_sweep") == grid)
+    ):
         _run(grid, missing, cells, place)
     elif missing:
-        undone = f"{sum(len(task.cells) for task in missing):,} cells of {2 * grid.cells:,} are not done"
+        undone = (
+            f"{sum(len(task.cells) for task in missing):,} cells of {2 * grid.cells:,} are not done"
+        )
         with place.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"Stopped: {undone}." if stopped else f"{undone}: {work:,} steps of all runs.")
-            st.button("Go on" if stopped else "Run them", key="go_on", on_click=_go_on, args=(grid,))
+            st.markdown(
+                f"Stopped: {undone}." if stopped else f"{undone}: {work:,} steps of all runs."
+            )
+            st.button(
+                "Go on" if stopped else "Run them", key="go_on", on_click=_go_on, args=(grid,)
+            )
     numbers = assemble_grid(grid, cells)
     with maps:
         st.markdown(sweep_text.sweep_finding(grid, numbers["share"], tasks))
         shown = replace(grid, inits=shown_inits(grid, tasks))
         keys = [f"map.{label}" for label in LABELS]
         draw(
-            lambda theme: gallery.maps_plate(shown, numbers[metric.of], metric, _limits(grid), theme),
+            lambda theme: gallery.maps_plate(
+                shown, numbers[metric.of], metric, _limits(grid), theme
+            ),
             "maps",
             [Selection(key, "cell", _click) for key in keys],
-            " A click on a cell opens it side by side, rounded to whole epochs; so does the button below.",
+            " A click on a cell opens it side by side, rounded to whole epochs; so does the button"
+            " below.",
         )
         st.fragment(_cell_to_open)(grid)
 
@@ -126,9 +144,14 @@ def _done_so_far(tasks: Sequence[Task]) -> tuple[dict[Task, CellStats | None], l
 
 
 def _run(
-    grid: Sweep, missing: Sequence[Task], cells: dict[Task, CellStats | None], place: Any, stoppable: bool = True
+    grid: Sweep,
+    missing: Sequence[Task],
+    cells: dict[Task, CellStats | None],
+    place: Any,
+    stoppable: bool = True,
 ) -> None:
-    """Run what is missing behind a bar, with a button that stops it; every task that is done is kept."""
+    """Run what is missing behind a bar, with a button that stops it; every task that is done is
+    kept."""
     runs = sum(task.runs for task in missing)
     with place.container():
         if stoppable:
@@ -146,10 +169,13 @@ def _run(
 
 
 def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, CellStats | None]:
-    """Every cell, run now where it is not kept. Raises `SettingsError` where that needs a button."""
+    """Every cell, run now where it is not kept. Raises `SettingsError` where that needs a
+    button."""
     cells, missing, work = _done_so_far(tasks)
     if work > LIMITS.asked_sweep_steps:
-        raise SettingsError(f"{work:,} steps of all runs are run only when asked for; open the page itself", "steps")
+        raise SettingsError(
+            f"{work:,} steps of all runs are run only when asked for; open the page itself", "steps"
+        )
     if missing:
         _run(grid, missing, cells, st.empty(), stoppable=False)
     return cells
@@ -169,9 +195,13 @@ def _limits(grid: Sweep) -> list[list[tuple[float, float]]]:
 
 
 def _click(key: str) -> None:
-    """Remember the clicked cell; a chart that is drawn again reports its last click again: that one is known."""
+    """Remember the clicked cell; a chart that is drawn again reports its last click again: that one
+    is known."""
     state = st.session_state
-    clicked = [(int(point["column"]), int(point["row"])) for point in state[key]["selection"].get("cell", [])]
+    clicked = [
+        (int(point["column"]), int(point["row"]))
+        for point in state[key]["selection"].get("cell", [])
+    ]
     if clicked and clicked[0] != state.get(f"{key}.clicked"):
         state["open_cell"] = clicked[0]
     state[f"{key}.clicked"] = clicked[0] if clicked else None
@@ -184,14 +214,18 @@ def _cell_to_open(grid: Sweep) -> None:
         st.rerun()  # the button has run this fragment alone
     across, up, button = st.columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
     for place, axis, values in ((across, grid.x, grid.x_values), (up, grid.y, grid.y_values)):
-        set_widget(f"control.cell.{axis}", min(state.get(f"control.cell.{axis}", 0), len(values) - 1))
+        set_widget(
+            f"control.cell.{axis}", min(state.get(f"control.cell.{axis}", 0), len(values) - 1)
+        )
         place.selectbox(
             f"Cell: {AXES[axis].title}",
             list(range(len(values))),
             key=f"control.cell.{axis}",
             format_func=partial(_value_of, values),
         )
-    button.button("Open this cell side by side", key="open", on_click=_chosen, args=(grid,), width="stretch")
+    button.button(
+        "Open this cell side by side", key="open", on_click=_chosen, args=(grid,), width="stretch"
+    )
 
 
 def _value_of(values: Sequence[float], index: int) -> str:
@@ -209,9 +243,13 @@ def _open_clicked() -> None:
     if cell is not None:
         grid = sweep_around(current(), view(SweepView))
         column, row = cell
-        inside = column < len(grid.x_values) and row < len(grid.y_values)  # not of a map that has been redrawn since
+        inside = column < len(grid.x_values) and row < len(
+            grid.y_values
+        )  # not of a map that has been redrawn since
         if inside and change(lambda: grid.cell(column, row)):
-            st.switch_page("streamlit_app.py", query_params={"v": str(VERSION), **to_query(current())})
+            st.switch_page(
+                "streamlit_app.py", query_params={"v": str(VERSION), **to_query(current())}
+            )
 
 
 def law_section(comparison: Comparison) -> None:
@@ -225,9 +263,13 @@ def law_section(comparison: Comparison) -> None:
         found = _law(*law_settings(settings, shown.inits, shown.steps))
     draw(lambda theme: gallery.law_plate(found, theme), "law")
     if isinstance(settings.data, TableSettings):
-        st.caption("The law is for rows in random order. This table's rows come as they stand in the file.")
+        st.caption(
+            "The law is for rows in random order. This table's rows come as they stand in the file."
+        )
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner="Working out the law of the batch size …")
+@st.cache_data(
+    hash_funcs=AS_TEXT, max_entries=32, show_spinner="Working out the law of the batch size …"
+)
 def _law(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> BatchSizeLaw:
     return law_of_batch_size(settings, sizes, inits, steps)

@@ -1,4 +1,5 @@
-"""The shapes page: what a loss makes of two shapes, what PyTorch says of it, and the guard at work."""
+"""The shapes page: what a loss makes of two shapes, what PyTorch says of it, and the guard at
+work."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ EXAMPLE = Path(__file__).parents[1] / "experiments/guard_example.py"
 
 
 def shapes_section() -> None:
-    """Two shapes and a loss, and all that follows from them. What is typed is matched as a shape, and never run."""
+    """Two shapes and a loss, and all that follows from them. What is typed is matched as a shape,
+    and never run."""
     first, second, third = st.columns(3, gap="medium")
     with first:
         shape("view.prediction", "Shape of the prediction")
@@ -40,7 +42,10 @@ def shapes_section() -> None:
         if drawn_shapes(found):
             draw(lambda theme: gallery.shapes_plate(found, theme), "shapes")
         else:
-            st.caption("There is nothing to draw: the shapes do not broadcast, hold nothing, or have too many axes.")
+            st.caption(
+                "There is nothing to draw: the shapes do not broadcast, hold nothing, or have too"
+                " many axes."
+            )
     with right:
         st.markdown(your_code_text.verdict_of_shapes(found))
         if found.corrected:
@@ -72,7 +77,9 @@ def reaction_of(prediction: tuple[int, ...], target: tuple[int, ...], loss: str)
 
 def guard_section() -> None:
     """A training loop under the guard, and what comes of running it."""
-    st.code(EXAMPLE.read_text(encoding="utf-8"), language="python", line_numbers=True, wrap_lines=True)
+    st.code(
+        EXAMPLE.read_text(encoding="utf-8"), language="python", line_numbers=True, wrap_lines=True
+    )
     st.markdown("It stops at the first batch:")
     st.code(_output(), language=None, wrap_lines=True)
 

@@ -1,4 +1,5 @@
-"""The page of one's own data: a table, its columns, the findings in its own units, and the comparison on it."""
+"""The page of one's own data: a table, its columns, the findings in its own units, and the
+comparison on it."""
 
 from __future__ import annotations
 
@@ -30,12 +31,14 @@ ROLES = ("Target", "Feature 1", "Feature 2")
 
 
 def on_a_table(comparison: Comparison) -> bool:
-    """Whether the session's comparison is on a table: then the sidebar's controls are those of this page too."""
+    """Whether the session's comparison is on a table: then the sidebar's controls are those of this
+    page too."""
     return isinstance(comparison.original.data, TableSettings)
 
 
 def your_data_section() -> None:
-    """All of the page; on a table that is not taken over yet the session's comparison keeps its own data."""
+    """All of the page; on a table that is not taken over yet the session's comparison keeps its own
+    data."""
     _take_upload()
     try:
         comparison = compared_on_a_table(current())
@@ -65,15 +68,18 @@ def compared_on_a_table(comparison: Comparison) -> Comparison:
     if on_a_table(comparison):
         return comparison
     bundled = BUNDLED[OPENS_ON]
-    return with_table(comparison, table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True))
+    return with_table(
+        comparison, table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True)
+    )
 
 
-# ---- the file --------------------------------------------------------------------------------------------------------
+# ---- the file ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class _Upload:
-    """The session's last file: the table in it, or why there is none. The session keeps it alive."""
+    """The session's last file: the table in it, or why there is none. The session keeps it
+    alive."""
 
     file: str
     table: Table | None
@@ -102,7 +108,9 @@ def _take_upload() -> None:
             state["uploaded"] = upload = _Upload(given.file_id, before, name, str(error))
         else:
             taken = _commit(table.digest, target, features, standardise=True)
-            state["uploaded"] = _Upload(given.file_id, *((table, given.name) if taken else (before, name)))
+            state["uploaded"] = _Upload(
+                given.file_id, *((table, given.name) if taken else (before, name))
+            )
             st.rerun()  # the menu and the sidebar above are of the table before
     if given and upload and upload.refusal:
         st.error(markdown.escape_markdown(f"{upload.refusal}. Nothing else has changed."))
@@ -131,12 +139,16 @@ def _first_numbers(table: Table) -> tuple[str, str, str]:
     names = _numbers(table.columns)
     if len(names) < 3:
         found = ", ".join(names) or "none"
-        raise TableError(f"{table.name} has {len(names)} columns of numbers ({found}); a target and two features need 3")
+        raise TableError(
+            f"{table.name} has {len(names)} columns of numbers ({found}); a target and two features"
+            " need 3"
+        )
     return names[-1], names[0], names[1]
 
 
 def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -> bool:
-    """Take the table over into the session's comparison, so that every page is on it. Whether it was taken."""
+    """Take the table over into the session's comparison, so that every page is on it. Whether it
+    was taken."""
     bias = current().original.bias if on_a_table(current()) else True
     try:
         settings = table_settings(key, target, features, standardise)
@@ -146,7 +158,7 @@ def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -
     return change(lambda: with_table(current(), settings, bias))
 
 
-# ---- the columns -----------------------------------------------------------------------------------------------------
+# ---- the columns ---------------------------------------------------------------------------------
 
 
 def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
@@ -156,16 +168,24 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
     if data.table not in BUNDLED:
         titles[data.table] = table.name
     if upload and upload.table:
-        titles[upload.table.digest] = upload.name  # who else has the same table may call it otherwise
+        titles[upload.table.digest] = (
+            upload.name
+        )  # who else has the same table may call it otherwise
     names = _numbers(table.columns)
     which, *roles = st.columns([2, 1, 1, 1], gap="medium")
     set_widget("control.table", data.table)
     which.selectbox(
-        "Table", list(titles), key="control.table", format_func=lambda key: titles.get(key, key), on_change=_choose_table
+        "Table",
+        list(titles),
+        key="control.table",
+        format_func=lambda key: titles.get(key, key),
+        on_change=_choose_table,
     )
     for column, role, name in zip(roles, ROLES, (data.target, *data.features), strict=True):
         set_widget(f"control.{role}", name)
-        column.selectbox(role, names, key=f"control.{role}", on_change=_choose_column, args=(data, role))
+        column.selectbox(
+            role, names, key=f"control.{role}", on_change=_choose_column, args=(data, role)
+        )
     standardise, bias, take = st.columns([2, 1, 2], gap="medium", vertical_alignment="center")
     set_widget("control.standardise", data.standardise)
     standardise.toggle(
@@ -178,14 +198,24 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
     set_widget("control.with_bias", comparison.original.bias)
     bias.toggle("With a bias", key="control.with_bias", on_change=_choose_bias)
     if current() != comparison:
-        take.button("Use this table on every page", key="take", on_click=_take, args=(data,), width="stretch")
+        take.button(
+            "Use this table on every page",
+            key="take",
+            on_click=_take,
+            args=(data,),
+            width="stretch",
+        )
     else:
-        take.caption("Every page is on this table. *Data* in the sidebar leads back to the thread's.")
+        take.caption(
+            "Every page is on this table. *Data* in the sidebar leads back to the thread's."
+        )
     if data.table in BUNDLED:
         bundled = BUNDLED[data.table]
         st.caption(f"{bundled.source}. Licence: {bundled.licence}.")
     else:
-        st.caption("A link holds the settings and the names of the columns, not the uploaded table.")
+        st.caption(
+            "A link holds the settings and the names of the columns, not the uploaded table."
+        )
 
 
 def _choose_table() -> None:
@@ -229,7 +259,7 @@ def _take(data: TableSettings) -> None:
     _commit(data.table, data.target, data.features, data.standardise)
 
 
-# ---- what is in it ---------------------------------------------------------------------------------------------------
+# ---- what is in it -------------------------------------------------------------------------------
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -1,4 +1,5 @@
-"""Cause, Your code and Your data through Streamlit's own test runner: what a reader sees, against an independent count."""
+"""Cause, Your code and Your data through Streamlit's own test runner: what a reader sees, against
+an independent count."""
 
 import gc
 import re
@@ -34,7 +35,7 @@ def pressed(app, label):
     return ran(app)
 
 
-# ---- cause -----------------------------------------------------------------------------------------------------------
+# ---- cause ---------------------------------------------------------------------------------------
 
 
 def test_the_cause_page_tells_what_the_pairs_come_to():
@@ -43,7 +44,9 @@ def test_the_cause_page_tells_what_the_pairs_come_to():
     p, y = table.X[:4] @ [4, -1.5], table.y[:4]
     squares = (p[:, None] - y) ** 2
     assert "16 differences, of which 4 were meant" in words(app)
-    assert f"it is {squares.mean():,.0f}, where {np.diag(squares).mean():,.0f} was meant" in words(app)
+    assert f"it is {squares.mean():,.0f}, where {np.diag(squares).mean():,.0f} was meant" in words(
+        app
+    )
     P, Y = table.X @ [4, -1.5], table.y
     matched = np.mean((P - Y) ** 2)
     assert f"and the fixed one {matched:,.0f}. They differ by −2·Cov(p, y)" in words(app)
@@ -67,10 +70,18 @@ def test_the_reader_moves_the_weights_and_the_link_holds_them():
 def test_pytorch_s_own_words_and_the_four_fixes_are_on_the_page():
     app = opened("cause", samples="500")
     said = " ".join(block.value for block in app.code)
-    assert "Using a target size (torch.Size([100])) that is different to the input size (torch.Size([100, 1]))" in said
-    assert "Target size (torch.Size([100])) must be the same as input size (torch.Size([100, 1]))" in said
+    assert (
+        "Using a target size (torch.Size([100])) that is different to the input size"
+        " (torch.Size([100, 1]))" in said
+    )
+    assert (
+        "Target size (torch.Size([100])) must be the same as input size (torch.Size([100, 1]))"
+        in said
+    )
     assert "It runs, and says nothing." in words(app)
-    fixes = next(table for table in tables(app) if "`criterion(pred_y, batch_y)`, as written" in table.index)["loss"]
+    fixes = next(
+        table for table in tables(app) if "`criterion(pred_y, batch_y)`, as written" in table.index
+    )["loss"]
     assert len(set(fixes[1:])) == 1
     assert len(fixes) == 5
     table = make_data(DataSettings(samples=500))
@@ -94,7 +105,7 @@ def test_the_cause_page_bears_other_settings(query):
     assert not re.search(r"\bnan\b", words(app))
 
 
-# ---- your code -------------------------------------------------------------------------------------------------------
+# ---- your code -----------------------------------------------------------------------------------
 
 
 def test_two_shapes_are_diagnosed_and_pytorch_is_asked():
@@ -110,7 +121,9 @@ def test_two_shapes_are_diagnosed_and_pytorch_is_asked():
     assert "`no_silent_broadcast` lets it pass." in words(app)
 
 
-@pytest.mark.parametrize("typed", ["__import__('os')", "(1, -2)", "", "(1,2,3,4,5,6,7,8,9)", "<b>1</b>"])
+@pytest.mark.parametrize(
+    "typed", ["__import__('os')", "(1, -2)", "", "(1,2,3,4,5,6,7,8,9)", "<b>1</b>"]
+)
 def test_what_is_no_shape_is_refused_in_one_sentence(typed):
     app = opened("your_code")
     control_of(app, "control.view.truth").set_value(typed)
@@ -140,7 +153,7 @@ def test_the_example_s_output_is_that_of_running_it():
     assert "/" not in output.split("example.py")[0], "the name of the file, not where it lies"
 
 
-# ---- your data -------------------------------------------------------------------------------------------------------
+# ---- your data -----------------------------------------------------------------------------------
 
 
 def test_the_page_opens_on_the_bundled_table_and_leaves_the_session_alone():
@@ -168,13 +181,34 @@ def test_a_choice_takes_the_table_over_for_every_page():
 
 def test_a_link_to_a_table_opens_it_and_one_to_an_upload_says_what_is_missing():
     app = opened(
-        "your_data", v="1", table="auto-mpg", target="weight", feature1="mpg", feature2="horsepower", bias="1", epochs="50"
+        "your_data",
+        v="1",
+        table="auto-mpg",
+        target="weight",
+        feature1="mpg",
+        feature2="horsepower",
+        bias="1",
+        epochs="50",
     )
     data = app.session_state["comparison"].original.data
-    assert (data.target, data.features, data.standardise) == ("weight", ("mpg", "horsepower"), False)
-    app = opened("your_data", v="1", table="0123456789abcdef", target="a", feature1="b", feature2="c", epochs="50")
+    assert (data.target, data.features, data.standardise) == (
+        "weight",
+        ("mpg", "horsepower"),
+        False,
+    )
+    app = opened(
+        "your_data",
+        v="1",
+        table="0123456789abcdef",
+        target="a",
+        feature1="b",
+        feature2="c",
+        epochs="50",
+    )
     assert "an uploaded table is not in a link" in app.warning[0].value.replace("\\", "")
-    assert from_query(address(app))[0].original.epochs == 30, "what was set for that table is left out with it"
+    assert from_query(address(app))[0].original.epochs == 30, (
+        "what was set for that table is left out with it"
+    )
 
 
 def test_a_column_in_two_roles_changes_places():
@@ -191,26 +225,55 @@ def test_a_column_of_words_is_not_offered():
     assert "mpg" in control_of(app, "control.Target").options
 
 
-HOSTILE = ("<b>y</b> $y$", ":material/delete: [a](http://evil.example)", "`b`|**b** -> www.evil.example")
+HOSTILE = (
+    "<b>y</b> $y$",
+    ":material/delete: [a](http://evil.example)",
+    "`b`|**b** -> www.evil.example",
+)
 
 
 def test_foreign_names_are_text_everywhere():
-    """Names of columns, of the file and in the address: nowhere on the page is one as it is, where Markdown is read."""
+    """Names of columns, of the file and in the address: nowhere on the page is one as it is, where
+    Markdown is read."""
     rows = np.random.default_rng(0).normal(size=(30, 3)).round(3).tolist()
-    lines = [",".join(f'"{name}"' for name in HOSTILE), *(",".join(map(str, row)) for row in rows), "x,1,2"]
+    lines = [
+        ",".join(f'"{name}"' for name in HOSTILE),
+        *(",".join(map(str, row)) for row in rows),
+        "x,1,2",
+    ]
     file = "<img src=x onerror=alert(1)> :smile:.csv"
     table = open_table("\n".join(lines).encode(), file)
     named = dict(zip(("target", "feature1", "feature2"), HOSTILE, strict=True))
     strange = {"<i>lr</i>": "1", "lr": "[1](http://evil.example)", "step": ":material/delete:"}
-    app = opened("your_data", v="1", table=register_table(table).digest, **named, batch_size="10", epochs="5", **strange)
-    said = [element.value for kind in ("markdown", "caption", "warning", "info", "error") for element in getattr(app, kind)]
-    said += [element.label for element in app.expander] + [name for one in tables(app) for name in one.index]
+    app = opened(
+        "your_data",
+        v="1",
+        table=register_table(table).digest,
+        **named,
+        batch_size="10",
+        epochs="5",
+        **strange,
+    )
+    said = [
+        element.value
+        for kind in ("markdown", "caption", "warning", "info", "error")
+        for element in getattr(app, kind)
+    ]
+    said += [element.label for element in app.expander] + [
+        name for one in tables(app) for name in one.index
+    ]
     for foreign in (*HOSTILE, file, *strange, *strange.values()):
         text = escape_markdown(foreign)
         assert text == foreign or not [sentence for sentence in said if foreign in sentence]
-    for name in (*map(escape_markdown, HOSTILE), escape_markdown("<i>lr</i> was ignored"), escape_markdown(file)):
+    for name in (
+        *map(escape_markdown, HOSTILE),
+        escape_markdown("<i>lr</i> was ignored"),
+        escape_markdown(file),
+    ):
         assert any(name[:30] in sentence for sentence in said)
-    assert {"control.Target", "control.Feature 1"} <= {box.key for box in app.selectbox if HOSTILE[0] in box.options}
+    assert {"control.Target", "control.Feature 1"} <= {
+        box.key for box in app.selectbox if HOSTILE[0] in box.options
+    }
 
 
 def test_a_target_beyond_single_precision_diverges_at_once_and_the_page_says_so():
@@ -226,7 +289,8 @@ def test_a_target_beyond_single_precision_diverges_at_once_and_the_page_says_so(
 
 
 def test_a_table_lasts_while_a_page_is_open_on_it():
-    """A reload is another session: it has not uploaded the file, and goes on when that which has is gone."""
+    """A reload is another session: it has not uploaded the file, and goes on when that which has is
+    gone."""
     rows = np.random.default_rng(0).normal(size=(30, 3))
     lines = ["y,a,b", *(",".join(map(repr, row)) for row in rows.tolist())]
     table = register_table(open_table("\n".join(lines).encode(), "mine.csv"))

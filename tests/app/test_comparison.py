@@ -20,7 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def loss_of_a_plain_script(settings):
-    """The mean loss of all batches at the last weights of an independent script, over all pairs where the shapes say so."""
+    """The mean loss of all batches at the last weights of an independent script, over all pairs
+    where the shapes say so."""
     table = make_data(settings.data)
     weights, _ = plain_run(table.X, table.y, settings)
     predictions, targets = (table.X @ weights[-1]).reshape(-1, 100), table.y.reshape(-1, 100)
@@ -31,8 +32,14 @@ def loss_of_a_plain_script(settings):
 
 def test_the_page_opens_with_the_finding():
     app = opened()
-    losses = [loss_of_a_plain_script(Settings()), loss_of_a_plain_script(Settings(wiring="squeeze"))]
-    assert f"As written, the loss stays at {losses[0]:,.0f}. Fixed, it falls to {losses[1]:.2f}." in words(app)
+    losses = [
+        loss_of_a_plain_script(Settings()),
+        loss_of_a_plain_script(Settings(wiring="squeeze")),
+    ]
+    assert (
+        f"As written, the loss stays at {losses[0]:,.0f}. Fixed, it falls to {losses[1]:.2f}."
+        in words(app)
+    )
     assert "`(100, 1)` meets `(100,)`" in words(app)
     assert "| Verdict | ✕ did not converge | ✓ converged |" in words(app)
     before, after, warning = app.code
@@ -59,7 +66,9 @@ def test_a_link_restores_every_control_and_tells_what_it_ignores():
     assert control(app, "number_input", "fixed.lr").value is None
     assert control(app, "number_input", "scale").value == 3
     assert app.slider[0].value == 5
-    assert [warning.value for warning in app.warning] == ["nonsense was ignored\\: there is no such setting\\."]
+    assert [warning.value for warning in app.warning] == [
+        "nonsense was ignored\\: there is no such setting\\."
+    ]
     assert "nonsense" not in app.query_params
     ran(control(app, "number_input", "lr").set_value(0.1))
     assert not app.warning, "it is said until the next change"
@@ -80,7 +89,9 @@ def test_the_fixed_side_follows_until_it_has_its_own():
     assert (link(app).original.batch_size, link(app).fixed.batch_size) == (50, 10)
     ran(control(app, "number_input", "fixed.batch_size").set_value(None))
     assert link(app).fixed.batch_size == 50
-    assert next(one for one in app.expander if "fixed side" in one.label).proto.expanded, "not closed under one's hands"
+    assert next(one for one in app.expander if "fixed side" in one.label).proto.expanded, (
+        "not closed under one's hands"
+    )
 
 
 def test_an_optimizer_brings_a_momentum_that_fits():
@@ -106,7 +117,10 @@ def test_initial_weights_are_typed_as_numbers():
 def test_impossible_settings_are_refused_with_a_reason():
     app = opened(samples="400", epochs="2")
     ran(control(app, "number_input", "batch_size").set_value(500))
-    assert "batch size 500 is above the 400 samples; use 1 to 400" in app.warning[0].value.replace("\\", "").lower()
+    assert (
+        "batch size 500 is above the 400 samples; use 1 to 400"
+        in app.warning[0].value.replace("\\", "").lower()
+    )
     assert control(app, "number_input", "batch_size").value == 100
 
 
@@ -126,7 +140,9 @@ def test_another_visitor_trains_the_same_just_before(monkeypatch):
     assert {side.seed for side in comparison_ui._kept_runs().values} >= {4711}
 
 
-@pytest.mark.parametrize("preset", ["strange_line", "answer_batch_of_one", "sgd_overflows", "from_far"])
+@pytest.mark.parametrize(
+    "preset", ["strange_line", "answer_batch_of_one", "sgd_overflows", "from_far"]
+)
 def test_a_preset_sets_the_controls_and_the_link(preset):
     app = opened()
     ran(control(app, "selectbox", "preset").set_value(preset))
@@ -150,7 +166,9 @@ def test_pressing_the_button_trains():
 
 def test_the_sidebar_counts_steps_and_then_tells_the_time():
     app = opened(samples="400", epochs="2")
-    assert any(caption.value.startswith("8 steps a side, about ") for caption in app.sidebar.caption)
+    assert any(
+        caption.value.startswith("8 steps a side, about ") for caption in app.sidebar.caption
+    )
 
 
 def test_the_slider_is_in_the_link():

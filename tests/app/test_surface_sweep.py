@@ -1,4 +1,5 @@
-"""The pages on the ensemble through Streamlit's own test runner: every figure in a sentence against an independent count."""
+"""The pages on the ensemble through Streamlit's own test runner: every figure in a sentence against
+an independent count."""
 
 import threading
 import time
@@ -16,20 +17,35 @@ from linreg.settings.query import from_query, from_view_query
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-# ---- surface ---------------------------------------------------------------------------------------------------------
+# ---- surface -------------------------------------------------------------------------------------
 
 
 def test_the_surface_page_finds_where_the_paths_end():
-    app = opened("surface", samples="400", rates="one", lr="0.05", epochs="100", optimizers="RMSprop,Adam", ring="0")
+    app = opened(
+        "surface",
+        samples="400",
+        rates="one",
+        lr="0.05",
+        epochs="100",
+        optimizers="RMSprop,Adam",
+        ring="0",
+    )
     (ends,) = tables(app)
     settings = [
-        Settings(data=DataSettings(samples=400), optimizer=name, lr=0.05, epochs=100) for name in ("RMSprop", "Adam")
+        Settings(data=DataSettings(samples=400), optimizer=name, lr=0.05, epochs=100)
+        for name in ("RMSprop", "Adam")
     ]
     for run in train(settings):
         w1, w2 = run.weights[-1]
-        cell = ends.loc[f"Original, {run.settings.optimizer}", "ends at, median of the starts"].replace("−", "-")
-        assert [float(part) for part in cell.strip("()").split(", ")] == pytest.approx([w1, w2], abs=0.011)
-    assert "**Fixed**: 2 of 2 optimizers settle near the minimum of this loss, (5.00, 3.0" in words(app)
+        cell = ends.loc[
+            f"Original, {run.settings.optimizer}", "ends at, median of the starts"
+        ].replace("−", "-")
+        assert [float(part) for part in cell.strip("()").split(", ")] == pytest.approx(
+            [w1, w2], abs=0.011
+        )
+    assert "**Fixed**: 2 of 2 optimizers settle near the minimum of this loss, (5.00, 3.0" in words(
+        app
+    )
 
 
 def test_tuned_rates_are_the_table_s_and_own_rates_are_kept():
@@ -38,12 +54,18 @@ def test_tuned_rates_are_the_table_s_and_own_rates_are_kept():
     assert float(tuned["Fixed, SGD"]) < 2e-4
     app = opened("surface", samples="400", optimizers="SGD,Adam", rates="own", lrs="0.00001")
     own = tables(app)[0]["learning rate"]
-    assert (own["Fixed, SGD"], own["Fixed, Adam"]) == ("1e-05", "0.01"), "what is left out is the sidebar's"
+    assert (own["Fixed, SGD"], own["Fixed, Adam"]) == ("1e-05", "0.01"), (
+        "what is left out is the sidebar's"
+    )
 
 
 def test_a_diverged_optimizer_says_so():
     app = opened("surface", samples="400", optimizers="SGD", rates="one", lr="0.01")
-    assert tables(app)[0].loc["Fixed, SGD", "ends at, median of the starts"].startswith("diverged at step")
+    assert (
+        tables(app)[0]
+        .loc["Fixed, SGD", "ends at, median of the starts"]
+        .startswith("diverged at step")
+    )
     assert "SGD does not settle near the minimum" in words(app)
 
 
@@ -66,7 +88,15 @@ def test_every_optimizer_with_a_bias_on_every_part():
     from linreg.settings.optimizers import OPTIMIZERS
 
     for part in ("paths", "curvature", "batches"):
-        app = opened("surface", samples="300", epochs="5", bias="1", part=part, optimizers=",".join(OPTIMIZERS), arrows="1")
+        app = opened(
+            "surface",
+            samples="300",
+            epochs="5",
+            bias="1",
+            part=part,
+            optimizers=",".join(OPTIMIZERS),
+            arrows="1",
+        )
         assert not app.warning
     app = opened("surface", samples="300", epochs="5", optimizers="")
     assert "choose an optimizer" in words(app)
@@ -89,30 +119,44 @@ def link_of(app):
     from linreg.settings.pages import SurfaceView
 
     own = specs_of(SurfaceView)
-    found, ignored = from_query({name: one(value) for name, value in app.query_params.items() if name not in own})
+    found, ignored = from_query(
+        {name: one(value) for name, value in app.query_params.items() if name not in own}
+    )
     assert not ignored
     return found
 
 
 def test_a_batch_of_its_own():
     app = opened("surface", samples="400", part="batches", batch="2")
-    assert "two batches in three have their minimum within" in "\n".join(caption.value for caption in app.caption)
+    assert "two batches in three have their minimum within" in "\n".join(
+        caption.value for caption in app.caption
+    )
     app = opened("surface", samples="400", part="batches", batch="2", batch_size="400")
     assert not app.number_input(key="control.epochs").disabled
-    assert not [entry for entry in app.number_input if entry.label.startswith("Batch, ")], "one batch leaves no choice"
+    assert not [entry for entry in app.number_input if entry.label.startswith("Batch, ")], (
+        "one batch leaves no choice"
+    )
 
 
-# ---- claims ----------------------------------------------------------------------------------------------------------
+# ---- claims --------------------------------------------------------------------------------------
 
 
 def test_the_claims_and_their_verdicts():
     app = opened("claims", seeds="10")
-    assert "**10 claims: 6 confirmed, 3 refuted, 1 true within limits.** 30 different experiments" in words(app)
+    assert (
+        "**10 claims: 6 confirmed, 3 refuted, 1 true within limits.** 30 different experiments"
+        in words(app)
+    )
     asked = next(table for table in tables(app) if "as asked" in table.index).loc["as asked"]
-    assert asked["converged (95 % interval)"] == "0 of 10 (0.0 to 27.8 %)", "Wilson's interval for 0 of 10"
+    assert asked["converged (95 % interval)"] == "0 of 10 (0.0 to 27.8 %)", (
+        "Wilson's interval for 0 of 10"
+    )
     assert "| shape | matched: 100% | ✓ cause |" in words(app)
     assert "| batch size | 10: 0%; 1: 100% | – in part |" in words(app)
-    assert "`weight`: `Parameter (1, 2), [[-0.005294, 0.3793]]` → `Parameter (2,), [2, 3]`" in words(app)
+    assert (
+        "`weight`: `Parameter (1, 2), [[-0.005294, 0.3793]]` → `Parameter (2,), [2, 3]`"
+        in words(app)
+    )
     assert "the output has the shape `(100,)`" in words(app)
     assert not app.sidebar.number_input, "nothing here depends on the comparison"
 
@@ -131,8 +175,13 @@ def test_visitors_who_wait_for_the_same_seeds_share_them_out(monkeypatch):
     kept, made, found = Kept(100), [], []
     monkeypatch.setattr(claims, "_kept_seeds", lambda: kept)
     monkeypatch.setattr(claims, "compiled", lambda _: nullcontext())
-    monkeypatch.setattr(claims, "of_seed", lambda seed: time.sleep(0.002) or made.append(seed) or {"of": seed})
-    visitors = [threading.Thread(target=lambda: found.append(claims.by_seed(40, MagicMock()))) for _ in range(4)]
+    monkeypatch.setattr(
+        claims, "of_seed", lambda seed: time.sleep(0.002) or made.append(seed) or {"of": seed}
+    )
+    visitors = [
+        threading.Thread(target=lambda: found.append(claims.by_seed(40, MagicMock())))
+        for _ in range(4)
+    ]
     for visitor in visitors:
         visitor.start()
     for visitor in visitors:
@@ -141,18 +190,29 @@ def test_visitors_who_wait_for_the_same_seeds_share_them_out(monkeypatch):
     assert found == [[{"of": seed} for seed in range(40)]] * 4
 
 
-# ---- sweep -----------------------------------------------------------------------------------------------------------
+# ---- sweep ---------------------------------------------------------------------------------------
 
 
 def test_the_sweep_counts_its_cells():
-    app = opened("sweep", samples="400", columns="4", rows="3", inits="2", steps="200", x_range="0.001,1", y_range="1,400")
+    app = opened(
+        "sweep",
+        samples="400",
+        columns="4",
+        rows="3",
+        inits="2",
+        steps="200",
+        x_range="0.001,1",
+        y_range="1,400",
+    )
     assert "**Cells in which most runs converge: original " in words(app)
     assert "of 12 cells" in words(app)
     assert "48 runs, 2 inits" in words(app), "4 × 3 cells, 2 inits, 2 sides"
 
 
 def test_an_impossible_sweep_says_why_and_the_page_stays():
-    app = opened("sweep", samples="400", x="momentum", optimizer="Adam", columns="3", x_range="0.1,0.5")
+    app = opened(
+        "sweep", samples="400", x="momentum", optimizer="Adam", columns="3", x_range="0.1,0.5"
+    )
     assert "does not fit Adam" in app.info[0].value
     ran(control(app, "selectbox", "view.x").set_value("noise"))
     assert not app.info
@@ -181,7 +241,9 @@ def test_a_stopped_sweep_keeps_what_is_done_and_goes_on():
     )
     app.session_state["stopped"] = stopped
     ran(control(app, "number_input", "view.inits").set_value(2))
-    assert "Stopped: 6 cells of 12 are not done." in words(app), "a batch of 2,000 is more than the table has"
+    assert "Stopped: 6 cells of 12 are not done." in words(app), (
+        "a batch of 2,000 is more than the table has"
+    )
     ran(app.button(key="go_on").click())
     assert "Stopped" not in words(app)
 
@@ -194,7 +256,9 @@ def changed_without(app):
     from linreg.settings.pages import SweepView
 
     own = specs_of(SweepView)
-    return SimpleNamespace(query_params={name: value for name, value in app.query_params.items() if name not in own})
+    return SimpleNamespace(
+        query_params={name: value for name, value in app.query_params.items() if name not in own}
+    )
 
 
 def test_a_page_keeps_the_comparison_of_the_one_before():
@@ -212,7 +276,7 @@ def test_a_page_keeps_the_comparison_of_the_one_before():
     assert one(app.query_params["samples"]) == "300"
 
 
-# ---- odd settings ----------------------------------------------------------------------------------------------------
+# ---- odd settings --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -229,17 +293,33 @@ def test_a_page_keeps_the_comparison_of_the_one_before():
         ("sweep", {"x_range": "1,1.0000001", "columns": "5", "rows": "2", "steps": "20"}),
         ("sweep", {"init": "1,1", "columns": "3", "rows": "2", "steps": "20"}),
         ("sweep", {"wiring": "squeeze", "columns": "3", "rows": "2", "steps": "20"}),
-        ("sweep", {"fixed.lr": "0.5", "fixed.batch_size": "1", "columns": "3", "rows": "2", "steps": "20"}),
+        (
+            "sweep",
+            {
+                "fixed.lr": "0.5",
+                "fixed.batch_size": "1",
+                "columns": "3",
+                "rows": "2",
+                "steps": "20",
+            },
+        ),
     ],
 )
 def test_odd_settings_open(page, query):
     app = opened(
-        page, **{"samples": "300", "epochs": "3", **{name.replace(".", "__"): value for name, value in query.items()}}
+        page,
+        **{
+            "samples": "300",
+            "epochs": "3",
+            **{name.replace(".", "__"): value for name, value in query.items()},
+        },
     )
     if query.get("part") == "curvature":
         assert "The bowl is flat along one axis" in words(app)
     if "batch" in query:
-        assert app.number_input(key="control.view.batch").value == 2, "of the batches 0 to 2 the last"
+        assert app.number_input(key="control.view.batch").value == 2, (
+            "of the batches 0 to 2 the last"
+        )
     if "init" in query:
         assert "one init a cell" in words(app)
     if query.get("wiring") == "squeeze":

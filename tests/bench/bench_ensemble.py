@@ -1,8 +1,8 @@
 """The compiled ensemble and its peers on the same work, in one run: `make bench`.
 
-RMSprop on the thread's data, the bug's wiring, batches of 100. Every contender but the plain loop descends on the same
-moments, in double precision. What counts are the ratios; the table at the end is Markdown.
-"""
+RMSprop on the thread's data, the bug's wiring, batches of 100. Every contender but the plain loop
+descends on the same moments, in double precision. What counts are the ratios; the table at the end
+is Markdown."""
 
 import math
 import subprocess
@@ -43,9 +43,13 @@ def timed(benchmark):
 @pytest.fixture(scope="module", autouse=True)
 def _table():
     yield
-    print("\n\n| 10,240 runs × 3,000 steps | ns a run and step | times the ensemble |\n|---|---|---|")
+    print(
+        "\n\n| 10,240 runs × 3,000 steps | ns a run and step | times the ensemble |\n|---|---|---|"
+    )
     for name, value in measured.items():
-        ours = measured["one run: the ensemble" if name.startswith("one run") else "the ensemble, all cores"]
+        ours = measured[
+            "one run: the ensemble" if name.startswith("one run") else "the ensemble, all cores"
+        ]
         print(f"| {name} | {value:,.1f} | {value / ours:,.1f} |")
 
 
@@ -113,7 +117,10 @@ def root_and_division(values, steps):
 
 def test_ensemble_on_all_cores(timed):
     timed(
-        "the ensemble, all cores", lambda: train_ensemble(MOMENTS, INIT, 0.01, steps=STEPS, record_every=STEPS), RUNS, STEPS
+        "the ensemble, all cores",
+        lambda: train_ensemble(MOMENTS, INIT, 0.01, steps=STEPS, record_every=STEPS),
+        RUNS,
+        STEPS,
     )
 
 
@@ -127,17 +134,33 @@ def test_ensemble_on_one_core(timed):
 
 def test_floor(timed):
     values = np.random.default_rng(0).uniform(1, 2, 2 * RUNS)
-    timed("floor: a bare loop of one √ and one ÷ a weight, one core", lambda: root_and_division(values, STEPS), RUNS, STEPS)
+    timed(
+        "floor: a bare loop of one √ and one ÷ a weight, one core",
+        lambda: root_and_division(values, STEPS),
+        RUNS,
+        STEPS,
+    )
 
 
 def test_jax_on_moments(timed):
     run = jax.jit(jax.vmap(lambda w: on_moments(MOMENTS)(w, STEPS)))
-    timed("JAX + optax, vmap + scan, on our moments", lambda: run(INIT).block_until_ready(), RUNS, STEPS)
+    timed(
+        "JAX + optax, vmap + scan, on our moments",
+        lambda: run(INIT).block_until_ready(),
+        RUNS,
+        STEPS,
+    )
 
 
 def test_jax_on_rows(timed):
     run = jax.jit(jax.vmap(lambda w: on_rows(100)(w, 30)))
-    timed("JAX + optax, vmap + scan + grad, on 100 matched rows", lambda: run(INIT).block_until_ready(), RUNS, 30, rounds=3)
+    timed(
+        "JAX + optax, vmap + scan + grad, on 100 matched rows",
+        lambda: run(INIT).block_until_ready(),
+        RUNS,
+        30,
+        rounds=3,
+    )
 
 
 def test_stacked_torch_optim(timed):
@@ -162,16 +185,32 @@ def test_one_run(timed):
 
 def test_one_run_of_jax_on_moments(timed):
     run = jax.jit(lambda w: on_moments(ONE)(w, LONG))
-    timed("one run: JAX + optax, scan, on our moments", lambda: run(INIT[0]).block_until_ready(), 1, LONG)
+    timed(
+        "one run: JAX + optax, scan, on our moments",
+        lambda: run(INIT[0]).block_until_ready(),
+        1,
+        LONG,
+    )
 
 
 def test_one_run_of_jax_on_rows(timed):
     run = jax.jit(lambda w: on_rows(1)(w, LONG))
-    timed("one run: JAX + optax, scan + grad, on its rows", lambda: run(INIT[0]).block_until_ready(), 1, LONG)
+    timed(
+        "one run: JAX + optax, scan + grad, on its rows",
+        lambda: run(INIT[0]).block_until_ready(),
+        1,
+        LONG,
+    )
 
 
 def test_one_run_of_the_plain_loop(timed):
-    timed("one run: plain PyTorch loop (3,000 of its steps)", lambda: plain_loop(3_000, 1), 1, 3_000, rounds=3)
+    timed(
+        "one run: plain PyTorch loop (3,000 of its steps)",
+        lambda: plain_loop(3_000, 1),
+        1,
+        3_000,
+        rounds=3,
+    )
 
 
 MEMORY = """
@@ -204,15 +243,25 @@ else:
 
 @pytest.mark.parametrize(("what", "count"), [("moments", ROWS), ("runs", 10_000_000)])
 def test_memory(what, count):
-    ran = subprocess.run([sys.executable, "-c", MEMORY, what, str(count)], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", MEMORY, what, str(count)], capture_output=True, text=True, check=True
+    )
     seconds, megabytes = map(float, ran.stdout.split())
-    named = {"moments": f"moments of {count:,} rows", "runs": f"{count:,} runs of 10 steps, reduced chunk by chunk"}
-    print(f"\n{named[what]}: {seconds:.2f} s, {megabytes:.0f} MB above what was there before, on {joblib.cpu_count()} cores")
+    named = {
+        "moments": f"moments of {count:,} rows",
+        "runs": f"{count:,} runs of 10 steps, reduced chunk by chunk",
+    }
+    print(
+        f"\n{named[what]}: {seconds:.2f} s, {megabytes:.0f} MB above what was there before, on"
+        f" {joblib.cpu_count()} cores"
+    )
 
 
 def test_all_contenders_train_the_same_run():
     ours = train_ensemble(MOMENTS, INIT[:2], 0.01, steps=200).final
-    np.testing.assert_allclose(jax.vmap(lambda w: on_moments(MOMENTS)(w, 200))(INIT[:2]), ours, rtol=1e-6)
+    np.testing.assert_allclose(
+        jax.vmap(lambda w: on_moments(MOMENTS)(w, 200))(INIT[:2]), ours, rtol=1e-6
+    )
     matched = batch_moments(TABLE, Settings(wiring="squeeze"))
     ours = train_ensemble(matched, INIT[:2], 0.01, steps=200).final
     np.testing.assert_allclose(jax.vmap(lambda w: on_rows(100)(w, 200))(INIT[:2]), ours, rtol=1e-6)

@@ -1,7 +1,8 @@
-"""The thread's loop with the guard on, against the same loop without: `PYTHONPATH=. python tests/benchmarks/bench_guard.py`.
+"""The thread's loop with the guard on, against the same loop without: `PYTHONPATH=. python
+tests/benchmarks/bench_guard.py`.
 
-The two alternate, so that a busy machine slows both alike; what counts is the ratio, and its limit is 1.40.
-"""
+The two alternate, so that a busy machine slows both alike; what counts is the ratio, and its limit
+is 1.40."""
 
 import statistics
 import time
@@ -40,6 +41,12 @@ if __name__ == "__main__":
     pairs = [(loop(X, y, nullcontext()), loop(X, y, no_silent_broadcast())) for _ in range(ROUNDS)]
     ratios = [guarded / plain for plain, guarded in pairs]
     steps = EPOCHS * len(X) // 100
-    print(f"plain loop  {min(plain for plain, _ in pairs) / steps * 1e6:.0f} µs a step (best of {ROUNDS})")
+    print(
+        f"plain loop  {min(plain for plain, _ in pairs) / steps * 1e6:.0f} µs a step (best of"
+        f" {ROUNDS})"
+    )
     print(f"guarded     {min(guarded for _, guarded in pairs) / steps * 1e6:.0f} µs a step")
-    print(f"ratio       {statistics.median(ratios):.2f} (median; {min(ratios):.2f} to {max(ratios):.2f}; limit 1.40)")
+    print(
+        f"ratio       {statistics.median(ratios):.2f} (median; {min(ratios):.2f} to"
+        f" {max(ratios):.2f}; limit 1.40)"
+    )

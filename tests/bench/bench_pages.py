@@ -1,11 +1,12 @@
-"""How long a changed control takes until the last new figure is drawn, in Chromium, warm: `make bench-pages [PAGES=…]`.
+"""How long a changed control takes until the last new figure is drawn, in Chromium, warm: `make
+bench-pages [PAGES=…]`.
 
-Actions are timed on values that were not seen before, from the key or the click to the last change inside a figure after
-which nothing happens for half a second; the first on each page is not, since a browser is slow with what it runs for the
-first time. Three parts are told apart: until the browser has sent the change (Streamlit itself waits 200 ms for a slider to
-come to rest), until it has read the server's last message, and what it draws after it. The page watches itself: to be told
-of each message from outside would cost the two cores a tenth of what they do.
-"""
+Actions are timed on values that were not seen before, from the key or the click to the last change
+inside a figure after which nothing happens for half a second; the first on each page is not, since
+a browser is slow with what it runs for the first time. Three parts are told apart: until the
+browser has sent the change (Streamlit itself waits 200 ms for a slider to come to rest), until it
+has read the server's last message, and what it draws after it. The page watches itself: to be told
+of each message from outside would cost the two cores a tenth of what they do."""
 
 import statistics
 import sys
@@ -46,7 +47,10 @@ SETTLED = """async ([after, quiet, most]) => {
 
 def number(label, *values):
     """Type each value into a field."""
-    return [(f"{label} = {value}", lambda page, value=value: typed(page, label, value)) for value in values]
+    return [
+        (f"{label} = {value}", lambda page, value=value: typed(page, label, value))
+        for value in values
+    ]
 
 
 def typed(page, label, value):
@@ -60,12 +64,20 @@ def typed(page, label, value):
 def pressed(label, key, times):
     """Press a key on a slider."""
     return [
-        (f"{label}: {key}", lambda page: lambda: page.get_by_label(label, exact=True).get_by_role("slider").press(key))
+        (
+            f"{label}: {key}",
+            lambda page: (
+                lambda: page.get_by_label(label, exact=True).get_by_role("slider").press(key)
+            ),
+        )
     ] * times
 
 
 def chosen(label, *options):
-    return [(f"{label} = {option}", lambda page, option=option: opened(page, label, option)) for option in options]
+    return [
+        (f"{label} = {option}", lambda page, option=option: opened(page, label, option))
+        for option in options
+    ]
 
 
 def opened(page, label, option):
@@ -79,7 +91,8 @@ def clicked(name, times=1):
     return [(name, lambda page: lambda: page.get_by_text(name, exact=True).first.click())] * times
 
 
-SWEEP = "samples=2000&columns=12&rows=6&inits=5&steps=300"  # the time to run the default one is another figure
+# the time to run the default one is another figure
+SWEEP = "samples=2000&columns=12&rows=6&inits=5&steps=300"
 PAGES = {
     "surface": [
         *clicked("single batches"),
@@ -101,7 +114,11 @@ PAGES = {
     "claims": number("Seeds of data and init", *range(199, 99, -5)),
     f"sweep?{SWEEP}": [
         *chosen("Colour", "R², median over the inits", "final loss, median over the inits"),
-        *chosen("Colour", "steps to converge, median over those that do", "share of the inits that converge"),
+        *chosen(
+            "Colour",
+            "steps to converge, median over those that do",
+            "share of the inits that converge",
+        ),
         *number("Seed", 1, 2, 3, 4),
         *number("Noise", 2, 3, 4, 5),
         *number("Correlation", 0.1, 0.2, 0.3, 0.4),
@@ -124,14 +141,21 @@ class Watched:
         self.page.evaluate(SETTLED, [after, quiet, most])
 
     def timed(self, prepare):
-        """Milliseconds: all, until the change is sent, until the server's last message is read, after it; bytes received."""
+        """Milliseconds: all, until the change is sent, until the server's last message is read,
+        after it; bytes received."""
         act = prepare(self.page)
         self.settled()
         before = self.page.evaluate("window.bytes = 0, window.changed")
         act()
         self.settled(before, most=20_000)
         changed, acted, sent, read, size = self.page.evaluate("[changed, acted, sent, read, bytes]")
-        return changed - acted, sent - acted, min(read, changed) - sent, max(changed - read, 0), size
+        return (
+            changed - acted,
+            sent - acted,
+            min(read, changed) - sent,
+            max(changed - read, 0),
+            size,
+        )
 
 
 def p95(values):
@@ -147,14 +171,22 @@ if __name__ == "__main__":
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         began = time.perf_counter()
         sum(k * k for k in range(10_000_000))
-        print(f"The machine, to compare with others: Python adds up 10⁷ squares in {time.perf_counter() - began:.2f} s.\n")
-        print("| page | changes | median | p95 | sent | server | then the browser | kB |\n|---|---|---|---|---|---|---|---|")
+        print(
+            "The machine, to compare with others: Python adds up 10⁷ squares in"
+            f" {time.perf_counter() - began:.2f} s.\n"
+        )
+        print(
+            "| page | changes | median | p95 | sent | server | then the browser | kB"
+            " |\n|---|---|---|---|---|---|---|---|"
+        )
         for address, actions in PAGES.items():
             name = address.partition("?")[0]
             if asked and name not in asked:
                 continue
             watched = Watched(browser, f"{server.url}/{address}")
-            watched.page.wait_for_timeout(20_000 if name == "surface" else 3_000)  # the kernels compile in the background
+            watched.page.wait_for_timeout(
+                20_000 if name == "surface" else 3_000
+            )  # the kernels compile in the background
             watched.timed(actions[0][1])
             times = []
             for label, prepare in actions[1:]:
@@ -163,15 +195,23 @@ if __name__ == "__main__":
                 except Error as error:
                     print(f"  {label}: nothing changed ({str(error).splitlines()[0]})")
             total = [time[0] for time in times]
-            parts = [f"{statistics.median(part):.0f} ms" for part in list(zip(*times, strict=True))[1:4]]
+            parts = [
+                f"{statistics.median(part):.0f} ms" for part in list(zip(*times, strict=True))[1:4]
+            ]
             size = statistics.median(time[4] for time in times) / 1e3
             print(
-                f"| {name} | {len(total)} | {statistics.median(total):.0f} ms | {p95(total):.0f} ms |"
+                f"| {name} | {len(total)} | {statistics.median(total):.0f} ms | {p95(total):.0f} ms"
+                " |"
                 f" {' | '.join(parts)} | {size:.0f} |",
                 flush=True,
             )
-            for all_of_it, *parts, _, label in sorted(times)[: -6 if "-v" not in sys.argv else None : -1]:
-                print(f"    {all_of_it:5.0f} ms = {' + '.join(f'{part:.0f}' for part in parts)}  {label}")
+            for all_of_it, *parts, _, label in sorted(times)[
+                : -6 if "-v" not in sys.argv else None : -1
+            ]:
+                print(
+                    f"    {all_of_it:5.0f} ms = {' + '.join(f'{part:.0f}' for part in parts)} "
+                    f" {label}"
+                )
             watched.page.close()
         browser.close()
     server.stop()

@@ -1,7 +1,8 @@
-"""A file streamed from disk: peak memory and time for 10⁶ and 10⁷ rows, by hand: `python tests/benchmarks/bench_tables.py`.
+"""A file streamed from disk: peak memory and time for 10⁶ and 10⁷ rows, by hand: `python
+tests/benchmarks/bench_tables.py`.
 
-Every measurement is a process of its own, and its peak is the kernel's VmHWM, which a child does not inherit. The files
-(240 MB and 210 MB at most) are written to a temporary directory and removed.
+Every measurement is a process of its own, and its peak is the kernel's VmHWM, which a child does
+not inherit. The files (240 MB and 210 MB at most) are written to a temporary directory and removed.
 """
 
 import subprocess
@@ -57,8 +58,15 @@ if __name__ == "__main__":
                 write(path, rows)
                 for work in WORK:
                     found = subprocess.run(
-                        [sys.executable, __file__, str(path), work], capture_output=True, text=True, check=True
+                        [sys.executable, __file__, str(path), work],
+                        capture_output=True,
+                        text=True,
+                        check=True,
                     )
                     size = path.stat().st_size / 1e6
-                    print(f"| {rows:,} | {suffix[1:]}, {size:,.0f} MB | {work} | {found.stdout.strip()} |", flush=True)
+                    print(
+                        f"| {rows:,} | {suffix[1:]}, {size:,.0f} MB | {work} |"
+                        f" {found.stdout.strip()} |",
+                        flush=True,
+                    )
                 path.unlink()

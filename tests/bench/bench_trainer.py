@@ -1,7 +1,8 @@
-"""Both sides of a comparison, everything recorded, against two plain scripts that record nothing: `make bench`.
+"""Both sides of a comparison, everything recorded, against two plain scripts that record nothing:
+`make bench`.
 
-The two alternate, so that a busy machine slows both alike; what counts is the ratio, and DESIGN's limit for it is 0.75.
-"""
+The two alternate, so that a busy machine slows both alike; what counts is the ratio, and DESIGN's
+limit for it is 0.75."""
 
 import statistics
 import time
@@ -51,4 +52,7 @@ if __name__ == "__main__":
     ratios = [ours / plain for plain, ours in pairs]
     print(f"two plain scripts  {min(plain for plain, _ in pairs):.2f} s (best of {ROUNDS})")
     print(f"linreg.train       {min(ours for _, ours in pairs):.2f} s")
-    print(f"ratio              {statistics.median(ratios):.2f} (median; {min(ratios):.2f} to {max(ratios):.2f}; limit 0.75)")
+    print(
+        f"ratio              {statistics.median(ratios):.2f} (median; {min(ratios):.2f} to"
+        f" {max(ratios):.2f}; limit 0.75)"
+    )

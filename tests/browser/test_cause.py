@@ -1,4 +1,5 @@
-"""Cause, Your data and Your code in Chromium: a file is uploaded and its R² changes, bad files are refused, every width."""
+"""Cause, Your data and Your code in Chromium: a file is uploaded and its R² changes, bad files are
+refused, every width."""
 
 import re
 
@@ -15,19 +16,27 @@ def csv(rows=240):
     generator = np.random.default_rng(0)
     a, b, c = generator.normal(size=(3, rows))
     level = 2 * a - b + 0.3 * generator.normal(size=rows)
-    lines = [f"{p:.4f},{q:.4f},{r:.4f},x{k},{s:.4f}" for k, (p, q, r, s) in enumerate(zip(a, b, c, level, strict=True))]
+    lines = [
+        f"{p:.4f},{q:.4f},{r:.4f},x{k},{s:.4f}"
+        for k, (p, q, r, s) in enumerate(zip(a, b, c, level, strict=True))
+    ]
     lines[10] = "0.1,,0.2,x10,0.3"
     X, kept = np.column_stack([a, b, c, np.ones(rows)]), np.arange(rows) != 10
 
     def worth(*columns):
-        rest = level[kept] - X[kept][:, columns] @ np.linalg.lstsq(X[kept][:, columns], level[kept], rcond=None)[0]
+        rest = (
+            level[kept]
+            - X[kept][:, columns] @ np.linalg.lstsq(X[kept][:, columns], level[kept], rcond=None)[0]
+        )
         return 1 - rest.var() / level[kept].var()
 
     return "\n".join(["a,b,c,word,level", *lines]).encode(), worth(0, 1, 3)
 
 
 def given(here, name, content):
-    here.page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
+    here.page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "text/csv", "buffer": content}
+    )
 
 
 def said_of_the_fixed(here):
@@ -39,7 +48,9 @@ def said_of_the_fixed(here):
 def test_an_upload_is_chosen_from_and_its_r_squared_changes(visit):
     content, worth = csv()
     here = visit("your_data?epochs=3").until_trained()
-    assert said_of_the_fixed(here) == pytest.approx(0.706, abs=1e-3), "it opens on the bundled table"
+    assert said_of_the_fixed(here) == pytest.approx(0.706, abs=1e-3), (
+        "it opens on the bundled table"
+    )
     assert shut_out(here) == []
     given(here, "mine <b>.csv", content)
     here.page.get_by_text("239 of 240 rows are used.").wait_for(timeout=60_000)
@@ -48,14 +59,18 @@ def test_an_upload_is_chosen_from_and_its_r_squared_changes(visit):
     here.field("Feature 2").click()
     here.page.get_by_role("option", name="c", exact=True).click()
     here.page.wait_for_function("location.search.includes('feature2=c')")
-    here.page.wait_for_function("() => document.body.innerText.includes('240 of 240 rows are used.')")  # b has the gap
+    here.page.wait_for_function(
+        "() => document.body.innerText.includes('240 of 240 rows are used.')"
+    )  # b has the gap
     here.until_trained()
     assert said_of_the_fixed(here) < worth - 0.1
     given(here, "broken.csv", b"a,b,c\n1,2,3\n4,5,6,7\n8,9,10\n")
     here.page.get_by_text("Nothing else has changed").wait_for(timeout=60_000)
     assert "240 of 240 rows are used." in here.page.inner_text("body")
     menu(here, "Original vs fixed")
-    here.page.wait_for_function("location.pathname == '/' && location.search.includes('feature2=c')")
+    here.page.wait_for_function(
+        "location.pathname == '/' && location.search.includes('feature2=c')"
+    )
     here.until_trained()
     here.page.go_back()
     here.page.get_by_text("240 of 240 rows are used.").wait_for(timeout=60_000)
@@ -90,4 +105,6 @@ def test_columns_stand_below_each_other_beside_an_open_menu(visit):
     here = drawn(visit("your_code", width=900), 1)
     assert here.page.get_by_test_id("stSidebar").is_visible()
     nothing_is_cut_off(here)
-    assert here.page.locator("svg.marks").bounding_box()["width"] > 400, "the whole width of what the menu leaves"
+    assert here.page.locator("svg.marks").bounding_box()["width"] > 400, (
+        "the whole width of what the menu leaves"
+    )

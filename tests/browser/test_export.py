@@ -32,7 +32,8 @@ def opened(here, name):
 
 
 def downloaded(here, name):
-    """The file behind a button; on a slow machine a page that is still redrawn may take the first click away."""
+    """The file behind a button; on a slow machine a page that is still redrawn may take the first
+    click away."""
     for patience in (15_000, 60_000):
         with suppress(TimeoutError), here.page.expect_download(timeout=patience) as found:
             here.page.get_by_role("button", name=name, exact=True).click()
@@ -64,7 +65,9 @@ def test_the_comparison_leaves_as_one_figure_and_as_code(visit, surfaces):
 
 def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
     here = visit("surface?samples=1000&lr=0.05&fixed.batch_size=1&ring=2&optimizers=Adam&step=30")
-    here.page.wait_for_function("document.querySelectorAll('svg.marks').length >= 4", timeout=120_000)
+    here.page.wait_for_function(
+        "document.querySelectorAll('svg.marks').length >= 4", timeout=120_000
+    )
     here.settled()
     opened(here, "Copy link")
     here.page.get_by_text("surface?v=1&").first.wait_for(timeout=30_000)
@@ -79,10 +82,16 @@ def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
     own = set(named) - {"step"} - {name for name in named if hasattr(view, name)}
     comparison, ignored = from_query({name: named[name] for name in own})
     assert ignored == []
-    assert (comparison.original.lr, comparison.original.batch_size, comparison.fixed.batch_size) == (0.05, 100, 1)
+    assert (
+        comparison.original.lr,
+        comparison.original.batch_size,
+        comparison.fixed.batch_size,
+    ) == (0.05, 100, 1)
     assert f'src="{link}&embed=true"' in frame
     again = visit(f"surface?{query}")
-    again.page.wait_for_function("document.querySelectorAll('svg.marks').length >= 4", timeout=120_000)
+    again.page.wait_for_function(
+        "document.querySelectorAll('svg.marks').length >= 4", timeout=120_000
+    )
     again.settled()
     assert again.texts() == here.texts()
     assert again.page.locator("[data-testid=stAlert]").count() == 0
@@ -92,7 +101,9 @@ def test_an_embedded_table_is_the_one_that_its_page_shows(visit):
     here = visit("your_data?embed=true&epochs=2", width=700)
     here.page.get_by_role("link", name="All of it, with its controls").wait_for(timeout=120_000)
     here.settled()
-    assert any("w1 = " in text and "true" not in text for text in here.texts()), "least squares weights, not true ones"
+    assert any("w1 = " in text and "true" not in text for text in here.texts()), (
+        "least squares weights, not true ones"
+    )
 
 
 def test_an_embedded_page_is_its_figures_alone(visit):

@@ -1,4 +1,5 @@
-"""The running app in Chromium: links on a server nobody has visited, controls, reload, Back, replay, where marks stand."""
+"""The running app in Chromium: links on a server nobody has visited, controls, reload, Back,
+replay, where marks stand."""
 
 import re
 
@@ -55,7 +56,8 @@ def test_a_control_then_back_then_reload(visit):
 
 
 def test_a_value_typed_just_before_a_click_on_the_menu_goes_along(visit):
-    """The field gives it when it is left, by that very click: the link is still that of the settings before."""
+    """The field gives it when it is left, by that very click: the link is still that of the
+    settings before."""
     here = visit("?v=1&samples=1000&lr=0.05", height=1800).until_trained()
     here.field("Epochs").fill("20")
     here.page.get_by_test_id("stSidebar").get_by_text("Surface", exact=True).click(delay=400)
@@ -71,7 +73,9 @@ def test_a_broken_link_opens_and_says_what_was_ignored(visit):
     ).until_trained()
     said = here.page.locator("[data-testid=stAlert]").all_inner_texts()
     assert any("lr=1e999 was ignored: it is out of range" in text for text in said)
-    assert any("<b>bold</b> was ignored: there is no such setting." in text for text in said), "HTML shows as text"
+    assert any("<b>bold</b> was ignored: there is no such setting." in text for text in said), (
+        "HTML shows as text"
+    )
 
 
 def test_the_marks_stand_where_the_data_says(home):
@@ -120,12 +124,16 @@ def test_the_marks_stand_where_the_data_says(home):
 def test_a_replay_moves_every_figure_in_place(visit):
     """By the slider, by a click on the loss curve, and by Play, which runs to the end and stops."""
     here = visit("?samples=1000").until_trained()
-    here.page.evaluate("document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)")
+    here.page.evaluate(
+        "document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)"
+    )
     here.page.evaluate("window.first = 'this'")
 
     def in_place(what):
         assert here.page.evaluate("window.first") == "this", f"{what} stays in the page"
-        marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
+        marks = here.page.evaluate(
+            "[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)"
+        )
         assert marks == ["0", "1", "2", "3"], f"{what} draws no figure anew"
 
     slider = here.page.get_by_role("slider")
@@ -135,7 +143,9 @@ def test_a_replay_moves_every_figure_in_place(visit):
     here.page.wait_for_function("location.search.includes('step=295')")
     expect(here.page.locator("svg.marks text").filter(has_text="after 295 steps")).to_have_count(2)
     in_place("the slider")
-    while "step=" in here.address:  # as many entries in the history as the server has taken the presses apart
+    while (
+        "step=" in here.address
+    ):  # as many entries in the history as the server has taken the presses apart
         here.page.go_back()
         here.settled()
     gone = here.page.locator("svg.marks text").filter(has_text=re.compile("after 29[5-9] steps"))
@@ -185,7 +195,10 @@ def test_a_preset_sets_controls_and_link(visit):
     here.page.get_by_role("option", name="SGD at lr 0.01").click()
     here.page.wait_for_function("location.search.includes('optimizer=SGD')")
     here.page.get_by_text("Both sides diverge").wait_for(timeout=60_000)
-    assert any(re.search(r"leaves the picture at step \d and diverges at step 7", text) for text in here.texts())
+    assert any(
+        re.search(r"leaves the picture at step \d and diverges at step 7", text)
+        for text in here.texts()
+    )
 
 
 CUT = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
@@ -198,8 +211,14 @@ CUT = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.te
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_no_figure_is_cut_off(visit, home, scheme):
-    here = home if scheme == "light" else visit("?samples=1000", width=390, scheme=scheme).until_trained()
-    background = here.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    here = (
+        home
+        if scheme == "light"
+        else visit("?samples=1000", width=390, scheme=scheme).until_trained()
+    )
+    background = here.page.evaluate(
+        "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+    )
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(14, 17, 23)"}[scheme]
     assert here.page.evaluate(CUT) == []
     if scheme == "dark":
@@ -209,7 +228,8 @@ def test_no_figure_is_cut_off(visit, home, scheme):
 
 def test_figures_have_a_text_for_those_who_cannot_see_them(home):
     labels = home.page.evaluate(
-        "[...document.querySelectorAll('.vega-embed')].map(figure => figure.getAttribute('aria-label'))"
+        "[...document.querySelectorAll('.vega-embed')].map(figure =>"
+        " figure.getAttribute('aria-label'))"
     )
     assert ["minimum at" in label for label in labels[:2]] == [True, True]
     assert labels[2].startswith("Loss of each batch against step")
@@ -221,9 +241,21 @@ def test_the_keyboard_reaches_every_control(home):
     for _ in range(80):
         home.page.keyboard.press("Tab")
         reached.add(
-            home.page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || ''")
+            home.page.evaluate(
+                "document.activeElement.getAttribute('aria-label') ||"
+                " document.activeElement.innerText || ''"
+            )
         )
-    for name in ("Learning rate", "Momentum", "Batch size", "Epochs", "Seed", "Initial weights", "Play", "Replay: step"):
+    for name in (
+        "Learning rate",
+        "Momentum",
+        "Batch size",
+        "Epochs",
+        "Seed",
+        "Initial weights",
+        "Play",
+        "Replay: step",
+    ):
         if name != "Momentum" or home.field("Momentum").is_enabled():
             assert any(name in label for label in reached), name
     for name in ("Data as a table", "Save", "Copy link"):

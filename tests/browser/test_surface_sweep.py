@@ -1,4 +1,5 @@
-"""The ensemble's pages in Chromium: the menu and Back, clicks on surfaces and cells, a stopped sweep, every width."""
+"""The ensemble's pages in Chromium: the menu and Back, clicks on surfaces and cells, a stopped
+sweep, every width."""
 
 import re
 
@@ -13,7 +14,9 @@ pytestmark = pytest.mark.browser
 def test_the_menu_keeps_the_settings_and_back_leads_from_page_to_page(visit):
     here = visit("?samples=1000&optimizer=Adam&epochs=3").until_trained()
     menu(here, "Sweep")
-    here.page.wait_for_function("location.pathname == '/sweep' && location.search.includes('optimizer=Adam')")
+    here.page.wait_for_function(
+        "location.pathname == '/sweep' && location.search.includes('optimizer=Adam')"
+    )
     drawn(here, 3)
     expect(here.field("Epochs")).to_have_value("3")
     expect(here.field("Rows")).to_have_value("1000")
@@ -23,7 +26,9 @@ def test_the_menu_keeps_the_settings_and_back_leads_from_page_to_page(visit):
     here.page.wait_for_function("location.pathname == '/sweep'")
     drawn(here, 3)
     here.page.go_back()
-    here.page.wait_for_function("location.pathname == '/' && location.search.includes('optimizer=Adam')")
+    here.page.wait_for_function(
+        "location.pathname == '/' && location.search.includes('optimizer=Adam')"
+    )
     here.until_trained()
     expect(here.field("Epochs")).to_have_value("3")
 
@@ -37,9 +42,9 @@ def test_a_click_on_a_surface_adds_a_start(visit):
     here.page.wait_for_function("location.search.includes('starts=')")
     starts = re.search(r"starts=([^&]+)", here.address)[1].replace("%2C", ",").split(",")
     drawn(here, 4)
-    assert [float(part) for part in here.field("Starts: w1, w2, w1, w2, …").input_value().split(", ")] == [
-        *map(float, starts)
-    ]
+    assert [
+        float(part) for part in here.field("Starts: w1, w2, w1, w2, …").input_value().split(", ")
+    ] == [*map(float, starts)]
     here.page.go_back()
     here.page.wait_for_function("!location.search.includes('starts=')")
 
@@ -50,13 +55,17 @@ def test_a_cell_opens_in_the_comparison_by_a_click_and_by_keyboard(visit):
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     here.page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"])
-    here.page.wait_for_function("location.pathname == '/' && location.search.includes('batch_size=')", timeout=30_000)
+    here.page.wait_for_function(
+        "location.pathname == '/' && location.search.includes('batch_size=')", timeout=30_000
+    )
     here.until_trained()
     expect(here.field("Batch size"), "the middle row of 5, 22, 100").to_have_value("22")
     here.page.go_back()
     here.page.wait_for_function("location.pathname == '/sweep'")
     cell = here.field("Cell: batch size")
-    cell.wait_for(timeout=30_000)  # the page before had more figures than this one: their count tells nothing
+    cell.wait_for(
+        timeout=30_000
+    )  # the page before had more figures than this one: their count tells nothing
     drawn(here, 3)
     cell.press_sequentially("100")
     here.page.get_by_role("option", name="100").wait_for(timeout=20_000)
@@ -73,7 +82,9 @@ def test_a_cell_opens_in_the_comparison_by_a_click_and_by_keyboard(visit):
 def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
     here = visit("sweep?x=scale&y=noise&columns=80&rows=20&inits=2&steps=8000")
     here.page.get_by_role("button", name="Stop the sweep").click(timeout=60_000)
-    here.page.get_by_text(re.compile(r"Stopped: [\d,]+ cells of 3,200 are not done")).wait_for(timeout=30_000)
+    here.page.get_by_text(re.compile(r"Stopped: [\d,]+ cells of 3,200 are not done")).wait_for(
+        timeout=30_000
+    )
     drawn(here, 3)
     here.page.get_by_role("button", name="Go on").click()
     here.page.get_by_text(re.compile("Stopped")).wait_for(state="detached", timeout=60_000)
@@ -101,14 +112,21 @@ def test_no_figure_of_the_surface_page_is_cut_off(visit):
     nothing_is_cut_off(drawn(here, 3))
     assert beside_the_window(here, ZOOMED) == 0
     here.page.get_by_text("paths", exact=True).first.click()
-    expect(here.page.get_by_label("Replay: step", exact=True).get_by_role("slider")).to_have_value("300")
+    expect(here.page.get_by_label("Replay: step", exact=True).get_by_role("slider")).to_have_value(
+        "300"
+    )
 
 
 @pytest.mark.parametrize(
     ("path", "figures", "width", "scheme"),
     [
         ("claims?seeds=10", 11, 390, "light"),
-        ("sweep?samples=1000&columns=5&rows=3&inits=1&steps=50&optimizer=SGD&metric=loss", 3, 1400, "dark"),
+        (
+            "sweep?samples=1000&columns=5&rows=3&inits=1&steps=50&optimizer=SGD&metric=loss",
+            3,
+            1400,
+            "dark",
+        ),
     ],
 )
 def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme):
@@ -120,37 +138,51 @@ def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme
 
 
 def test_controls_of_the_view_and_of_the_sidebar(visit):
-    """One of the view redraws in place and is in the URL; one of the sidebar, moved on the page, reruns all of it."""
+    """One of the view redraws in place and is in the URL; one of the sidebar, moved on the page,
+    reruns all of it."""
     here = drawn(visit("surface?samples=1000&ring=2"), 4)
-    here.page.evaluate("document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)")
+    here.page.evaluate(
+        "document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)"
+    )
     labels = "[...document.querySelectorAll('svg.marks [aria-label]')].map(mark => mark.getAttribute('aria-label'))"
-    assert sum("has its minimum at" in label for label in here.page.evaluate(labels)) == 2, "the finding is in the figure"
+    assert sum("has its minimum at" in label for label in here.page.evaluate(labels)) == 2, (
+        "the finding is in the figure"
+    )
     field = here.field("Radius of the ring")
     field.fill("30")  # a picture with more contours than the one before
     field.press("Enter")
     here.page.wait_for_function("location.search.includes('radius=30')")
     drawn(here, 4)
-    marks = here.page.evaluate("[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)")
+    marks = here.page.evaluate(
+        "[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)"
+    )
     assert marks == ["0", "1", "2", "3"], "no figure was drawn anew"
     rings = here.page.evaluate(
-        "[...document.querySelectorAll('svg.marks')].slice(0, 2).map(svg => [...svg.querySelectorAll('.layer_1_marks path')]"
+        "[...document.querySelectorAll('svg.marks')].slice(0, 2).map(svg =>"
+        " [...svg.querySelectorAll('.layer_1_marks path')]"
         ".map(ring => ring.getBBox()).map(box => box.width * box.height))"
     )
     for areas in rings:
         assert len(areas) > 5
-        assert areas == sorted(areas, reverse=True), "the outermost ring still lies below the others"
+        assert areas == sorted(areas, reverse=True), (
+            "the outermost ring still lies below the others"
+        )
     moved = here.texts()
     here.page.go_back()
     here.page.wait_for_function("!location.search.includes('radius')")
     drawn(here, 4)
-    expect(here.field("Radius of the ring"), "Back undoes a control of the view too").to_have_value("4")
+    expect(here.field("Radius of the ring"), "Back undoes a control of the view too").to_have_value(
+        "4"
+    )
     assert here.texts() != moved, "and what it had changed"
     here.page.get_by_label("Feature scale", exact=True).last.fill("50")
     here.page.get_by_label("Feature scale", exact=True).last.press("Enter")
     here.page.wait_for_function("location.search.includes('scale=50')")
     drawn(here, 4)
     menu(here, "Data")
-    expect(here.page.get_by_test_id("stSidebar").get_by_label("Feature scale", exact=True)).to_have_value("50")
+    expect(
+        here.page.get_by_test_id("stSidebar").get_by_label("Feature scale", exact=True)
+    ).to_have_value("50")
     starts = here.field("Starts: w1, w2, w1, w2, …")
     starts.fill("1, 2, 3")
     starts.press("Enter")

@@ -1,4 +1,5 @@
-"""What is missing or full is said in one sentence. `make faults` does the same and more to a running server."""
+"""What is missing or full is said in one sentence. `make faults` does the same and more to a
+running server."""
 
 import os
 import resource
@@ -30,7 +31,13 @@ def ran(*arguments, hidden="", folder=None, **options):
     environment = os.environ | {"HIDDEN": hidden, "PYTHONPATH": path}
     options = {"stdout": subprocess.PIPE, **options}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, check=False, **options
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        **options,
     )
 
 
@@ -64,9 +71,14 @@ def too_large():
 
 
 def test_a_file_that_finds_no_room_is_named_and_leaves_nothing(tmp_path):
-    found = ran("-B", "-m", "linreg", "script", "--out", str(tmp_path / "run.py"), preexec_fn=too_large)
+    found = ran(
+        "-B", "-m", "linreg", "script", "--out", str(tmp_path / "run.py"), preexec_fn=too_large
+    )
     assert found.returncode == 2
-    assert found.stderr == f"linreg: {tmp_path / 'run.py'}: File too large; make room or name another file\n"
+    assert (
+        found.stderr
+        == f"linreg: {tmp_path / 'run.py'}: File too large; make room or name another file\n"
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -76,4 +88,7 @@ def test_an_output_that_finds_no_room_is_one_line():
         found = ran("-m", "linreg", "script", stdout=full)
     assert (found.returncode, found.stderr) == (2, "linreg: the output: No space left on device\n")
     found = ran("-m", "linreg", "script", "--out", "/dev/full")
-    assert found.stderr == "linreg: /dev/full: No space left on device; make room or name another file\n"
+    assert (
+        found.stderr
+        == "linreg: /dev/full: No space left on device; make room or name another file\n"
+    )

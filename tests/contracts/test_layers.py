@@ -1,4 +1,5 @@
-"""The architecture: the import contracts hold, what is slow to load waits, pages are short, and old names stay.
+"""The architecture: the import contracts hold, what is slow to load waits, pages are short, and old
+names stay.
 
 `make lint` checks the same contracts by itself; they are written down in pyproject.toml.
 """
@@ -18,13 +19,18 @@ from linreg import guard, settings
 PAGES = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py")]
 PUBLIC = {  # every name that an earlier version offered
     "linreg": "BUNDLED WIRINGS Broadcast CannotTell Comparison DataSettings Dataset Ensemble Figure Moments Outcome Quadratic"
-    " Run Settings SettingsError ShapeDiagnosis SilentBroadcastError SilentBroadcastWarning Table TableError TableStream"
-    " TableSums Wiring batch_moments diagnose_shapes from_query looks_broadcast loss_surface make_data matched_surface"
-    " no_silent_broadcast open_bundled open_table parse_shape read_table standardised stream_table table_sums to_query train"
+    " Run Settings SettingsError ShapeDiagnosis SilentBroadcastError SilentBroadcastWarning Table"
+    " TableError TableStream"
+    " TableSums Wiring batch_moments diagnose_shapes from_query looks_broadcast loss_surface"
+    " make_data matched_surface"
+    " no_silent_broadcast open_bundled open_table parse_shape read_table standardised stream_table"
+    " table_sums to_query train"
     " train_ensemble",
     "linreg.settings": "Comparison DEFAULTS Data DataSettings Interval Kind LABELS POSITIVE SEED Settings SettingsError"
-    " TABLE_NAMES TableSettings Tables VERSION check clipped fitted fitting_momentum fixed_changes fixed_side from_query kinds"
-    " kinds_of offered plain read setting to_query with_both with_changes with_table without_table written",
+    " TABLE_NAMES TableSettings Tables VERSION check clipped fitted fitting_momentum fixed_changes"
+    " fixed_side from_query kinds"
+    " kinds_of offered plain read setting to_query with_both with_changes with_table without_table"
+    " written",
     "linreg.guard": "LOSSES Broadcast CannotTell Loss Reaction ShapeDiagnosis SilentBroadcastError SilentBroadcastWarning"
     " diagnose_shapes looks_broadcast no_silent_broadcast parse_shape reaction",
     "linreg.pytest_plugin": "linreg_guard",
@@ -42,7 +48,9 @@ def imported(path):
 
 
 def test_the_import_contracts_hold():
-    done = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -52,20 +60,27 @@ def test_no_module_holds_two_ideas():
 
 
 def test_only_the_entry_points_lie_flat():
-    assert {path.stem for path in (ROOT / "linreg").glob("*.py")} == {"__init__", "__main__", "pytest_plugin"}
+    assert {path.stem for path in (ROOT / "linreg").glob("*.py")} == {
+        "__init__",
+        "__main__",
+        "pytest_plugin",
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_is_short_and_defines_nothing(page):
     tree = ast.parse(page.read_text())
     assert len(page.read_text().splitlines()) < 50
-    assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in ast.walk(tree))
+    assert not any(
+        isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in ast.walk(tree)
+    )
     assert not any(name.split(".")[0] == "torch" for name in imported(page))
 
 
 @pytest.mark.parametrize("absent", ["torch", "streamlit", "numba"])
 def test_what_is_slow_to_load_waits(absent):
-    """Settings, surfaces, figures and words need neither torch nor streamlit; `import linreg` needs nothing of either."""
+    """Settings, surfaces, figures and words need neither torch nor streamlit; `import linreg` needs
+    nothing of either."""
     modules = "linreg, linreg.figures.comparison, linreg.settings.presets, linreg.text.script"
     program = f"import sys, {modules}; sys.exit('{absent}' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

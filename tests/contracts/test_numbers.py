@@ -1,7 +1,8 @@
-"""Numbers at their limits: NIST's certified values, data of any size, and data that do not determine a line.
+"""Numbers at their limits: NIST's certified values, data of any size, and data that do not
+determine a line.
 
-No number that is none reaches a figure or a sentence: either it is drawn and said as what it is, or the data are refused.
-"""
+No number that is none reaches a figure or a sentence: either it is drawn and said as what it is, or
+the data are refused."""
 
 import json
 import math
@@ -17,7 +18,12 @@ from nist import STRD
 from linreg import train, train_ensemble
 from linreg.data.dataset import Dataset, make_data, register_table, table_settings
 from linreg.data.files import open_table
-from linreg.experiments.cause import batch_statistics, minimum_by_batch_size, pairs_of, shape_or_value
+from linreg.experiments.cause import (
+    batch_statistics,
+    minimum_by_batch_size,
+    pairs_of,
+    shape_or_value,
+)
 from linreg.experiments.your_data import diagnose_table
 from linreg.figures import gallery
 from linreg.figures.theme import THEMES
@@ -37,48 +43,65 @@ from linreg.training.outcome import outcome
 SCALES = (1e-150, 1e150)
 
 
-# ---- least squares ---------------------------------------------------------------------------------------------------
+# ---- least squares -------------------------------------------------------------------------------
 
 
 def exact_least_squares(X, y):
     """The normal equations in fractions: no rounding at all."""
-    X, y = [[Fraction(float(value)) for value in row] for row in X], [Fraction(float(value)) for value in y]
+    X, y = (
+        [[Fraction(float(value)) for value in row] for row in X],
+        [Fraction(float(value)) for value in y],
+    )
     places = range(len(X[0]))
     rows = [
-        [sum(r[i] * r[j] for r in X) for j in places] + [sum(r[i] * t for r, t in zip(X, y, strict=True))] for i in places
+        [sum(r[i] * r[j] for r in X) for j in places]
+        + [sum(r[i] * t for r, t in zip(X, y, strict=True))]
+        for i in places
     ]
     for i in places:
         rows[i] = [value / rows[i][i] for value in rows[i]]
-        rows = [row if k == i else [a - row[i] * b for a, b in zip(row, rows[i], strict=True)] for k, row in enumerate(rows)]
+        rows = [
+            row if k == i else [a - row[i] * b for a, b in zip(row, rows[i], strict=True)]
+            for k, row in enumerate(rows)
+        ]
     return [row[-1] for row in rows]
 
 
 def digits(found, wanted):
     """How many significant digits agree: of a certified value at most 15."""
-    return [15.0 if a == b else min(-math.log10(abs(a - b) / abs(b)), 15.0) for a, b in zip(found, wanted, strict=True)]
+    return [
+        15.0 if a == b else min(-math.log10(abs(a - b) / abs(b)), 15.0)
+        for a, b in zip(found, wanted, strict=True)
+    ]
 
 
 DIGITS = {"Norris": 13, "Pontius": 12, "NoInt1": 14, "NoInt2": 14}
-# What double precision allows: its 16 digits, less those of κ (0.4 of Norris, 1.3 of Pontius, with columns of one length)
-# and, in an intercept, less those that the targets are larger than it (3.4 of both), most of which one refinement brings
+# What double precision allows: its 16 digits, less those of κ (0.4 of Norris, 1.3 of Pontius, with
+# columns of one length)
+# and, in an intercept, less those that the targets are larger than it (3.4 of both), most of which
+# one refinement brings
 # back. The certified values themselves end after 15 digits.
 
 
 @pytest.mark.parametrize("name", STRD)
 @pytest.mark.parametrize("scale", [1.0, *SCALES])
 def test_least_squares_is_nist_s(name, scale):
-    """Of the data as they are and in units 10¹⁵⁰ times as large or as small: the coefficients are the same."""
+    """Of the data as they are and in units 10¹⁵⁰ times as large or as small: the coefficients are
+    the same."""
     known = STRD[name]
     found = least_squares(known.columns * scale, known.y * scale)
     assert min(digits(found, known.coefficients)) > DIGITS[name]
     if scale == 1:
         exact = exact_least_squares(known.columns, known.y)
-        assert all(abs(Fraction(float(a)) / b - 1) < 2e-12 for a, b in zip(found, exact, strict=True))
+        assert all(
+            abs(Fraction(float(a)) / b - 1) < 2e-12 for a, b in zip(found, exact, strict=True)
+        )
 
 
 @pytest.mark.parametrize("name", STRD)
 def test_the_surface_is_least_at_nist_s_coefficients(name):
-    """And so is what runs are judged by, whose least loss gives the certified residual standard deviation."""
+    """And so is what runs are judged by, whose least loss gives the certified residual standard
+    deviation."""
     known = STRD[name]
     rows, parameters = known.columns.shape
     with_intercept = bool((known.columns[:, -1] == 1).all())
@@ -86,18 +109,24 @@ def test_the_surface_is_least_at_nist_s_coefficients(name):
     table = Dataset(X, known.y, tuple("ab"[: X.shape[1]]))
     judge = baseline(table, with_intercept)
     assert min(digits(judge.surface.minimum, known.coefficients)) > DIGITS[name]
-    settings = Settings(DataSettings(samples=rows), wiring="squeeze", batch_size=rows, bias=with_intercept)
+    settings = Settings(
+        DataSettings(samples=rows), wiring="squeeze", batch_size=rows, bias=with_intercept
+    )
     assert loss_surface(table, settings).minimum == pytest.approx(judge.surface.minimum, rel=1e-12)
     for floor in (judge.surface.floor, table_sums(table, settings).surface.floor):
-        assert math.sqrt(floor * rows / (rows - parameters)) == pytest.approx(known.residual, rel=1e-11)
+        assert math.sqrt(floor * rows / (rows - parameters)) == pytest.approx(
+            known.residual, rel=1e-11
+        )
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("wiring", ["original", "squeeze"])
 def test_the_unit_of_the_data_changes_no_run(wiring, scale):
-    """In another unit of all columns a loss is scale² times as large, its minimum is where it was, and gradient descent
-    with lr/scale² visits the same weights."""
-    settings = Settings(DataSettings(samples=60, scale=1.0, correlation=0.6), wiring=wiring, batch_size=20)
+    """In another unit of all columns a loss is scale² times as large, its minimum is where it was,
+    and gradient descent with lr/scale² visits the same weights."""
+    settings = Settings(
+        DataSettings(samples=60, scale=1.0, correlation=0.6), wiring=wiring, batch_size=20
+    )
     table = make_data(settings.data)
     large = Dataset(table.X * scale, table.y * scale)
     here, there = loss_surface(table, settings), loss_surface(large, settings)
@@ -148,21 +177,34 @@ def test_data_beyond_double_precision_are_refused(column, value, said):
         ([[1.25730221e-13, 1e6], [1.04900117e-13, 1e6]], [0.64, 0.36]),
         ([[1.25730221e49, -0.132]], [6.4e87]),
     ],
-    ids=["all but collinear", "one tiny number", "all but constant", "units far apart", "one row of units far apart"],
+    ids=[
+        "all but collinear",
+        "one tiny number",
+        "all but constant",
+        "units far apart",
+        "one row of units far apart",
+    ],
 )
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_minimum_that_rounding_leaves_open_is_still_a_minimum(X, y, bias):
-    """All were found by fuzzing: the weights stay finite, and where they are the loss is as small as their own rows say."""
+    """All were found by fuzzing: the weights stay finite, and where they are the loss is as small
+    as their own rows say."""
     table = Dataset(np.array(X), np.array(y))
     columns = np.column_stack([table.X, np.ones(len(y))]) if bias else table.X
     surface = matched_surface(table, bias)
     for one in (surface, surface.profile()):
         assert np.isfinite(one.minimum).all()
         assert 0 <= one.floor < np.inf
-    terms = np.abs(columns) @ np.abs(surface.minimum) + np.abs(table.y)  # whose rounding is in a residual
+    terms = np.abs(columns) @ np.abs(surface.minimum) + np.abs(
+        table.y
+    )  # whose rounding is in a residual
     residual = columns @ surface.minimum - table.y
-    assert surface.value(surface.minimum) == pytest.approx(np.mean(residual**2), rel=1e-6, abs=1e-12 * terms.max() ** 2)
-    assert surface.floor == pytest.approx(np.mean(residual**2), rel=1e-6, abs=1e-12 * terms.max() ** 2)
+    assert surface.value(surface.minimum) == pytest.approx(
+        np.mean(residual**2), rel=1e-6, abs=1e-12 * terms.max() ** 2
+    )
+    assert surface.floor == pytest.approx(
+        np.mean(residual**2), rel=1e-6, abs=1e-12 * terms.max() ** 2
+    )
     assert np.mean(residual**2) <= np.mean(table.y**2) * (1 + 1e-9), "no worse than zeros"
 
 
@@ -174,7 +216,7 @@ def test_a_piece_of_a_table_may_be_tiny():
     assert found.minimum == pytest.approx(np.linalg.lstsq(X, table.y, rcond=None)[0], rel=1e-9)
 
 
-# ---- from the settings to the last word ------------------------------------------------------------------------------
+# ---- from the settings to the last word ----------------------------------------------------------
 
 VIEWS = {
     SurfaceView: SurfaceView(optimizers=("RMSprop", "SGD"), ring=2, arrows=True),
@@ -190,7 +232,9 @@ def both(**changes):
         for name in ("samples", "weights", "scale", "mean", "correlation", "noise")
         if name in changes
     }
-    settings = Settings(DataSettings(**{"samples": 40, **data}), **{"batch_size": 10, "epochs": 3, **changes})
+    settings = Settings(
+        DataSettings(**{"samples": 40, **data}), **{"batch_size": 10, "epochs": 3, **changes}
+    )
     return Comparison(settings, replace(settings, wiring="squeeze"))
 
 
@@ -201,7 +245,9 @@ def on_table(X, y, standardise=False, **changes):
     lines = [",".join(repr(float(value)) for value in row) for row in np.column_stack([X, y])]
     KEPT.append(open_table("\n".join(["a,b,c", *lines]).encode(), "numbers.csv"))
     data = table_settings(register_table(KEPT[-1]).digest, "c", ("a", "b"), standardise)
-    settings = Settings(data, **{"batch_size": min(10, len(y)), "epochs": 3, "bias": True, **changes})
+    settings = Settings(
+        data, **{"batch_size": min(10, len(y)), "epochs": 3, "bias": True, **changes}
+    )
     return Comparison(settings, replace(settings, wiring="squeeze"))
 
 
@@ -235,17 +281,25 @@ def sentences(comparison, of):
     yield comparison_text.headline(*found)
     yield comparison_text.outcome_table(found, LABELS)
     yield from map(comparison_text.explanation, (settings, comparison.fixed), found)
-    own = data if isinstance(data, TableSettings) else TableSettings("own", "c", ("a", "b"), data.samples)
+    own = (
+        data
+        if isinstance(data, TableSettings)
+        else TableSettings("own", "c", ("a", "b"), data.samples)
+    )
     yield from your_data_text.data_findings(diagnose_table(table, settings), own)
     surfaces = [of.surface(settings), of.surface(comparison.fixed)]
-    yield surface_text.curvature_finding(list(zip(surfaces, (settings, comparison.fixed), strict=True)))
+    yield surface_text.curvature_finding(
+        list(zip(surfaces, (settings, comparison.fixed), strict=True))
+    )
     yield cause_text.cause_finding(settings, *surfaces)
     yield cause_text.bowls_finding(*surfaces)
     best = surfaces[1].minimum
     pairs = pairs_of(table, best, 4)
     yield cause_text.matrix_finding(pairs) + cause_text.matrix_table(pairs)
     yield cause_text.terms_finding(batch_statistics(table, settings.batch_size).terms(best), best)
-    yield cause_text.walk_finding(minimum_by_batch_size(table, settings), settings.batch_size, surfaces[0])
+    yield cause_text.walk_finding(
+        minimum_by_batch_size(table, settings), settings.batch_size, surfaces[0]
+    )
     cells = shape_or_value(table, settings, of.baseline(data, False))
     yield cause_text.shape_or_value_finding(cells) + str(cause_text.shape_or_value_table(cells))
     panels, _ = gallery.panels_of(comparison, VIEWS[SurfaceView], of)
@@ -265,7 +319,12 @@ def test_no_figure_and_no_sentence_holds_what_is_no_number(case):
             for name, frame in panel.data.items():
                 numbers = frame.select_dtypes("number").to_numpy(float)
                 assert np.isfinite(numbers).all() or (name == "cells" and SAID in plate.caption)
-                texts = " ".join(frame.select_dtypes(exclude=["number", "category"]).astype(str).to_numpy().ravel())
+                texts = " ".join(
+                    frame.select_dtypes(exclude=["number", "category"])
+                    .astype(str)
+                    .to_numpy()
+                    .ravel()
+                )
                 assert not NO_NUMBER.search(texts)
             drawn += 1
         assert not NO_NUMBER.search(plate.caption)
@@ -275,7 +334,8 @@ def test_no_figure_and_no_sentence_holds_what_is_no_number(case):
 
 
 def test_batches_that_agree_are_one_point_in_a_picture_of_the_weights_size():
-    """Without noise every batch of the fixed side is least at (5, 3), but for rounding; the contours around it are drawn."""
+    """Without noise every batch of the fixed side is least at (5, 3), but for rounding; the
+    contours around it are drawn."""
     shown = gallery.figures(both(noise=0.0, bias=True), THEMES["light"], VIEWS, None, ["surface"])
     fixed = next(plate for _, plate in shown if plate.name == "one batch").panels[1]
     frame = fixed.data["frame"].iloc[0]
@@ -288,7 +348,12 @@ def test_batches_that_agree_are_one_point_in_a_picture_of_the_weights_size():
 @pytest.mark.parametrize("scale", [1e-150, 1e-30, 1.0, 1e15, 1e30, 1e150])
 def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
     """Single precision overflows to a loss that is infinite at the first step, and says so."""
-    settings = Settings(DataSettings(samples=40, scale=scale, noise=scale), wiring="squeeze", batch_size=10, epochs=200)
+    settings = Settings(
+        DataSettings(samples=40, scale=scale, noise=scale),
+        wiring="squeeze",
+        batch_size=10,
+        epochs=200,
+    )
     table = make_data(settings.data)
     (run,) = train([settings], table, dtype=dtype)
     assert np.isfinite(run.weights).all()
@@ -297,7 +362,8 @@ def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
     if dtype == torch.float32 and scale >= 1e30:
         assert found.verdict == "diverged at step 0"
         assert (
-            comparison_text.headline(found, found) == "Both sides diverge: the original at step 0, the fixed side at step 0."
+            comparison_text.headline(found, found)
+            == "Both sides diverge: the original at step 0, the fixed side at step 0."
         )
     else:  # RMSprop divides by a root mean square, which has to be a number and larger than its ε of 1e-8
         squares = 1 <= scale <= (1e10 if dtype == torch.float32 else 1e70)
@@ -307,9 +373,16 @@ def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
 @pytest.mark.parametrize(
     ("scales", "said"),
     [
-        ((1e-200, 1.0, 1.0), "a reaches 2.3e-200, below the 1e-152 whose squares double precision can add up"),
+        (
+            (1e-200, 1.0, 1.0),
+            "a reaches 2.3e-200, below the 1e-152 whose squares double precision can add up",
+        ),
         ((1.0, 1.0, 1e-300), "c reaches 1.4e-299, below the 1e-152"),
-        ((1e-90, 1e90, 1.0), "the values of a and b are 6e+179 times apart, and the loss would overflow; standardise them"),
+        (
+            (1e-90, 1e90, 1.0),
+            "the values of a and b are 6e+179 times apart, and the loss would overflow; standardise"
+            " them",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_computed_with_is_refused_when_it_is_chosen(scales, said):

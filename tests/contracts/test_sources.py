@@ -1,7 +1,7 @@
 """The thread's claims as they stand in its text, each run on its data and settings.
 
-The figures are those of one data seed, NumPy's generator with seed 0; the thread fixed none, so its own vary as these do.
-"""
+The figures are those of one data seed, NumPy's generator with seed 0; the thread fixed none, so its
+own vary as these do."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,9 @@ def test_claim_2_with_the_strange_line_it_falls_to_about_one(table):
     assert judged(run, table).converged
 
 
-@pytest.mark.parametrize(("start", "end"), [((20, 20), (5.0, 3.0)), ((35, 35), (6.7, 6.2)), ((100, 100), (69.5, 69.5))])
+@pytest.mark.parametrize(
+    ("start", "end"), [((20, 20), (5.0, 3.0)), ((35, 35), (6.7, 6.2)), ((100, 100), (69.5, 69.5))]
+)
 def test_claim_3_any_values_work_but_only_within_reach(table, start, end):
     (run,) = train([Settings(wiring="weight_1d", init=tuple(map(float, start)))], table)
     assert run.weights[-1] == pytest.approx(end, abs=0.25)
@@ -41,9 +43,18 @@ def test_claim_3_any_values_work_but_only_within_reach(table, start, end):
 
 def test_claim_4_small_initial_weights_are_not_the_cause(table):
     from_truth, from_zero = train(
-        [Settings(wiring="weight_2d", init=(5.0, 3.0)), Settings(wiring="squeeze", init=(0.0, 0.0))], table
+        [
+            Settings(wiring="weight_2d", init=(5.0, 3.0)),
+            Settings(wiring="squeeze", init=(0.0, 0.0)),
+        ],
+        table,
     )
-    for step, expected in {1: (4.9, 2.9), 100: (3.2, 1.3), 500: (0.46, 0.04), 1000: (0.07, 0.05)}.items():
+    for step, expected in {
+        1: (4.9, 2.9),
+        100: (3.2, 1.3),
+        500: (0.46, 0.04),
+        1000: (0.07, 0.05),
+    }.items():
         assert from_truth.weights[step] == pytest.approx(expected, abs=0.051), step
     assert judged(from_zero, table).converged
 
@@ -71,21 +82,34 @@ def test_claim_9_the_dropped_squeeze_changes_nothing(table):
 
 
 def test_the_three_fixes_are_the_same_to_the_last_digit(table):
-    first, *others = train([Settings(wiring=wiring, epochs=5) for wiring in ("squeeze", "unsqueeze", "weight_1d")], table)
+    first, *others = train(
+        [Settings(wiring=wiring, epochs=5) for wiring in ("squeeze", "unsqueeze", "weight_1d")],
+        table,
+    )
     for other in others:
         np.testing.assert_array_equal(first.weights, other.weights)
 
 
 @pytest.mark.parametrize(
     ("batch", "minimum"),
-    [(1, (5.00, 3.00)), (2, (2.58, 1.53)), (4, (1.31, 0.73)), (10, (0.55, 0.31)), (100, (0.062, 0.031))],
+    [
+        (1, (5.00, 3.00)),
+        (2, (2.58, 1.53)),
+        (4, (1.31, 0.73)),
+        (10, (0.55, 0.31)),
+        (100, (0.062, 0.031)),
+    ],
 )
 def test_the_bugs_minimum_goes_with_the_batch_size(table, batch, minimum):
-    assert loss_surface(table, Settings(batch_size=batch)).minimum == pytest.approx(minimum, abs=0.0051)
+    assert loss_surface(table, Settings(batch_size=batch)).minimum == pytest.approx(
+        minimum, abs=0.0051
+    )
 
 
 def test_curvature_and_the_second_trap(table):
-    asked, fixed = (loss_surface(table, Settings(wiring=wiring)) for wiring in ("original", "squeeze"))
+    asked, fixed = (
+        loss_surface(table, Settings(wiring=wiring)) for wiring in ("original", "squeeze")
+    )
     np.testing.assert_allclose(asked.hessian, fixed.hessian, rtol=1e-12)
     assert np.linalg.eigvalsh(asked.hessian) == pytest.approx([19_581, 20_103], abs=1)
     assert asked.floor == pytest.approx(333_000, rel=0.001)

@@ -1,4 +1,5 @@
-"""What the app is made of: exact pins and nothing else, and what its code never does (SECURITY.md promises it)."""
+"""What the app is made of: exact pins and nothing else, and what its code never does (SECURITY.md
+promises it)."""
 
 import ast
 import re
@@ -12,9 +13,15 @@ from project import ROOT
 
 from linreg.settings.dependencies import CORE, FIGURES
 
-SOURCES = [ROOT / "streamlit_app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "linreg").rglob("*.py"))]
+SOURCES = [
+    ROOT / "streamlit_app.py",
+    *sorted((ROOT / "pages").glob("*.py")),
+    *sorted((ROOT / "linreg").rglob("*.py")),
+]
 OPTIONAL = {"dask", "distributed", "pytest"}  # extras; pytest runs the plugin itself
-RESOURCES = {"font_source_sans_pro": "figures/fonts.py"}  # its files are read, its module is never imported
+RESOURCES = {
+    "font_source_sans_pro": "figures/fonts.py"
+}  # its files are read, its module is never imported
 
 
 def pins(name):
@@ -42,7 +49,13 @@ def distributions(modules):
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-test.txt", "requirements-bench.txt", "requirements-fuzz.txt"]
+    "name",
+    [
+        "requirements.txt",
+        "requirements-test.txt",
+        "requirements-bench.txt",
+        "requirements-fuzz.txt",
+    ],
 )
 def test_every_requirement_is_one_exact_version(name):
     assert pins(name)
@@ -55,51 +68,83 @@ def test_every_requirement_is_one_exact_version(name):
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
 def test_what_is_installed_is_what_is_pinned(name):
     for pin in pins(name):
-        assert pin.specifier.contains(version(pin.name), prereleases=True), f"{pin}, but {version(pin.name)} is installed"
+        assert pin.specifier.contains(version(pin.name), prereleases=True), (
+            f"{pin}, but {version(pin.name)} is installed"
+        )
 
 
 def test_the_app_imports_what_is_pinned_and_all_that_is_pinned():
-    found = {name for path in SOURCES for name in imported(path)} - set(sys.stdlib_module_names) - {"linreg"} - OPTIONAL
+    found = (
+        {name for path in SOURCES for name in imported(path)}
+        - set(sys.stdlib_module_names)
+        - {"linreg"}
+        - OPTIONAL
+    )
     for module, user in RESOURCES.items():
         assert f'files("{module}")' in (ROOT / "linreg" / user).read_text()
-    assert distributions(found | set(RESOURCES)) == {normal(pin.name) for pin in pins("requirements.txt")}
+    assert distributions(found | set(RESOURCES)) == {
+        normal(pin.name) for pin in pins("requirements.txt")
+    }
 
 
 def test_what_is_looked_for_at_the_start_is_what_is_pinned():
-    assert distributions({*CORE, *FIGURES, "streamlit"}) == {normal(pin.name) for pin in pins("requirements.txt")}
+    assert distributions({*CORE, *FIGURES, "streamlit"}) == {
+        normal(pin.name) for pin in pins("requirements.txt")
+    }
 
 
 def test_the_package_asks_for_what_is_pinned_and_the_pins_suffice():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = [one for name in ("app", "figures") for one in project["optional-dependencies"][name]]
-    asked = {normal(one.name): one for one in map(Requirement, [*project["dependencies"], *extras]) if one.name != "linreg"}
-    pinned = {normal(pin.name): next(iter(pin.specifier)).version for pin in pins("requirements.txt")}
+    asked = {
+        normal(one.name): one
+        for one in map(Requirement, [*project["dependencies"], *extras])
+        if one.name != "linreg"
+    }
+    pinned = {
+        normal(pin.name): next(iter(pin.specifier)).version for pin in pins("requirements.txt")
+    }
     assert asked.keys() == pinned.keys()
     for name, requirement in asked.items():
-        assert requirement.specifier.contains(pinned[name]), f"{requirement}, but {pinned[name]} is pinned"
+        assert requirement.specifier.contains(pinned[name]), (
+            f"{requirement}, but {pinned[name]} is pinned"
+        )
 
 
-# ---- what the code never does ----------------------------------------------------------------------------------------
+# ---- what the code never does --------------------------------------------------------------------
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
 FORBIDDEN_MODULES = {
     "pickle", "dill", "cloudpickle", "shelve", "marshal", "socket", "ssl", "http", "ftplib", "smtplib", "requests", "httpx",
     "urllib3", "aiohttp", "webbrowser", "code", "codeop", "ctypes",
 }  # fmt: skip
-LIVE = {"unsafe_allow_html", "allow_javascript", "html", "iframe", "components", "unsafe_allow_javascript"}
+LIVE = {
+    "unsafe_allow_html",
+    "allow_javascript",
+    "html",
+    "iframe",
+    "components",
+    "unsafe_allow_javascript",
+}
 UNPICKLED = {"read_pickle", "allow_pickle", "load_pickle"}
 
 
 def dangers(tree):
     """What the code of a tree might do to a visitor or for one, and should not."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_CALLS:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in FORBIDDEN_CALLS
+        ):
             yield node.func.id
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = getattr(node, "module", None)
             names = [module] if module else [alias.name for alias in node.names]
             yield from (name for name in names if name.partition(".")[0] in FORBIDDEN_MODULES)
-            yield from (name for name in names if name.startswith("urllib") and name != "urllib.parse")
+            yield from (
+                name for name in names if name.startswith("urllib") and name != "urllib.parse"
+            )
         if isinstance(node, ast.keyword) and node.arg in {*UNPICKLED, *LIVE} - {"html"}:
             yield node.arg
         if isinstance(node, ast.Attribute):
@@ -118,7 +163,10 @@ def dangers(tree):
 
 KNOWN = {
     ("child.py", "subprocess.Popen"): "this package's own processes: PyTorch and vl-convert",
-    ("child.py", "pickle"): "between the two ends of that one file, over pipes; nothing of a visitor's is a pickle",
+    (
+        "child.py",
+        "pickle",
+    ): "between the two ends of that one file, over pipes; nothing of a visitor's is a pickle",
     ("apart.py", "subprocess.Popen"): "the type alone",
     ("renderer.py", "subprocess.Popen"): "the type alone",
     ("apart.py", "pickle"): "whether an error can travel",
@@ -128,16 +176,25 @@ KNOWN = {
 
 
 def test_nothing_is_evaluated_unpickled_put_into_html_or_asked_of_the_network():
-    found = {(path.name, danger) for path in SOURCES for danger in dangers(ast.parse(path.read_text()))}
+    found = {
+        (path.name, danger) for path in SOURCES for danger in dangers(ast.parse(path.read_text()))
+    }
     assert found <= KNOWN.keys()
     assert ("child.py", "subprocess.Popen") in found
 
 
 def test_html_is_a_file_of_the_package():
-    calls = [node for path in SOURCES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [
+        node
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+    ]
     for call in calls:
         if ast.unparse(call.func) == "st.html":
-            assert re.fullmatch(r"Path\(__file__\)\.with_name\('[a-z]+\.css'\)", ast.unparse(call.args[0]))
+            assert re.fullmatch(
+                r"Path\(__file__\)\.with_name\('[a-z]+\.css'\)", ast.unparse(call.args[0])
+            )
 
 
 @pytest.mark.parametrize(
@@ -164,6 +221,10 @@ def test_streamlit_is_told_to_send_no_statistics_and_show_no_toolbar_for_develop
 
 def test_the_pythons_that_are_named_are_those_that_were_tried():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = {one.rpartition(" ")[2] for one in project["classifiers"] if re.fullmatch(r".*:: 3\.\d+", one)}
+    named = {
+        one.rpartition(" ")[2]
+        for one in project["classifiers"]
+        if re.fullmatch(r".*:: 3\.\d+", one)
+    }
     assert named == {"3.11", "3.12", "3.13"}
     assert project["requires-python"] == ">=3.11"

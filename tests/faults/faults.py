@@ -1,9 +1,10 @@
-"""What goes wrong around the app, done to it for real on a running server with Chromium: `make faults [ONLY=killed]`.
+"""What goes wrong around the app, done to it for real on a running server with Chromium: `make
+faults [ONLY=killed]`.
 
-Each fault says what was done and what was seen; a page that fails, spins for two minutes or asks another host is counted,
-and the exit status is 1 if there was one. Namespaces make a read-only or full disk and a missing network: Linux, and root or
-user namespaces. A fresh copy of the checkout is used, so that nothing compiled lies beside it.
-"""
+Each fault says what was done and what was seen; a page that fails, spins for two minutes or asks
+another host is counted, and the exit status is 1 if there was one. Namespaces make a read-only or
+full disk and a missing network: Linux, and root or user namespaces. A fresh copy of the checkout is
+used, so that nothing compiled lies beside it."""
 
 import os
 import shutil
@@ -48,7 +49,9 @@ def say(text, wrong=False):
 def checkout():
     """A copy of the tracked files, and of those that are not ignored."""
     place = Path(tempfile.mkdtemp(prefix="faults-", dir=ROOT / ".venv"))
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
+    )
     for name in listed.stdout.decode().splitlines():
         if not name.startswith(("docs/", "tests/")) and (ROOT / name).exists():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -60,21 +63,31 @@ def checkout():
 
 
 class Server:
-    """A server in a checkout. `around` is a shell script that prepares its namespace, `before` a command that runs it."""
+    """A server in a checkout. `around` is a shell script that prepares its namespace, `before` a
+    command that runs it."""
 
     def __init__(self, place, around="", before=(), port=0, **environment):
         if not port:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 port = free.getsockname()[1]
-        self.port, self.url, self.log = port, f"http://127.0.0.1:{port}", place.with_suffix(f".{port}.log")
+        self.port, self.url, self.log = (
+            port,
+            f"http://127.0.0.1:{port}",
+            place.with_suffix(f".{port}.log"),
+        )
         options = ["--server.headless=true", f"--server.port={port}", "--server.address=127.0.0.1"]
         command = [*before, sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options]
         if around:
             command = [*ENTER, f'{around}\ncd {place}\nexec "$@"', "sh", *command]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                command, cwd=place, stdout=log, stderr=log, env=os.environ | environment, start_new_session=True
+                command,
+                cwd=place,
+                stdout=log,
+                stderr=log,
+                env=os.environ | environment,
+                start_new_session=True,
             )
         for _ in range(600):
             try:
@@ -113,7 +126,8 @@ def visitor(server):
 
 
 def settled(page, figures):
-    """Wait until the page rests, with so many figures. Returns the seconds and what it says is wrong."""
+    """Wait until the page rests, with so many figures. Returns the seconds and what it says is
+    wrong."""
     began = time.monotonic()
     page.wait_for_selector("[data-testid=stApp]", timeout=60_000)
     rests = """n => {
@@ -131,7 +145,8 @@ def settled(page, figures):
 
 
 def tour(server, pages=PAGES, expected=""):
-    """Visit pages. Each has its figures, or where something is `expected` says that, and never shows a traceback."""
+    """Visit pages. Each has its figures, or where something is `expected` says that, and never
+    shows a traceback."""
     with visitor(server) as page:
         for path, figures in pages.items():
             page.goto(f"{server.url}/{path}")
@@ -140,14 +155,20 @@ def tour(server, pages=PAGES, expected=""):
             alerts = page.locator("[data-testid=stAlert]").all_inner_texts()
             traceback = page.locator("[data-testid=stException]").count()
             told = f"; says: {' | '.join(alerts)}" if alerts else ""
-            wrong = traceback or not ((drawn >= figures and not expected) or (expected and expected in told))
-            say(f"/{path.partition('?')[0]}: {drawn} figures in {seconds:.1f} s{told}", wrong=bool(wrong))
+            wrong = traceback or not (
+                (drawn >= figures and not expected) or (expected and expected in told)
+            )
+            say(
+                f"/{path.partition('?')[0]}: {drawn} figures in {seconds:.1f} s{told}",
+                wrong=bool(wrong),
+            )
         if page.elsewhere:
             say(f"asked other hosts: {sorted(set(page.elsewhere))}", wrong=True)
 
 
 def leave_with_it(server):
-    """Upload a table of 5 MB and more, and take a figure as each kind of file and the script along."""
+    """Upload a table of 5 MB and more, and take a figure as each kind of file and the script
+    along."""
     with visitor(server) as page:
         page.goto(f"{server.url}/your_data")
         settled(page, 4)
@@ -158,7 +179,9 @@ def leave_with_it(server):
             page.get_by_text("600,000 of 600,000 rows are used").wait_for(timeout=60_000)
             say(f"an upload of {len(rows) / 1e6:.1f} MB is read")
         except Error:
-            told = page.locator("[data-testid=stFileUploader], [data-testid=stAlert]").all_inner_texts()
+            told = page.locator(
+                "[data-testid=stFileUploader], [data-testid=stAlert]"
+            ).all_inner_texts()
             say(f"an upload of {len(rows) / 1e6:.1f} MB is not read: {told}", wrong=True)
         page.goto(f"{server.url}/?samples=1000&epochs=3")
         settled(page, 4)
@@ -175,25 +198,34 @@ def take(page, name):
         with page.expect_download(timeout=60_000) as download:
             page.get_by_role("button", name=name, exact=True).click()
         error = download.value.failure()
-        say(f"{name}: {error or 'taken'}, {Path(download.value.path()).stat().st_size:,} bytes", wrong=bool(error))
+        say(
+            f"{name}: {error or 'taken'}, {Path(download.value.path()).stat().st_size:,} bytes",
+            wrong=bool(error),
+        )
     except Error as error:
         say(f"{name}: {str(error).splitlines()[0]}", wrong=True)
 
 
-# ---- the faults ------------------------------------------------------------------------------------------------------
+# ---- the faults ----------------------------------------------------------------------------------
 
 
 def killed(place):
-    """The server is killed during a long sweep and started again: the open page comes back as it was, and goes on."""
+    """The server is killed during a long sweep and started again: the open page comes back as it
+    was, and goes on."""
     server = Server(place)
     with visitor(server) as page:
         page.goto(f"{server.url}/{LONG}")
-        button = page.get_by_role("button", name="Run them").or_(page.get_by_role("button", name="Stop the sweep"))
+        button = page.get_by_role("button", name="Run them").or_(
+            page.get_by_role("button", name="Stop the sweep")
+        )
         button.first.wait_for(timeout=60_000)
         if page.get_by_role("button", name="Run them").count():
             page.get_by_role("button", name="Run them").click()
         page.get_by_role("button", name="Stop the sweep").wait_for(timeout=60_000)
-        bar, offer = page.locator("[data-testid=stProgress]"), page.get_by_role("button", name="Run them")
+        bar, offer = (
+            page.locator("[data-testid=stProgress]"),
+            page.get_by_role("button", name="Run them"),
+        )
         bar.get_by_text(" of ").first.wait_for(timeout=120_000)
         say(f"before: {bar.first.inner_text()}, {page.url.partition('/sweep')[2]}")
         server.stop(signal.SIGKILL)
@@ -207,26 +239,45 @@ def killed(place):
             lost.wait_for(state="hidden", timeout=90_000)
             page.get_by_text("CONNECTING").wait_for(state="hidden", timeout=90_000)
             before = bar.first.inner_text() if bar.count() else ""
-            for _ in range(240):  # what stands there is of the server before, until something else does
+            for _ in range(
+                240
+            ):  # what stands there is of the server before, until something else does
                 if offer.count() or (bar.count() and bar.first.inner_text() not in ("", before)):
                     break
                 page.wait_for_timeout(500)
-            fields = [page.get_by_label(label, exact=True).first for label in ("Cells across", "Cells up", "Steps")]
-            settings, now = [field.input_value() for field in fields], page.url.partition("/sweep")[2]
+            fields = [
+                page.get_by_label(label, exact=True).first
+                for label in ("Cells across", "Cells up", "Steps")
+            ]
+            settings, now = (
+                [field.input_value() for field in fields],
+                page.url.partition("/sweep")[2],
+            )
             say(
                 f"started again: {time.monotonic() - began:.1f} s later the page is back"
-                f"{'' if page.evaluate('document.body.dataset.before') else ', loaded again'}, {settings}, {now}",
+                f"{'' if page.evaluate('document.body.dataset.before') else ', loaded again'},"
+                f" {settings}, {now}",
                 wrong=settings != ["80", "40", "20000"] or "columns=80" not in now,
             )
-            say("it offers to run the sweep" if offer.count() else f"it goes on: {bar.first.inner_text()}")
+            say(
+                "it offers to run the sweep"
+                if offer.count()
+                else f"it goes on: {bar.first.inner_text()}"
+            )
         except Error as error:
-            say(f"the page does not come back: {str(error).splitlines()[0]}; {page.inner_text('body')[:300]!r}", wrong=True)
+            say(
+                f"the page does not come back: {str(error).splitlines()[0]};"
+                f" {page.inner_text('body')[:300]!r}",
+                wrong=True,
+            )
     server.stop()
 
 
 def within(script, **environment):
     """What a shell script does in a namespace of its own."""
-    return subprocess.run([*ENTER, script], capture_output=True, text=True, env=os.environ | environment, check=False)
+    return subprocess.run(
+        [*ENTER, script], capture_output=True, text=True, env=os.environ | environment, check=False
+    )
 
 
 COMPILE = """import time
@@ -242,7 +293,8 @@ def read_only(place):
     """Home, checkout and temporary folders are read-only: nothing compiled can be kept."""
     around = READ_ONLY.format(place=place)
     seen = within(
-        f"{around}\ncd {place}\ntouch x \"$HOME/x\" /tmp/x 2>&1 | grep -c Read-only\n{sys.executable} -c '{COMPILE}'",
+        f'{around}\ncd {place}\ntouch x "$HOME/x" /tmp/x 2>&1 | grep -c'
+        f" Read-only\n{sys.executable} -c '{COMPILE}'",
         PYTHONDONTWRITEBYTECODE="",
     )
     say("; ".join((seen.stdout + seen.stderr).split("\n")[:3]), wrong=seen.returncode != 0)
@@ -255,9 +307,14 @@ def read_only(place):
 def complaints(server):
     """Tracebacks in the server's log."""
     text = server.stop()
-    last = [line for line in text.splitlines() if line and not line.startswith(" ") and "Error" in line]
+    last = [
+        line for line in text.splitlines() if line and not line.startswith(" ") and "Error" in line
+    ]
     if "Traceback" in text:
-        say(f"the server's log has {text.count('Traceback')} tracebacks: {sorted(set(last))}", wrong=True)
+        say(
+            f"the server's log has {text.count('Traceback')} tracebacks: {sorted(set(last))}",
+            wrong=True,
+        )
 
 
 def full_disk(place):
@@ -272,11 +329,20 @@ def full_disk(place):
         f"script --out {full}/script.py", f"sweep --columns 3 --rows 3 --steps 100 --out {full}/cells.csv",
         "compare --samples 1000 --epochs 2 > /dev/full",
     ):  # fmt: skip
-        run = f"set +e\n{sys.executable} -m linreg {arguments}\ncode=$?\nls -A {full} >&2\nexit $code"
+        run = (
+            f"set +e\n{sys.executable} -m linreg {arguments}\ncode=$?\nls -A {full} >&2\nexit $code"
+        )
         seen = within(f"{around}\ncd {place}\n{run}", **elsewhere)
         shown = arguments.replace(str(full), "FULL")
-        said = " ".join(seen.stderr.replace(str(full), "FULL").partition("filled\n")[0].split()) or "nothing"
-        left = {name for name in seen.stderr.split() if name.endswith((".part", ".csv", ".py")) and "/" not in name}
+        said = (
+            " ".join(seen.stderr.replace(str(full), "FULL").partition("filled\n")[0].split())
+            or "nothing"
+        )
+        left = {
+            name
+            for name in seen.stderr.split()
+            if name.endswith((".part", ".csv", ".py")) and "/" not in name
+        }
         expected = 2 if "full" in shown.lower() else 0
         wrong = "Traceback" in seen.stderr or seen.returncode != expected or bool(left)
         say(f"linreg {shown}: status {seen.returncode}, says {said}", wrong=wrong)
@@ -289,9 +355,19 @@ def full_disk(place):
 def offline(place):
     """Server and Chromium are alone on their machine: there is no network but the loopback."""
     if not os.environ.get("WITHOUT_NETWORK"):
-        alone = ["unshare", "--map-root-user", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh"]
+        alone = [
+            "unshare",
+            "--map-root-user",
+            "--net",
+            "sh",
+            "-ec",
+            'ip link set lo up; exec "$@"',
+            "sh",
+        ]
         again = [*alone, sys.executable, __file__, "offline"]
-        code = subprocess.run(again, env=os.environ | {"WITHOUT_NETWORK": "1"}, check=False).returncode
+        code = subprocess.run(
+            again, env=os.environ | {"WITHOUT_NETWORK": "1"}, check=False
+        ).returncode
         if code:
             failures.append("offline")
         return
@@ -310,7 +386,11 @@ def missing(place):
     for name in ("torch", "contourpy", "jaxtyping", "numba", "joblib"):
         server = Server(place, HIDDEN=name, PYTHONPATH=str(hidden))
         say(f"without {name}:")
-        tour(server, {"": 4, "your_code": 1}, expected=f"This app needs {name}, which is not installed; pip install")
+        tour(
+            server,
+            {"": 4, "your_code": 1},
+            expected=f"This app needs {name}, which is not installed; pip install",
+        )
         complaints(server)
     for name in ("vl_convert", "fontTools", "font_source_sans_pro", "distributed"):
         server = Server(place, HIDDEN=name, PYTHONPATH=str(hidden))
@@ -325,14 +405,21 @@ def missing(place):
                 told.wait_for(timeout=20_000)
                 say(f"Save says: {told.inner_text()}", wrong="pip install" not in told.inner_text())
         complaints(server)
-    for name in ("numpy", "pandas", "pyarrow", "altair"):  # Streamlit's own, without which it does not start or serve
+    for name in (
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "altair",
+    ):  # Streamlit's own, without which it does not start or serve
         try:
             server = Server(place, HIDDEN=name, PYTHONPATH=str(hidden))
         except RuntimeError as error:
             say(f"without {name}: {error}")
             continue
         say(f"without {name}:")
-        tour(server, {"": 4}, expected=f"This app needs {name}, which is not installed; pip install")
+        tour(
+            server, {"": 4}, expected=f"This app needs {name}, which is not installed; pip install"
+        )
         server.stop()
 
 

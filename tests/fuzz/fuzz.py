@@ -1,9 +1,9 @@
 """Hostile input for as long as it is given time: `make fuzz SECONDS=600 SEED=1`.
 
-Each target runs in a process of its own, so that one that ends its process counts as a crash of that target alone. Those of
-Hypothesis draw input of the right form, those of Atheris change bytes towards code that was not reached before. A crash is
-printed with its input, and the exit status is then 1.
-"""
+Each target runs in a process of its own, so that one that ends its process counts as a crash of
+that target alone. Those of Hypothesis draw input of the right form, those of Atheris change bytes
+towards code that was not reached before. A crash is printed with its input, and the exit status is
+then 1."""
 
 import argparse
 import json
@@ -21,7 +21,9 @@ HYPOTHESIS = {  # share of the time
     "pages": 9,
 }  # fmt: skip
 ATHERIS = {"address bytes": 3, "table bytes": 6, "shape bytes": 1}
-START = 30  # seconds that a process may need beyond its time: imports, compiled kernels, the smallest input of a crash
+# seconds that a process may need beyond its time: imports, compiled kernels, the smallest input of
+# a crash
+START = 30
 GRACE = 300
 
 
@@ -57,30 +59,59 @@ def _run(name: str, seconds: float, seed: int) -> tuple[int, float, str]:
         began = time.monotonic()
         try:
             done = subprocess.run(
-                command, cwd=folder, env=_environment(), capture_output=True, timeout=seconds + START + GRACE, check=False
+                command,
+                cwd=folder,
+                env=_environment(),
+                capture_output=True,
+                timeout=seconds + START + GRACE,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
-            return 0, time.monotonic() - began, f"still running after {error.timeout:.0f} s\n{_text(error.stderr)}"
+            return (
+                0,
+                time.monotonic() - began,
+                f"still running after {error.timeout:.0f} s\n{_text(error.stderr)}",
+            )
         output, said = _text(done.stdout), _text(done.stderr)
         if name in HYPOTHESIS:
-            last = next((line for line in reversed(output.splitlines()) if line.startswith('{"inputs"')), None)
+            last = next(
+                (line for line in reversed(output.splitlines()) if line.startswith('{"inputs"')),
+                None,
+            )
             told = json.loads(last) if last else {"inputs": 0, "seconds": time.monotonic() - began}
             count, took = told["inputs"], told["seconds"]
         else:
-            counts = [int(number) for number in re.findall(r"^(?:#|Done )(\d+)", said, re.MULTILINE)]
+            counts = [
+                int(number) for number in re.findall(r"^(?:#|Done )(\d+)", said, re.MULTILINE)
+            ]
             count, took = max(counts, default=0), time.monotonic() - began
         if not done.returncode:
             return count, took, ""
-        kept = "".join(f"\ninput: {path.read_bytes()!r}" for path in sorted(Path(folder).glob("crash-*")))
-        status = f"exit status {done.returncode}" if done.returncode > 0 else f"ended by signal {-done.returncode}"
+        kept = "".join(
+            f"\ninput: {path.read_bytes()!r}" for path in sorted(Path(folder).glob("crash-*"))
+        )
+        status = (
+            f"exit status {done.returncode}"
+            if done.returncode > 0
+            else f"ended by signal {-done.returncode}"
+        )
         return count, took, f"{status}\n{said or output}{kept}"
 
 
 def _environment() -> dict[str, str]:
     import os
 
-    paths = [str(HERE.parent.parent), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    paths = [
+        str(HERE.parent.parent),
+        str(HERE.parent),
+        *filter(None, [os.environ.get("PYTHONPATH")]),
+    ]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "120",
+    }
 
 
 def _text(output: bytes | None) -> str:

@@ -1,4 +1,5 @@
-"""Bytes for what reads text and files, changed by Atheris towards code that was not reached before: one target a process."""
+"""Bytes for what reads text and files, changed by Atheris towards code that was not reached before:
+one target a process."""
 
 import io
 import sys
@@ -26,7 +27,8 @@ def refused(error: Exception) -> None:
 
 
 def address(data: bytes) -> None:
-    """The query of an address: total, within what is check_limits, and the same once it is written and read again."""
+    """The query of an address: total, within what is check_limits, and the same once it is written
+    and read again."""
     query = dict(urllib.parse.parse_qsl(data.decode(errors="replace"), keep_blank_values=True))
     found, ignored = from_query(query)
     for side in (found.original, found.fixed):
@@ -68,7 +70,9 @@ def shape(data: bytes) -> None:
 
 
 def seeds() -> dict[str, list[bytes]]:
-    frame = pd.DataFrame({"y": [1.5, 2.5, None], "a": [1, 2, 3], "b": ["x", "y", "2"], "c": [True, None, False]})
+    frame = pd.DataFrame(
+        {"y": [1.5, 2.5, None], "a": [1, 2, 3], "b": ["x", "y", "2"], "c": [True, None, False]}
+    )
     parquet = io.BytesIO()
     frame.to_parquet(parquet)
     small = io.BytesIO()

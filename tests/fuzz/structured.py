@@ -1,7 +1,8 @@
-"""Input of the right form and hostile content, drawn by Hypothesis: one target a process, for as long as it is given.
+"""Input of the right form and hostile content, drawn by Hypothesis: one target a process, for as
+long as it is given.
 
-A target checks what holds for every input: a refusal is one sentence, and what is not refused is right by another route.
-"""
+A target checks what holds for every input: a refusal is one sentence, and what is not refused is
+right by another route."""
 
 import contextlib
 import functools
@@ -31,8 +32,20 @@ from linreg.settings.pages import PAGES, SweepView
 from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
-SIZES = st.builds(lambda mantissa, power: mantissa * 10.0**power, st.floats(-10, 10), st.integers(-300, 300)) | FLOATS
-MARKUP = ["<script>alert(1)</script>", "$x^2$", ":material/delete:", "[a](http://evil.example)", "`b` **c** |d|", "a -> b"]
+SIZES = (
+    st.builds(
+        lambda mantissa, power: mantissa * 10.0**power, st.floats(-10, 10), st.integers(-300, 300)
+    )
+    | FLOATS
+)
+MARKUP = [
+    "<script>alert(1)</script>",
+    "$x^2$",
+    ":material/delete:",
+    "[a](http://evil.example)",
+    "`b` **c** |d|",
+    "a -> b",
+]
 WORDS = st.sampled_from(
     [
         "nan",
@@ -92,7 +105,7 @@ def one_sentence(text):
     assert 10 < len(text) < 1_000, text
 
 
-# ---- addresses -------------------------------------------------------------------------------------------------------
+# ---- addresses -----------------------------------------------------------------------------------
 
 VIEW_NAMES = sorted({name for kind in PAGES.values() for name in to_view_query(kind(), full=True)})
 NAMES = [
@@ -106,17 +119,24 @@ NAMES = [
     "feature2",
     "standardise",
 ]
-QUERIES = st.dictionaries(st.sampled_from([*NAMES, *VIEW_NAMES]) | st.text(max_size=20), TEXTS, max_size=14)
+QUERIES = st.dictionaries(
+    st.sampled_from([*NAMES, *VIEW_NAMES]) | st.text(max_size=20), TEXTS, max_size=14
+)
 
 
 @target(QUERIES)
 def addresses(query):
-    """Every query is a comparison within what is offered; written, as an address, and read again it is the same."""
+    """Every query is a comparison within what is offered; written, as an address, and read again it
+    is the same."""
     found, ignored = from_query(query)
     for side in (found.original, found.fixed):
         assert check_limits(side) == side
     for full in (False, True):
-        written = dict(urllib.parse.parse_qsl(urllib.parse.urlencode(to_query(found, full)), keep_blank_values=True))
+        written = dict(
+            urllib.parse.parse_qsl(
+                urllib.parse.urlencode(to_query(found, full)), keep_blank_values=True
+            )
+        )
         assert from_query(written) == (found, [])
     for kind in PAGES.values():
         view, refused = from_view_query(kind, query)
@@ -126,13 +146,15 @@ def addresses(query):
         one_sentence(sentence)
 
 
-# ---- tables ----------------------------------------------------------------------------------------------------------
+# ---- tables --------------------------------------------------------------------------------------
 
 CELLS = st.one_of(
     st.floats(-1e3, 1e3).map(lambda value: f"{value:.6g}"), st.integers(-1000, 1000).map(str), SIZES.map(repr), WORDS,
     st.sampled_from(["1,234", "1.234,5", "NA", "#N/A", " 7 ", "+3", "1e5", "2020-01-01", "yes", '"', "1\n2", "٣", "1e-200"]),
 )  # fmt: skip
-HEADERS = st.sampled_from(["y", "a", "b", "", " ", "a.b", '"', "x\ny", *MARKUP]) | st.text(max_size=12)
+HEADERS = st.sampled_from(["y", "a", "b", "", " ", "a.b", '"', "x\ny", *MARKUP]) | st.text(
+    max_size=12
+)
 
 
 @st.composite
@@ -150,8 +172,12 @@ def csv_files(draw):
         return '"' + cell.replace('"', '""') + '"' if hard and draw(st.integers(0, 9)) else cell
 
     end = draw(st.sampled_from(["\n", "\r\n", "\n\n"]))
-    text = end.join(delimiter.join(map(quoted, row)) for row in [header, *rows]) + draw(st.sampled_from(["", end, "\0"]))
-    encoded = text.encode(draw(st.sampled_from(["utf-8"] * 8 + ["utf-16", "latin-1"])), errors="replace")
+    text = end.join(delimiter.join(map(quoted, row)) for row in [header, *rows]) + draw(
+        st.sampled_from(["", end, "\0"])
+    )
+    encoded = text.encode(
+        draw(st.sampled_from(["utf-8"] * 8 + ["utf-16", "latin-1"])), errors="replace"
+    )
     return draw(st.sampled_from([b""] * 8 + [b"\xef\xbb\xbf"])) + encoded
 
 
@@ -187,22 +213,28 @@ def parquet_files(draw):
     columns = {}
     for name in draw(st.lists(HEADERS, min_size=1, max_size=4)):
         kind, values = draw(st.sampled_from(PARQUET_TYPES[:3] * 5 + PARQUET_TYPES))
-        columns[name] = _array(kind, draw(st.lists(values | st.none(), min_size=rows, max_size=rows)))
+        columns[name] = _array(
+            kind, draw(st.lists(values | st.none(), min_size=rows, max_size=rows))
+        )
     file = io.BytesIO()
     try:
-        pq.write_table(pa.table(columns), file, compression=draw(st.sampled_from(["none", "snappy", "zstd"])))
+        pq.write_table(
+            pa.table(columns), file, compression=draw(st.sampled_from(["none", "snappy", "zstd"]))
+        )
     except (pa.ArrowException, UnicodeError):
         assume(False)
     content = bytearray(file.getvalue())
-    if draw(st.integers(0, 4)) == 0:  # damaged within the texts and numbers; whole bytes are Atheris's
+    if (
+        draw(st.integers(0, 4)) == 0
+    ):  # damaged within the texts and numbers; whole bytes are Atheris's
         del content[draw(st.integers(0, len(content))) :]
     return bytes(content)
 
 
 @target(csv_files() | parquet_files(), st.integers(1, 6))
 def tables(content, rows):
-    """From a file's bytes to the last sentence: each step goes on with finite numbers or refuses in a sentence. In pieces
-    the file gives the same rows, or is refused as well."""
+    """From a file's bytes to the last sentence: each step goes on with finite numbers or refuses in
+    a sentence. In pieces the file gives the same rows, or is refused as well."""
     from dataclasses import replace
 
     from linreg.data.dataset import register_table, table_settings
@@ -248,8 +280,13 @@ def tables(content, rows):
     run = Settings(data, batch_size=min(rows, data.samples), epochs=2, bias=rows % 3 > 0)
     comparison = Comparison(run, replace(run, wiring="squeeze"))
     of = gallery.core()
-    said = [*your_data_text.data_findings(diagnose_table(of.table(data), run), data), comparison_text.setup(comparison)]
-    for _, plate in gallery.figures(comparison, THEMES["light"], None, None, ["comparison", "cause"], of):
+    said = [
+        *your_data_text.data_findings(diagnose_table(of.table(data), run), data),
+        comparison_text.setup(comparison),
+    ]
+    for _, plate in gallery.figures(
+        comparison, THEMES["light"], None, None, ["comparison", "cause"], of
+    ):
         said.append(plate.caption)
         for panel in plate.panels:
             said.append(panel.alt)
@@ -263,7 +300,7 @@ def tables(content, rows):
         assert "<script>" not in sentence
 
 
-# ---- shapes and the guard --------------------------------------------------------------------------------------------
+# ---- shapes and the guard ------------------------------------------------------------------------
 
 SHAPES = st.lists(st.sampled_from([0, 1, 1, 1, 2, 3, 5]), max_size=4).map(tuple)
 LONG = st.lists(st.integers(-1, 2**64), max_size=10)
@@ -299,9 +336,15 @@ def shapes(first, second, loss, text):
         assert found.broadcast_shape == (None if found.kind == "raises" else result)
 
 
-@target(SHAPES, SHAPES, st.sampled_from(["sub", "mse", "l1", "where", "mul_", "dot", "equal"]), st.booleans())
+@target(
+    SHAPES,
+    SHAPES,
+    st.sampled_from(["sub", "mse", "l1", "where", "mul_", "dot", "equal"]),
+    st.booleans(),
+)
 def guard(first, second, name, requires):
-    """Under the guard an operation gives the very tensor that it gives without, unless two ranks meet silently."""
+    """Under the guard an operation gives the very tensor that it gives without, unless two ranks
+    meet silently."""
     import torch
     from torch.nn import functional as F
 
@@ -315,10 +358,15 @@ def guard(first, second, name, requires):
         "dot": lambda a, b: (a * b).sum(), "equal": lambda a, b: a == b,
     }  # fmt: skip
     generator = torch.Generator().manual_seed(0)
-    a, b = (torch.randn(shape, generator=generator, requires_grad=requires) for shape in (first, second))
+    a, b = (
+        torch.randn(shape, generator=generator, requires_grad=requires) for shape in (first, second)
+    )
 
     def outcome(guarded):
-        with warnings.catch_warnings(), no_silent_broadcast() if guarded else contextlib.nullcontext():
+        with (
+            warnings.catch_warnings(),
+            no_silent_broadcast() if guarded else contextlib.nullcontext(),
+        ):
             warnings.simplefilter("ignore")
             try:
                 return operations[name](a, b)
@@ -337,7 +385,7 @@ def guard(first, second, name, requires):
         assert plain is guarded
 
 
-# ---- numbers ---------------------------------------------------------------------------------------------------------
+# ---- numbers -------------------------------------------------------------------------------------
 
 
 @st.composite
@@ -347,7 +395,9 @@ def problems(draw):
     z = np.random.default_rng(draw(st.integers(0, 2**32))).normal(size=(rows, 3))
     columns = []
     for k in range(3):
-        kind = draw(st.sampled_from(["own"] * 5 + ["constant", "alike", "zero", "drawn", "nearly alike"]))
+        kind = draw(
+            st.sampled_from(["own"] * 5 + ["constant", "alike", "zero", "drawn", "nearly alike"])
+        )
         size = 10.0 ** draw(st.integers(-3, 3) | st.integers(-160, 160))
         column = {
             "own": z[:, k],
@@ -363,9 +413,15 @@ def problems(draw):
     return np.column_stack(columns[:2]), columns[2]
 
 
-@target(problems(), st.integers(1, 12), st.booleans(), st.sampled_from(["original", "squeeze", "weight_1d"]))
+@target(
+    problems(),
+    st.integers(1, 12),
+    st.booleans(),
+    st.sampled_from(["original", "squeeze", "weight_1d"]),
+)
 def numbers(problem, size, bias, wiring):
-    """Least squares and the surface: a sentence, or finite numbers; and no point has a smaller loss than the minimum."""
+    """Least squares and the surface: a sentence, or finite numbers; and no point has a smaller loss
+    than the minimum."""
     from linreg.data.dataset import Dataset
     from linreg.quadratic.moments import batch_moments
     from linreg.quadratic.streaming import loss_surface, matched_surface
@@ -388,11 +444,15 @@ def numbers(problem, size, bias, wiring):
         assert np.isfinite(profile.minimum).all()
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         step = np.abs(surface.minimum).max() or 1.0
-        around = surface.minimum + step * np.random.default_rng(0).normal(size=(20, len(surface.minimum)))
+        around = surface.minimum + step * np.random.default_rng(0).normal(
+            size=(20, len(surface.minimum))
+        )
         losses = surface.value(around)
         scale = np.abs(around) @ np.sqrt(np.diag(surface.A)) + np.sqrt(np.abs(surface.s))
         rounding = (1e-9 if surface.unique else 1e-6) * scale**2
-        assert (losses >= surface.floor - rounding)[np.isfinite(losses) & np.isfinite(rounding)].all()
+        assert (losses >= surface.floor - rounding)[
+            np.isfinite(losses) & np.isfinite(rounding)
+        ].all()
 
 
 @st.composite
@@ -401,18 +461,37 @@ def asked_ensembles(draw):
 
     numbers_ = st.floats(-1e3, 1e3) | SIZES
     runs = draw(st.integers(0, 5))
-    names = ["momentum", "alpha", "eps", "betas", "rho", "weight_decay", "nesterov", "lr_decay", "<b>"]
+    names = [
+        "momentum",
+        "alpha",
+        "eps",
+        "betas",
+        "rho",
+        "weight_decay",
+        "nesterov",
+        "lr_decay",
+        "<b>",
+    ]
     options = draw(
-        st.dictionaries(st.sampled_from(names), st.sampled_from([0.0, 0.5, 0.9, 1.0, 1.5, -1.0, np.nan, np.inf]), max_size=1)
+        st.dictionaries(
+            st.sampled_from(names),
+            st.sampled_from([0.0, 0.5, 0.9, 1.0, 1.5, -1.0, np.nan, np.inf]),
+            max_size=1,
+        )
     )
     return {
-        "init": np.array(draw(st.lists(numbers_, min_size=2 * runs, max_size=2 * runs))).reshape(runs, 2),
+        "init": np.array(draw(st.lists(numbers_, min_size=2 * runs, max_size=2 * runs))).reshape(
+            runs, 2
+        ),
         "lr": draw(st.floats(1e-12, 1e6) | SIZES),
         "optimizer": draw(st.sampled_from([*OPTIMIZERS, "Nothing"])),
         "steps": draw(st.integers(-1, 60)),
         "record_every": draw(st.integers(-1, 9)),
         "groups": draw(
-            st.none() | st.lists(st.integers(-1, 2), min_size=runs, max_size=runs).map(lambda one: np.array(one, dtype=int))
+            st.none()
+            | st.lists(st.integers(-1, 2), min_size=runs, max_size=runs).map(
+                lambda one: np.array(one, dtype=int)
+            )
         ),
         **options,
     }
@@ -427,8 +506,14 @@ def ensembles(asked):
     betas = asked.pop("betas", None)
     if betas is not None:
         asked["betas"] = (betas, 0.999)
-    bad = [name for name in ("alpha", "eps", "rho", "weight_decay", "betas", "nesterov", "momentum") if name in asked]
-    odd = any(not 0 <= np.min(asked[name]) < 1 or not np.isfinite(asked[name]).all() for name in bad)
+    bad = [
+        name
+        for name in ("alpha", "eps", "rho", "weight_decay", "betas", "nesterov", "momentum")
+        if name in asked
+    ]
+    odd = any(
+        not 0 <= np.min(asked[name]) < 1 or not np.isfinite(asked[name]).all() for name in bad
+    )
     with np.errstate(all="ignore") if odd else contextlib.nullcontext():
         try:
             found = train_ensemble(moments, **asked)
@@ -439,7 +524,9 @@ def ensembles(asked):
     assert found.weights.shape == (len(found.steps), runs, 2)
     assert found.steps[0] == 0
     assert found.steps[-1] == asked["steps"]
-    assert np.array_equal(found.weights[0][found.diverged_at != 0], asked["init"][found.diverged_at != 0])
+    assert np.array_equal(
+        found.weights[0][found.diverged_at != 0], asked["init"][found.diverged_at != 0]
+    )
     for run in range(runs):
         lost = found.diverged_at[run]
         until = found.steps < lost if lost >= 0 else np.ones(len(found.steps), bool)
@@ -465,7 +552,8 @@ def _moments():
     st.integers(1, 9), st.integers(1, 9), st.booleans(), st.integers(-40, 40), st.tuples(*[st.floats(-9, 9)] * 3),
 )  # fmt: skip
 def wirings(wiring, rows, size, bias, power, weights):
-    """The surface of every wiring is what PyTorch's own loss gives, batch by batch, in double precision."""
+    """The surface of every wiring is what PyTorch's own loss gives, batch by batch, in double
+    precision."""
     import torch
 
     from linreg.data.dataset import Dataset
@@ -484,15 +572,19 @@ def wirings(wiring, rows, size, bias, power, weights):
     one.place(layer)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        batches = [(torch.tensor(part[:, :2]), torch.tensor(part[:, 2])) for part in np.split(z, range(size, rows, size))]
+        batches = [
+            (torch.tensor(part[:, :2]), torch.tensor(part[:, 2]))
+            for part in np.split(z, range(size, rows, size))
+        ]
         losses = [float(one.loss(torch.nn.MSELoss(), one.forward(layer, x), y)) for x, y in batches]
     bound = (np.abs(weights[: 2 + bias]).sum() + 1) ** 2 * (10.0**power + bias) ** 2
     assert (
-        abs(float(surface.value(np.array(weights[: 2 + bias]))) - np.mean(losses)) <= 1e-9 * np.mean(losses) + 1e-12 * bound
+        abs(float(surface.value(np.array(weights[: 2 + bias]))) - np.mean(losses))
+        <= 1e-9 * np.mean(losses) + 1e-12 * bound
     )
 
 
-# ---- the command line ------------------------------------------------------------------------------------------------
+# ---- the command line ----------------------------------------------------------------------------
 
 OPTIONS = [
     "--link",
@@ -529,12 +621,28 @@ OPTIONS = [
     "--step",
 ]
 VALUES = WORDS | st.sampled_from(
-    ["SGD", "Adam", "original", "squeeze", "as_asked", "auto-mpg", "5,3", "0.01", "?v=1&lr=<b>", "-1,2", "table.csv"]
+    [
+        "SGD",
+        "Adam",
+        "original",
+        "squeeze",
+        "as_asked",
+        "auto-mpg",
+        "5,3",
+        "0.01",
+        "?v=1&lr=<b>",
+        "-1,2",
+        "table.csv",
+    ]
 )
 FIRST = ["compare", "script", "diagnose", "figures", "claims", "sweep", "nothing", ""]
 
 
-@target(st.sampled_from(FIRST), st.lists(st.tuples(st.sampled_from(OPTIONS), st.none() | VALUES), max_size=5), csv_files())
+@target(
+    st.sampled_from(FIRST),
+    st.lists(st.tuples(st.sampled_from(OPTIONS), st.none() | VALUES), max_size=5),
+    csv_files(),
+)
 def commands(command, options, content):
     """Status 0, or 2 with one line that says why; nothing but the standard output is written."""
     from linreg.__main__ import main
@@ -543,9 +651,31 @@ def commands(command, options, content):
     small = {
         "compare": ["--samples", "40", "--batch-size", "10", "--epochs", "2"],
         "script": ["--samples", "40"],
-        "figures": ["--out", "figures", "--format", "csv", "--only", "cause", "--samples", "40", "--batch-size", "10"],
+        "figures": [
+            "--out",
+            "figures",
+            "--format",
+            "csv",
+            "--only",
+            "cause",
+            "--samples",
+            "40",
+            "--batch-size",
+            "10",
+        ],
         "diagnose": ["table.csv", "--target", "y", "--features", "a", "b", "--batch-size", "2"],
-        "sweep": ["--columns", "2", "--rows", "2", "--inits", "1", "--steps", "9", "--samples", "40"],
+        "sweep": [
+            "--columns",
+            "2",
+            "--rows",
+            "2",
+            "--inits",
+            "1",
+            "--steps",
+            "9",
+            "--samples",
+            "40",
+        ],
         "claims": ["--seeds", "nan"],
     }
     arguments += small.get(command, [])
@@ -554,7 +684,11 @@ def commands(command, options, content):
     assume("\0" not in "".join(arguments))  # no shell can give one
     Path("table.csv").write_bytes(content)
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="Using a target size")
         try:
             status = main(arguments)
@@ -562,7 +696,11 @@ def commands(command, options, content):
             status = end.code or 0
             assert {"--help", "--version"} & set(arguments)
     assert status in (0, 2)
-    said = [line for line in err.getvalue().replace("\r", "\n").splitlines() if line.startswith("linreg: ")]
+    said = [
+        line
+        for line in err.getvalue().replace("\r", "\n").splitlines()
+        if line.startswith("linreg: ")
+    ]
     if status == 2 and arguments:
         assert len(said) == 1
         assert said[0].isprintable()
@@ -574,7 +712,7 @@ def not_json(name):
     raise AssertionError(f"{name} in JSON")
 
 
-# ---- pages -----------------------------------------------------------------------------------------------------------
+# ---- pages ---------------------------------------------------------------------------------------
 
 HOME = Path(__file__).parent.parent.parent / "streamlit_app.py"
 SEEN = set()
@@ -587,7 +725,8 @@ SEEN = set()
     st.booleans(),
 )
 def pages(page, query, content, own):
-    """Every address of every page opens without an exception, says nothing of nan, and shows what is foreign as text."""
+    """Every address of every page opens without an exception, says nothing of nan, and shows what
+    is foreign as text."""
     from streamlit.testing.v1 import AppTest
 
     from linreg.data.dataset import register_table, table_settings
@@ -595,7 +734,12 @@ def pages(page, query, content, own):
     query = {name: text for name, text in query.items() if name not in ("embed", "embed_options")}
     query |= {
         name: text
-        for name, text in (("samples", "60"), ("epochs", "2"), ("batch_size", "20"), ("seeds", "10"))
+        for name, text in (
+            ("samples", "60"),
+            ("epochs", "2"),
+            ("batch_size", "20"),
+            ("seeds", "10"),
+        )
         if name not in query
     }
     if own:
@@ -604,11 +748,17 @@ def pages(page, query, content, own):
             names = [column.name for column in table.columns if column.numeric]
             if len(names) > 2:
                 query |= dict(
-                    zip(("table", "target", "feature1", "feature2"), (register_table(table).digest, *names), strict=False)
+                    zip(
+                        ("table", "target", "feature1", "feature2"),
+                        (register_table(table).digest, *names),
+                        strict=False,
+                    )
                 )
     kind = PAGES.get(page)
     view = from_view_query(kind, query)[0] if kind else None
-    found, _ = from_query({name: text for name, text in query.items() if name != "step"}, table_settings)
+    found, _ = from_query(
+        {name: text for name, text in query.items() if name != "step"}, table_settings
+    )
     assume(all(side.steps <= 300 for side in (found.original, found.fixed)))
     if isinstance(view, SweepView):
         assume(view.columns * view.rows * view.inits * view.steps <= 2e5)
@@ -625,22 +775,27 @@ def pages(page, query, content, own):
     app.run()
     assert not app.exception, app.exception
     said = [
-        element.value for kind_ in ("markdown", "caption", "warning", "info", "error") for element in getattr(app, kind_)
+        element.value
+        for kind_ in ("markdown", "caption", "warning", "info", "error")
+        for element in getattr(app, kind_)
     ]
     said += [element.label for element in app.expander]
     for sentence in said:
         outside = re.sub(r"`[^`]*`", "", sentence)  # of code, in which all is text
         assert not [foreign for foreign in MARKUP[:4] if foreign in outside], sentence
-        quoted = own or "ignored" in sentence or sentence.startswith("The link's version ")  # what the address says
+        quoted = (
+            own or "ignored" in sentence or sentence.startswith("The link's version ")
+        )  # what the address says
         assert quoted or not re.search(r"(?<![\w\\=])(nan|inf)(?!\w)", sentence), sentence
     SEEN.add(known)  # once it has passed: what has not is looked at again
 
 
-# ---- the clock -------------------------------------------------------------------------------------------------------
+# ---- the clock -----------------------------------------------------------------------------------
 
 
 def fuzz(name, seconds, first_seed):
-    """Rounds of a target, each with a seed of its own, until the time is over; a crash ends them and is raised."""
+    """Rounds of a target, each with a seed of its own, until the time is over; a crash ends them
+    and is raised."""
     check, strategies = TARGETS[name]
     count, began = 0, time.monotonic()
     failed = False
@@ -679,10 +834,15 @@ def fuzz(name, seconds, first_seed):
 if __name__ == "__main__":
     name, budget, start, _ = sys.argv[1:]
     warnings.simplefilter("error")
-    for kind in (DeprecationWarning, ResourceWarning):  # of Hypothesis, Streamlit and the test runner
+    for kind in (
+        DeprecationWarning,
+        ResourceWarning,
+    ):  # of Hypothesis, Streamlit and the test runner
         warnings.filterwarnings("ignore", category=kind)
     if name != "addresses":
         import torch  # noqa: F401  # before the clock runs
 
-    settings(max_examples=1, database=None, deadline=None)(given(st.text())(lambda _: None))()  # reads all of Unicode
+    settings(max_examples=1, database=None, deadline=None)(
+        given(st.text())(lambda _: None)
+    )()  # reads all of Unicode
     fuzz(name, float(budget), int(start))

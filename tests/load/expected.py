@@ -26,7 +26,12 @@ from linreg.settings.wirings import WIRINGS
 
 _core = gallery.core()
 _cells = cache(lambda grid: _core.cells(grid, grid.tasks()))
-CORE = replace(_core, runs=cache(_core.runs), by_seed=cache(_core.by_seed), cells=lambda grid, _tasks: _cells(grid))
+CORE = replace(
+    _core,
+    runs=cache(_core.runs),
+    by_seed=cache(_core.by_seed),
+    cells=lambda grid, _tasks: _cells(grid),
+)
 OPENS_ON = "auto-mpg"
 
 
@@ -35,7 +40,9 @@ def plates_of(where):
     """Every plate that the page may show."""
     query = {name: text for name, text in where.query if name != "step"}
     kind = PAGES.get(where.page)
-    own = {name: query.pop(name) for name in list(query) if kind and name in kind.__dataclass_fields__}
+    own = {
+        name: query.pop(name) for name in list(query) if kind and name in kind.__dataclass_fields__
+    }
     comparison, ignored = from_query(query, table_settings)
     views = {}
     if kind:
@@ -45,20 +52,26 @@ def plates_of(where):
         raise ValueError(f"the page is at an address that it ignores: {ignored}")
     if where.page == "your_data" and not isinstance(comparison.original.data, TableSettings):
         bundled = BUNDLED[OPENS_ON]
-        comparison = with_table(comparison, table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True))
+        comparison = with_table(
+            comparison, table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True)
+        )
     name, theme = where.page if kind else "comparison", THEMES[where.theme]
     plates = []
     with suppress(SettingsError):  # the page says why it draws no more
         for _, plate in gallery.figures(comparison, theme, views, where.step, [name], CORE):
             plates.append(plate)  # those before an error count
     if name == "sweep" and WIRINGS[comparison.original.wiring].pairs:  # also where there is no map
-        law = law_of_batch_size(*law_settings(comparison.original, views[kind].inits, views[kind].steps))
+        law = law_of_batch_size(
+            *law_settings(comparison.original, views[kind].inits, views[kind].steps)
+        )
         plates.append(gallery.law_plate(law, theme))
     if name == "comparison":  # before its runs are trained
         table = CORE.table(comparison.original.data)
         best = least_squares(with_ones(table.X) if comparison.original.bias else table.X, table.y)
         sides = gallery.sides_of(comparison, None, lambda settings: loss_surface(table, settings))
-        plates.append(gallery.surfaces_plate(sides, gallery.scene_of(comparison, sides, best), 0, theme))
+        plates.append(
+            gallery.surfaces_plate(sides, gallery.scene_of(comparison, sides, best), 0, theme)
+        )
     return plates
 
 
@@ -82,18 +95,28 @@ def is_right(received):
 
 
 def is_right_file(where, button, content):
-    """Whether a file is, to the last byte, one of the page's figures in the size that the menu offers first."""
+    """Whether a file is, to the last byte, one of the page's figures in the size that the menu
+    offers first."""
     kind = next(key for key, one in FORMATS.items() if one.title == button)
-    return any(_parts(exported(plate, kind, "page")) == _parts(content) for plate in plates_of(where))
+    return any(
+        _parts(exported(plate, kind, "page")) == _parts(content) for plate in plates_of(where)
+    )
 
 
 def _parts(content):
-    """A PDF file's parts sorted, since its two typefaces come in either order; any other file as it is."""
-    return sorted(re.findall(rb"stream\n(.*?)\nendstream", content, re.DOTALL)) if content[:4] == b"%PDF" else content
+    """A PDF file's parts sorted, since its two typefaces come in either order; any other file as it
+    is."""
+    return (
+        sorted(re.findall(rb"stream\n(.*?)\nendstream", content, re.DOTALL))
+        if content[:4] == b"%PDF"
+        else content
+    )
 
 
 def _digest(alt, spec, tables):
-    words = re.sub(r"view_\w+", "view", json.dumps(spec, sort_keys=True))  # Streamlit names them anew
+    words = re.sub(
+        r"view_\w+", "view", json.dumps(spec, sort_keys=True)
+    )  # Streamlit names them anew
     found = hashlib.sha256(f"{alt}\n{words}".encode())
     for name, table in sorted(tables.items()):
         for column in table.column_names:

@@ -1,10 +1,10 @@
 """Twenty visitors for two minutes, and what they find: `make load [VISITORS=20] [SECONDS=120]`.
 
-They wander through all pages, change controls, replay, sweep, upload and take figures along, as browsers do, over
-websockets. Then most leave, and two come who ask for as much as one visitor can: a long sweep, and a training of 600,000
-steps, while the others go on; at the end one leaves and one presses Stop. Every figure and file that anybody received is
-compared with what the library makes of the same address. Exits with 1 where something is wrong.
-"""
+They wander through all pages, change controls, replay, sweep, upload and take figures along, as
+browsers do, over websockets. Then most leave, and two come who ask for as much as one visitor can:
+a long sweep, and a training of 600,000 steps, while the others go on; at the end one leaves and one
+presses Stop. Every figure and file that anybody received is compared with what the library makes of
+the same address. Exits with 1 where something is wrong."""
 
 import argparse
 import asyncio
@@ -19,7 +19,11 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+sys.path[:0] = [
+    str(Path(__file__).parent),
+    str(Path(__file__).parents[1]),
+    str(Path(__file__).parents[2]),
+]
 from served import Server  # noqa: E402
 from visitor import Failed, Visitor  # noqa: E402
 
@@ -30,11 +34,12 @@ SETTLE_SECONDS = 75  # after the last visitor has gone; the renderer ends after 
 PAGES = ("", "cause", "claims", "surface", "sweep", "your_data", "your_code")
 
 
-# ---- what a visitor does ---------------------------------------------------------------------------------------------
+# ---- what a visitor does -------------------------------------------------------------------------
 
 
 def change(kind, label, value):
-    """An action: another value for a control; `value` makes it from a random generator and the control itself."""
+    """An action: another value for a control; `value` makes it from a random generator and the
+    control itself."""
 
     async def act(visitor, dice):
         given = value(dice, visitor.widgets[kind, label])
@@ -53,19 +58,27 @@ def _field(one):
 
 
 def option(label):
-    return change("selectbox", label, lambda dice, one: {"string_value": dice.choice(list(one.options))})
+    return change(
+        "selectbox", label, lambda dice, one: {"string_value": dice.choice(list(one.options))}
+    )
 
 
 def buttons(label):
     return change(
-        "button_group", label, lambda dice, one: {"string_array_value": [dice.choice([o.content for o in one.options])]}
+        "button_group",
+        label,
+        lambda dice, one: {"string_array_value": [dice.choice([o.content for o in one.options])]},
     )
 
 
 def slide(label):
     def value(dice, one):
         steps = round((one.max - one.min) / one.step)
-        return {"double_array_value": [min(round(one.min + dice.randint(0, steps) * one.step, 9), one.max)]}
+        return {
+            "double_array_value": [
+                min(round(one.min + dice.randint(0, steps) * one.step, 9), one.max)
+            ]
+        }
 
     return change("slider", label, value)
 
@@ -178,7 +191,9 @@ class Crowd:
         dice = random.Random(index)
         theme = "dark" if index % 3 == 2 else "light"
         try:
-            async with Visitor(self.address, f"v{index}", theme, self.figures, self.files) as visitor:
+            async with Visitor(
+                self.address, f"v{index}", theme, self.figures, self.files
+            ) as visitor:
                 await asyncio.sleep(dice.uniform(0, THINK[1]))
                 while not over.is_set():
                     await self._page(visitor, dice, over)
@@ -209,7 +224,7 @@ class Crowd:
         self.seconds[self.phase].append((what, seconds, bar))
 
 
-# ---- the server ------------------------------------------------------------------------------------------------------
+# ---- the server ----------------------------------------------------------------------------------
 
 
 def tree(process):
@@ -217,7 +232,9 @@ def tree(process):
     found = [process]
     for one in found:
         try:
-            found += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()]
+            found += [
+                int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()
+            ]
             for thread in Path(f"/proc/{one}/task").iterdir():
                 children = (thread / "children").read_text().split()
                 found += [int(child) for child in children if int(child) not in found]
@@ -227,7 +244,8 @@ def tree(process):
 
 
 def megabytes(process):
-    """Memory of a process and of its children, shared pages counted once (proportional set size)."""
+    """Memory of a process and of its children, shared pages counted once (proportional set
+    size)."""
     found = []
     for one in tree(process):
         try:
@@ -292,10 +310,17 @@ async def greedy_training(address, over):
 
 def train_button(visitor):
     """The label of the button that starts a long training, if there is one."""
-    return next((label for kind, label in visitor.widgets if kind == "button" and label.startswith("Train ")), "")
+    return next(
+        (
+            label
+            for kind, label in visitor.widgets
+            if kind == "button" and label.startswith("Train ")
+        ),
+        "",
+    )
 
 
-# ---- the run ---------------------------------------------------------------------------------------------------------
+# ---- the run -------------------------------------------------------------------------------------
 
 
 def p95(values):
@@ -303,21 +328,26 @@ def p95(values):
 
 
 def row(name, seconds):
-    middle, high, most = (1e3 * value for value in (statistics.median(seconds), p95(seconds), max(seconds)))
+    middle, high, most = (
+        1e3 * value for value in (statistics.median(seconds), p95(seconds), max(seconds))
+    )
     return f"| {name} | {len(seconds)} | {middle:.0f} | {high:.0f} | {most:.0f} |"
 
 
 def report(noted):
-    """Everything and then each page and action, as a table; the 95th percentile of changes of controls.
+    """Everything and then each page and action, as a table; the 95th percentile of changes of
+    controls.
 
-    Where a change asks for a training or a sweep, a bar tells how far it is: those stand in a row of their own.
-    """
+    Where a change asks for a training or a sweep, a bar tells how far it is: those stand in a row
+    of their own."""
     print("| | times | median, ms | p95, ms | most, ms |\n|---|---|---|---|---|")
     kinds = defaultdict(list)
     for what, seconds, bar in noted:
         kinds[what].append(seconds)
         if not what.endswith((": open", "as a file")):
-            kinds["**a change that trains or sweeps**" if bar else "**a control's change**"].append(seconds)
+            kinds["**a change that trains or sweeps**" if bar else "**a control's change**"].append(
+                seconds
+            )
     for what in sorted(kinds):
         print(row(what, kinds[what]))
     return p95(kinds["**a control's change**"])
@@ -330,17 +360,27 @@ async def main(visitors, seconds):
     try:
         memory, crowd = Memory(process), Crowd(server.url)
         watching = asyncio.create_task(memory.watch())
-        async with Visitor(server.url, "first") as visitor:  # the first visit loads PyTorch and starts the compiler
+        async with Visitor(
+            server.url, "first"
+        ) as visitor:  # the first visit loads PyTorch and starts the compiler
             await visitor.run("", "")
             await visitor.run("claims", "")
         await asyncio.sleep(15)
-        print(f"{visitors} visitors, {seconds:.0f} s, on {os.cpu_count()} cores that the visitors share", flush=True)
+        print(
+            f"{visitors} visitors, {seconds:.0f} s, on {os.cpu_count()} cores that the visitors"
+            " share",
+            flush=True,
+        )
         print(f"memory before: {memory.now:.0f} MB", flush=True)
         ends = [crowd.over if index < BESIDE else crowd.fewer for index in range(visitors)]
         tasks = [asyncio.create_task(crowd.wander(index, over)) for index, over in enumerate(ends)]
         crowd.phase = "wander"
         memory.peak = memory.now
-        before = cpu_seconds(process), cpu_seconds(process) - own_seconds(process), time.process_time()
+        before = (
+            cpu_seconds(process),
+            cpu_seconds(process) - own_seconds(process),
+            time.process_time(),
+        )
         await asyncio.sleep(seconds / 2)
         half = memory.now
         await asyncio.sleep(seconds / 2)
@@ -376,22 +416,40 @@ async def main(visitors, seconds):
     beside = report(crowd.seconds["beside"])
     print(f"\none left and the other pressed Stop: their work had ended after {busy:.1f} s")
     parts = " + ".join(f"{part:.0f}" for part in memory.parts)
-    print(f"memory, MB: at half time {half:.0f}, most while wandering {wandering_peak:.0f},", end=" ")
-    print(f"most {memory.peak:.0f} ({parts}), {SETTLE_SECONDS} s after all have left {after:.0f}", flush=True)
     print(
-        f"processor, seconds while wandering: server {used[0]:.0f}, of it its children {used[1]:.0f}; visitors {used[2]:.0f}"
+        f"memory, MB: at half time {half:.0f}, most while wandering {wandering_peak:.0f},", end=" "
+    )
+    print(
+        f"most {memory.peak:.0f} ({parts}), {SETTLE_SECONDS} s after all have left {after:.0f}",
+        flush=True,
+    )
+    print(
+        f"processor, seconds while wandering: server {used[0]:.0f}, of it its children"
+        f" {used[1]:.0f}; visitors {used[2]:.0f}"
     )
     wrong = compare(crowd)
     log.seek(0)
     said = log.read()
-    traces = [f"the server: {trace}" for trace in re.findall(r"Traceback \(most.*:\n(?:(?:  .*)?\n)+.*", said)]
-    told = [f"the server: {line}" for line in re.findall(r"^\d{4}-\d\d-\d\d .*", said, re.M) if "server started" not in line]
+    traces = [
+        f"the server: {trace}"
+        for trace in re.findall(r"Traceback \(most.*:\n(?:(?:  .*)?\n)+.*", said)
+    ]
+    told = [
+        f"the server: {line}"
+        for line in re.findall(r"^\d{4}-\d\d-\d\d .*", said, re.M)
+        if "server started" not in line
+    ]
     problems = [*wrong, *crowd.errors, *traces, *told]
-    print(f"errors: {len(crowd.errors) + len(traces) + len(told)}; wrong figures and files: {len(wrong)}")
+    print(
+        f"errors: {len(crowd.errors) + len(traces) + len(told)}; wrong figures and files:"
+        f" {len(wrong)}"
+    )
     if memory.peak > MOST_MEGABYTES:
         problems.append(f"{memory.peak:.0f} MB are above {MOST_MEGABYTES} MB")
     if after > 1.1 * half:
-        problems.append(f"{after:.0f} MB at the end are more than 10 % above the {half:.0f} MB at half time")
+        problems.append(
+            f"{after:.0f} MB at the end are more than 10 % above the {half:.0f} MB at half time"
+        )
     if beside > 1:
         problems.append(f"beside heavy work, 95 % of the changes take up to {beside:.1f} s")
     for problem in problems[:40]:
@@ -420,7 +478,10 @@ def compare(crowd):
     tables = [open_table(content, name) for name, content in map(upload_content, range(5))]
     for table in tables:
         register_table(table)
-    received = sorted(crowd.figures.values(), key=lambda one: (one.where.page, one.where.query, one.where.step or 0))
+    received = sorted(
+        crowd.figures.values(),
+        key=lambda one: (one.where.page, one.where.query, one.where.step or 0),
+    )
     print(f"comparing {len(received):,} different figures and {len(crowd.files)} files", flush=True)
     wrong, started = [], time.perf_counter()
     for one in received:
@@ -436,7 +497,9 @@ def compare(crowd):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
     given = parser.parse_args()

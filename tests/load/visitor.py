@@ -1,8 +1,9 @@
-"""A browser as the server sees it: Streamlit's own messages over a websocket, every control as it stands, every figure kept.
+"""A browser as the server sees it: Streamlit's own messages over a websocket, every control as it
+stands, every figure kept.
 
-It does what Streamlit's page does: it holds the state of each control and sends all of them with every change, reruns the
-fragment that a control lies in, follows its clock, keeps large messages and says which, and takes the address that it gets.
-"""
+It does what Streamlit's page does: it holds the state of each control and sends all of them with
+every change, reruns the fragment that a control lies in, follows its clock, keeps large messages
+and says which, and takes the address that it gets."""
 
 import asyncio
 import hashlib
@@ -52,7 +53,9 @@ class Failed(Exception):
 class Visitor:
     def __init__(self, address, name, theme="light", figures=None, files=None):
         self.address, self.name, self.theme = address, name, theme
-        self.figures = {} if figures is None else figures  # digest -> Received; all visitors may share them
+        self.figures = (
+            {} if figures is None else figures
+        )  # digest -> Received; all visitors may share them
         self.files = [] if files is None else files  # (where, button, content)
         self.messages = OrderedDict()  # hash -> message, as a browser keeps them
         self.states, self.widgets, self.fragments, self.downloads = {}, {}, {}, {}
@@ -68,7 +71,9 @@ class Visitor:
         with urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
             self.cookie = answer.headers["Set-Cookie"].partition(";")[0]
         host = self.address.removeprefix("http://")
-        self.socket = await connect(f"ws://{host}/_stcore/stream", subprotocols=["streamlit"], max_size=None)
+        self.socket = await connect(
+            f"ws://{host}/_stcore/stream", subprotocols=["streamlit"], max_size=None
+        )
         self.reader = asyncio.create_task(self._read())
         return self
 
@@ -77,7 +82,7 @@ class Visitor:
         self.reader.cancel()
         await self.socket.close()
 
-    # ---- what comes ----------------------------------------------------------------------------------------------
+    # ---- what comes ------------------------------------------------------------------------------
 
     async def _read(self):
         try:
@@ -114,10 +119,14 @@ class Visitor:
             if not self.rerun:
                 self._stop_clocks(list(self.clocks))
             self.session = message.new_session.initialize.session_id or self.session
-            self.pages |= {page.url_pathname: page.page_script_hash for page in message.new_session.app_pages}
+            self.pages |= {
+                page.url_pathname: page.page_script_hash for page in message.new_session.app_pages
+            }
             self.pages[""] = message.new_session.main_script_hash
         elif kind == "navigation":
-            self.pages |= {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
+            self.pages |= {
+                page.url_pathname: page.page_script_hash for page in message.navigation.app_pages
+            }
         elif kind == "delta":
             self._draw(message.delta, tuple(message.metadata.delta_path))
         elif kind == "page_info_changed":
@@ -137,18 +146,27 @@ class Visitor:
                 self.ended.set()
         elif kind in ("backend_operation_response", "file_urls_response"):
             answer = getattr(message, kind)
-            waiting = self.waiting.pop(getattr(answer, "request_id", "") or getattr(answer, "response_id", ""), None)
+            waiting = self.waiting.pop(
+                getattr(answer, "request_id", "") or getattr(answer, "response_id", ""), None
+            )
             if waiting:
                 waiting.set_result(answer)
-        elif kind == "session_event" and message.session_event.WhichOneof("type") == "script_compilation_exception":
+        elif (
+            kind == "session_event"
+            and message.session_event.WhichOneof("type") == "script_compilation_exception"
+        ):
             self.errors.append(message.session_event.script_compilation_exception.message)
 
     def _forget(self):
         """Drop what stood where this run has drawn, and was not drawn again."""
         drawn = set(self.shown.values())
         inside = commonprefix(list(drawn)) if self.rerun and drawn else ()  # noqa: RUF071  # of tuples
-        gone = {name for name, path in self.paths.items() if path[: len(inside)] == inside} - set(self.shown)
-        self.paths = {name: path for name, path in (self.paths | self.shown).items() if name not in gone}
+        gone = {name for name, path in self.paths.items() if path[: len(inside)] == inside} - set(
+            self.shown
+        )
+        self.paths = {
+            name: path for name, path in (self.paths | self.shown).items() if name not in gone
+        }
         self.states = {name: state for name, state in self.states.items() if name in self.paths}
         for known in (self.widgets, self.downloads):
             for key in [key for key, one in known.items() if _name(one) not in self.paths]:
@@ -180,7 +198,9 @@ class Visitor:
             self.errors.append(f"{self.page or 'home'}?{self.query}: {one.type}: {one.message}")
         elif kind == "number_input":
             name = "value" if one.set_value else "default"
-            field, as_type = ("int_value", int) if one.data_type == one.INT else ("double_value", float)
+            field, as_type = (
+                ("int_value", int) if one.data_type == one.INT else ("double_value", float)
+            )
             value = {field: as_type(getattr(one, name))} if one.HasField(name) else {}
             self._widget(kind, one.label, one, delta.fragment_id, **value)
         elif kind == "slider":
@@ -190,15 +210,39 @@ class Visitor:
             chosen = one.raw_value if one.HasField("raw_value") else ""
             if not one.set_value:
                 chosen = one.options[one.default] if one.HasField("default") else ""
-            self._widget(kind, one.label, one, delta.fragment_id, **{"string_value": chosen} if chosen else {})
+            self._widget(
+                kind,
+                one.label,
+                one,
+                delta.fragment_id,
+                **{"string_value": chosen} if chosen else {},
+            )
         elif kind in ("button_group", "multiselect"):
-            options = [option.content for option in one.options] if kind == "button_group" else list(one.options)
-            value = list(one.raw_values) if one.set_value else [options[index] for index in one.default]
+            options = (
+                [option.content for option in one.options]
+                if kind == "button_group"
+                else list(one.options)
+            )
+            value = (
+                list(one.raw_values) if one.set_value else [options[index] for index in one.default]
+            )
             self._widget(kind, one.label, one, delta.fragment_id, string_array_value=value)
         elif kind == "checkbox":
-            self._widget(kind, one.label, one, delta.fragment_id, bool_value=one.value if one.set_value else one.default)
+            self._widget(
+                kind,
+                one.label,
+                one,
+                delta.fragment_id,
+                bool_value=one.value if one.set_value else one.default,
+            )
         elif kind == "text_input":
-            self._widget(kind, one.label, one, delta.fragment_id, string_value=one.value if one.set_value else one.default)
+            self._widget(
+                kind,
+                one.label,
+                one,
+                delta.fragment_id,
+                string_value=one.value if one.set_value else one.default,
+            )
         elif kind in ("button", "file_uploader", "page_link"):
             self._place(self.widgets, (kind, one.label), one, delta.fragment_id)
         elif kind == "download_button":
@@ -231,13 +275,19 @@ class Visitor:
         query = tuple(sorted(parse_qsl(self.query, keep_blank_values=True)))
         return Where(self.page, query, step, self.theme, self.stopped)
 
-    # ---- what goes -----------------------------------------------------------------------------------------------
+    # ---- what goes -------------------------------------------------------------------------------
 
     async def run(self, page=None, query=None, fragment="", changed=(), timeout=120.0, auto=False):
         """Ask for a run and wait until the server has nothing more to say. Returns its seconds."""
         if page is not None and page != self.page:
             self.page = page
-            self.states, self.widgets, self.fragments, self.downloads, self.paths = {}, {}, {}, {}, {}
+            self.states, self.widgets, self.fragments, self.downloads, self.paths = (
+                {},
+                {},
+                {},
+                {},
+                {},
+            )
             self.stopped = False
         if query is not None:
             self.query = query
@@ -266,7 +316,9 @@ class Visitor:
             try:
                 await asyncio.wait_for(self.ended.wait(), max(left, 0.01))
             except TimeoutError:
-                raise Failed(f"no answer in {timeout:.0f} s: {self.page or 'home'}?{self.query}") from None
+                raise Failed(
+                    f"no answer in {timeout:.0f} s: {self.page or 'home'}?{self.query}"
+                ) from None
             done = time.perf_counter()
             self.ended.clear()
             await asyncio.sleep(QUIET_SECONDS)
@@ -281,7 +333,11 @@ class Visitor:
     async def press(self, label, timeout=120.0):
         """Press a button, if need be while the page is at work."""
         one = self.widgets["button", label]
-        return await self.run(fragment=self.fragments[one.id], changed=[_state(one.id, trigger_value=True)], timeout=timeout)
+        return await self.run(
+            fragment=self.fragments[one.id],
+            changed=[_state(one.id, trigger_value=True)],
+            timeout=timeout,
+        )
 
     def has(self, kind, label):
         """Whether there is such a control, and it can be used."""

@@ -1,4 +1,5 @@
-"""The command line: what it prints, what it refuses and how, and that its numbers are those of the library."""
+"""The command line: what it prints, what it refuses and how, and that its numbers are those of the
+library."""
 
 import argparse
 import csv
@@ -42,7 +43,9 @@ AUTO_MPG = str(ROOT / "linreg" / "bundled" / files.BUNDLED["auto-mpg"].file)
 CARS = ["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight"]
 SMALL = ["--samples", "400", "--epochs", "5"]
 DATA = DataSettings(samples=400)
-COMPARISON = Comparison(Settings(data=DATA, epochs=5), Settings(data=DATA, epochs=5, wiring="squeeze"))
+COMPARISON = Comparison(
+    Settings(data=DATA, epochs=5), Settings(data=DATA, epochs=5, wiring="squeeze")
+)
 
 
 def told(capsys, *arguments):
@@ -61,14 +64,16 @@ def comparison_of(*arguments, view=None):
         add_view(parser, view)
     chosen = parser.parse_args([str(part) for part in arguments])
     wanted = resolve(chosen)
-    return (wanted.comparison, resolve_view(view, chosen, wanted.link)) if view else wanted.comparison
+    return (
+        (wanted.comparison, resolve_view(view, chosen, wanted.link)) if view else wanted.comparison
+    )
 
 
 def query(names):
     return "&".join(f"{name}={value}" for name, value in names.items())
 
 
-# ---- the frame -------------------------------------------------------------------------------------------------------
+# ---- the frame -----------------------------------------------------------------------------------
 
 
 def test_without_a_command_there_is_help_and_status_2(capsys):
@@ -109,7 +114,9 @@ print(*{"torch", "numba", "streamlit"} & sys.modules.keys())
 
 
 def test_help_and_wrong_input_load_nothing_slow():
-    ran = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert ran.stdout.splitlines()[-1] == ""
     assert len(ran.stderr.splitlines()) == 4
 
@@ -177,7 +184,7 @@ def test_wrong_input_is_one_line_and_status_2(capsys, arguments, said):
     assert err.count("\n") == 1
 
 
-# ---- options and links -----------------------------------------------------------------------------------------------
+# ---- options and links ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.key)
@@ -186,7 +193,10 @@ def test_a_preset_and_the_link_to_it_are_the_same(preset):
     assert comparison_of("--preset", preset.key) == preset.comparison
     assert comparison_of("--link", names) == preset.comparison
     assert comparison_of("--link", f"?{names}") == preset.comparison
-    assert comparison_of("--link", f"https://linreg.example/app/?{names}&embed=true&step=12#top") == preset.comparison
+    assert (
+        comparison_of("--link", f"https://linreg.example/app/?{names}&embed=true&step=12#top")
+        == preset.comparison
+    )
 
 
 ASKED = {
@@ -245,7 +255,9 @@ def test_a_link_of_any_page_is_followed(view):
 
 def test_a_sweep_takes_its_own_link_and_no_other_page_s():
     link = "https://x.y/sweep?columns=7&rows=5&metric=loss"
-    assert comparison_of("--link", link, "--rows", 4, view=SweepView)[1] == SweepView(columns=7, rows=4, metric="loss")
+    assert comparison_of("--link", link, "--rows", 4, view=SweepView)[1] == SweepView(
+        columns=7, rows=4, metric="loss"
+    )
     assert comparison_of("--link", "https://x.y/cause?rows=5", view=SweepView)[1] == SweepView()
 
 
@@ -266,12 +278,14 @@ def test_a_file_of_one_s_own_is_named_by_its_content(tmp_path):
     link = query(to_query(found))
     assert comparison_of("--link", link, "--table", copied) == found
     copied.write_text(copied.read_text() + "20,4,140,90,2000,15,75,1,another\n")
-    with pytest.raises(SettingsError, match=r"cars\.csv is not the table of the link, or has changed since"):
+    with pytest.raises(
+        SettingsError, match=r"cars\.csv is not the table of the link, or has changed since"
+    ):
         comparison_of("--link", link, "--table", copied)
     assert comparison_of("--link", link, "--table", copied, *columns).original.data.samples == 399
 
 
-# ---- compare ---------------------------------------------------------------------------------------------------------
+# ---- compare -------------------------------------------------------------------------------------
 
 
 def test_compare_prints_the_runs_of_the_trainer(capsys):
@@ -297,10 +311,22 @@ def test_compare_prints_the_runs_of_the_trainer(capsys):
 
 def test_compare_as_json_is_what_the_library_finds(capsys):
     """The original diverges: what is not finite is null."""
-    out = told(capsys, "compare", *SMALL, "--optimizer", "SGD", "--fixed-lr", "1e-5", "--link", "?step=3", "--json")
+    out = told(
+        capsys,
+        "compare",
+        *SMALL,
+        "--optimizer",
+        "SGD",
+        "--fixed-lr",
+        "1e-5",
+        "--link",
+        "?step=3",
+        "--json",
+    )
     found = json.loads(out, parse_constant=pytest.fail)
     assert comparison_of("--link", found["link"]) == Comparison(
-        replace(COMPARISON.original, optimizer="SGD"), replace(COMPARISON.fixed, optimizer="SGD", lr=1e-5)
+        replace(COMPARISON.original, optimizer="SGD"),
+        replace(COMPARISON.fixed, optimizer="SGD", lr=1e-5),
     )
     table = make_data(DATA)
     fixed = replace(COMPARISON.fixed, optimizer="SGD", lr=1e-5)
@@ -338,11 +364,18 @@ def test_the_end_of_a_name_says_what_is_in_the_file(capsys, tmp_path, name, firs
     assert (tmp_path / name).read_text().startswith(first)
 
 
-# ---- claims ----------------------------------------------------------------------------------------------------------
+# ---- claims --------------------------------------------------------------------------------------
 
 
 def test_claims_are_those_of_the_library(capsys, tmp_path):
-    told(capsys, "claims", "--link", "http://localhost:8501/claims?seeds=10", "--out", tmp_path / "claims.json")
+    told(
+        capsys,
+        "claims",
+        "--link",
+        "http://localhost:8501/claims?seeds=10",
+        "--out",
+        tmp_path / "claims.json",
+    )
     found = json.loads((tmp_path / "claims.json").read_text())
     first = of_seed(0)
     assert found["seeds"] == 10
@@ -351,7 +384,9 @@ def test_claims_are_those_of_the_library(capsys, tmp_path):
         for arm, row in zip(claim.arms, told_of["arms"], strict=True):
             assert row["converged"] == 10 * row["share"]
             assert row["interval"][0] <= row["share"] <= row["interval"][1]
-            assert row["converged"] in ((10,) if first[arm.settings][2] else (0,)), "as all seeds do"
+            assert row["converged"] in ((10,) if first[arm.settings][2] else (0,)), (
+                "as all seeds do"
+            )
             assert comparison_of("--link", row["link"]) == arm.comparison()
     assert {factor["key"]: factor["is"] for factor in found["factors"]}["shape"] == "cause"
     assert found["claims"][4]["pytorch"]["agrees"]
@@ -366,9 +401,22 @@ def test_claims_in_words(capsys):
     assert not set("`*|") & set(out)
 
 
-# ---- sweep -----------------------------------------------------------------------------------------------------------
+# ---- sweep ---------------------------------------------------------------------------------------
 
-SWEEP = ["sweep", *SMALL, "--columns", 4, "--rows", 2, "--y-range", "1,200", "--inits", 3, "--steps", 60]
+SWEEP = [
+    "sweep",
+    *SMALL,
+    "--columns",
+    4,
+    "--rows",
+    2,
+    "--y-range",
+    "1,200",
+    "--inits",
+    3,
+    "--steps",
+    60,
+]
 VIEW = SweepView(columns=4, rows=2, y_range=(1.0, 200.0), inits=3, steps=60)
 
 
@@ -381,7 +429,11 @@ def test_a_sweep_s_rows_are_the_cells_of_the_library(capsys, tmp_path):
     for task in grid.tasks():
         numbers = run_task(task)
         for index, cell in enumerate(task.cells):
-            row = cells["original" if task.side == 0 else "fixed", grid.x_values[cell % 4], grid.y_values[cell // 4]]
+            row = cells[
+                "original" if task.side == 0 else "fixed",
+                grid.x_values[cell % 4],
+                grid.y_values[cell // 4],
+            ]
             for name in CellStats.__dataclass_fields__:
                 expected = getattr(numbers, name)[index]
                 assert row[name] == "" if np.isnan(expected) else float(row[name]) == expected
@@ -411,13 +463,26 @@ def test_a_sweep_runs_on_a_dask_cluster(capsys, tmp_path):
         return dask_scheduler.transition_counter
 
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as local,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as local,
         distributed.Client(local) as client,
     ):
         before = client.run_on_scheduler(transitions)
         address = local.scheduler_address
-        told(capsys, *SWEEP, "--backend", "dask", "--scheduler", address, "--out", tmp_path / "dask.csv")
-        assert client.run_on_scheduler(transitions) > before, "the cluster did the work, however short it is"
+        told(
+            capsys,
+            *SWEEP,
+            "--backend",
+            "dask",
+            "--scheduler",
+            address,
+            "--out",
+            tmp_path / "dask.csv",
+        )
+        assert client.run_on_scheduler(transitions) > before, (
+            "the cluster did the work, however short it is"
+        )
     assert (tmp_path / "dask.csv").read_text() == (tmp_path / "cores.csv").read_text()
 
 
@@ -432,16 +497,20 @@ def test_a_cluster_that_cannot_be_used_is_one_line(capsys, monkeypatch):
     assert "pip install 'dask[distributed]'" in capsys.readouterr().err
 
 
-# ---- diagnose --------------------------------------------------------------------------------------------------------
+# ---- diagnose ------------------------------------------------------------------------------------
 
 
 def test_diagnose_says_what_the_textbook_says(capsys, tmp_path):
     out = " ".join(told(capsys, *CARS).split())
-    assert out.startswith("392 of 398 rows are used. 6 left out: horsepower is missing, first in row 34 of the file.")
+    assert out.startswith(
+        "392 of 398 rows are used. 6 left out: horsepower is missing, first in row 34 of the file."
+    )
     assert "instead of 0.7064" in out
     told(capsys, *CARS, "--out", tmp_path / "cars.json")
     found = json.loads((tmp_path / "cars.json").read_text())
-    assert found["fixed"]["weights"] == pytest.approx([-0.0473, -0.005794, 45.6402], abs=6e-5)  # ISLR
+    assert found["fixed"]["weights"] == pytest.approx(
+        [-0.0473, -0.005794, 45.6402], abs=6e-5
+    )  # ISLR
     assert found["dropped"][0]["count"] == 6
 
 
@@ -450,15 +519,29 @@ def test_diagnose_takes_a_table_smaller_than_the_default_batch(capsys, tmp_path)
     file = tmp_path / "small.csv"
     file.write_text("\n".join(["y,a,b", *(",".join(map(repr, row)) for row in rows)]))
     columns = (file, "--target", "y", "--features", "a", "b")
-    assert "with batches of 50, the loss is least" in " ".join(told(capsys, "diagnose", *columns).split())
+    assert "with batches of 50, the loss is least" in " ".join(
+        told(capsys, "diagnose", *columns).split()
+    )
     told(capsys, "diagnose", *columns, "--out", tmp_path / "small.json")
-    assert json.loads((tmp_path / "small.json").read_text())["settings"]["data"]["table"] == str(file)
+    assert json.loads((tmp_path / "small.json").read_text())["settings"]["data"]["table"] == str(
+        file
+    )
     assert main(["diagnose", *map(str, columns), "--batch-size", "60"]) == 2
     assert "batch size 60 is above the 50 rows of the table" in capsys.readouterr().err
 
 
 def test_a_side_without_a_bias_leaves_its_column_empty(capsys, tmp_path):
-    told(capsys, "compare", "--fixed-bias", "--samples", "300", "--epochs", "1", "--out", tmp_path / "runs.csv")
+    told(
+        capsys,
+        "compare",
+        "--fixed-bias",
+        "--samples",
+        "300",
+        "--epochs",
+        "1",
+        "--out",
+        tmp_path / "runs.csv",
+    )
     runs = pd.read_csv(tmp_path / "runs.csv")
     assert runs[runs["side"] == "original"]["bias"].isna().all()
     assert runs[runs["side"] == "fixed"]["bias"].notna().all()
@@ -469,23 +552,41 @@ def test_diagnose_of_a_link_is_that_of_its_file(capsys):
     assert told(capsys, "diagnose", "--link", link) == told(capsys, *CARS, "--batch-size", 50)
 
 
-# ---- script and figures ----------------------------------------------------------------------------------------------
+# ---- script and figures --------------------------------------------------------------------------
 
 
 def test_the_script_is_that_of_the_page(capsys, tmp_path):
     comparison = PRESETS["strange_line"].comparison
     assert told(capsys, "script", "--preset", "strange_line") == script(comparison)
-    assert told(capsys, "script", "--link", query(to_query(comparison)), "--out", tmp_path / "line.py") == ""
+    assert (
+        told(capsys, "script", "--link", query(to_query(comparison)), "--out", tmp_path / "line.py")
+        == ""
+    )
     assert (tmp_path / "line.py").read_text() == script(comparison)
     told(capsys, "script", "--preset", "strange_line", "--out", tmp_path / "line.ipynb")
     assert json.loads((tmp_path / "line.ipynb").read_text()) == json.loads(notebook(comparison))
-    assert json.loads(told(capsys, "script", "--preset", "strange_line", "--notebook"))["nbformat"] == 4
+    assert (
+        json.loads(told(capsys, "script", "--preset", "strange_line", "--notebook"))["nbformat"]
+        == 4
+    )
 
 
 def test_figures_are_files_whose_names_are_printed(capsys, tmp_path):
     folder = tmp_path / "new" / "figures"
     link = "http://localhost:8501/cause?rows=4&batch_size=50"
-    out = told(capsys, "figures", "--out", folder, "--format", "csv", "txt", "--only", "cause", "--link", link)
+    out = told(
+        capsys,
+        "figures",
+        "--out",
+        folder,
+        "--format",
+        "csv",
+        "txt",
+        "--only",
+        "cause",
+        "--link",
+        link,
+    )
     assert sorted(out.split("\n")[:-1]) == sorted(map(str, folder.iterdir()))
     assert {path.suffix for path in folder.iterdir()} == {".csv", ".txt"}
     table = folder / "matrix-of-all-pairs_rmsprop-lr-0.01-batch-50-rows-4.csv"
@@ -493,7 +594,7 @@ def test_figures_are_files_whose_names_are_printed(capsys, tmp_path):
     assert len(matrix) == 4 * 4, "as the link has it"
 
 
-# ---- where it runs ---------------------------------------------------------------------------------------------------
+# ---- where it runs -------------------------------------------------------------------------------
 
 
 class Terminal(io.StringIO):
@@ -537,7 +638,10 @@ def test_a_disk_that_is_full_leaves_no_file(capsys, monkeypatch, tmp_path):
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly():
     with subprocess.Popen(
-        [sys.executable, "-m", "linreg", *CARS], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "linreg", *CARS],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as running:
         running.stdout.close()
         assert running.stderr.read() == b""
@@ -545,13 +649,26 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly():
 
 
 def test_control_c_ends_a_sweep_with_130():
-    sweep = [sys.executable, "-m", "linreg", "sweep", "--steps", "100000", "--inits", "200", "--rows", "40"]
+    sweep = [
+        sys.executable,
+        "-m",
+        "linreg",
+        "sweep",
+        "--steps",
+        "100000",
+        "--inits",
+        "200",
+        "--rows",
+        "40",
+    ]
     with subprocess.Popen(
         sweep,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts by & is deaf to it
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # what a shell starts by & is deaf to it
     ) as running:
         time.sleep(2.5)
         os.kill(running.pid, signal.SIGINT)

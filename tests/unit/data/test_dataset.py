@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 import torch
 
-from linreg.data.dataset import Dataset, batch_order, initial_weights, make_data, read_table, standardised, stream_table
+from linreg.data.dataset import (
+    Dataset,
+    batch_order,
+    initial_weights,
+    make_data,
+    read_table,
+    standardised,
+    stream_table,
+)
 from linreg.data.files import TableError, open_bundled, open_table
 from linreg.quadratic.least_squares import least_squares, with_ones
 from linreg.settings.model import DataSettings, Settings
@@ -33,7 +41,9 @@ def test_full_correlation_makes_one_column_twice():
 
 
 def test_the_same_seed_gives_the_same_table_and_the_noise_leaves_the_features_alone():
-    first, again, louder = (make_data(DataSettings(samples=100, noise=noise)) for noise in (1.0, 1.0, 5.0))
+    first, again, louder = (
+        make_data(DataSettings(samples=100, noise=noise)) for noise in (1.0, 1.0, 5.0)
+    )
     np.testing.assert_array_equal(first.y, again.y)
     np.testing.assert_array_equal(first.X, louder.X)
     assert not np.array_equal(first.X, make_data(DataSettings(samples=100, seed=1)).X)
@@ -51,7 +61,11 @@ def test_the_initial_weights_are_pytorchs_to_the_last_bit(bias):
     for seed in [*range(200), 2**32 - 1, 2**32 + 7, 2**63 - 1]:
         torch.manual_seed(seed)
         layer = torch.nn.Linear(2, 1, bias=bias)
-        drawn = [value for parameter in layer.parameters() for value in parameter.detach().reshape(-1).tolist()]
+        drawn = [
+            value
+            for parameter in layer.parameters()
+            for value in parameter.detach().reshape(-1).tolist()
+        ]
         assert initial_weights(Settings(seed=seed, bias=bias)).tolist() == drawn
 
 
@@ -62,7 +76,7 @@ def test_a_given_init_is_kept_and_the_bias_beside_it_is_drawn():
     assert initial_weights(Settings(bias=True, init=(1.0, 2.0, 4.0))).tolist() == [1, 2, 4]
 
 
-# ---- tables from files -----------------------------------------------------------------------------------------------
+# ---- tables from files ---------------------------------------------------------------------------
 
 
 def test_a_table_read_whole_or_in_pieces_is_pandas_own(tmp_path):
@@ -97,13 +111,20 @@ def test_standardised_features_have_mean_zero_and_deviation_one():
     found = standardised(table)
     np.testing.assert_allclose(found.X.mean(0), 0, atol=1e-15)
     np.testing.assert_allclose(found.X[:, :4].std(0), 1, rtol=1e-14)
-    np.testing.assert_allclose(found.X[:, 2], (X[:, 2] - X[:, 2].mean()) / X[:, 2].std(), atol=1e-14)
-    assert (found.X[:, 4:] == 0).all(), "a constant becomes zeros, whatever rounding leaves beside its mean"
+    np.testing.assert_allclose(
+        found.X[:, 2], (X[:, 2] - X[:, 2].mean()) / X[:, 2].std(), atol=1e-14
+    )
+    assert (found.X[:, 4:] == 0).all(), (
+        "a constant becomes zeros, whatever rounding leaves beside its mean"
+    )
     assert found.y is table.y
     assert (found.features, found.target) == (table.features, "t")
 
 
 def test_a_standardised_table_keeps_its_predictions():
     table = read_table(open_bundled("auto-mpg"), "mpg", ["horsepower", "weight"])
-    raw, unit = (with_ones(one.X) @ least_squares(with_ones(one.X), one.y) for one in (table, standardised(table)))
+    raw, unit = (
+        with_ones(one.X) @ least_squares(with_ones(one.X), one.y)
+        for one in (table, standardised(table))
+    )
     np.testing.assert_allclose(raw, unit, rtol=1e-12)

@@ -1,4 +1,5 @@
-"""Files are read as a person reads them: the numbers, what was left out and where, and one clear sentence for the rest."""
+"""Files are read as a person reads them: the numbers, what was left out and where, and one clear
+sentence for the rest."""
 
 import hashlib
 import io
@@ -43,15 +44,18 @@ def both(content, tmp_path, target="y", features=("a",), rows_per_chunk=2):
     return found
 
 
-# ---- what is read ----------------------------------------------------------------------------------------------------
+# ---- what is read --------------------------------------------------------------------------------
 
 
 def test_the_bundled_cars_are_ucis():
-    """398 cars, 6 without horsepower, mean mpg 23.514573; the fit as printed in James et al. (ISLR), 392 rows."""
+    """398 cars, 6 without horsepower, mean mpg 23.514573; the fit as printed in James et al.
+    (ISLR), 392 rows."""
     table = open_bundled("auto-mpg")
     entry = BUNDLED["auto-mpg"]
     assert table.rows == 398
-    assert {column.name: column.missing for column in table.columns if column.missing} == {"horsepower": 6}
+    assert {column.name: column.missing for column in table.columns if column.missing} == {
+        "horsepower": 6
+    }
     assert [column.name for column in table.columns if not column.numeric] == ["origin", "name"]
     assert table.select("mpg", ["weight"]).y.mean() == pytest.approx(23.514573, abs=5e-7)
     found = table.select(entry.target, entry.features)
@@ -61,19 +65,38 @@ def test_the_bundled_cars_are_ucis():
     np.testing.assert_allclose(fit[0], [45.6402, -0.0473, -0.005794], rtol=2e-4)
     assert 1 - fit[1][0] / found.y.var() / 392 == pytest.approx(0.7064, abs=5e-5)
     years = table.select("model_year", ["weight"]).y
-    assert np.bincount(years.astype(int))[70:].tolist() == [29, 28, 28, 40, 27, 30, 34, 28, 36, 29, 29, 29, 31]
+    assert np.bincount(years.astype(int))[70:].tolist() == [
+        29,
+        28,
+        28,
+        40,
+        27,
+        30,
+        34,
+        28,
+        36,
+        29,
+        29,
+        29,
+        31,
+    ]
 
 
 @pytest.mark.parametrize("entry", BUNDLED.values(), ids=list(BUNDLED))
 def test_every_bundled_table_can_be_regressed_on(entry):
     key = next(key for key, one in BUNDLED.items() if one is entry)
     assert open_bundled(key).select(entry.target, entry.features).kept > 100
-    assert entry.source.split(",")[0].encode() in (files.Path(files.__file__).parent / "bundled/README.md").read_bytes()
+    assert (
+        entry.source.split(",")[0].encode()
+        in (files.Path(files.__file__).parent / "bundled/README.md").read_bytes()
+    )
     with pytest.raises(TableError, match=r"no bundled table 'iris'; choose one of auto-mpg"):
         open_bundled("iris")
 
 
-@pytest.mark.parametrize("content", [PLAIN, PLAIN.replace("\n", "\r\n"), PLAIN.rstrip(), PLAIN + "\n\n", "\n" + PLAIN])
+@pytest.mark.parametrize(
+    "content", [PLAIN, PLAIN.replace("\n", "\r\n"), PLAIN.rstrip(), PLAIN + "\n\n", "\n" + PLAIN]
+)
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_every_way_to_write_the_same_table(content, mark, delimiter, tmp_path):
@@ -89,7 +112,12 @@ def test_a_path_bytes_and_an_uploaded_file_are_the_same_table(tmp_path):
     upload = io.BytesIO(PLAIN.encode())
     upload.name = "cars.csv"
     upload.read()
-    opened = [open_table(path), open_table(str(path)), open_table(upload), open_table(PLAIN.encode(), "cars.csv")]
+    opened = [
+        open_table(path),
+        open_table(str(path)),
+        open_table(upload),
+        open_table(PLAIN.encode(), "cars.csv"),
+    ]
     assert {(one.name, one.rows, one.columns, one.digest) for one in opened} == {
         ("cars.csv", 3, opened[0].columns, hashlib.sha256(PLAIN.encode()).hexdigest()[:16])
     }
@@ -99,9 +127,16 @@ def test_a_path_bytes_and_an_uploaded_file_are_the_same_table(tmp_path):
 
 
 def test_the_types_are_in_words_and_the_head_is_as_in_the_file():
-    rows = ["n,w,t,d,b,e,m", "1.5,1,abc,2024-01-31,true,,1", "2,2,NA,2024-02-01T10:00:00Z,No,,?", "3,,5 m,,,,3"]
+    rows = [
+        "n,w,t,d,b,e,m",
+        "1.5,1,abc,2024-01-31,true,,1",
+        "2,2,NA,2024-02-01T10:00:00Z,No,,?",
+        "3,,5 m,,,,3",
+    ]
     table = open_table("\n".join(rows).encode())
-    assert [(column.name, column.type, column.numeric, column.missing) for column in table.columns] == [
+    assert [
+        (column.name, column.type, column.numeric, column.missing) for column in table.columns
+    ] == [
         ("n", "number", True, 0),
         ("w", "whole number", True, 1),
         ("t", "text", False, 1),
@@ -117,7 +152,9 @@ def test_the_types_are_in_words_and_the_head_is_as_in_the_file():
     assert head["d"].tolist() == ["2024-01-31", "2024-02-01T10:00:00Z"]
     assert len(table.head(99)) == 3
     assert open_table(b"y,a\n1,1e20\n2,-3e30\n").head()["a"].tolist() == [1e20, -3e30]
-    assert open_table(parquet({"y": [1.0, 2.0, 3.0], "a": [1.0, np.inf, None]})).head()["a"].tolist()[:2] == [1, np.inf]
+    assert open_table(parquet({"y": [1.0, 2.0, 3.0], "a": [1.0, np.inf, None]})).head()[
+        "a"
+    ].tolist()[:2] == [1, np.inf]
 
 
 def test_a_fault_far_down_in_a_file(tmp_path):
@@ -150,7 +187,9 @@ def test_parquet_types_and_their_head(tmp_path):
         }
     )
     table = open_table(content)
-    assert {column.name: (column.type, column.numeric, column.missing) for column in table.columns} == {
+    assert {
+        column.name: (column.type, column.numeric, column.missing) for column in table.columns
+    } == {
         "y": ("number", True, 2),
         "a.b": ("whole number", True, 0),
         "a": ("nested", False, 0),
@@ -173,7 +212,9 @@ def test_parquet_types_and_their_head(tmp_path):
     assert typed.X.ravel().tolist() == [1.5, 2, 3]
     assert typed.dropped == (Dropped("infinite", 1, 4, "typed", "inf"),)
     for name in ("a", "list", "text", "kind", "day", "flag", "raw"):
-        with pytest.raises(TableError, match=f"column '{name}' of the table holds no numbers: row 1 is "):
+        with pytest.raises(
+            TableError, match=f"column '{name}' of the table holds no numbers: row 1 is "
+        ):
             table.select("y", [name])
 
 
@@ -194,12 +235,14 @@ def test_rows_that_hold_no_number_are_counted_by_reason_at_their_first_row(tmp_p
 
 
 def test_rows_are_counted_as_a_spreadsheet_shows_them(tmp_path):
-    content = (
-        '\n\n"y\nz",a\n1,2\n\n"3\n",4\n5,"x\ny"\n7,8\n'  # two blank lines, the header is row 3, 6 is blank and 8 faulty
-    )
+    # two blank lines, the header is row 3, 6 is blank and 8 faulty
+    content = '\n\n"y\nz",a\n1,2\n\n"3\n",4\n5,"x\ny"\n7,8\n'
     found = both(content, tmp_path, "y\nz")
     assert found.y.tolist() == [1, 3, 7]
-    assert found.dropped == (Dropped("missing", 1, 5, "y\nz", ""), Dropped("not a number", 1, 7, "a", "x y"))
+    assert found.dropped == (
+        Dropped("missing", 1, 5, "y\nz", ""),
+        Dropped("not a number", 1, 7, "a", "x y"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +255,10 @@ def test_rows_are_counted_as_a_spreadsheet_shows_them(tmp_path):
     ],
 )
 def test_numbers_in_every_spelling(cells, expected, tmp_path):
-    assert both("y,a\n" + "\n".join(f"1,{cell}" for cell in cells), tmp_path).X.ravel().tolist() == expected
+    assert (
+        both("y,a\n" + "\n".join(f"1,{cell}" for cell in cells), tmp_path).X.ravel().tolist()
+        == expected
+    )
 
 
 def test_a_file_with_semicolons_may_have_decimal_commas(tmp_path):
@@ -240,7 +286,12 @@ def test_names_survive_as_they_are(tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(*[st.floats(-1e90, 1e90) | st.sampled_from(["", "NA", "?", " ", "x;y", "inf"])] * 3), min_size=3),
+    st.lists(
+        st.tuples(
+            *[st.floats(-1e90, 1e90) | st.sampled_from(["", "NA", "?", " ", "x;y", "inf"])] * 3
+        ),
+        min_size=3,
+    ),
     st.sampled_from(",;\t"),
 )
 def test_the_numbers_are_those_of_pandas(rows, delimiter):
@@ -268,7 +319,9 @@ def test_a_stream_tells_how_far_it_is_and_can_be_read_again(tmp_path):
     pd.DataFrame(table).to_csv(tmp_path / "t.csv", index=False)
     for name, total in (("t.csv", (tmp_path / "t.csv").stat().st_size), ("t.parquet", rows)):
         told = []
-        pieces = stream(tmp_path / name, "y", ("a",), 10_000, lambda *at, told=told: told.append(at))
+        pieces = stream(
+            tmp_path / name, "y", ("a",), 10_000, lambda *at, told=told: told.append(at)
+        )
         for _ in range(2):
             np.testing.assert_array_equal(np.concatenate([part.y for part in pieces]), table["y"])
             assert pieces.kept == rows
@@ -288,7 +341,7 @@ def test_a_stream_holds_one_piece_at_a_time(tmp_path):
     assert peak < 8e6
 
 
-# ---- what is refused -------------------------------------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------------------
 
 UTF_16 = "is UTF-16 text; save it as UTF-8"
 SMALL_PARQUET = parquet({"y": np.arange(9.0), "a": [None, 1.5] * 4 + [2.5], "t": list("abcabcabc")})
@@ -351,7 +404,10 @@ def test_a_bad_file_gets_one_clear_sentence(content, sentence, tmp_path):
     [
         (b"y,a\n" + b"1,2\n" * 600_000 + b"1,\xff\n", "line 600,002 of t.csv is not UTF-8"),
         (b"y,a\n" + b"1,2\n" * 600_000 + b"1\n", "row 600,002 of t.csv has 1 field"),
-        (b"y,a\n1,2\n,3\n", r"1 of 2 rows of t.csv has a number in every chosen column \(1 missing in 'y'\)"),
+        (
+            b"y,a\n1,2\n,3\n",
+            r"1 of 2 rows of t.csv has a number in every chosen column \(1 missing in 'y'\)",
+        ),
         (b"y,a\nu,1\nv,2\n1,3\n", "column 'y' of t.csv holds no numbers: row 2 is 'u'"),
         (GOOD_PARQUET[: len(GOOD_PARQUET) // 2], "damaged or cut off"),
         (b"", "t.csv is empty"),
@@ -397,7 +453,9 @@ def test_a_stream_refuses_at_once_what_the_beginning_shows(tmp_path):
         stream(tmp_path / "t.csv", "y", ("c",))
     with pytest.raises(TableError, match="0 rows in a chunk are not possible; use at least 1"):
         stream(tmp_path / "t.csv", "y", ("a",), rows_per_chunk=0)
-    with pytest.raises(TableError, match=r"gone.csv cannot be opened \(No such file or directory\); check the path"):
+    with pytest.raises(
+        TableError, match=r"gone.csv cannot be opened \(No such file or directory\); check the path"
+    ):
         stream(tmp_path / "gone.csv", "y", ("a",))
 
 
@@ -408,9 +466,17 @@ def test_a_stream_refuses_at_once_what_the_beginning_shows(tmp_path):
         ("y", ["a", "y"], "column 'y' is the target and a feature; choose another for one of them"),
         ("y", ["a", "a"], "feature 'a' is chosen twice; choose another or leave one out"),
         ("y", [], "no feature is chosen; choose at least 1 column"),
-        ("y", ["t"], "column 't' of the table holds no numbers: row 3 is 'red'; choose a column of numbers"),
+        (
+            "y",
+            ["t"],
+            "column 't' of the table holds no numbers: row 3 is 'red'; choose a column of numbers",
+        ),
         ("t", ["a"], "column 't' of the table holds no numbers"),
-        ("y", ["e"], r"0 of 3 rows of the table has a number in every chosen column \(3 missing in 'e'\)"),
+        (
+            "y",
+            ["e"],
+            r"0 of 3 rows of the table has a number in every chosen column \(3 missing in 'e'\)",
+        ),
     ],
 )
 def test_a_choice_of_columns_that_cannot_be(target, features, sentence):
@@ -419,13 +485,16 @@ def test_a_choice_of_columns_that_cannot_be(target, features, sentence):
         table.select(target, features)
 
 
-@pytest.mark.parametrize("text", ["1,234", "12,345.6", "1'234", "1 234", "0,5", "1.234,5", "-1,234,567", "-1.234.567"])
+@pytest.mark.parametrize(
+    "text", ["1,234", "12,345.6", "1'234", "1 234", "0,5", "1.234,5", "-1,234,567", "-1.234.567"]
+)
 def test_separators_of_thousands_are_refused_with_the_row(text, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f'y,a\n1,2\n3,?\n5,"{text}"\n6,3\n')
     for work in (open_table(path).select, lambda *names: list(stream(path, *names))):
         with pytest.raises(
-            TableError, match=f"row 4 of column 'a' in t.csv is '{text}'; write numbers with a decimal point"
+            TableError,
+            match=f"row 4 of column 'a' in t.csv is '{text}'; write numbers with a decimal point",
         ):
             work("y", ("a",))
 
@@ -436,14 +505,24 @@ def test_dots_between_the_thousands_are_refused_beside_decimal_commas(text, tmp_
     path.write_text(f"a;b;y\n{text};2;3,5\n4;5;6\n7;8;2\n")
     for work in (open_table(path).select, lambda *names: list(stream(path, *names))):
         with pytest.raises(
-            TableError, match=f"row 2 of column 'a' in t.csv is '{text}'; write numbers with a decimal point"
+            TableError,
+            match=f"row 2 of column 'a' in t.csv is '{text}'; write numbers with a decimal point",
         ):
             work("y", ("a",))
         assert work("y", ("b",))
 
 
 @pytest.mark.parametrize(
-    "text", ["31.12.2024", "2024.001.002", "1.2.3", "10.0.19045", "192.168.1.100", "1.234.56", "1234.567.890"]
+    "text",
+    [
+        "31.12.2024",
+        "2024.001.002",
+        "1.2.3",
+        "10.0.19045",
+        "192.168.1.100",
+        "1.234.56",
+        "1234.567.890",
+    ],
 )
 def test_dates_and_versions_are_no_separated_numbers(text, tmp_path):
     found = both(f"y;a;t\n1;1;{text}\n2;{text};{text}\n3;3;{text}\n", tmp_path)
@@ -453,7 +532,10 @@ def test_dates_and_versions_are_no_separated_numbers(text, tmp_path):
 
 
 def test_a_file_with_nothing_but_separated_numbers_is_told_so():
-    with pytest.raises(TableError, match=r"1 column of numbers \('y'\), but .*; in 'a', write numbers with a decimal point"):
+    with pytest.raises(
+        TableError,
+        match=r"1 column of numbers \('y'\), but .*; in 'a', write numbers with a decimal point",
+    ):
         open_table(b'y,a\n1,"1,5"\n2,"2,5"\n')
 
 
@@ -463,7 +545,10 @@ def test_a_constant_or_a_doubled_column_is_no_error():
 
 
 def test_limits_of_size_are_said_before_anything_is_read(monkeypatch):
-    with pytest.raises(TableError, match=r"the table has 0\.0 MB, above the 0\.0 MB that are read into memory; use fewer"):
+    with pytest.raises(
+        TableError,
+        match=r"the table has 0\.0 MB, above the 0\.0 MB that are read into memory; use fewer",
+    ):
         open_table(PLAIN.encode(), most_bytes=20)
     monkeypatch.setattr(files, "LIMITS", replace(LIMITS, file_rows=2))
     for content in (PLAIN.encode(), parquet({"y": [1.0, 2.0, 3.0]})):
@@ -485,17 +570,21 @@ def test_a_small_file_of_long_repeated_texts_stays_small():
     assert [column.type for column in table.columns] == ["whole number", "whole number", "text"]
     with pytest.raises(TableError, match="column 't' of the table holds no numbers: row 1 is 'xxx"):
         table.select("y", ["t"])
-    assert pa.default_memory_pool().max_memory() - before < 50e6, "a gigabyte, were every cell unpacked"
+    assert pa.default_memory_pool().max_memory() - before < 50e6, (
+        "a gigabyte, were every cell unpacked"
+    )
 
 
-# ---- progress --------------------------------------------------------------------------------------------------------
+# ---- progress ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_progress_grows_to_the_end_and_comes_from_the_caller_s_thread(tmp_path, kind):
     """From any other thread a page could not draw it."""
     rows = 400_000
-    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(rows, 3)).round(6), columns=["y", "a", "b"])
+    frame = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(rows, 3)).round(6), columns=["y", "a", "b"]
+    )
     path = tmp_path / f"table.{kind}"
     frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
     seen, threads = [], set()

@@ -6,7 +6,12 @@ import torch
 from torch import nn
 
 from linreg.data.dataset import Dataset, make_data
-from linreg.experiments.cause import batch_statistics, minimum_by_batch_size, pairs_of, shape_or_value
+from linreg.experiments.cause import (
+    batch_statistics,
+    minimum_by_batch_size,
+    pairs_of,
+    shape_or_value,
+)
 from linreg.experiments.pytorch_demos import FIXES, layer_attributes, losses_of_fixes
 from linreg.quadratic.evaluation import baseline
 from linreg.quadratic.streaming import loss_surface
@@ -64,11 +69,20 @@ def test_the_four_terms_are_those_of_the_batches_one_by_one(table, batch_size, w
     for first in range(0, len(table), batch_size):
         p = table.X[first : first + batch_size] @ weights[:2] + weights[2:].sum()
         y = table.y[first : first + batch_size]
-        parts.append([p.var(), y.var(), -2 * np.mean((p - p.mean()) * (y - y.mean())), (p.mean() - y.mean()) ** 2])
+        parts.append(
+            [
+                p.var(),
+                y.var(),
+                -2 * np.mean((p - p.mean()) * (y - y.mean())),
+                (p.mean() - y.mean()) ** 2,
+            ]
+        )
         matched.append(np.mean((p - y) ** 2))
         paired.append(np.mean((p[:, None] - y) ** 2))
     expected = np.mean(parts, axis=0)
-    assert [terms.var_p, terms.var_y, terms.minus_twice_cov, terms.means] == pytest.approx(expected.tolist(), rel=1e-9)
+    assert [terms.var_p, terms.var_y, terms.minus_twice_cov, terms.means] == pytest.approx(
+        expected.tolist(), rel=1e-9
+    )
     assert terms.matched == pytest.approx(np.mean(matched), rel=1e-9)
     assert terms.all_pairs == pytest.approx(np.mean(paired), rel=1e-9)
 
@@ -77,7 +91,9 @@ def test_the_best_bias_is_the_best_for_both_losses(table):
     statistics = batch_statistics(table, 59)  # divides the rows: 17 batches
     best = statistics.best_bias(AWAY)
     for loss in ("matched", "all_pairs"):
-        here, *beside = (getattr(statistics.terms(np.append(AWAY, best + off)), loss) for off in (0, -0.01, 0.01))
+        here, *beside = (
+            getattr(statistics.terms(np.append(AWAY, best + off)), loss) for off in (0, -0.01, 0.01)
+        )
         assert here < min(beside)
 
 
@@ -92,9 +108,13 @@ def test_the_minimum_walks_as_predicted(bias):
         assert walk.minima[0] == pytest.approx(best, rel=1e-9)  # a batch of one hides the bug
     few = [k for k, size in enumerate(walk.sizes) if 2 <= size <= 16]
     assert walk.minima[few] == pytest.approx(best[:2] / np.array(walk.sizes)[few, None], abs=0.08)
-    assert walk.predicted[few] == pytest.approx(best[:2] / np.array(walk.sizes)[few, None], abs=0.02)
+    assert walk.predicted[few] == pytest.approx(
+        best[:2] / np.array(walk.sizes)[few, None], abs=0.02
+    )
     sizes = np.array(walk.sizes[1:])
-    assert walk.floors[1:] == pytest.approx(table.y.var() * (1 - 1 / sizes**2), rel=0.02)  # s − cᵀA⁺c with c/B
+    assert walk.floors[1:] == pytest.approx(
+        table.y.var() * (1 - 1 / sizes**2), rel=0.02
+    )  # s − cᵀA⁺c with c/B
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -113,7 +133,9 @@ def test_a_constant_feature_beside_a_bias_is_predicted_no_weight():
     x = generator.normal(size=1_000)
     table = Dataset(np.column_stack([x, np.full(1_000, 0.1)]), 5 * x + generator.normal(size=1_000))
     walk = minimum_by_batch_size(table, Settings(DataSettings(samples=1_000), bias=True))
-    assert walk.predicted[:, 0] * walk.sizes == pytest.approx(np.full(len(walk.sizes), walk.predicted[0, 0]))
+    assert walk.predicted[:, 0] * walk.sizes == pytest.approx(
+        np.full(len(walk.sizes), walk.predicted[0, 0])
+    )
     assert walk.predicted[:, 1].tolist() == [0] * len(walk.sizes)
 
 
@@ -129,9 +151,15 @@ def test_the_shape_decides_and_the_values_do_not():
     assert [[cell.converged for cell in row] for row in cells] == [[False, False], [True, True]]
     for row, wiring in zip(cells, ("original", "weight_1d"), strict=True):
         for cell, init in zip(row, (None, STRANGE_INIT), strict=True):
-            (run,) = train([Settings(settings.data, wiring, init, epochs=60, batch_size=50)], table, dtype=torch.float64)
+            (run,) = train(
+                [Settings(settings.data, wiring, init, epochs=60, batch_size=50)],
+                table,
+                dtype=torch.float64,
+            )
             assert cell.weights == pytest.approx(run.weights[-1].tolist(), rel=1e-9)
-            assert cell.loss == pytest.approx(float(loss_surface(table, run.settings).value(run.weights[-1])), rel=1e-9)
+            assert cell.loss == pytest.approx(
+                float(loss_surface(table, run.settings).value(run.weights[-1])), rel=1e-9
+            )
 
 
 def test_a_run_that_diverges_is_said_to():
@@ -166,7 +194,9 @@ def test_all_fixes_give_one_loss_to_the_last_digit(table):
 def test_with_a_bias_a_one_dimensional_weight_is_no_fix(table):
     fixed = losses_of_fixes(table.X[:10], table.y[:10], np.array([4.0, -1.5, 3.0]))[1:]
     assert [where for _, where, _ in fixed] == ["in the loss", "in the loss", "in the data"]
-    assert fixed[0][2] == pytest.approx(np.mean((table.X[:10] @ AWAY + 3 - table.y[:10]) ** 2), rel=1e-5)
+    assert fixed[0][2] == pytest.approx(
+        np.mean((table.X[:10] @ AWAY + 3 - table.y[:10]) ** 2), rel=1e-5
+    )
 
 
 def test_constant_targets_leave_no_share_to_speak_of():

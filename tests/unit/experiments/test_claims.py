@@ -1,4 +1,5 @@
-"""The claims as experiments: every arm against PyTorch, intervals against published values, verdicts against the thread."""
+"""The claims as experiments: every arm against PyTorch, intervals against published values,
+verdicts against the thread."""
 
 from dataclasses import replace
 
@@ -38,7 +39,12 @@ def runs():
 
 @pytest.mark.parametrize(
     ("successes", "trials", "interval"),
-    [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0, 0.1611)), (1, 29, (0.0061, 0.1718))],
+    [
+        (81, 263, (0.2553, 0.3662)),
+        (15, 148, (0.0624, 0.1605)),
+        (0, 20, (0, 0.1611)),
+        (1, 29, (0.0061, 0.1718)),
+    ],
 )
 def test_wilsons_interval_is_the_published_one(successes, trials, interval):
     """Newcombe (1998), Statistics in Medicine 17: 857-872, table I, method 3."""
@@ -50,9 +56,12 @@ def test_the_arms_are_the_trainers_runs():
     seed, found = 3, of_seed(3)
     short = [arm for arm in arms() if arm.settings.steps <= 3_000][::2]
     assert len(short) > 10
-    starts = [tuple(initial_weights(arm.settings, seed).tolist()) for arm in short]  # PyTorch's in float32
+    starts = [
+        tuple(initial_weights(arm.settings, seed).tolist()) for arm in short
+    ]  # PyTorch's in float32
     runs = train(
-        [replace(arm.seeded(seed), init=init) for arm, init in zip(short, starts, strict=True)], dtype=torch.float64
+        [replace(arm.seeded(seed), init=init) for arm, init in zip(short, starts, strict=True)],
+        dtype=torch.float64,
     )
     for run, arm in zip(runs, short, strict=True):
         weights, loss, converged = found[arm.settings]
@@ -84,21 +93,27 @@ def test_the_verdicts_are_those_of_the_source(runs, claim, expected):
 
 
 def test_the_shape_is_the_cause_and_a_batch_of_one_hides_it(runs):
-    found = {key: cause([trials(runs, arm) for arm in factor.arms]) for key, factor in FACTORS.items()}
+    found = {
+        key: cause([trials(runs, arm) for arm in factor.arms]) for key, factor in FACTORS.items()
+    }
     assert [key for key, answer in found.items() if answer == "cause"] == ["shape"]
     assert [key for key, answer in found.items() if answer == "in part"] == ["batch_size"]
 
 
 def test_a_verdict_follows_its_arms():
     arm = Arm("", Settings(), predicted=True)
-    all_do, none_do, half = (Trials(np.zeros((40, 2)), np.zeros(40), np.arange(40) < n) for n in (40, 0, 20))
+    all_do, none_do, half = (
+        Trials(np.zeros((40, 2)), np.zeros(40), np.arange(40) < n) for n in (40, 0, 20)
+    )
     two = Claim("", "", "", "", (arm, arm))
     assert verdict(two, [all_do, all_do]) == "confirmed"
     assert verdict(two, [all_do, none_do]) == "true within limits"
     assert verdict(two, [none_do, none_do]) == "refuted"
     assert verdict(two, [half, half]) == "refuted", "half of the runs are not most"
     assert verdict(two, [all_do, all_do], checked=False) == "true within limits"
-    assert verdict(Claim("", "", "", "", (replace(arm, predicted=False),)), [none_do]) == "confirmed"
+    assert (
+        verdict(Claim("", "", "", "", (replace(arm, predicted=False),)), [none_do]) == "confirmed"
+    )
 
 
 def test_the_fixes_are_the_same_to_the_last_digit():
@@ -110,7 +125,8 @@ def test_the_fixes_are_the_same_to_the_last_digit():
 
 
 def test_the_answers_printed_path_is_what_a_run_gives():
-    """At every print the answer lies within the spread of 40 tables, but for the sign of the first step's direction."""
+    """At every print the answer lies within the spread of 40 tables, but for the sign of the first
+    step's direction."""
     found = printed_paths(40)
     assert found.shape == (40, len(PRINTED), 2)
     low, high = found.min(0) - 0.05, found.max(0) + 0.05

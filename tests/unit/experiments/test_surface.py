@@ -16,7 +16,8 @@ STARTS = ring(np.array([5.0, 3.0]), 4.0, 3)
 
 
 def steps_needed(optimizer, lr, steps=600):
-    """From a full record: the first step from which the mean excess stays below 1 % of the first."""
+    """From a full record: the first step from which the mean excess stays below 1 % of the
+    first."""
     momentum = fitting_momentum(optimizer, 0.0)
     given = {"momentum": momentum} if momentum else {}
     found = train_ensemble(MOMENTS, STARTS, lr, optimizer, steps=steps, **given)
@@ -40,9 +41,14 @@ def test_a_search_that_stops_early_finds_what_a_whole_one_finds(optimizer, promi
     monkeypatch.setattr(surface_experiments, "PROMISING", promising)
     momentum = fitting_momentum(optimizer, 0.0)
     for moments, steps in ((MOMENTS, 600), (PAIRED, 600), (PAIRED, 40)):
-        search = surface_experiments._Search(moments, moments.mean(), optimizer, STARTS, steps, momentum)
+        search = surface_experiments._Search(
+            moments, moments.mean(), optimizer, STARTS, steps, momentum
+        )
         needed, last = search._compared(surface_experiments.COARSE, steps, max(steps // 150, 1))
-        assert search.best_of(surface_experiments.COARSE, 150) == surface_experiments.COARSE[np.lexsort((last, needed))[0]]
+        assert (
+            search.best_of(surface_experiments.COARSE, 150)
+            == surface_experiments.COARSE[np.lexsort((last, needed))[0]]
+        )
 
 
 def test_the_tuned_rate_of_gradient_descent_is_stable():
@@ -68,17 +74,24 @@ def test_paths_keep_their_ends_and_measure_loss_and_distance():
     assert (found.steps[0], found.steps[-1]) == (0, 2_500)
     surface = MOMENTS.mean()
     assert found.losses(surface)[0] == pytest.approx(surface.value(STARTS))
-    assert found.distances(surface)[0] == pytest.approx([np.hypot(*(start - surface.minimum)) for start in STARTS])
+    assert found.distances(surface)[0] == pytest.approx(
+        [np.hypot(*(start - surface.minimum)) for start in STARTS]
+    )
 
 
 def test_the_curvature_is_the_hessians():
     surface = MOMENTS.mean()
     found = curvature(surface)
     assert found.values[0] > found.values[1]
-    rebuilt = sum(value * np.outer(along, along) for value, along in zip(found.values, found.directions, strict=True))
+    rebuilt = sum(
+        value * np.outer(along, along)
+        for value, along in zip(found.values, found.directions, strict=True)
+    )
     np.testing.assert_allclose(rebuilt, surface.hessian, rtol=1e-12)
     assert found.condition_number == pytest.approx(np.linalg.cond(surface.hessian))
-    assert found.condition_number == pytest.approx((1 + 0.6) / (1 - 0.6), rel=0.2), "of two features with correlation 0.6"
+    assert found.condition_number == pytest.approx((1 + 0.6) / (1 - 0.6), rel=0.2), (
+        "of two features with correlation 0.6"
+    )
 
 
 def test_numbers_become_points():

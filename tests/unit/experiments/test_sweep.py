@@ -1,4 +1,5 @@
-"""Every number of a cell against runs of the PyTorch trainer, judged by `outcome`; the law against the mathematics."""
+"""Every number of a cell against runs of the PyTorch trainer, judged by `outcome`; the law against
+the mathematics."""
 
 from dataclasses import replace
 
@@ -37,23 +38,50 @@ def numbers(sweep):
 
 @pytest.mark.parametrize("fixed_steps", [20, 200])
 def test_cells_equal_runs_of_the_trainer(fixed_steps):
-    sweep = Sweep(SMALL, "lr", "batch_size", x_values=(1e-3, 0.02, 0.1), y_values=(1, 40, 150), inits=3, steps=fixed_steps)
+    sweep = Sweep(
+        SMALL,
+        "lr",
+        "batch_size",
+        x_values=(1e-3, 0.02, 0.1),
+        y_values=(1, 40, 150),
+        inits=3,
+        steps=fixed_steps,
+    )
     found = numbers(sweep)
     table = make_data(DATA)
     for row, batch_size in enumerate(sweep.y_values):
         for column, lr in enumerate(sweep.x_values):
             for side, settings in enumerate((SMALL.original, SMALL.fixed)):
-                changes = {"lr": lr, "batch_size": batch_size, "epochs": -(-fixed_steps // -(-400 // batch_size))}
-                starts = [tuple(initial_weights(settings, seed).tolist()) for seed in range(3)]  # PyTorch's in float32
-                runs = train([replace(settings, **changes, init=init) for init in starts], table, dtype=torch.float64)
+                changes = {
+                    "lr": lr,
+                    "batch_size": batch_size,
+                    "epochs": -(-fixed_steps // -(-400 // batch_size)),
+                }
+                starts = [
+                    tuple(initial_weights(settings, seed).tolist()) for seed in range(3)
+                ]  # PyTorch's in float32
+                runs = train(
+                    [replace(settings, **changes, init=init) for init in starts],
+                    table,
+                    dtype=torch.float64,
+                )
                 runs = [
-                    replace(run, weights=run.weights[: fixed_steps + 1], losses=run.losses[:fixed_steps]) for run in runs
+                    replace(
+                        run, weights=run.weights[: fixed_steps + 1], losses=run.losses[:fixed_steps]
+                    )
+                    for run in runs
                 ]
                 outcomes = [judged(run, table) for run in runs]
                 at = (side, row, column)
-                assert found["share"][at] == pytest.approx(np.mean([one.converged for one in outcomes]))
-                assert found["r_squared"][at] == pytest.approx(np.median([one.r_squared for one in outcomes]), abs=1e-8)
-                assert found["loss"][at] == pytest.approx(np.median([one.final_loss for one in outcomes]), rel=1e-8)
+                assert found["share"][at] == pytest.approx(
+                    np.mean([one.converged for one in outcomes])
+                )
+                assert found["r_squared"][at] == pytest.approx(
+                    np.median([one.r_squared for one in outcomes]), abs=1e-8
+                )
+                assert found["loss"][at] == pytest.approx(
+                    np.median([one.final_loss for one in outcomes]), rel=1e-8
+                )
                 assert np.isfinite(found["r_squared"][at])
 
 
@@ -71,7 +99,9 @@ def test_steps_to_converge_are_those_of_the_trainer_to_within_a_look():
 
 
 def test_a_cell_that_diverges_has_neither_loss_nor_r_squared():
-    sgd = Comparison(replace(SMALL.original, optimizer="SGD"), replace(SMALL.fixed, optimizer="SGD"))
+    sgd = Comparison(
+        replace(SMALL.original, optimizer="SGD"), replace(SMALL.fixed, optimizer="SGD")
+    )
     found = numbers(Sweep(sgd, x_values=(1e-5, 1.0), y_values=(100,), inits=2, steps=400))
     assert np.isnan(found["loss"][:, 0, 1]).all()
     assert np.isnan(found["r_squared"][:, 0, 1]).all()
@@ -93,7 +123,13 @@ def test_every_axis_changes_what_it_names():
     for key, axis in AXES.items():
         other = "lr" if key != "lr" else "noise"
         base = replace(SMALL.original, optimizer="SGD")
-        sweep = Sweep(Comparison(base, base), key, other, axis_values(axis, 4)[:2], axis_values(AXES[other], 3)[:1])
+        sweep = Sweep(
+            Comparison(base, base),
+            key,
+            other,
+            axis_values(axis, 4)[:2],
+            axis_values(AXES[other], 3)[:1],
+        )
         first, second = (sweep.cell(column, 0).original for column in (0, 1))
         changed = {"distance": "init"}.get(key, key)
         holder = (lambda one: one.data) if hasattr(DATA, changed) else (lambda one: one)
@@ -101,7 +137,20 @@ def test_every_axis_changes_what_it_names():
 
 
 def test_axis_values():
-    assert axis_values(AXES["batch_size"], 12) == (1, 2, 4, 8, 16, 32, 63, 126, 252, 502, 1002, 2000)
+    assert axis_values(AXES["batch_size"], 12) == (
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        63,
+        126,
+        252,
+        502,
+        1002,
+        2000,
+    )
     assert axis_values(AXES["epochs"], 40, 1, 3) == (1, 2, 3), "whole numbers come once"
     assert axis_values(AXES["correlation"], 3) == (-0.99, 0.0, 0.99)
     assert axis_values(AXES["lr"], 7)[0] == 1e-5
@@ -109,7 +158,9 @@ def test_axis_values():
 
 def test_both_sides_take_the_swept_values():
     own = replace(SMALL.fixed, lr=0.5, batch_size=4, init=(1.0, 2.0))
-    sweep = Sweep(Comparison(SMALL.original, own), "lr", "distance", (0.01, 0.1), (3.0,), inits=2, steps=50)
+    sweep = Sweep(
+        Comparison(SMALL.original, own), "lr", "distance", (0.01, 0.1), (3.0,), inits=2, steps=50
+    )
     cell = sweep.cell(1, 0)
     assert cell.original.lr == cell.fixed.lr == 0.1
     assert cell.original.init == cell.fixed.init
@@ -134,7 +185,9 @@ def test_a_distance_is_a_ring_around_the_true_weights():
     assert found["share"][1, 0].tolist() == [1, 0], "RMSprop's reach is about lr × steps"
     start = sweep.cell(1, 0).original.init
     assert np.hypot(start[0] - 5, start[1] - 3) == pytest.approx(50)
-    assert list(start) == _starts(SMALL.original, 5, 50.0)[0].tolist(), "the first of the cell's own"
+    assert list(start) == _starts(SMALL.original, 5, 50.0)[0].tolist(), (
+        "the first of the cell's own"
+    )
     far = Sweep(SMALL, "distance", "lr", (2.0, 1e8), (0.05,), inits=5, steps=60)
     with pytest.raises(SettingsError, match=r"a start at distance 100000000 is out of range"):
         far.cell(1, 0)
@@ -155,16 +208,25 @@ def test_the_stability_limit_is_the_optimizers():
 
 
 def test_with_a_set_init_one_run_a_cell_is_enough():
-    fixed_start = Comparison(*(replace(side, init=(1.0, 1.0)) for side in (SMALL.original, SMALL.fixed)))
+    fixed_start = Comparison(
+        *(replace(side, init=(1.0, 1.0)) for side in (SMALL.original, SMALL.fixed))
+    )
     tasks = Sweep(fixed_start, x_values=(0.01,), y_values=(10,)).tasks()
     assert [task.runs for task in tasks] == [1, 1]
-    drawn = Comparison(*(replace(side, bias=True) for side in (fixed_start.original, fixed_start.fixed)))
-    assert [task.runs for task in Sweep(drawn, x_values=(0.01,), y_values=(10,)).tasks()] == [20, 20], "the bias is drawn"
+    drawn = Comparison(
+        *(replace(side, bias=True) for side in (fixed_start.original, fixed_start.fixed))
+    )
+    assert [task.runs for task in Sweep(drawn, x_values=(0.01,), y_values=(10,)).tasks()] == [
+        20,
+        20,
+    ], "the bias is drawn"
 
 
 def test_cells_that_cannot_be_are_left_out_and_a_sweep_of_none_says_why():
     tasks = Sweep(SMALL, x_values=(0.01,), y_values=(100, 500)).tasks()
-    assert {cell for task in tasks for cell in task.cells} == {0}, "a batch of 500 is more than the table has"
+    assert {cell for task in tasks for cell in task.cells} == {0}, (
+        "a batch of 500 is more than the table has"
+    )
     with pytest.raises(SettingsError, match=r"momentum 0\.5 does not fit Adam"):
         Sweep(Comparison(*(replace(side, optimizer="Adam") for side in (SMALL.original, SMALL.fixed))),
               "momentum", "lr", (0.5,), (0.01,)).tasks()  # fmt: skip
@@ -175,7 +237,8 @@ def test_metrics_name_the_numbers_of_a_cell():
 
 
 def test_the_law_of_the_batch_size():
-    """The minimum from brute force over all pairs of each batch; the law w*/B near it; runs that end there."""
+    """The minimum from brute force over all pairs of each batch; the law w*/B near it; runs that
+    end there."""
     settings = Settings(optimizer="SGD", lr=2e-7)
     law = law_of_batch_size(settings, (1, 10, 100), 3, 3_000)
     table = make_data(settings.data)
@@ -183,7 +246,9 @@ def test_the_law_of_the_batch_size():
         X, y = table.X.reshape(-1, size, 2), table.y.reshape(-1, size)
         pairs_X = np.repeat(X, size, axis=1).reshape(-1, 2)  # every prediction …
         pairs_y = np.tile(y, (1, size)).reshape(-1)  # … with every target of its batch
-        np.testing.assert_allclose(law.minima[index], np.linalg.lstsq(pairs_X, pairs_y, rcond=None)[0], rtol=1e-8)
+        np.testing.assert_allclose(
+            law.minima[index], np.linalg.lstsq(pairs_X, pairs_y, rcond=None)[0], rtol=1e-8
+        )
     np.testing.assert_allclose(law.theory[:, 0], law.true[0] / np.array([1, 10, 100]))
     np.testing.assert_allclose(law.minima, law.theory, atol=0.06)
     np.testing.assert_allclose(law.finals.mean(1), law.minima, atol=0.1)
@@ -195,7 +260,9 @@ def test_the_law_of_a_large_table_is_that_of_its_pieces_and_of_the_rows_that_run
     sizes = []
     monkeypatch.setattr(sweep_experiments, "PIECE", 64)
     monkeypatch.setattr(
-        sweep_experiments, "batch_moments", lambda table, of: sizes.append(len(table)) or batch_moments(table, of)
+        sweep_experiments,
+        "batch_moments",
+        lambda table, of: sizes.append(len(table)) or batch_moments(table, of),
     )
     pieces = law_of_batch_size(*law_settings(settings, 1, 40))
     np.testing.assert_allclose(pieces.minima, whole.minima, rtol=1e-9)

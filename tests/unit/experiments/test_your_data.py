@@ -20,11 +20,17 @@ def skewed(rows=400, seed=0):
     generator = np.random.default_rng(seed)
     a = generator.normal(3_000, 800, rows)
     b = 0.02 * a + generator.normal(0, 8, rows)
-    return Dataset(np.column_stack([a, b]), 40 - 0.005 * a - 0.1 * b + generator.normal(0, 3, rows), ("a", "b"), "y")
+    return Dataset(
+        np.column_stack([a, b]),
+        40 - 0.005 * a - 0.1 * b + generator.normal(0, 3, rows),
+        ("a", "b"),
+        "y",
+    )
 
 
 def all_pairs_minimum(table, batch_size):
-    """The minimum of the loss as written by brute force: the normal equations of every pair of every batch."""
+    """The minimum of the loss as written by brute force: the normal equations of every pair of
+    every batch."""
     A, c = np.zeros((3, 3)), np.zeros(3)
     for first in range(0, len(table), batch_size):
         X = np.column_stack([table.X, np.ones(len(table))])[first : first + batch_size]
@@ -36,21 +42,31 @@ def all_pairs_minimum(table, batch_size):
 
 def test_both_fits_are_those_of_brute_force():
     table = skewed()
-    found = diagnose_table(table, Settings(bias=True, batch_size=80, data=DataSettings(samples=400)))
+    found = diagnose_table(
+        table, Settings(bias=True, batch_size=80, data=DataSettings(samples=400))
+    )
     X = np.column_stack([table.X, np.ones(len(table))])
     best = np.linalg.lstsq(X, table.y, rcond=None)[0]
     for fit, weights in ((found.fixed, best), (found.written, all_pairs_minimum(table, 80))):
         assert fit.weights == pytest.approx(weights, rel=1e-5)
         p = X @ weights
-        assert fit.r_squared == pytest.approx(1 - np.mean((table.y - p) ** 2) / table.y.var(), abs=1e-6)
+        assert fit.r_squared == pytest.approx(
+            1 - np.mean((table.y - p) ** 2) / table.y.var(), abs=1e-6
+        )
         assert fit.spread == pytest.approx(p.std(), rel=1e-4)
     assert found.correlation == pytest.approx(np.corrcoef(table.X.T)[0, 1])
 
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_standardising_would_change_what_it_does_change(bias):
-    table, settings = skewed(), Settings(bias=bias, wiring="squeeze", data=DataSettings(samples=400))
-    said, so = diagnose_table(table, settings).standardised, loss_surface(standardised(table), settings)
+    table, settings = (
+        skewed(),
+        Settings(bias=bias, wiring="squeeze", data=DataSettings(samples=400)),
+    )
+    said, so = (
+        diagnose_table(table, settings).standardised,
+        loss_surface(standardised(table), settings),
+    )
     assert said.condition_number == pytest.approx(so.condition_number, rel=1e-6)
     assert said.stable_lr == pytest.approx(so.stable_lr(), rel=1e-9)
     way = np.abs(so.minimum - initial_weights(settings))
@@ -59,8 +75,14 @@ def test_standardising_would_change_what_it_does_change(bias):
 
 
 def test_training_is_that_of_the_table_as_it_is():
-    table, settings = skewed(), Settings(bias=True, data=DataSettings(samples=400), lr=0.02, epochs=10)
-    found, so = diagnose_table(table, settings), loss_surface(table, Settings(wiring="squeeze", bias=True, batch_size=100))
+    table, settings = (
+        skewed(),
+        Settings(bias=True, data=DataSettings(samples=400), lr=0.02, epochs=10),
+    )
+    found, so = (
+        diagnose_table(table, settings),
+        loss_surface(table, Settings(wiring="squeeze", bias=True, batch_size=100)),
+    )
     assert found.training.condition_number == pytest.approx(so.condition_number, rel=1e-6)
     assert found.training.stable_lr == pytest.approx(so.stable_lr(), rel=1e-9)
     assert found.reach == pytest.approx(0.02 * (10 * 4 + 9))
@@ -88,19 +110,26 @@ def test_momentum_lengthens_the_reach(momentum):
         record_every=steps,
         momentum=momentum,
     )
-    assert np.abs(run.final[0] - settings.init) == pytest.approx(np.full(2, diagnose_table(table, settings).reach), rel=0.03)
+    assert np.abs(run.final[0] - settings.init) == pytest.approx(
+        np.full(2, diagnose_table(table, settings).reach), rel=0.03
+    )
 
 
 @pytest.mark.parametrize("momentum", [1.0, 1.5])
 def test_steps_that_grow_without_end_reach_everything(momentum):
-    assert diagnose_table(skewed(), Settings(DataSettings(samples=400), momentum=momentum)).reach == math.inf
+    assert (
+        diagnose_table(skewed(), Settings(DataSettings(samples=400), momentum=momentum)).reach
+        == math.inf
+    )
 
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_constant_and_collinear_features_are_named(bias):
     table = skewed()
     settings = Settings(bias=bias, data=DataSettings(samples=400))
-    constant = Dataset(np.column_stack([table.X[:, 0], np.full(400, 7.0)]), table.y, ("a", "b"), "y")
+    constant = Dataset(
+        np.column_stack([table.X[:, 0], np.full(400, 7.0)]), table.y, ("a", "b"), "y"
+    )
     found = diagnose_table(constant, settings)
     assert found.constant == (1,)
     assert not found.collinear
@@ -120,7 +149,9 @@ def test_a_constant_target_is_no_ground_for_r_squared(value, rows):
     table = Dataset(skewed(rows).X, np.full(rows, value))
     pieces = [Dataset(table.X[:17], table.y[:17]), Dataset(table.X[17:], table.y[17:])]
     for tables in (table, pieces):
-        found = diagnose_table(tables, Settings(data=DataSettings(samples=rows), bias=True, batch_size=10))
+        found = diagnose_table(
+            tables, Settings(data=DataSettings(samples=rows), bias=True, batch_size=10)
+        )
         assert np.isnan([found.written.r_squared, found.fixed.r_squared]).all()
         said = " ".join(your_data_text.data_findings(found, COLUMNS))
         assert said.startswith(f"**y is constant**, {value:g}")
@@ -128,7 +159,9 @@ def test_a_constant_target_is_no_ground_for_r_squared(value, rows):
 
 
 def test_one_row_a_batch_loses_nothing():
-    found = diagnose_table(skewed(), Settings(data=DataSettings(samples=400), bias=True, batch_size=1))
+    found = diagnose_table(
+        skewed(), Settings(data=DataSettings(samples=400), bias=True, batch_size=1)
+    )
     assert found.written.weights == pytest.approx(found.fixed.weights)
     assert "(" not in your_data_text.data_findings(found, COLUMNS)[0]
 

@@ -26,7 +26,9 @@ def table():
 
 @pytest.fixture(scope="module")
 def surfaces(table):
-    return [loss_surface(table, Settings(DATA, wiring=wiring)) for wiring in ("original", "squeeze")]
+    return [
+        loss_surface(table, Settings(DATA, wiring=wiring)) for wiring in ("original", "squeeze")
+    ]
 
 
 def figures(table, surfaces, theme):
@@ -57,11 +59,15 @@ def test_the_matrix_shows_every_difference_and_outlines_what_was_meant(table):
     cells = figure.data["cells"]
     assert len(cells) == 25
     for cell in cells.itertuples():
-        assert cell.difference == pytest.approx(table.X[cell.prediction] @ AWAY - table.y[cell.target])
+        assert cell.difference == pytest.approx(
+            table.X[cell.prediction] @ AWAY - table.y[cell.target]
+        )
     outlined = figure.data["outlined"]
     assert (outlined["prediction"] == outlined["target"]).all()
     assert len(outlined) == 5
-    assert list(figure.data["heads"]["text"][:5]) == [cause_figures.short(value) for value in pairs.predictions]
+    assert list(figure.data["heads"]["text"][:5]) == [
+        cause_figures.short(value) for value in pairs.predictions
+    ]
 
 
 @pytest.mark.parametrize(
@@ -101,13 +107,16 @@ def test_both_bowls_are_the_same_ellipse(surfaces):
 
 
 def test_contours_are_drawn_around_and_not_along_the_axis(surfaces):
-    """Vega-Lite sorts a line by its horizontal axis unless told otherwise: a ring would be a zigzag."""
+    """Vega-Lite sorts a line by its horizontal axis unless told otherwise: a ring would be a
+    zigzag."""
     figure = cause_figures.bowls_figure(surfaces, LIGHT)
     svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
     paths = [path for path in re.findall(r' d="(M[^"]+)"', svg) if path.count("L") > 40]
     assert len(paths) == 6
     for path in paths:
-        points = np.array([part.split(",") for part in re.findall(r"[-0-9.]+,[-0-9.]+", path)], dtype=float)
+        points = np.array(
+            [part.split(",") for part in re.findall(r"[-0-9.]+,[-0-9.]+", path)], dtype=float
+        )
         around = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
         assert around < 4 * np.ptp(points, axis=0).sum()
 
@@ -123,21 +132,32 @@ def test_the_section_is_one_parabola_moved_and_lifted(surfaces):
     assert bends[0] == pytest.approx(bends[1], rel=1e-6)
 
 
-# ---- shapes ----------------------------------------------------------------------------------------------------------
+# ---- shapes --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("prediction", "target"),
-    [((3, 1), (3,)), ((3,), (3, 1)), ((3, 3, 1), (3, 3)), ((4,), (4,)), ((2, 1), ()), ((5, 1), (1, 5))],
+    [
+        ((3, 1), (3,)),
+        ((3,), (3, 1)),
+        ((3, 3, 1), (3, 3)),
+        ((4,), (4,)),
+        ((2, 1), ()),
+        ((5, 1), (1, 5)),
+    ],
 )
 def test_the_pairs_that_meet_are_those_that_pytorch_subtracts(prediction, target):
-    """Predictions are numbered along the real axis and targets along the imaginary one: a difference tells who has met."""
+    """Predictions are numbered along the real axis and targets along the imaginary one: a
+    difference tells who has met."""
     import torch
 
     left = torch.arange(np.prod(prediction, dtype=int)).reshape(prediction) + 0j
     right = torch.arange(np.prod(target, dtype=int)).reshape(target) * 1j
     came = {(int(number.real), int(-number.imag)) for number in (left - right).flatten().tolist()}
-    assert {tuple(pair) for pair in np.argwhere(your_code_figures.pairs_that_meet(prediction, target)).tolist()} == came
+    assert {
+        tuple(pair)
+        for pair in np.argwhere(your_code_figures.pairs_that_meet(prediction, target)).tolist()
+    } == came
 
 
 def test_long_axes_are_drawn_shorter_and_stay_told_apart():
@@ -158,7 +178,9 @@ def test_a_cell_says_what_the_loss_does_with_a_pair():
     assert set(cells.loc[~own, "compared"]) == {"not compared"}
 
 
-@pytest.mark.parametrize(("prediction", "target"), [((3,), (4,)), ((0, 1), (0,)), ((2, 3, 4, 5), (2, 3, 4, 5))])
+@pytest.mark.parametrize(
+    ("prediction", "target"), [((3,), (4,)), ((0, 1), (0,)), ((2, 3, 4, 5), (2, 3, 4, 5))]
+)
 def test_what_cannot_be_drawn_is_not(prediction, target):
     assert your_code_figures.drawn_shapes(diagnose_shapes(prediction, target)) is None
     with pytest.raises(ValueError, match="cannot be drawn"):

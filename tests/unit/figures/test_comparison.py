@@ -1,4 +1,5 @@
-"""Figures by their encodings, domains and data; and every template compiles in Vega without a word."""
+"""Figures by their encodings, domains and data; and every template compiles in Vega without a
+word."""
 
 import json
 import re
@@ -22,7 +23,8 @@ from linreg.training.pytorch import train
 
 BOWL = Quadratic(np.array([[2.0, 0.3], [0.3, 1.0]]), np.array([2.0, 1.0]), 10.0)
 SPIRAL = (
-    np.column_stack([np.cos(np.linspace(0, 9, 400)), np.sin(np.linspace(0, 9, 400))]) * np.linspace(1, 0.1, 400)[:, None]
+    np.column_stack([np.cos(np.linspace(0, 9, 400)), np.sin(np.linspace(0, 9, 400))])
+    * np.linspace(1, 0.1, 400)[:, None]
 )
 
 
@@ -35,7 +37,14 @@ def trained(comparison):
     table = make_data(comparison.original.data)
     runs = train([comparison.original, comparison.fixed], table)
     sides = [
-        Side(label, "shapes", loss_surface(table, run.settings), run.weights, run.losses, run.diverged_at)
+        Side(
+            label,
+            "shapes",
+            loss_surface(table, run.settings),
+            run.weights,
+            run.losses,
+            run.diverged_at,
+        )
         for label, run in zip(("Original", "Fixed"), runs, strict=True)
     ]
     return sides, comparison_figures.scene(sides, least_squares(table.X, table.y), [])
@@ -71,9 +80,13 @@ def test_lines_are_drawn_where_the_axes_have_their_points(thread):
     sides, scene = thread
     figure = comparison_figures.surface_figure(sides, 0, scene, 3000, LIGHT)
     width = 400
-    svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": width, "autosize": "none"}, vl_version="6.4")
+    svg = vl_convert.vegalite_to_svg(
+        {**figure.standalone(), "width": width, "autosize": "none"}, vl_version="6.4"
+    )
     assert "clip-path" not in svg  # its name would be that of another figure's on the page
-    shapes = [part.split("</g>")[0] for part in svg.split('class="mark-shape ')[1:]]  # rings, trail, halo, path
+    shapes = [
+        part.split("</g>")[0] for part in svg.split('class="mark-shape ')[1:]
+    ]  # rings, trail, halo, path
     drawn = []
     for shape in shapes:
         pairs = re.findall(r"[-0-9.e]+,[-0-9.e]+", " ".join(re.findall(r' d="([^"]+)"', shape)))
@@ -84,14 +97,17 @@ def test_lines_are_drawn_where_the_axes_have_their_points(thread):
         across = (w[:, 0] - low1) / (high1 - low1) * width
         down = (high2 - w[:, 1]) / (high2 - low2) * width * layers.ASPECT
         expected = np.stack([across, down], axis=1)
-        if table == "rings":  # a closed line has its first point at its end, where the renderer only closes it
+        if (
+            table == "rings"
+        ):  # a closed line has its first point at its end, where the renderer only closes it
             ends = figure.data[table].duplicated(["level"], keep="last")
             expected = expected[ends.to_numpy()]
         assert points == pytest.approx(expected, abs=0.01)
 
 
 def test_no_label_of_a_surface_changes_its_width(thread):
-    """Its height follows the width and its labels both: a page of a certain width would draw it over and over."""
+    """Its height follows the width and its labels both: a page of a certain width would draw it
+    over and over."""
     figure = comparison_figures.surface_figure(thread[0], 0, thread[1], 3000, LIGHT)
     for layer in figure.spec["layer"]:
         for channel, fixed in (("x", ["labelBound"]), ("y", ["minExtent", "maxExtent"])):
@@ -111,19 +127,38 @@ def test_weights_that_share_a_unit_are_drawn_in_true_aspect(thread):
 def test_marks_stand_where_the_numbers_are(thread):
     sides, scene = thread
     for which, run in enumerate(sides):
-        marks = comparison_figures.surface_figure(sides, which, scene, 1200, LIGHT).data["marks"].set_index("kind")
-        for kind, place in {"start": run.weights[0], "here": run.weights[1200], "minimum": run.surface.minimum}.items():
-            assert marks.loc[kind, ["w1", "w2"]].to_list() == pytest.approx(list(place), abs=1e-6), kind
+        marks = (
+            comparison_figures.surface_figure(sides, which, scene, 1200, LIGHT)
+            .data["marks"]
+            .set_index("kind")
+        )
+        for kind, place in {
+            "start": run.weights[0],
+            "here": run.weights[1200],
+            "minimum": run.surface.minimum,
+        }.items():
+            assert marks.loc[kind, ["w1", "w2"]].to_list() == pytest.approx(
+                list(place), abs=1e-6
+            ), kind
         assert ("least squares" in marks.index) == (which == 0)
-    assert "end" in comparison_figures.surface_figure(sides, 0, scene, 3000, LIGHT).data["marks"]["kind"].to_list()
+    assert (
+        "end"
+        in comparison_figures.surface_figure(sides, 0, scene, 3000, LIGHT)
+        .data["marks"]["kind"]
+        .to_list()
+    )
 
 
 def test_the_rings_cover_the_whole_picture(thread):
     _, scene = thread
     for rings in scene.rings:
         outermost = rings[rings["level"] == rings["level"].max()]
-        assert outermost["w1"].agg(["min", "max"]).to_list() == pytest.approx(scene.domain[:2], rel=1e-6)
-        assert outermost["w2"].agg(["min", "max"]).to_list() == pytest.approx(scene.domain[2:], rel=1e-6)
+        assert outermost["w1"].agg(["min", "max"]).to_list() == pytest.approx(
+            scene.domain[:2], rel=1e-6
+        )
+        assert outermost["w2"].agg(["min", "max"]).to_list() == pytest.approx(
+            scene.domain[2:], rel=1e-6
+        )
         assert rings["level"].is_monotonic_decreasing, "the outermost is drawn first"
 
 
@@ -134,11 +169,15 @@ def test_a_shortened_path_stays_within_a_pixel(thread):
         assert len(trail) <= layers.MOST_POINTS + 1
         steps = np.arange(len(run.weights))
         for name, column in (("w1", 0), ("w2", 1)):
-            assert (run.weights[trail["step"], column] == trail[name]).all(), "kept points are the run's own"
+            assert (run.weights[trail["step"], column] == trail[name]).all(), (
+                "kept points are the run's own"
+            )
         drawn = trail[["w1", "w2"]].to_numpy(float)
         for point in run.weights[steps[::7], :2].astype(float):
             a, b = drawn[:-1], drawn[1:]
-            t = np.clip(((point - a) * (b - a)).sum(1) / np.maximum(((b - a) ** 2).sum(1), 1e-30), 0, 1)
+            t = np.clip(
+                ((point - a) * (b - a)).sum(1) / np.maximum(((b - a) ** 2).sum(1), 1e-30), 0, 1
+            )
             assert np.hypot(*(a + t[:, None] * (b - a) - point).T).min() < 2 * pixel
 
 
@@ -151,7 +190,8 @@ def test_the_path_up_to_a_step_ends_where_the_run_is():
 
 
 def test_a_replay_changes_only_the_data(thread):
-    """The spec and the text must stay the same, or the browser draws the figure anew at every step."""
+    """The spec and the text must stay the same, or the browser draws the figure anew at every
+    step."""
     sides, scene = thread
     for make in (
         lambda step: comparison_figures.surface_figure(sides, 0, scene, step, LIGHT),
@@ -175,8 +215,15 @@ def test_a_diverged_path_is_drawn_to_the_edge_and_says_when_it_left():
         for w1, w2 in zip(trail["w1"], trail["w2"], strict=True)
     ]
     assert any(on_edge)
-    outside = [k for k, w in enumerate(sides[0].weights) if not (low1 <= w[0] <= high1 and low2 <= w[1] <= high2)]
-    assert figure.data["now"]["text"].item() == f"leaves the picture at step {outside[0]} and diverges at step 7"
+    outside = [
+        k
+        for k, w in enumerate(sides[0].weights)
+        if not (low1 <= w[0] <= high1 and low2 <= w[1] <= high2)
+    ]
+    assert (
+        figure.data["now"]["text"].item()
+        == f"leaves the picture at step {outside[0]} and diverges at step 7"
+    )
 
 
 def test_a_path_that_leaves_and_returns_is_drawn_in_pieces():
@@ -187,13 +234,17 @@ def test_a_path_that_leaves_and_returns_is_drawn_in_pieces():
     trail = scene.trails[0]
     assert trail["piece"].nunique() == 3
     for _, piece in trail.groupby("piece"):
-        assert np.hypot(*np.diff(piece[["w1", "w2"]].to_numpy(), axis=0).T).max() < 10, "no line runs through the outside"
+        assert np.hypot(*np.diff(piece[["w1", "w2"]].to_numpy(), axis=0).T).max() < 10, (
+            "no line runs through the outside"
+        )
 
 
 def test_points_that_coincide_still_make_a_picture():
     """Both sides matched and started at the minimum, without noise: nothing spans anything."""
     start = {"data": DataSettings(noise=0.0, samples=1_000), "init": (5.0, 3.0)}
-    sides, scene = trained(Comparison(Settings(wiring="unsqueeze", **start), Settings(wiring="squeeze", **start)))
+    sides, scene = trained(
+        Comparison(Settings(wiring="unsqueeze", **start), Settings(wiring="squeeze", **start))
+    )
     assert scene.domain[1] - scene.domain[0] > 0.5
     assert "no place on a log axis" in comparison_figures.loss_figure(sides, 5, LIGHT).caption
 
@@ -233,9 +284,9 @@ def test_the_weights_figure(thread):
     assert dict(zip(fixed["weight"], fixed["value"], strict=True)) == pytest.approx(
         dict(zip(("fixed w1", "fixed w2"), sides[1].weights[-1], strict=True))
     )
-    assert figure.data["ends"].query("side == 'Original'")["weight"].to_list() == ["original w1, w2"], (
-        "labels do not overlap"
-    )
+    assert figure.data["ends"].query("side == 'Original'")["weight"].to_list() == [
+        "original w1, w2"
+    ], "labels do not overlap"
 
 
 def test_curves_that_end_together_have_labels_apart():
@@ -244,13 +295,27 @@ def test_curves_that_end_together_have_labels_apart():
         side(label, np.linspace(np.zeros(3), end, 50), Quadratic(np.eye(3), np.zeros(3), 0.0))
         for label, end in zip(("Original", "Fixed"), ends, strict=True)
     ]
-    figure = comparison_figures.weights_figure(sides, (-1.82, -4.92, 23.45), 49, LIGHT, comparison_figures.AIMS[1])
+    figure = comparison_figures.weights_figure(
+        sides, (-1.82, -4.92, 23.45), 49, LIGHT, comparison_figures.AIMS[1]
+    )
     svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 300}, vl_version="6.4")
     lines = re.findall(r'translate\([^,]+,([-0-9.]+)\)"[^>]*>((?:original|fixed) [^<]+)<', svg)
     heights = {text: float(height) for height, text in lines}
-    assert set(heights) == {"original w1, w2", "original bias", "fixed w1", "fixed w2", "fixed bias"}
+    assert set(heights) == {
+        "original w1, w2",
+        "original bias",
+        "fixed w1",
+        "fixed w2",
+        "fixed bias",
+    }
     assert np.diff(sorted(heights.values())).min() > 12, "pixels: as much as a line of text is high"
-    assert sorted(heights, key=heights.get) == ["fixed bias", "original bias", "original w1, w2", "fixed w1", "fixed w2"]
+    assert sorted(heights, key=heights.get) == [
+        "fixed bias",
+        "original bias",
+        "original w1, w2",
+        "fixed w1",
+        "fixed w2",
+    ]
 
 
 def test_before_training_there_is_a_surface_and_no_path():
@@ -264,10 +329,14 @@ def test_before_training_there_is_a_surface_and_no_path():
 
 def test_a_bias_is_at_its_best_and_said():
     data = DataSettings(samples=400, mean=20.0)
-    sides, scene = trained(Comparison(Settings(data=data, bias=True), Settings(data=data, bias=True, wiring="squeeze")))
+    sides, scene = trained(
+        Comparison(Settings(data=data, bias=True), Settings(data=data, bias=True, wiring="squeeze"))
+    )
     figure = comparison_figures.surface_figure(sides, 1, scene, 10, LIGHT)
     assert "has the bias at its best" in figure.caption
-    assert set(comparison_figures.weights_figure(sides, (5.0, 3.0), 5, LIGHT).data["weights"]["weight"]) == {
+    assert set(
+        comparison_figures.weights_figure(sides, (5.0, 3.0), 5, LIGHT).data["weights"]["weight"]
+    ) == {
         "w1",
         "w2",
         "bias",
@@ -281,12 +350,22 @@ def test_a_minimum_that_is_not_unique_is_said():
 
 
 def test_a_path_is_drawn_in_the_order_of_its_steps():
-    """Vega-Lite sorts a line by its horizontal axis unless told otherwise: a spiral would be a zigzag."""
+    """Vega-Lite sorts a line by its horizontal axis unless told otherwise: a spiral would be a
+    zigzag."""
     sides = [side(), side("Fixed")]
-    figure = comparison_figures.surface_figure(sides, 0, comparison_figures.scene(sides, BOWL.minimum, []), 400, LIGHT)
+    figure = comparison_figures.surface_figure(
+        sides, 0, comparison_figures.scene(sides, BOWL.minimum, []), 400, LIGHT
+    )
     svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
-    (path,) = (tag for tag in re.findall(r"<path[^>]+>", svg) if 'stroke-width="3.5"' in tag and LIGHT.original in tag)
-    points = np.array([point.split(",") for point in re.findall(r"-?[0-9.]+,-?[0-9.]+", path.split(' d="')[1])], dtype=float)
+    (path,) = (
+        tag
+        for tag in re.findall(r"<path[^>]+>", svg)
+        if 'stroke-width="3.5"' in tag and LIGHT.original in tag
+    )
+    points = np.array(
+        [point.split(",") for point in re.findall(r"-?[0-9.]+,-?[0-9.]+", path.split(' d="')[1])],
+        dtype=float,
+    )
     trail = figure.data["path"][["w1", "w2"]].to_numpy(float)
     assert np.corrcoef(points[:, 0], trail[:, 0])[0, 1] == pytest.approx(1, abs=1e-4)
     assert np.corrcoef(points[:, 1], -trail[:, 1])[0, 1] == pytest.approx(1, abs=1e-4)
@@ -315,7 +394,9 @@ def test_the_four_figures_of_the_page_are_light(thread):
     import pyarrow as pa
 
     sides, scene = thread
-    figures = [comparison_figures.surface_figure(sides, which, scene, 3000, LIGHT) for which in (0, 1)]
+    figures = [
+        comparison_figures.surface_figure(sides, which, scene, 3000, LIGHT) for which in (0, 1)
+    ]
     figures += [
         comparison_figures.loss_figure(sides, 3000, LIGHT),
         comparison_figures.weights_figure(sides, (5.0, 3.0), 3000, LIGHT),

@@ -1,5 +1,5 @@
-"""Figures as files: what stands in them, how large they are, that nothing is missing, that many at once are right, and
-what they look like in Chromium."""
+"""Figures as files: what stands in them, how large they are, that nothing is missing, that many at
+once are right, and what they look like in Chromium."""
 
 import io
 import json
@@ -84,10 +84,13 @@ def unlike(every):
 
 @pytest.fixture(scope="module")
 def drawn(unlike):
-    """Every figure as SVG, by its size: in one column all of them, in the others those with several panels."""
+    """Every figure as SVG, by its size: in one column all of them, in the others those with several
+    panels."""
     return {
         size: [
-            (plate, exported(plate, "svg", size).decode()) for plate in unlike if size == "column" or len(plate.panels) > 1
+            (plate, exported(plate, "svg", size).decode())
+            for plate in unlike
+            if size == "column" or len(plate.panels) > 1
         ]
         for size in SIZES
     }
@@ -132,9 +135,13 @@ def test_other_settings_have_another_name():
 def test_a_name_tells_the_moment_and_the_colours():
     of, plate = next(iter(figures(compared(), DARK, step=7, pages=["comparison"])))
     assert (
-        file_name(plate, "png", "slide", of) == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000-step-7_slide_dark.png"
+        file_name(plate, "png", "slide", of)
+        == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000-step-7_slide_dark.png"
     )
-    assert file_name(plate, "csv", of=of) == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000-step-7_dark.csv"
+    assert (
+        file_name(plate, "csv", of=of)
+        == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000-step-7_dark.csv"
+    )
     assert b"after 7 steps" in exported(plate, "svg")
 
 
@@ -144,7 +151,11 @@ def test_text_is_at_least_seven_points_and_has_every_glyph(drawn, size):
         root = ElementTree.fromstring(svg)
         assert root.get("width") == f"{SIZES[size].width:.3f}mm"
         points = SIZES[size].width * 72 / 25.4 / float(root.get("viewBox").split()[2])
-        inside = float(re.search(r"scale\(([\d.]+)\)", svg)[1]) if SIZES[size].height and "scale(" in svg[:20_000] else 1.0
+        inside = (
+            float(re.search(r"scale\(([\d.]+)\)", svg)[1])
+            if SIZES[size].height and "scale(" in svg[:20_000]
+            else 1.0
+        )
         said = texts(svg)
         assert said
         small = [text for font, text in said if font * points * inside < 6.99]
@@ -153,12 +164,21 @@ def test_text_is_at_least_seven_points_and_has_every_glyph(drawn, size):
 
 
 def test_a_figure_says_its_finding_and_nothing_mark_by_mark(drawn):
-    """Vega would say names of columns, thousands of them, and of each contour `geometry: [object Object]`."""
+    """Vega would say names of columns, thousands of them, and of each contour `geometry: [object
+    Object]`."""
     for plate, svg in drawn["column"]:
         root = ElementTree.fromstring(svg)
         assert root.find(f"{SVG}desc").text == plate.alt
-        said = {text: part.get("aria-roledescription") for part in root.iter() if (text := part.get("aria-label"))}
-        marks = [text for text, role in said.items() if role not in ("axis", "legend", "title", "subtitle")]
+        said = {
+            text: part.get("aria-roledescription")
+            for part in root.iter()
+            if (text := part.get("aria-label"))
+        }
+        marks = [
+            text
+            for text, role in said.items()
+            if role not in ("axis", "legend", "title", "subtitle")
+        ]
         assert marks == [panel.alt for panel in plate.panels if panel.name], plate.name
 
 
@@ -173,9 +193,17 @@ def test_a_figure_says_its_finding_and_nothing_mark_by_mark(drawn):
 def test_a_log_axis_is_labelled_where_a_reader_looks(losses, labels):
     bowl = Quadratic(np.eye(2), np.zeros(2), losses[1])
     side = Side("Original", "shapes", bowl, np.zeros((3, 2)), np.array([*losses, 30.0]))
-    root = ElementTree.fromstring(exported(single_figure("loss", loss_figure([side], 2, LIGHT), LIGHT), "svg"))
+    root = ElementTree.fromstring(
+        exported(single_figure("loss", loss_figure([side], 2, LIGHT), LIGHT), "svg")
+    )
     axis = next(part for part in root.iter() if part.get("aria-label", "").startswith("Y-axis"))
-    said = [text.text for part in axis.iter() if "role-axis-label" in part.get("class", "") for text in part if text.text]
+    said = [
+        text.text
+        for part in axis.iter()
+        if "role-axis-label" in part.get("class", "")
+        for text in part
+        if text.text
+    ]
     assert said == labels
 
 
@@ -186,14 +214,21 @@ def test_the_comparison_is_one_figure_with_one_vertical_axis_and_one_key(surface
     assert "Fixed: (100,) meets (100,)" in drawn
     assert drawn.count("weight 1") == 2
     assert drawn.count("weight 2") == 1, "one vertical axis for both"
-    for entry in ("path of the original", "of the fixed side", "start", "minimum of this loss", "least squares"):
+    for entry in (
+        "path of the original",
+        "of the fixed side",
+        "start",
+        "minimum of this loss",
+        "least squares",
+    ):
         assert drawn.count(entry) == 1
     stacked = [text for _, text in texts(exported(surfaces, "svg", "column"))]
     assert stacked.count("weight 2") == 2, "below each other each has its own"
 
 
 def test_both_plots_have_the_same_size_and_stand_level(surfaces):
-    """The star of each panel lies where its minimum is: the same scale on both sides, told from the picture alone."""
+    """The star of each panel lies where its minimum is: the same scale on both sides, told from the
+    picture alone."""
     svg = ElementTree.fromstring(exported(surfaces, "svg"))
     panels = [
         group
@@ -203,7 +238,10 @@ def test_both_plots_have_the_same_size_and_stand_level(surfaces):
     assert len(panels) == 2
     place = [tuple(map(float, re.findall(r"[\d.-]+", panel.get("transform")))) for panel in panels]
     plot = [panel.find(f"{SVG}g").get("transform") for panel in panels]
-    origin = [np.add(at, tuple(map(float, re.findall(r"[\d.-]+", inner)))) for at, inner in zip(place, plot, strict=True)]
+    origin = [
+        np.add(at, tuple(map(float, re.findall(r"[\d.-]+", inner))))
+        for at, inner in zip(place, plot, strict=True)
+    ]
     assert origin[0][1] == pytest.approx(origin[1][1]), "the plots begin at one height"
     assert origin[1][0] > origin[0][0] + 250
 
@@ -222,7 +260,9 @@ def test_a_png_has_its_size_and_its_dots_per_inch(surfaces):
 
 def test_a_pdf_has_its_size_and_its_fonts(surfaces):
     pdf = exported(surfaces, "pdf", "column")
-    streams = b"".join(inflated(part) for part in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL))
+    streams = b"".join(
+        inflated(part) for part in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL)
+    )
     assert pdf[:5] == b"%PDF-"
     box = re.search(rb"/MediaBox\s*\[\s*0\s+0\s+([\d.]+)", pdf + streams)
     assert float(box[1]) == pytest.approx(85 * 72 / 25.4, abs=0.01)
@@ -243,13 +283,19 @@ def test_the_table_is_that_of_the_figure(surfaces, every):
         assert rows["w1"].to_numpy("float32") == pytest.approx(panel.data["trail"]["w1"].to_numpy())
         assert rows["step"].tolist() == panel.data["trail"]["step"].tolist()
     loss = pd.read_csv(io.BytesIO(exported(every[1], "csv")))
-    assert loss["loss"].to_numpy() == pytest.approx(every[1].panels[0].data["loss"]["loss"].to_numpy())
-    assert not {"piece", "panel", "x2"} & set(loss.columns), "what only says how lines are drawn is left out"
+    assert loss["loss"].to_numpy() == pytest.approx(
+        every[1].panels[0].data["loss"]["loss"].to_numpy()
+    )
+    assert not {"piece", "panel", "x2"} & set(loss.columns), (
+        "what only says how lines are drawn is left out"
+    )
     bowl = next(plate for plate in every if plate.name == "curvature")
     curvatures = pd.read_csv(io.BytesIO(exported(bowl, "csv")))
     assert curvatures[["panel", "w1"]].notna().all(axis=None)
     assert curvatures["curvature"].min() > 0
-    assert [f"λ = {quantity(value)} along" in bowl.alt for value in curvatures["curvature"]] == [True] * 4
+    assert [f"λ = {quantity(value)} along" in bowl.alt for value in curvatures["curvature"]] == [
+        True
+    ] * 4
     assert exported(surfaces, "txt").decode().strip() == surfaces.caption
 
 
@@ -268,7 +314,9 @@ def test_what_a_visitor_wrote_cannot_leave_its_place(surfaces):
     hostile = '<!--</script><script>alert(1)</script>"&<svg onload=alert(1)>'
     panel = replace(surfaces.panels[0], alt=hostile, data=dict(surfaces.panels[0].data))
     panel.data["marks"] = panel.data["marks"].assign(label=hostile)
-    plate = replace(surfaces, name=hostile, caption=hostile, heading=hostile, panels=(panel,), labels=())
+    plate = replace(
+        surfaces, name=hostile, caption=hostile, heading=hostile, panels=(panel,), labels=()
+    )
     html = exported(plate, "html").decode()
     assert html.count("</script>") == 1
     assert "<script>alert" not in html
@@ -283,13 +331,20 @@ def test_numbers_that_are_not_finite_are_left_out(surfaces):
     from dataclasses import replace
 
     panel = surfaces.panels[0]
-    marks = pd.concat([panel.data["marks"], pd.DataFrame([{"kind": "here", "w1": np.inf, "w2": np.nan, "label": ""}])])
+    marks = pd.concat(
+        [
+            panel.data["marks"],
+            pd.DataFrame([{"kind": "here", "w1": np.inf, "w2": np.nan, "label": ""}]),
+        ]
+    )
     broken_one = replace(panel, data={**panel.data, "marks": marks})
     assert exported(replace(surfaces, panels=(broken_one,), labels=()), "svg").startswith(b"<svg")
 
 
 def test_twenty_at_once_are_the_twenty_one_by_one(every):
-    jobs = [(plate, kind, "column") for plate in every[-15:-10] + every[1:6] for kind in ("svg", "png")]
+    jobs = [
+        (plate, kind, "column") for plate in every[-15:-10] + every[1:6] for kind in ("svg", "png")
+    ]
     alone = [exported(*job) for job in jobs]
     with ThreadPoolExecutor(20) as together:
         assert list(together.map(lambda job: exported(*job), jobs)) == alone
@@ -353,7 +408,8 @@ def test_a_renderer_that_holds_too_much_is_followed_by_another(monkeypatch, most
 
 @pytest.mark.browser
 def test_an_exported_figure_opened_on_its_own_is_whole(browser, drawn, tmp_path):
-    """Every figure at its print size: no text reaches over the edge, and all of it is in the typeface that comes along."""
+    """Every figure at its print size: no text reaches over the edge, and all of it is in the
+    typeface that comes along."""
     page = browser.new_page()
     page.set_viewport_size({"width": 1_100, "height": 1_400})
     asked = []
@@ -381,7 +437,9 @@ def test_an_exported_page_draws_without_a_network(browser, surfaces, tmp_path):
     page.on("request", lambda request: asked.append(request.url))
     page.goto((tmp_path / "figure.html").as_uri())
     page.wait_for_function("document.querySelectorAll('svg.marks').length == 2")
-    texts = page.evaluate("[...document.querySelectorAll('svg.marks text')].map(text => text.textContent)")
+    texts = page.evaluate(
+        "[...document.querySelectorAll('svg.marks text')].map(text => text.textContent)"
+    )
     assert "Fixed: (100,) meets (100,)" in texts
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.get_by_text("Star: where this loss is least.")).to_be_visible()
@@ -392,7 +450,8 @@ def test_an_exported_page_draws_without_a_network(browser, surfaces, tmp_path):
 
 @pytest.mark.browser
 def test_figures_come_to_rest_at_every_width(browser, unlike, tmp_path):
-    """A height that follows the width, and labels that follow both and stand out, can go round in a circle for a minute."""
+    """A height that follows the width, and labels that follow both and stand out, can go round in a
+    circle for a minute."""
     page = browser.new_page(viewport={"width": 1450, "height": 900})
     for plate in unlike:
         if "params" not in plate.panels[0].spec:
@@ -404,6 +463,9 @@ def test_figures_come_to_rest_at_every_width(browser, unlike, tmp_path):
         page.goto((tmp_path / "figure.html").as_uri())
         page.wait_for_function("() => window.view")
         changed, out = page.evaluate(RESIZED, WIDTHS)
-        assert max(count for _, count in changed) <= 8, (plate.name, sorted(changed, key=lambda one: -one[1])[:5])
+        assert max(count for _, count in changed) <= 8, (
+            plate.name,
+            sorted(changed, key=lambda one: -one[1])[:5],
+        )
         assert not out, plate.name
     page.close()

@@ -1,4 +1,5 @@
-"""Thinned lines: nothing further away than promised, and the same points whichever way they were found."""
+"""Thinned lines: nothing further away than promised, and the same points whichever way they were
+found."""
 
 from itertools import pairwise
 
@@ -24,11 +25,15 @@ def spiral():
 
 
 def by_hand(line, tolerance, first=0, last=None):
-    """The points kept between two ends, as the algorithm is told: split at the furthest, if that is too far."""
+    """The points kept between two ends, as the algorithm is told: split at the furthest, if that is
+    too far."""
     last = len(line) - 1 if last is None else last
     a, along = line[first], line[last] - line[first]
     length = along @ along or 1.0
-    far = [np.hypot(*(p - a - min(max((p - a) @ along / length, 0), 1) * along)) for p in line[first + 1 : last]]
+    far = [
+        np.hypot(*(p - a - min(max((p - a) @ along / length, 0), 1) * along))
+        for p in line[first + 1 : last]
+    ]
     if not far or max(far) <= tolerance:
         return {first, last}
     split = first + 1 + int(np.argmax(far))
@@ -57,7 +62,9 @@ def test_one_look_serves_every_greater_tolerance():
     line = spiral()
     found = significance(line, 0.5)
     for tolerance in (0.5, 1.0, 2.0, 8.0):
-        np.testing.assert_array_equal(np.flatnonzero(found > tolerance**2), kept_points(line, tolerance))
+        np.testing.assert_array_equal(
+            np.flatnonzero(found > tolerance**2), kept_points(line, tolerance)
+        )
 
 
 def test_lines_are_thinned_apart_and_some_may_be_empty_or_a_point():
@@ -65,7 +72,11 @@ def test_lines_are_thinned_apart_and_some_may_be_empty_or_a_point():
     lines = [dice.normal(size=(n, 2)).cumsum(0) for n in (0, 50, 1, 0, 2, 200, 0)]
     begins = np.cumsum([0, *map(len, lines)])
     whole = kept_points(np.concatenate(lines), 1.0, begins[:-1])
-    parts = [begin + kept_points(line, 1.0) for begin, line in zip(begins, lines, strict=False) if len(line)]
+    parts = [
+        begin + kept_points(line, 1.0)
+        for begin, line in zip(begins, lines, strict=False)
+        if len(line)
+    ]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
     assert not len(kept_points(np.empty((0, 2))))
 

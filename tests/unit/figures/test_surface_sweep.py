@@ -1,4 +1,5 @@
-"""The figures of the ensemble's pages by their encodings, domains and data; every template compiles without a word."""
+"""The figures of the ensemble's pages by their encodings, domains and data; every template compiles
+without a word."""
 
 import json
 import re
@@ -59,13 +60,17 @@ def every_figure(panels, scene, theme):
     yield surface_figures.paths_figure(panels, 0, scene, 300, theme, arrows=True)
     yield surface_figures.descent_figure(panels, "loss", 300, theme)
     yield surface_figures.descent_figure(panels, "distance", 300, theme)
-    yield surface_figures.rates_figure([("SGD", "Fixed", 1e-4)], [("SGD", 1e-4), ("none", np.inf)], theme)
+    yield surface_figures.rates_figure(
+        [("SGD", "Fixed", 1e-4)], [("SGD", 1e-4), ("none", np.inf)], theme
+    )
     yield surface_figures.batch_figure(batches, 3, minima, domain, 0.5, theme)
     yield claims_figures.arms_figure([arm], [trials], theme)
     yield claims_figures.printed_figure(np.array(PRINTED)[None] + 0.1, theme)
     yield sweep_figures.law_figure(law, theme)
     for metric in METRICS.values():
-        yield sweep_figures.map_figure(grid, values, "Original", metric, (0.1, 1.0), [(0.05, 1), (0.2, 10)], theme)
+        yield sweep_figures.map_figure(
+            grid, values, "Original", metric, (0.1, 1.0), [(0.05, 1), (0.2, 10)], theme
+        )
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
@@ -81,7 +86,11 @@ def test_every_figure_is_filled_and_compiles(panels, scene, theme):
         assert figure.caption.endswith(".")
         assert figure.table in figure.data
         vega = vl_convert.vegalite_to_vega(figure.standalone(), vl_version="6.4")
-        assert vega["config"]["background"] == theme.background if "background" in vega["config"] else True
+        assert (
+            vega["config"]["background"] == theme.background
+            if "background" in vega["config"]
+            else True
+        )
         svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
         assert svg.startswith("<svg")
 
@@ -117,7 +126,9 @@ def test_trails_are_points_of_the_runs_and_stay_in_the_picture(panels, scene):
         inside = trail["w1"].between(*scene.domain[:2]) & trail["w2"].between(*scene.domain[2:])
         assert inside.all()
         rms = one.paths[0]
-        for step, w1, w2 in trail.loc[trail["optimizer"] == "RMSprop", ["step", "w1", "w2"]].to_numpy():
+        for step, w1, w2 in trail.loc[
+            trail["optimizer"] == "RMSprop", ["step", "w1", "w2"]
+        ].to_numpy():
             away = np.abs(rms.weights[rms.steps == step] - [w1, w2]).max(-1).min()
             assert away < 1e-5, "every corner is where some run was at that step"
 
@@ -161,9 +172,9 @@ def test_the_axes_are_eigenvectors_and_stay_in_the_picture(panels, scene):
         assert stretched[0] * along[1] == pytest.approx(stretched[1] * along[0], rel=1e-3)
     assert axes["w1"].between(*scene.domain[:2]).all()
     assert axes["at2"].between(*scene.domain[2:]).all()
-    assert sorted(axes["label"])[-2:] == sorted(f"λ = {value:,.0f}" for value in np.linalg.eigvalsh(hessian)), (
-        "the labels are the Hessian's eigenvalues"
-    )
+    assert sorted(axes["label"])[-2:] == sorted(
+        f"λ = {value:,.0f}" for value in np.linalg.eigvalsh(hessian)
+    ), "the labels are the Hessian's eigenvalues"
 
 
 def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, scene):
@@ -173,9 +184,15 @@ def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, scene):
     left, right, below, above = scene.domain
     grid = round_number((right - left) / columns)
     found = np.array(
-        [surface_figures.snapped(scene.domain, *cell) for cell in snap[["column", "row"]].itertuples(index=False)]
+        [
+            surface_figures.snapped(scene.domain, *cell)
+            for cell in snap[["column", "row"]].itertuples(index=False)
+        ]
     )
-    middles = (snap[["column", "row"]].to_numpy() + 0.5) / (columns, rows) * (right - left, above - below) + (left, below)
+    middles = (snap[["column", "row"]].to_numpy() + 0.5) / (columns, rows) * (
+        right - left,
+        above - below,
+    ) + (left, below)
     assert (np.abs(found - middles) <= grid / 2 + 1e-9).all()
     assert np.allclose(found / grid, np.rint(found / grid)), "round numbers"
 
@@ -183,7 +200,9 @@ def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, scene):
 @pytest.mark.parametrize("scale", [1e-40, 1e30])
 def test_a_click_works_in_pictures_of_any_size(scale):
     domain = (-1.0 * scale, 3.0 * scale, 0.0, 3.2 * scale)
-    assert np.array(surface_figures.snapped(domain, 12, 9)) / scale == pytest.approx([1.1, 1.6], abs=0.15)
+    assert np.array(surface_figures.snapped(domain, 12, 9)) / scale == pytest.approx(
+        [1.1, 1.6], abs=0.15
+    )
 
 
 def test_descent_is_the_median_of_the_starts(panels):
@@ -205,7 +224,9 @@ def test_batch_minima_are_those_of_all_pairs_of_the_batch():
 def test_cells_meet_half_way_and_carry_their_values():
     grid = Sweep(Comparison(), x_values=(0.01, 0.1, 1.0), y_values=(1, 10))
     values = np.arange(6.0).reshape(2, 3)
-    figure = sweep_figures.map_figure(grid, values, "Original", METRICS["converged"], (0, 1), [], LIGHT)
+    figure = sweep_figures.map_figure(
+        grid, values, "Original", METRICS["converged"], (0, 1), [], LIGHT
+    )
     cells = figure.data["cells"].set_index(["row", "column"])
     assert cells.loc[(1, 2), "value"] == 5
     assert cells.loc[(0, 0), "x2"] == pytest.approx(np.sqrt(0.01 * 0.1)) == cells.loc[(0, 1), "x"]

@@ -1,4 +1,5 @@
-"""Every colour of a figure can be told from what it stands on: WCAG 2.2's contrasts, 4.5 of letters and 3 of marks."""
+"""Every colour of a figure can be told from what it stands on: WCAG 2.2's contrasts, 4.5 of letters
+and 3 of marks."""
 
 import pytest
 
@@ -9,7 +10,9 @@ from linreg.figures.theme import THEMES, build_templates
 def luminance(color):
     """Relative luminance, as WCAG defines it."""
     parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -20,7 +23,9 @@ def contrast(one, other):
 
 def test_the_measure_itself():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01), "the well-known lightest grey"
+    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01), (
+        "the well-known lightest grey"
+    )
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
@@ -34,7 +39,8 @@ def test_letters_and_marks_stand_out(theme):
 
 
 def test_templates_are_built_beforehand_for_both_schemes():
-    """As a server does in the background: what a page draws then finds them, whoever comes first."""
+    """As a server does in the background: what a page draws then finds them, whoever comes
+    first."""
     from linreg.figures import comparison as comparison_figures
     from linreg.figures import surface as surface_figures
     from linreg.figures import sweep as sweep_figures  # all figures

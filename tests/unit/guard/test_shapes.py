@@ -1,4 +1,5 @@
-"""What is said of two shapes is what PyTorch does with them; what a visitor types is read, or refused in one sentence."""
+"""What is said of two shapes is what PyTorch does with them; what a visitor types is read, or
+refused in one sentence."""
 
 import subprocess
 import sys
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 from project import ROOT
 from torch import nn
 
-from linreg.guard.shapes import MOST_SIZE, broadcast_shape, diagnose_shapes, find_fixes, meet_silently, parse_shape
+from linreg.guard.shapes import (
+    MOST_SIZE,
+    broadcast_shape,
+    diagnose_shapes,
+    find_fixes,
+    meet_silently,
+    parse_shape,
+)
 from linreg.guard.torch_reaction import reaction
 from linreg.guard.watch import no_silent_broadcast
 from linreg.settings.losses import LOSSES
@@ -40,7 +48,9 @@ def test_the_diagnosis_is_what_pytorch_does(loss, prediction, target):
         a, b = torch.broadcast_tensors(torch.zeros(prediction), torch.zeros(target))
         assert said.broadcast_shape == tuple(a.shape)
         assert said.terms == a.numel() == b.numel()
-        repeated = [torch.zeros(side).expand(a.shape).numel() > prod(side) for side in (prediction, target)]
+        repeated = [
+            torch.zeros(side).expand(a.shape).numel() > prod(side) for side in (prediction, target)
+        ]
         if said.terms:
             assert all(repeated) == (said.kind in ("silent", "outer"))
             assert any(repeated) == (said.kind != "matched")
@@ -65,12 +75,15 @@ def test_broadcast_shape_is_pytorchs(first, second):
 @example((2, 1, 3), (2, 3))
 @example((3, 1), (1, 3))
 def test_the_minimum_shrinks_by_the_terms_for_each_own_pair(prediction, target):
-    """Counted: the place of each element goes through the broadcast, and own pairs are those of equal places."""
+    """Counted: the place of each element goes through the broadcast, and own pairs are those of
+    equal places."""
     said = diagnose_shapes(prediction, target)
     assume(said.terms)
     places = [torch.arange(prod(side)).reshape(side) for side in (prediction, target)]
     p, t = torch.broadcast_tensors(*places)
-    corresponds = [size for size in prediction if size != 1] == [size for size in target if size != 1]
+    corresponds = [size for size in prediction if size != 1] == [
+        size for size in target if size != 1
+    ]
     if said.kind in ("silent", "outer") and corresponds:
         assert said.shrinks_by == p.numel() / int((p == t).sum())
     else:
@@ -79,7 +92,8 @@ def test_the_minimum_shrinks_by_the_terms_for_each_own_pair(prediction, target):
 
 @pytest.mark.parametrize("loss", [key for key, entry in LOSSES.items() if entry.squared])
 def test_the_minimum_shrinks_so_in_a_regression(loss):
-    """Normal data, many batches of five, the real loss: a quadratic, so one Newton step from 0 ends at its minimum."""
+    """Normal data, many batches of five, the real loss: a quadratic, so one Newton step from 0 ends
+    at its minimum."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4_000, 5, 2, generator=generator, dtype=torch.float64)  # (batches, B, 2)
     true = torch.tensor([5.0, 3.0], dtype=torch.float64)
@@ -89,7 +103,10 @@ def test_the_minimum_shrinks_so_in_a_regression(loss):
         w = w.clone().requires_grad_()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            total = sum(LOSSES[loss].run((rows @ w)[:, None], target) for rows, target in zip(x, y, strict=True))
+            total = sum(
+                LOSSES[loss].run((rows @ w)[:, None], target)
+                for rows, target in zip(x, y, strict=True)
+            )
         return torch.autograd.grad(total, w)[0]
 
     start = torch.zeros(2, dtype=torch.float64)
@@ -104,7 +121,14 @@ def test_the_minimum_shrinks_so_in_a_regression(loss):
 @losses
 @pytest.mark.parametrize(
     "shapes",
-    [((4, 1), (4,)), ((4,), (4, 1)), ((3, 3, 1), (3, 3)), ((2, 1, 3), (2, 3)), ((4, 1), (1, 4)), ((4, 1, 1), (4,))],
+    [
+        ((4, 1), (4,)),
+        ((4,), (4, 1)),
+        ((3, 3, 1), (3, 3)),
+        ((2, 1, 3), (2, 3)),
+        ((4, 1), (1, 4)),
+        ((4, 1, 1), (4,)),
+    ],
     ids=str,
 )
 def test_the_corrected_lines_compare_each_prediction_with_its_target(loss, shapes):
@@ -113,18 +137,31 @@ def test_the_corrected_lines_compare_each_prediction_with_its_target(loss, shape
     said = diagnose_shapes(*shapes, loss)
     assert len(said.corrected) == len(said.fixes) == 2
     for line in said.corrected:
-        names = {"prediction": prediction, "target": target, "nn": nn, "torch": torch, "pred": prediction, "y": target}
+        names = {
+            "prediction": prediction,
+            "target": target,
+            "nn": nn,
+            "torch": torch,
+            "pred": prediction,
+            "y": target,
+        }
         with no_silent_broadcast():
             exec(line, names)
-        torch.testing.assert_close(names["loss"], LOSSES[loss].run(prediction.flatten(), target.flatten()))
+        torch.testing.assert_close(
+            names["loss"], LOSSES[loss].run(prediction.flatten(), target.flatten())
+        )
 
 
 def test_every_fix_does_what_it_says():
-    """Run by PyTorch, for all that meet silently of up to three axes and sizes 1, 2 and 3, two and three at a time."""
+    """Run by PyTorch, for all that meet silently of up to three axes and sizes 1, 2 and 3, two and
+    three at a time."""
     every = [shape for axes in range(4) for shape in product((1, 2, 3), repeat=axes)]
     meeting = [pair for pair in product(every, every) if meet_silently(*pair)]
     assert len(meeting) == 152
-    for shapes in [*meeting, *(((3, 1), third, (3,)) for third in every if broadcast_shape((3, 3), third))]:
+    for shapes in [
+        *meeting,
+        *(((3, 1), third, (3,)) for third in every if broadcast_shape((3, 3), third)),
+    ]:
         names = ["a", "b", "c"][: len(shapes)]
         tensors = {name: torch.zeros(shape) for name, shape in zip(names, shapes, strict=True)}
         fixes = find_fixes(shapes, names)
@@ -133,11 +170,15 @@ def test_every_fix_does_what_it_says():
         left = set()
         for fix in fixes:
             assert tuple(eval(fix.code, dict(tensors)).shape) == fix.shape
-            after = [fix.shape if index == fix.operand else shape for index, shape in enumerate(shapes)]
+            after = [
+                fix.shape if index == fix.operand else shape for index, shape in enumerate(shapes)
+            ]
             left.add(any(meet_silently(*two) for two in combinations(after, 2)))
             result = torch.broadcast_shapes(*after)
             assert (tuple(result) == broadcast_shape(*shapes)) or not fix.all_pairs
-        assert left == {False} or (len(shapes), left) == (3, {True}), "for three, one change may not be enough"
+        assert left == {False} or (len(shapes), left) == (3, {True}), (
+            "for three, one change may not be enough"
+        )
 
 
 def test_the_words_for_the_threads_shapes():
@@ -148,14 +189,24 @@ def test_the_words_for_the_threads_shapes():
         "loss = nn.MSELoss()(prediction, target.unsqueeze(1))",
     )
     assert said.finding == (
-        "`(100, 1)` and `(100,)` broadcast to `(100, 100)`, 10,000 terms: each prediction meets 100 targets."
-        " For independent rows with means near zero, the weights at its minimum are 1/100 of least squares'."
+        "`(100, 1)` and `(100,)` broadcast to `(100, 100)`, 10,000 terms: each prediction meets 100"
+        " targets."
+        " For independent rows with means near zero, the weights at its minimum are 1/100 of least"
+        " squares'."
     )
-    assert diagnose_shapes((5, 1), (3,)).fixes == ("target.unsqueeze(0)", "prediction.expand(-1, 3)")
+    assert diagnose_shapes((5, 1), (3,)).fixes == (
+        "target.unsqueeze(0)",
+        "prediction.expand(-1, 3)",
+    )
     assert diagnose_shapes((5, 1), (3,)).finding.endswith("write it so if all pairs are meant.")
-    assert diagnose_shapes((5, 4, 1), (5,)).fixes == ("target.unsqueeze(1).unsqueeze(2)",), "a target for each row"
+    assert diagnose_shapes((5, 4, 1), (5,)).fixes == ("target.unsqueeze(1).unsqueeze(2)",), (
+        "a target for each row"
+    )
     assert "do not broadcast" in diagnose_shapes((5,), (3,)).finding
-    assert "takes a target of the prediction's shape only" in diagnose_shapes((5, 1), (5,), "bce_with_logits").finding
+    assert (
+        "takes a target of the prediction's shape only"
+        in diagnose_shapes((5, 1), (5,), "bce_with_logits").finding
+    )
     assert "mean over nothing is NaN" in diagnose_shapes((0, 1), (0,)).finding
     assert diagnose_shapes((1, 1), (1,)).kind == "matched", "a batch of one mixes nothing"
     assert diagnose_shapes([MOST_SIZE, 1], torch.Size([MOST_SIZE])).terms == MOST_SIZE**2
@@ -166,14 +217,25 @@ def test_the_words_for_the_threads_shapes():
     [
         ((3, -1), "size -1 in prediction shape is below 0; give a whole number from 0 up"),
         ((1,) * 9, "prediction shape has more axes than the 8 that are handled; leave some out"),
-        ((2**63,), f"a size in prediction shape is above {MOST_SIZE}, the most that PyTorch can count; give a smaller one"),
+        (
+            (2**63,),
+            f"a size in prediction shape is above {MOST_SIZE}, the most that PyTorch can count;"
+            " give a smaller one",
+        ),
         ((2.0,), "size 2.0 in prediction shape is not a whole number; give one from 0 up"),
         ((True,), "size True in prediction shape is not a whole number; give one from 0 up"),
         (("3",), "size '3' in prediction shape is not a whole number; give one from 0 up"),
-        ("(3, 1)", "prediction shape '(3, 1)' is text; give a tuple such as (100, 1), or read the text with parse_shape"),
+        (
+            "(3, 1)",
+            "prediction shape '(3, 1)' is text; give a tuple such as (100, 1), or read the text"
+            " with parse_shape",
+        ),
         (7, "prediction shape 7 is no sequence of sizes; give a tuple such as (100, 1)"),
         (None, "prediction shape None is no sequence of sizes; give a tuple such as (100, 1)"),
-        ((-(10**5000),), "size of type int in prediction shape is below 0; give a whole number from 0 up"),
+        (
+            (-(10**5000),),
+            "size of type int in prediction shape is below 0; give a whole number from 0 up",
+        ),
     ],
     ids=lambda value: str(value)[:20] if not isinstance(value, tuple) else f"{len(value)} sizes",
 )
@@ -191,7 +253,9 @@ def test_an_endless_shape_is_refused():
 
 
 def test_an_unknown_loss_is_refused():
-    with pytest.raises(ValueError, match="loss 'mae' is unknown; the choices are mse, l1, smooth_l1"):
+    with pytest.raises(
+        ValueError, match="loss 'mae' is unknown; the choices are mse, l1, smooth_l1"
+    ):
         diagnose_shapes((3,), (3,), "mae")
 
 

@@ -1,4 +1,5 @@
-"""The guard catches every silent broadcast, names the line and the way out, raises no false alarm and changes no bit."""
+"""The guard catches every silent broadcast, names the line and the way out, raises no false alarm
+and changes no bit."""
 
 import copy
 import functools
@@ -62,7 +63,9 @@ CAUGHT = {
     "KLDivLoss": lambda pred, y: nn.KLDivLoss(reduction="sum")(pred, y),
     "keywords": lambda pred, y: F.mse_loss(target=y, input=pred),
     "weights of a loss": lambda pred, y: F.binary_cross_entropy(pred, pred, weight=y),
-    "weights of positives": lambda pred, y: F.binary_cross_entropy_with_logits(pred, pred, pos_weight=y),
+    "weights of positives": lambda pred, y: F.binary_cross_entropy_with_logits(
+        pred, pred, pos_weight=y
+    ),
     "pred - y": lambda pred, y: pred - y,
     "y - pred": lambda pred, y: y - pred,
     "torch.sub": lambda pred, y: torch.sub(pred, y),
@@ -93,7 +96,9 @@ CAUGHT = {
     "log_prob": lambda pred, y: torch.distributions.Normal(pred, 1.0).log_prob(y),
     "parameters of a distribution": lambda pred, y: torch.distributions.Normal(pred, y),
     "cosine_similarity": lambda pred, y: F.cosine_similarity(pred, y),
-    "inside vmap": lambda pred, y: torch.vmap(lambda p, t: p[:, None] - t)(pred.expand(3, 4), y.expand(3, 3)),
+    "inside vmap": lambda pred, y: torch.vmap(lambda p, t: p[:, None] - t)(
+        pred.expand(3, 4), y.expand(3, 3)
+    ),
     "inside grad": lambda pred, y: torch.func.grad(lambda p: (p - y).sum())(pred),
 }
 
@@ -117,7 +122,9 @@ PASSES = {
     "a leading axis of one": lambda _, y: y[None] - y,
     "one-sided where": lambda _, y: torch.where(torch.zeros(4, 3) > 0, y, 0.0),
     "a token where rows are masked": lambda pred, y: torch.where(pred > 0.3, y, torch.zeros(3, 3)),
-    "where, more axes": lambda *_: torch.where(torch.ones(4, 5, 1) > 0, torch.zeros(8), torch.zeros(4, 5, 8)),
+    "where, more axes": lambda *_: torch.where(
+        torch.ones(4, 5, 1) > 0, torch.zeros(8), torch.zeros(4, 5, 8)
+    ),
     "where, keywords": lambda pred, y: torch.where(pred > 0.3, input=torch.zeros(3, 3), other=y),
     "where as a method": lambda pred, y: torch.zeros(3, 3).where(pred > 0.3, y),
     "where as a method, other way round": lambda pred, y: y.where(pred > 0.3, torch.zeros(3, 3)),
@@ -125,16 +132,20 @@ PASSES = {
     "lerp in place": lambda pred, y: torch.zeros(3, 3).lerp_(y, pred),
     "bounds by row and by column": lambda pred, y: torch.clamp(torch.zeros(3, 3), pred, y),
     "bounds, keywords": lambda pred, y: torch.clamp(min=pred, max=y, input=torch.zeros(3, 3)),
-    "weights of rows and of classes": lambda pred, y: nn.BCEWithLogitsLoss(weight=pred, pos_weight=y)(
-        torch.zeros(3, 3), torch.zeros(3, 3)
-    ),
+    "weights of rows and of classes": lambda pred, y: nn.BCEWithLogitsLoss(
+        weight=pred, pos_weight=y
+    )(torch.zeros(3, 3), torch.zeros(3, 3)),
     "an explicit broadcast": lambda pred, y: torch.broadcast_tensors(pred, y),
     "torch.outer": lambda pred, y: torch.outer(pred[:, 0], y),
     "matmul": lambda pred, y: pred.T @ y,
-    "variance one axis short, as GaussianNLLLoss takes it": lambda pred, y: nn.GaussianNLLLoss()(pred, pred, y),
+    "variance one axis short, as GaussianNLLLoss takes it": lambda pred, y: nn.GaussianNLLLoss()(
+        pred, pred, y
+    ),
     "what is masked_scatter's source": lambda pred, y: pred.masked_scatter(pred > 0, y),
     "an output array": lambda _, y: torch.add(y, y, out=torch.empty(0)),
-    "a sample for each row": lambda _, y: torch.distributions.Normal(y, 1.0).log_prob(torch.zeros(7, 3)),
+    "a sample for each row": lambda _, y: torch.distributions.Normal(y, 1.0).log_prob(
+        torch.zeros(7, 3)
+    ),
 }
 
 
@@ -152,7 +163,7 @@ def test_what_pytorch_refuses_keeps_pytorchs_error(pred):
             nn.BCEWithLogitsLoss()(pred, torch.zeros(3))
 
 
-# ---- the report ------------------------------------------------------------------------------------------------------
+# ---- the report ----------------------------------------------------------------------------------
 
 
 def reports_of(operation):
@@ -165,14 +176,19 @@ def reports_of(operation):
 def test_the_error_names_operation_shapes_line_and_fixes(pred, y):
     with no_silent_broadcast(), pytest.raises(SilentBroadcastError) as caught:
         nn.MSELoss()(pred, y)  # this line
-    line = next(n for n, text in enumerate(Path(__file__).read_text().splitlines(), 1) if text.endswith("# this line"))
+    line = next(
+        n
+        for n, text in enumerate(Path(__file__).read_text().splitlines(), 1)
+        if text.endswith("# this line")
+    )
     assert caught.value.broadcast == Broadcast(
         "torch.nn.functional.mse_loss",
         ((3, 1), (3,)),
         (3, 3),
         f"{__file__}:{line}",
         ("pred.squeeze(-1)", "y.unsqueeze(1)"),
-        "torch.nn.functional.mse_loss broadcasts pred (3, 1) and y (3,) to (3, 3), so all pairs meet."
+        "torch.nn.functional.mse_loss broadcasts pred (3, 1) and y (3,) to (3, 3), so all pairs"
+        " meet."
         " Write pred.squeeze(-1) or y.unsqueeze(1); if all pairs are meant, y.unsqueeze(0).",
     )
     assert str(caught.value) == f"{__file__}:{line}: {caught.value.broadcast.message}"
@@ -206,7 +222,8 @@ def test_operands_without_a_name_get_one(pred, y):
     ids=str,
 )
 def test_the_fixes_are_right_for_the_shapes(first, second, fixes):
-    """Each, run, passes the guard; and it pairs the elements as a loop does, or keeps all pairs where it says so."""
+    """Each, run, passes the guard; and it pairs the elements as a loop does, or keeps all pairs
+    where it says so."""
     a, b = torch.rand(first), torch.rand(second)
     (report,) = reports_of(lambda: a - b)
     assert report.fixes == fixes
@@ -268,11 +285,17 @@ def test_a_warning_is_shown_once_and_with_the_users_line(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     ran = subprocess.run(
-        [sys.executable, script], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+        [sys.executable, script],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.stdout == "0.0\n"
     said = ran.stderr.splitlines()
-    assert said[0].startswith(f"{script}:7: SilentBroadcastWarning: torch.Tensor.sub broadcasts pred (4, 1) and y (4,)")
+    assert said[0].startswith(
+        f"{script}:7: SilentBroadcastWarning: torch.Tensor.sub broadcasts pred (4, 1) and y (4,)"
+    )
     assert said[1:] == ["  loss = (pred - y).mean()"]
 
 
@@ -282,7 +305,15 @@ def test_a_warning_can_be_turned_into_an_error(pred, y):
 
 
 def test_one_operation_can_be_exempted_in_all_its_forms(pred, y):
-    for allow in ("mul", "torch.mul", "Tensor.__mul__", torch.mul, torch.Tensor.mul_, ["mul"], (torch.multiply, "add")):
+    for allow in (
+        "mul",
+        "torch.mul",
+        "Tensor.__mul__",
+        torch.mul,
+        torch.Tensor.mul_,
+        ["mul"],
+        (torch.multiply, "add"),
+    ):
         with no_silent_broadcast(allow=allow):
             pred * y
             torch.mul(pred, y)
@@ -295,14 +326,18 @@ def test_one_operation_can_be_exempted_in_all_its_forms(pred, y):
 
 
 def test_what_cannot_be_meant_is_refused_in_one_sentence():
-    with pytest.raises(ValueError, match="action 'explode' is unknown; give 'raise', 'warn' or a function"):
+    with pytest.raises(
+        ValueError, match="action 'explode' is unknown; give 'raise', 'warn' or a function"
+    ):
         no_silent_broadcast("explode")
     for nothing in ("mull", torch.matmul, 3, [None]):
-        with pytest.raises(ValueError, match="is not watched; give names or functions such as 'mul'"):
+        with pytest.raises(
+            ValueError, match="is not watched; give names or functions such as 'mul'"
+        ):
             no_silent_broadcast(allow=nothing)
 
 
-# ---- as a context and a decorator ------------------------------------------------------------------------------------
+# ---- as a context and a decorator ----------------------------------------------------------------
 
 
 def test_the_innermost_guard_decides(pred, y):
@@ -313,7 +348,10 @@ def test_the_innermost_guard_decides(pred, y):
             with no_silent_broadcast(allow="sub"):
                 pred - y
         pred + y
-    assert [[one.operation for one in reports] for reports in (outer, inner)] == [["torch.Tensor.add"], ["torch.Tensor.sub"]]
+    assert [[one.operation for one in reports] for reports in (outer, inner)] == [
+        ["torch.Tensor.add"],
+        ["torch.Tensor.sub"],
+    ]
 
 
 def test_it_survives_exceptions_and_can_be_used_again(pred, y):
@@ -441,11 +479,17 @@ class Differences(Dataset):
 
 
 def from_a_worker(*differences):
-    return [*DataLoader(Differences(*differences), num_workers=1, multiprocessing_context="fork", timeout=60)]
+    return [
+        *DataLoader(
+            Differences(*differences), num_workers=1, multiprocessing_context="fork", timeout=60
+        )
+    ]
 
 
 @needs_fork
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12 and later, in a process with threads
+@pytest.mark.filterwarnings(
+    "ignore:.*fork:DeprecationWarning"
+)  # of Python 3.12 and later, in a process with threads
 def test_a_guard_is_off_in_the_workers_of_a_loader(pred, y):
     with no_silent_broadcast():
         assert len(from_a_worker(pred, y, nullcontext())) == 2
@@ -456,7 +500,9 @@ def test_a_guard_is_off_in_the_workers_of_a_loader(pred, y):
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_an_error_from_a_worker_keeps_its_type_and_text(pred, y):
-    text = r"test_watch\.py:\d+: torch\.Tensor\.sub broadcasts pred \(3, 1\) and y \(3,\) to \(3, 3\)"
+    text = (
+        r"test_watch\.py:\d+: torch\.Tensor\.sub broadcasts pred \(3, 1\) and y \(3,\) to \(3, 3\)"
+    )
     with pytest.raises(SilentBroadcastError, match=text) as caught:
         from_a_worker(pred, y, no_silent_broadcast())
     assert caught.value.broadcast is None
@@ -513,17 +559,24 @@ AROUND = {
 
 
 @pytest.mark.parametrize(("outside", "inside"), AROUND.values(), ids=AROUND)
-@pytest.mark.parametrize("backward", [torch.Tensor.backward, torch.autograd.backward], ids=["method", "function"])
+@pytest.mark.parametrize(
+    "backward", [torch.Tensor.backward, torch.autograd.backward], ids=["method", "function"]
+)
 def test_an_optimizer_that_steps_inside_of_backward(outside, inside, backward, pred, y):
-    """As memory is saved: each parameter is stepped, and its gradient dropped, as soon as it has one."""
+    """As memory is saved: each parameter is stepped, and its gradient dropped, as soon as it has
+    one."""
 
     def trained(guard):
         net = nn.Linear(1, 1)
         nn.init.constant_(net.weight, 0.5), nn.init.zeros_(net.bias)
-        optimizers = {parameter: torch.optim.SGD([parameter], lr=0.1) for parameter in net.parameters()}
+        optimizers = {
+            parameter: torch.optim.SGD([parameter], lr=0.1) for parameter in net.parameters()
+        }
         for parameter, optimizer in optimizers.items():
             parameter.register_hook(lambda _, optimizer=optimizer: optimizer.zero_grad())
-            parameter.register_post_accumulate_grad_hook(lambda _, optimizer=optimizer: optimizer.step())
+            parameter.register_post_accumulate_grad_hook(
+                lambda _, optimizer=optimizer: optimizer.step()
+            )
         for _ in range(3):
             with outside(), guard, inside():
                 backward(F.mse_loss(net(pred).squeeze(-1), y))
@@ -547,11 +600,12 @@ def test_another_mode_inside_keeps_its_place(pred, y):
             pred - y
 
 
-# ---- values stay the same, and nothing is reported that should not be -----------------------------------------------
+# ---- values stay the same, and nothing is reported that should not be ----------------------------
 
 
 def trained(guarded, optimizer):
-    """Weights after ten steps of a small network, with forward, backward and step under the guard or not."""
+    """Weights after ten steps of a small network, with forward, backward and step under the guard
+    or not."""
     torch.manual_seed(0)
     x, target = torch.randn(20, 3), torch.randn(20)
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
@@ -616,7 +670,11 @@ def test_a_closure_and_an_optimizer_of_ones_own_are_watched(pred, y):
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
-        self.words, self.lstm, self.out = nn.Embedding(10, 8), nn.LSTM(8, 6, batch_first=True, num_layers=2), nn.Linear(6, 1)
+        self.words, self.lstm, self.out = (
+            nn.Embedding(10, 8),
+            nn.LSTM(8, 6, batch_first=True, num_layers=2),
+            nn.Linear(6, 1),
+        )
 
     def forward(self, tokens):
         return self.out(self.lstm(self.words(tokens))[0]).squeeze(-1)
@@ -646,7 +704,9 @@ class Transformer(nn.Module):
         mask = nn.Transformer.generate_square_subsequent_mask(5)
         padding = torch.zeros(4, 5)
         padding[:, -1] = float("-inf")
-        return self.inner(x, x, tgt_mask=mask, src_key_padding_mask=padding, tgt_key_padding_mask=padding)
+        return self.inner(
+            x, x, tgt_mask=mask, src_key_padding_mask=padding, tgt_key_padding_mask=padding
+        )
 
 
 def convolution():
@@ -690,17 +750,34 @@ def test_no_false_alarm_in_classification_and_indexing():
     with no_silent_broadcast():
         logits, labels = torch.randn(6, 4, requires_grad=True), torch.randint(4, (6,))
         loss = F.cross_entropy(logits, labels, weight=torch.ones(4), label_smoothing=0.1)
-        loss = loss + F.nll_loss(logits.log_softmax(1), labels) + F.multi_margin_loss(logits, labels)
-        loss = loss + F.cosine_embedding_loss(logits, logits, torch.ones(6)) + F.triplet_margin_loss(logits, logits, logits)
-        loss = loss + F.binary_cross_entropy_with_logits(logits, F.one_hot(labels, 4).float(), pos_weight=torch.ones(4))
+        loss = (
+            loss + F.nll_loss(logits.log_softmax(1), labels) + F.multi_margin_loss(logits, labels)
+        )
+        loss = (
+            loss
+            + F.cosine_embedding_loss(logits, logits, torch.ones(6))
+            + F.triplet_margin_loss(logits, logits, logits)
+        )
+        loss = loss + F.binary_cross_entropy_with_logits(
+            logits, F.one_hot(labels, 4).float(), pos_weight=torch.ones(4)
+        )
         loss.backward()
         assert (logits.argmax(1) == labels).float().mean() <= 1
-        logits[labels > 1], logits[torch.arange(6), labels], logits.index_select(0, labels), logits.topk(2)
+        (
+            logits[labels > 1],
+            logits[torch.arange(6), labels],
+            logits.index_select(0, labels),
+            logits.topk(2),
+        )
         table = torch.zeros(6, 4)
         table[:, 1] = 3.0
         table[labels > 1] = torch.ones(4)
         table.scatter_(1, labels[:, None], 1.0).index_add_(0, labels, torch.ones(6, 4))
-        torch.cdist(logits, logits), torch.cov(logits.detach()), torch.linalg.lstsq(logits.detach(), torch.ones(6, 1))
+        (
+            torch.cdist(logits, logits),
+            torch.cov(logits.detach()),
+            torch.linalg.lstsq(logits.detach(), torch.ones(6, 1)),
+        )
 
 
 DISTRIBUTIONS = {
@@ -736,7 +813,7 @@ def test_no_false_alarm_in_distributions(make):
         distribution.log_prob(distribution.sample((7,)))
 
 
-# ---- every function of PyTorch ---------------------------------------------------------------------------------------
+# ---- every function of PyTorch -------------------------------------------------------------------
 
 NOT_WATCHED = {
     "torch.functional.broadcast_tensors": "says what it does; torch.distributions' own calls are watched",
@@ -752,7 +829,8 @@ def made(kind, shape, seed):
 
 
 def broadcasts(function, args, more):
-    """Whether the result is a tensor, the same as of the arguments expanded to (3, 3): the definition of broadcasting."""
+    """Whether the result is a tensor, the same as of the arguments expanded to (3, 3): the
+    definition of broadcasting."""
     try:
         torch.default_generator.manual_seed(0)
         ours = function(*(one.clone() for one in args), **more)
@@ -765,7 +843,10 @@ def broadcasts(function, args, more):
         all(isinstance(one, torch.Tensor) for one in (*both[0], *both[1]))
         and [one.shape for one in both[0]] == [one.shape for one in both[1]]
         and bool(both[0])
-        and all(torch.allclose(a.cdouble(), b.cdouble(), equal_nan=True) for a, b in zip(*both, strict=True))
+        and all(
+            torch.allclose(a.cdouble(), b.cdouble(), equal_nan=True)
+            for a, b in zip(*both, strict=True)
+        )
     )
 
 
@@ -783,7 +864,9 @@ def is_reported(function, args, more):
 @pytest.mark.filterwarnings("ignore")
 def test_every_function_that_broadcasts_is_watched():
     """All overridable functions of PyTorch, called with (3, 1) and (3,)."""
-    functions = {f for several in get_overridable_functions().values() for f in several} | set(watch._WATCHED)
+    functions = {f for several in get_overridable_functions().values() for f in several} | set(
+        watch._WATCHED
+    )
     missed, reported = set(), set()
     with torch.random.fork_rng(devices=[]):
         for function in functions:
@@ -791,7 +874,10 @@ def test_every_function_that_broadcasts_is_watched():
                 continue  # a property
             for kinds in ("ff", "ii", "bb", "fb", "fff", "bff", "fbf"):
                 for shapes in ([(3, 1), (3,), (3, 1)], [(3,), (3, 1), (3,)]):
-                    args = [made(kind, shape, seed) for seed, (kind, shape) in enumerate(zip(kinds, shapes, strict=False))]
+                    args = [
+                        made(kind, shape, seed)
+                        for seed, (kind, shape) in enumerate(zip(kinds, shapes, strict=False))
+                    ]
                     for more in ({}, {"value": 1}) if kinds in ("bb", "fb") else ({},):
                         if is_reported(function, args, more):
                             reported.add(function)
@@ -812,7 +898,7 @@ def test_every_function_that_broadcasts_is_watched():
     }
 
 
-# ---- torch.compile ---------------------------------------------------------------------------------------------------
+# ---- torch.compile -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -844,7 +930,11 @@ def test_compiled_code_is_watched(compiled, before, pred, y):
         (report,) = reports_of(lambda: fast(pred, y))
         with no_silent_broadcast():
             assert torch.equal(fast(y, y), loss(y, y))
-    assert caught.value.broadcast.where == report.where == f"{__file__}:{loss.__code__.co_firstlineno + 1}"
+    assert (
+        caught.value.broadcast.where
+        == report.where
+        == f"{__file__}:{loss.__code__.co_firstlineno + 1}"
+    )
     assert report.fixes == ("left.squeeze(-1)", "target.unsqueeze(1)")
     assert len(graphs) == count, "inside, it runs as Python"
     assert torch.equal(fast(y, y), loss(y, y))
@@ -860,7 +950,8 @@ def test_compiled_code_is_watched(compiled, before, pred, y):
     ids=["a number taken out", "a branch", "a shape that depends on values"],
 )
 def test_compiled_code_gives_the_right_values_where_its_graph_is_split(compiled, function, y):
-    """With a mode that the compiler traces, torch 2.13 loses what follows the first of these; the guard must not be one."""
+    """With a mode that the compiler traces, torch 2.13 loses what follows the first of these; the
+    guard must not be one."""
     fast, _ = compiled(function)
     with no_silent_broadcast():
         assert torch.equal(fast(y), function(y))
@@ -888,7 +979,9 @@ def test_fullgraph_raises_and_says_how_to_go_on(compiled, pred, y):
     fast, graphs = compiled(lambda a, b: F.mse_loss(a, b), fullgraph=True)
     fast(y, y)
     with no_silent_broadcast():
-        with pytest.raises(RuntimeError, match=r"linreg\.guard watches no compiled code; to run it as Python"):
+        with pytest.raises(
+            RuntimeError, match=r"linreg\.guard watches no compiled code; to run it as Python"
+        ):
             fast(y, y)
         with torch.compiler.set_stance("force_eager"):
             assert fast(y, y) == 0
@@ -921,17 +1014,21 @@ def test_a_compiled_training_step(compiled):
     torch.testing.assert_close(after(True), after(False))
 
 
-# ---- the fingerprint -------------------------------------------------------------------------------------------------
+# ---- the fingerprint -----------------------------------------------------------------------------
 
 
 def batch(rows=50, dtype=torch.float32, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(rows, generator=generator).to(dtype), torch.rand(rows, generator=generator).to(dtype)
+    return torch.rand(rows, generator=generator).to(dtype), torch.rand(
+        rows, generator=generator
+    ).to(dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("rows", [3, 50, 1000])
-@pytest.mark.parametrize("loss", [one for one in LOSSES.values() if not one.refuses], ids=lambda loss: loss.key)
+@pytest.mark.parametrize(
+    "loss", [one for one in LOSSES.values() if not one.refuses], ids=lambda loss: loss.key
+)
 def test_the_fingerprint_tells_every_loss(loss, rows, dtype):
     p, t = batch(rows, dtype)
     assert looks_broadcast(loss.run, p[:, None], t)
@@ -965,14 +1062,24 @@ def test_the_fingerprint_of_other_losses():
     p, t = batch()
     assert looks_broadcast(nn.MSELoss(), p[:2, None], t[:2]), "two rows are enough"
     assert not looks_broadcast(nn.MSELoss(), p[:2], t[:2])
-    assert looks_broadcast(lambda a, b: (a[:, None] - b).abs().mean(), p, t), "all pairs inside of the loss"
-    assert not looks_broadcast(lambda a, b: (a - b).square().mean().item(), p, t), "a loss that gives a number"
+    assert looks_broadcast(lambda a, b: (a[:, None] - b).abs().mean(), p, t), (
+        "all pairs inside of the loss"
+    )
+    assert not looks_broadcast(lambda a, b: (a - b).square().mean().item(), p, t), (
+        "a loss that gives a number"
+    )
     assert not looks_broadcast(F.binary_cross_entropy_with_logits, p, (t > 0.5).float())
     labels = torch.arange(50) % 4
-    assert not looks_broadcast(F.cross_entropy, torch.rand(50, 4, generator=torch.Generator().manual_seed(0)), labels)
-    assert looks_broadcast(lambda a, b: (a == b).float().mean(), labels[:, None], labels), "an accuracy over all pairs"
+    assert not looks_broadcast(
+        F.cross_entropy, torch.rand(50, 4, generator=torch.Generator().manual_seed(0)), labels
+    )
+    assert looks_broadcast(lambda a, b: (a == b).float().mean(), labels[:, None], labels), (
+        "an accuracy over all pairs"
+    )
     scores = torch.rand(50, 4, generator=torch.Generator().manual_seed(0))
-    assert looks_broadcast(lambda a, b: (a.argmax(1, keepdim=True) == b).float().mean(), scores, labels)
+    assert looks_broadcast(
+        lambda a, b: (a.argmax(1, keepdim=True) == b).float().mean(), scores, labels
+    )
     assert not looks_broadcast(lambda a, b: (a == b).float().mean(), labels, labels)
 
 
@@ -984,24 +1091,42 @@ CANNOT = {
     "is a batch of one": (nn.MSELoss(), torch.ones(1, 1), torch.ones(1)),
     "or none": (nn.MSELoss(), torch.ones(0, 1), torch.ones(0)),
     "targets are constant": (nn.MSELoss(), torch.rand(5), torch.ones(5)),
-    "the loss 1.5 to show": (nn.L1Loss(), torch.tensor([3.0, 4.0]), torch.tensor([1.5, 2.5])),  # signs that never change
+    "the loss 1.5 to show": (
+        nn.L1Loss(),
+        torch.tensor([3.0, 4.0]),
+        torch.tensor([1.5, 2.5]),
+    ),  # signs that never change
     "predictions are constant": (nn.MSELoss(), torch.zeros(5), torch.rand(5)),
     "predictions are constant, so": (
         nn.CrossEntropyLoss(),
         torch.tensor([[0.1, 0.5, -0.3]]).expand(50, 3),
         torch.arange(50) % 3,
     ),
-    "the targets are constant": (nn.MSELoss(), torch.rand(50, 3), torch.tensor([0.1, 0.5, -0.3]).expand(50, 3)),
+    "the targets are constant": (
+        nn.MSELoss(),
+        torch.rand(50, 3),
+        torch.tensor([0.1, 0.5, -0.3]).expand(50, 3),
+    ),
     "the loss is nan": (nn.MSELoss(), torch.tensor([1.0, float("nan")]), torch.tensor([1.0, 2.0])),
     "switch off what is random": (lambda p, t: F.dropout(p - t).sum(), *batch()),
-    "to show in it": (accuracy, torch.tensor([0.0, 9.0, 0.0]) + torch.rand(50, 3), torch.arange(50) % 3),
-    "beside the loss 0.5 to show": (lambda p, t: ((p > 0) == t).float().mean(), 0.1 + batch()[0], torch.arange(50) % 2),
+    "to show in it": (
+        accuracy,
+        torch.tensor([0.0, 9.0, 0.0]) + torch.rand(50, 3),
+        torch.arange(50) % 3,
+    ),
+    "beside the loss 0.5 to show": (
+        lambda p, t: ((p > 0) == t).float().mean(),
+        0.1 + batch()[0],
+        torch.arange(50) % 2,
+    ),
     "predictions or targets vary too little": (nn.MSELoss(), batch()[0] * 1e-9, batch()[1] * 1e3),
     "targets vary too little beside": (nn.MSELoss(), batch()[0][:, None] + 1e6, batch()[1]),
 }
 
 
-@pytest.mark.parametrize(("says", "loss", "p", "t"), [(k, *v) for k, v in CANNOT.items()], ids=CANNOT)
+@pytest.mark.parametrize(
+    ("says", "loss", "p", "t"), [(k, *v) for k, v in CANNOT.items()], ids=CANNOT
+)
 def test_the_fingerprint_says_when_it_cannot_tell(says, loss, p, t):
     with pytest.raises(Inconclusive, match=says):
         looks_broadcast(loss, p, t)
@@ -1024,7 +1149,7 @@ def test_the_fingerprint_touches_nothing():
         looks_broadcast(lambda a, b: (a, b), p, t)
 
 
-# ---- what PyTorch does -----------------------------------------------------------------------------------------------
+# ---- what PyTorch does ---------------------------------------------------------------------------
 
 
 def test_a_reaction_keeps_pytorchs_own_words(recwarn):
@@ -1049,7 +1174,9 @@ def test_a_reaction_keeps_pytorchs_own_words(recwarn):
 
 def test_a_reaction_is_bounded():
     for shapes in (((3_000, 1), (3_000,)), ((10**18,), (5,)), ((0, 10**9), (1,))):
-        with pytest.raises(ValueError, match="more than the 4,000,000 elements that are run; give smaller sizes"):
+        with pytest.raises(
+            ValueError, match="more than the 4,000,000 elements that are run; give smaller sizes"
+        ):
             reaction(*shapes)
     with pytest.raises(ValueError, match="loss 'mae' is unknown; the choices are mse, l1"):
         reaction((1,), (1,), "mae")
@@ -1086,14 +1213,19 @@ assert warnings.filters == filters
 
 
 def test_threads_keep_only_their_own_warnings():
-    """In a process of its own, as the trainer's: the checker of shapes in these tests swaps the process's filters."""
+    """In a process of its own, as the trainer's: the checker of shapes in these tests swaps the
+    process's filters."""
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", REACTIONS], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", REACTIONS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
 
 
-# ---- in a test suite -------------------------------------------------------------------------------------------------
+# ---- in a test suite -----------------------------------------------------------------------------
 
 
 def test_the_fixture_fails_a_test_that_broadcasts(pytester, monkeypatch):
@@ -1125,7 +1257,11 @@ def test_the_fixture_fails_a_test_that_broadcasts(pytester, monkeypatch):
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(
-        ["*SilentBroadcastError: *.py:8: *sub broadcasts pred (4, 1) and y (4,)*", "", "*.py:8: SilentBroadcastError"]
+        [
+            "*SilentBroadcastError: *.py:8: *sub broadcasts pred (4, 1) and y (4,)*",
+            "",
+            "*.py:8: SilentBroadcastError",
+        ]
     )
 
 

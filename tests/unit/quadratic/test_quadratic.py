@@ -1,4 +1,5 @@
-"""The surface is the loss: equal to brute force over all pairs, to least squares, and to PyTorch's own gradient."""
+"""The surface is the loss: equal to brute force over all pairs, to least squares, and to PyTorch's
+own gradient."""
 
 import dataclasses
 import tracemalloc
@@ -69,7 +70,9 @@ def test_equal_to_brute_force_over_all_pairs(problem):
     run, w = problem
     table = make_data(run.data)
     surface = loss_surface(table, run)
-    away = np.abs(w - surface.origin)  # where far from it and the columns are near to one another, large terms cancel
+    away = np.abs(
+        w - surface.origin
+    )  # where far from it and the columns are near to one another, large terms cancel
     rounding = 16 * np.finfo(float).eps * away @ np.abs(surface.A) @ away
     assert surface.value(w) == pytest.approx(brute_force(table, run, w), rel=1e-10, abs=rounding)
 
@@ -81,15 +84,23 @@ def test_gradient_is_autograds(problem):
     table = make_data(run.data)
     X = np.column_stack([table.X, np.ones(len(table))]) if run.bias else table.X
     leaf = torch.tensor(w, requires_grad=True)
-    for k, (x, y) in enumerate(zip(np.split(X, range(5, len(X), 5)), np.split(table.y, range(5, len(X), 5)), strict=True)):
+    for k, (x, y) in enumerate(
+        zip(np.split(X, range(5, len(X), 5)), np.split(table.y, range(5, len(X), 5)), strict=True)
+    ):
         prediction = torch.tensor(x) @ leaf
         target = torch.tensor(y)
-        difference = prediction[:, None] - target if WIRINGS[run.wiring].pairs else prediction - target
+        difference = (
+            prediction[:, None] - target if WIRINGS[run.wiring].pairs else prediction - target
+        )
         (gradient,) = torch.autograd.grad((difference**2).mean(), leaf)
-        five = Settings(data=run.data, wiring=run.wiring, batch_size=min(5, len(table)), bias=run.bias)
+        five = Settings(
+            data=run.data, wiring=run.wiring, batch_size=min(5, len(table)), bias=run.bias
+        )
         expected = gradient.numpy()
         exact = batch_moments(table, five).batch(k)
-        np.testing.assert_allclose(exact.gradient(w), expected, rtol=1e-9, atol=1e-9 * np.abs(exact.A).max())
+        np.testing.assert_allclose(
+            exact.gradient(w), expected, rtol=1e-9, atol=1e-9 * np.abs(exact.A).max()
+        )
 
 
 def test_the_matched_minimum_is_least_squares():
@@ -97,7 +108,10 @@ def test_the_matched_minimum_is_least_squares():
     for bias in (False, True):
         X = np.column_stack([table.X, np.ones(500)]) if bias else table.X
         expected, residual, _, _ = np.linalg.lstsq(X, table.y, rcond=None)
-        surface = loss_surface(table, Settings(data=DataSettings(samples=500), wiring="squeeze", batch_size=500, bias=bias))
+        surface = loss_surface(
+            table,
+            Settings(data=DataSettings(samples=500), wiring="squeeze", batch_size=500, bias=bias),
+        )
         np.testing.assert_allclose(surface.minimum, expected, rtol=1e-9)
         assert surface.floor == pytest.approx(residual[0] / 500, rel=1e-10)
         assert surface.unique
@@ -125,15 +139,21 @@ def test_singular_data_gives_the_least_norm_and_says_so(kind, wiring):
     c = surface.c + surface.A @ surface.origin
     expected = np.linalg.lstsq(surface.A, c, rcond=1e-10)[0]
     np.testing.assert_allclose(surface.minimum, expected, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(surface.gradient(surface.minimum), 0, atol=1e-6 * np.abs(surface.A).max())
-    assert surface.value(surface.minimum) == pytest.approx(brute_force(table, run, surface.minimum), rel=1e-9)
+    np.testing.assert_allclose(
+        surface.gradient(surface.minimum), 0, atol=1e-6 * np.abs(surface.A).max()
+    )
+    assert surface.value(surface.minimum) == pytest.approx(
+        brute_force(table, run, surface.minimum), rel=1e-9
+    )
 
 
 def test_columns_of_very_different_scale_are_not_taken_for_singular():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2)) * [1e-7, 1e7]
     table = Dataset(X, X @ [2e7, 3e-7])
-    surface = loss_surface(table, Settings(data=DataSettings(samples=200), wiring="squeeze", batch_size=50))
+    surface = loss_surface(
+        table, Settings(data=DataSettings(samples=200), wiring="squeeze", batch_size=50)
+    )
     assert surface.unique
     np.testing.assert_allclose(surface.minimum, [2e7, 3e-7], rtol=1e-9)
 
@@ -143,7 +163,9 @@ def test_a_mean_far_above_the_spread_is_not_taken_for_singular(bias):
     table = make_data(DataSettings(mean=1e6, scale=1.0, samples=2_000))
     run = Settings(data=DataSettings(samples=2_000), wiring="squeeze", batch_size=100, bias=bias)
     surface = loss_surface(table, run)
-    X = table.X - table.X.mean(0) if bias else table.X  # centred: the same weights, well conditioned
+    X = (
+        table.X - table.X.mean(0) if bias else table.X
+    )  # centred: the same weights, well conditioned
     y = table.y - table.y.mean() if bias else table.y
     expected = np.linalg.lstsq(X, y, rcond=1e-15)[0]
     np.testing.assert_allclose(surface.minimum[:2], expected, rtol=1e-5 if bias else 1e-7)
@@ -164,7 +186,8 @@ def settles(lr, steps, **hyperparameters):
 
 
 @pytest.mark.parametrize(
-    ("momentum", "nesterov"), [(0.0, False), (0.5, False), (0.9, False), (0.2, True), (0.5, True), (0.9, True), (1.0, True)]
+    ("momentum", "nesterov"),
+    [(0.0, False), (0.5, False), (0.9, False), (0.2, True), (0.5, True), (0.9, True), (1.0, True)],
 )
 def test_below_the_stable_lr_gradient_descent_settles_and_above_it_does_not(momentum, nesterov):
     limit = BOWL.stable_lr(momentum, nesterov=nesterov)
@@ -172,7 +195,9 @@ def test_below_the_stable_lr_gradient_descent_settles_and_above_it_does_not(mome
     assert not settles(1.01 * limit, 1_000, momentum=momentum, nesterov=nesterov)
 
 
-@pytest.mark.parametrize(("momentum", "nesterov"), [(1.0, False), (1.5, False), (1.1, True), (1.5, True)])
+@pytest.mark.parametrize(
+    ("momentum", "nesterov"), [(1.0, False), (1.5, False), (1.1, True), (1.5, True)]
+)
 def test_with_too_much_momentum_no_learning_rate_is_small_enough(momentum, nesterov):
     assert BOWL.stable_lr(momentum, nesterov=nesterov) == 0
     for lr in (1e-3, 1e-2):
@@ -181,17 +206,23 @@ def test_with_too_much_momentum_no_learning_rate_is_small_enough(momentum, neste
 
 @pytest.mark.parametrize("batch_size", [1, 2, 10])
 @pytest.mark.parametrize("wiring", ["original", "squeeze"])
-def test_below_the_limit_of_the_steepest_batch_sgd_stays_near_and_below_the_mean_s_it_need_not(wiring, batch_size):
+def test_below_the_limit_of_the_steepest_batch_sgd_stays_near_and_below_the_mean_s_it_need_not(
+    wiring, batch_size
+):
     run = Settings(DataSettings(samples=400), wiring=wiring, batch_size=batch_size)
     moments = batch_moments(make_data(run.data), run)
     limit = moments.stable_lr()
-    assert limit == pytest.approx(min(moments.batch(k).stable_lr() for k in range(len(moments))), rel=1e-12)
+    assert limit == pytest.approx(
+        min(moments.batch(k).stable_lr() for k in range(len(moments))), rel=1e-12
+    )
     assert limit < moments.mean().stable_lr()
     far, steps = np.array([[1e6, -1e6]]), 100 * len(moments)
     ends = train_ensemble(moments, far, 0.98 * limit, "SGD", steps=steps, record_every=steps).final
     assert np.abs(ends).max() < 10
     if batch_size < 10:
-        found = train_ensemble(moments, far, 0.98 * moments.mean().stable_lr(), "SGD", steps=steps, record_every=steps)
+        found = train_ensemble(
+            moments, far, 0.98 * moments.mean().stable_lr(), "SGD", steps=steps, record_every=steps
+        )
         assert found.diverged_at[0] > 0
 
 
@@ -199,28 +230,37 @@ def test_one_batch_is_as_steep_as_the_mean_and_none_that_is_flat_has_a_limit():
     data = DataSettings(samples=1_000)
     moments = batch_moments(make_data(data), Settings(data, batch_size=1_000))
     assert moments.stable_lr() == pytest.approx(moments.mean().stable_lr(), rel=1e-12)
-    flat = batch_moments(Dataset(np.zeros((4, 2)), np.ones(4)), Settings(DataSettings(samples=4), batch_size=2))
+    flat = batch_moments(
+        Dataset(np.zeros((4, 2)), np.ones(4)), Settings(DataSettings(samples=4), batch_size=2)
+    )
     assert flat.stable_lr() == flat.mean().stable_lr() == np.inf
 
 
 def test_condition_number_is_the_hessians():
-    surface = loss_surface(make_data(DataSettings(correlation=0.9)), Settings(data=DataSettings(correlation=0.9)))
+    surface = loss_surface(
+        make_data(DataSettings(correlation=0.9)), Settings(data=DataSettings(correlation=0.9))
+    )
     assert surface.condition_number == pytest.approx(np.linalg.cond(surface.hessian), rel=1e-9)
 
 
 @pytest.mark.parametrize("wiring", ["original", "squeeze"])
 def test_the_profile_has_the_bias_at_its_best(wiring):
     table = make_data(DataSettings(samples=300, mean=20.0, scale=5.0))
-    surface = loss_surface(table, Settings(data=DataSettings(samples=300), wiring=wiring, bias=True))
+    surface = loss_surface(
+        table, Settings(data=DataSettings(samples=300), wiring=wiring, bias=True)
+    )
     w = np.array([1.0, -2.0])
     best = min(surface.value(np.array([*w, b])) for b in np.linspace(-400, 400, 80_001))
     assert surface.profile().value(w) == pytest.approx(best, rel=1e-6)
-    np.testing.assert_allclose(surface.profile().minimum, surface.minimum[:2], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(
+        surface.profile().minimum, surface.minimum[:2], rtol=1e-8, atol=1e-10
+    )
     assert surface.profile().floor == pytest.approx(surface.floor, rel=1e-9)
 
 
 def test_the_bug_erases_the_covariance():
-    """L = Var(p) + Var(y) − 2 Cov(p, y) + (p̄ − ȳ)² when matched, and the same without the covariance for all pairs."""
+    """L = Var(p) + Var(y) − 2 Cov(p, y) + (p̄ − ȳ)² when matched, and the same without the
+    covariance for all pairs."""
     table = make_data(DataSettings(samples=50, mean=10.0))
     w = np.array([1.5, -0.5])
     p, y = table.X @ w, table.y
@@ -238,17 +278,22 @@ def test_a_batch_larger_than_the_table_is_refused():
         batch_moments(make_data(DataSettings(samples=60)), Settings())
 
 
-# ---- a table in pieces ------------------------------------------------------------------------------------------------
+# ---- a table in pieces ---------------------------------------------------------------------------
 
 
 def pieces(table, *cuts):
     """The table's rows as an iterator: it can be read once."""
-    return (Dataset(*rows) for rows in zip(np.split(table.X, cuts), np.split(table.y, cuts), strict=True))
+    return (
+        Dataset(*rows)
+        for rows in zip(np.split(table.X, cuts), np.split(table.y, cuts), strict=True)
+    )
 
 
 def assert_same(found, expected, scale=1.0):
     """The same quadratic, whatever their origins: at its origin, its minimum and around both."""
-    np.testing.assert_allclose(found.A, expected.A, rtol=1e-12, atol=1e-12 * np.abs(expected.A).max())
+    np.testing.assert_allclose(
+        found.A, expected.A, rtol=1e-12, atol=1e-12 * np.abs(expected.A).max()
+    )
     for middle in (expected.origin, expected.minimum):
         for step in (np.zeros(len(middle)), *np.eye(len(middle)) * scale):
             w = middle + step
@@ -275,7 +320,8 @@ def test_a_table_in_pieces_gives_what_the_whole_gives(problem, data):
 
 @pytest.mark.parametrize("batch_size", [1, 7, 60, 100, 199, 200])
 @pytest.mark.parametrize(
-    ("wiring", "bias"), [(key, bias) for key, entry in WIRINGS.items() for bias in {False, entry.takes_bias}]
+    ("wiring", "bias"),
+    [(key, bias) for key, entry in WIRINGS.items() for bias in {False, entry.takes_bias}],
 )
 def test_every_wiring_in_pieces_is_brute_force(wiring, bias, batch_size):
     table = make_data(DataSettings(samples=200, mean=30.0, correlation=0.5))
@@ -283,20 +329,27 @@ def test_every_wiring_in_pieces_is_brute_force(wiring, bias, batch_size):
     surface = loss_surface(pieces(table, 3, 50, 51, 120), run)
     w = np.array([1.5, -0.5, 2.0])[: 2 + bias]
     assert surface.value(w) == pytest.approx(brute_force(table, run, w), rel=1e-11)
-    assert surface.gradient(surface.minimum) == pytest.approx(np.zeros(2 + bias), abs=1e-8 * np.abs(surface.A).max())
+    assert surface.gradient(surface.minimum) == pytest.approx(
+        np.zeros(2 + bias), abs=1e-8 * np.abs(surface.A).max()
+    )
 
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("order", ["as drawn", "sorted", "a constant first"])
 @pytest.mark.parametrize("noise", [0.0, 1e-6, 1.0])
 def test_pieces_are_as_accurate_as_least_squares_on_the_whole(noise, order, bias):
-    """Means a million times the spread, nearly no noise, and a first piece that tells nothing about a weight."""
-    table = make_data(DataSettings(samples=3_000, mean=1e6, scale=1.0, noise=noise, correlation=0.3))
+    """Means a million times the spread, nearly no noise, and a first piece that tells nothing about
+    a weight."""
+    table = make_data(
+        DataSettings(samples=3_000, mean=1e6, scale=1.0, noise=noise, correlation=0.3)
+    )
     X = table.X[np.argsort(table.X[:, 0])] if order == "sorted" else table.X.copy()
     if order == "a constant first":
         X[:500, 1] = 1e6
     table = Dataset(X, table.y - table.X @ [5.0, 3.0] + X @ [5.0, 3.0])
-    expected, residual = lstsq_in_longdouble(np.column_stack([X, np.ones(len(X))]) if bias else X, table.y)
+    expected, residual = lstsq_in_longdouble(
+        np.column_stack([X, np.ones(len(X))]) if bias else X, table.y
+    )
     for cuts in ((), (500, 501, 1_800)):
         found = matched_surface(pieces(table, *cuts), bias)
         np.testing.assert_allclose(found.minimum[:2], expected[:2], rtol=1e-8)
@@ -352,7 +405,9 @@ def test_one_pass_tells_all_of_a_table():
     run = Settings(batch_size=100)
     for found in (table_sums(pieces(table, 5, 600), run), table_sums(table, run)):
         assert found.rows == 1_234
-        assert (found.target_mean, found.target_variance) == pytest.approx((table.y.mean(), table.y.var()), rel=1e-12)
+        assert (found.target_mean, found.target_variance) == pytest.approx(
+            (table.y.mean(), table.y.var()), rel=1e-12
+        )
         np.testing.assert_allclose(found.feature_means, table.X.mean(0), rtol=1e-13)
         np.testing.assert_allclose(found.feature_variances, table.X.var(0), rtol=1e-12)
         np.testing.assert_array_equal(found.feature_minima, table.X.min(0))
@@ -377,11 +432,16 @@ def test_a_constant_has_no_variance_though_its_mean_is_rounded(value, rows):
 @pytest.mark.parametrize("work", [batch_moments, loss_surface, table_sums])
 def test_pieces_are_refused_where_the_whole_would_be(work):
     table = make_data(DataSettings(samples=60))
-    with pytest.raises(SettingsError, match="batch size 100 is above the 60 rows of the table; use 1 to 60"):
+    with pytest.raises(
+        SettingsError, match="batch size 100 is above the 60 rows of the table; use 1 to 60"
+    ):
         work(pieces(table, 20), Settings())
     with pytest.raises(SettingsError, match="the table has no rows; use one with at least 1"):
         work(iter([]), Settings())
-    with pytest.raises(SettingsError, match="a table in pieces is read once and in order, not shuffled; use shuffle False"):
+    with pytest.raises(
+        SettingsError,
+        match="a table in pieces is read once and in order, not shuffled; use shuffle False",
+    ):
         work(pieces(table, 20), Settings(batch_size=10, shuffle=True))
     with pytest.raises(SettingsError, match="the table has no rows"):
         matched_surface([])
@@ -412,7 +472,9 @@ def test_rings_lie_on_their_level_or_on_the_edge():
         height = surface.value(ring[~edge]) - surface.floor
         np.testing.assert_allclose(height, level, rtol=1e-9)
     corners = {(-3.0, -2.0), (-3.0, 2.0), (3.0, -2.0), (3.0, 2.0)}
-    assert corners <= {tuple(corner) for corner in rings[-1].tolist()}, "the outermost ring covers the domain"
+    assert corners <= {tuple(corner) for corner in rings[-1].tolist()}, (
+        "the outermost ring covers the domain"
+    )
 
 
 def area(ring):
@@ -425,15 +487,20 @@ def area(ring):
 @pytest.mark.parametrize("ratio", [1.0, 0.03, 1e-4])
 @pytest.mark.parametrize("turned", [0.0, 0.4, 2.0])
 def test_rings_enclose_what_a_count_of_points_finds(middle, ratio, turned):
-    """Minima in the picture, in a corner and far outside; round bowls and valleys; levels from a dot to the whole."""
+    """Minima in the picture, in a corner and far outside; round bowls and valleys; levels from a
+    dot to the whole."""
     domain = (-3.0, 3.0, -2.0, 2.0)
     axes = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
     A = axes @ np.diag([1.0, ratio]) @ axes.T
     surface = Quadratic((A + A.T) / 2, np.zeros(2), 0.0, np.array(middle))
-    grid = np.stack(np.meshgrid((np.arange(600) + 0.5) / 100 - 3, (np.arange(400) + 0.5) / 100 - 2), axis=-1)
+    grid = np.stack(
+        np.meshgrid((np.arange(600) + 0.5) / 100 - 3, (np.arange(400) + 0.5) / 100 - 2), axis=-1
+    )
     heights = surface.value(grid)
     levels = np.quantile(heights, [0.02, 0.3, 0.7, 1.0]) * [1, 1, 1, 1.1]
-    for level, ring in zip(levels, simplified(sublevel_rings(surface, levels, domain), domain), strict=True):
+    for level, ring in zip(
+        levels, simplified(sublevel_rings(surface, levels, domain), domain), strict=True
+    ):
         assert area(ring) == pytest.approx((heights <= level).mean() * 24, abs=0.03)
         assert surface.value(ring).max() <= level * (1 + 1e-9)
     (nothing,) = sublevel_rings(surface, np.array([heights.min() / 2]), domain)
@@ -449,6 +516,8 @@ def test_a_level_at_the_floor_has_no_ring_and_one_through_a_corner_holds_it():
 
 
 def test_singular_surfaces_have_rings_too():
-    rings = sublevel_rings(Quadratic(np.diag([1.0, 0.0]), np.zeros(2), 0.0), np.array([1.0]), (-2.0, 2.0, -2.0, 2.0))
+    rings = sublevel_rings(
+        Quadratic(np.diag([1.0, 0.0]), np.zeros(2), 0.0), np.array([1.0]), (-2.0, 2.0, -2.0, 2.0)
+    )
     assert np.abs(rings[0][:, 0]).max() == pytest.approx(1.0, abs=1e-3)
     assert np.abs(rings[0][:, 1]).max() == 2

@@ -21,12 +21,19 @@ def test_the_environment_raises_a_limit():
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1e6", "many", "９", " 5", "9" * 40])
 def test_what_is_no_limit_is_refused(text):
-    with pytest.raises(ValueError, match=r"^LINREG_ROWS=.* is not a limit; use a whole number above 0, such as 200000$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^LINREG_ROWS=.* is not a limit; use a whole number above 0, such as 200000$",
+    ):
         limits({"LINREG_ROWS": text})
 
 
 def test_the_readme_has_them_all():
-    table = dict(re.findall(r"^\| `(LINREG_\w+)` \| ([\d,]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE))
+    table = dict(
+        re.findall(
+            r"^\| `(LINREG_\w+)` \| ([\d,]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE
+        )
+    )
     assert table == {variable(one.name): f"{one.default:,}" for one in fields(Limits)}
 
 
@@ -41,12 +48,18 @@ def test_visitors_share_what_a_server_holds_of_tables(monkeypatch):
     monkeypatch.setattr(dataset, "LIMITS", Limits(held_bytes=others + first.bytes))
     assert dataset.register_table(first) is first
     again = open_table(b"a,b,c\n0,2,3\n4,5,6\n", "again.csv")
-    assert dataset.register_table(again) is first, "of two with the same content it is one, and takes nothing more"
-    with pytest.raises(TableError, match=r"^1\.csv takes 0 MB of memory, and this server holds 0 of the 0 MB"):
+    assert dataset.register_table(again) is first, (
+        "of two with the same content it is one, and takes nothing more"
+    )
+    with pytest.raises(
+        TableError, match=r"^1\.csv takes 0 MB of memory, and this server holds 0 of the 0 MB"
+    ):
         dataset.register_table(second)
     kept, key = dataset.register_table(again), first.digest
     del first
-    assert dataset.table_named(key) is kept, "who came first has left, and the other still has the table"
+    assert dataset.table_named(key) is kept, (
+        "who came first has left, and the other still has the table"
+    )
     del kept
     dataset.register_table(second)  # the first has been let go
     with pytest.raises(TableError, match="is not here"):
@@ -61,13 +74,16 @@ def test_limits_below_the_defaults_make_the_defaults_smaller(monkeypatch):
     assert 900 < opened.original.steps <= 1_000
     assert query.from_query(query.to_query(opened)) == (opened, [])
     _, ignored = query.from_query({"lr": "0.5"})
-    assert ignored == ["What the link leaves at its default is beyond the limits of this server, and smaller here."]
+    assert ignored == [
+        "What the link leaves at its default is beyond the limits of this server, and smaller here."
+    ]
     assert changes.clamp_to_limits(model.Settings(epochs=1)).batch_size == 64
     monkeypatch.undo()
     assert changes.clamp_to_limits(model.Settings()) == model.Settings()
 
 
 def test_no_file_is_watched():
-    """Streamlit resolves the path of every module, for every session anew, in the thread that serves all of them."""
+    """Streamlit resolves the path of every module, for every session anew, in the thread that
+    serves all of them."""
     config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
     assert config["server"]["fileWatcherType"] == "none"

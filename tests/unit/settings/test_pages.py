@@ -17,10 +17,21 @@ VIEWS = (SurfaceView, ClaimsView, SweepView)
 @pytest.mark.parametrize(
     "view",
     [
-        SurfaceView(part="batches", sides="fixed", optimizers=("NAdam",), rates="own", lrs=(0.5,), batch=7),
+        SurfaceView(
+            part="batches", sides="fixed", optimizers=("NAdam",), rates="own", lrs=(0.5,), batch=7
+        ),
         SurfaceView(optimizers=(), starts=(1.0, -2.5, 3.0, 1e-3), ring=0, radius=0.25, arrows=True),
         ClaimsView(seeds=50),
-        SweepView(x="momentum", y="noise", x_range=(0.1, 0.5), columns=7, rows=3, inits=1, steps=10, metric="loss"),
+        SweepView(
+            x="momentum",
+            y="noise",
+            x_range=(0.1, 0.5),
+            columns=7,
+            rows=3,
+            inits=1,
+            steps=10,
+            metric="loss",
+        ),
     ],
 )
 def test_a_view_comes_back_from_its_link(view):
@@ -49,7 +60,11 @@ def test_no_name_means_two_things(kind):
         ),
         (SurfaceView, {"ring": "1000"}, "ring=1000 was ignored: it is out of range"),
         (SweepView, {"x": "noise", "y": "noise"}, "y=noise was ignored: both axes are noise"),
-        (SweepView, {"x_range": "5,1"}, "x_range=5,1 was ignored: range 5,1 is not one; use two numbers above 0"),
+        (
+            SweepView,
+            {"x_range": "5,1"},
+            "x_range=5,1 was ignored: range 5,1 is not one; use two numbers above 0",
+        ),
         (SweepView, {"x_range": "-1,1"}, "use two numbers above 0"),
         (ClaimsView, {"seeds": "1e9"}, "seeds=1e9 was ignored: it is not a whole number"),
     ],
@@ -64,7 +79,8 @@ def test_what_is_ignored_is_said(kind, query, said):
     st.dictionaries(
         st.sampled_from(sorted({name for kind in VIEWS for name in specs_of(kind)})),
         st.one_of(
-            st.text(string.printable, max_size=12), st.sampled_from(["nan", "1e999", "-1", "1,2", "default", "lr", "0"])
+            st.text(string.printable, max_size=12),
+            st.sampled_from(["nan", "1e999", "-1", "1,2", "default", "lr", "0"]),
         ),
     )
 )

@@ -37,9 +37,13 @@ def runs(draw, data):
     least = 0.1 if optimizer.needs_momentum else 0.0
     return Settings(
         data=data,
-        wiring=draw(st.sampled_from([key for key, entry in WIRINGS.items() if entry.takes_bias or not bias])),
+        wiring=draw(
+            st.sampled_from([key for key, entry in WIRINGS.items() if entry.takes_bias or not bias])
+        ),
         init=draw(
-            st.none() | st.tuples(NUMBERS, NUMBERS) | (st.tuples(NUMBERS, NUMBERS, NUMBERS) if bias else st.nothing())
+            st.none()
+            | st.tuples(NUMBERS, NUMBERS)
+            | (st.tuples(NUMBERS, NUMBERS, NUMBERS) if bias else st.nothing())
         ),
         optimizer=optimizer.name,
         lr=draw(st.floats(1e-12, 1e6)),
@@ -80,11 +84,18 @@ def test_the_defaults_need_no_query():
 
 
 def test_a_bare_name_sets_both_sides_and_fixed_its_own():
-    found, ignored = from_query({"lr": "0.05", "fixed.wiring": "original", "fixed.batch_size": "1", "v": "1"})
+    found, ignored = from_query(
+        {"lr": "0.05", "fixed.wiring": "original", "fixed.batch_size": "1", "v": "1"}
+    )
     assert ignored == []
     assert found.original == Settings(lr=0.05)
     assert found.fixed == Settings(lr=0.05, wiring="original", batch_size=1)
-    assert to_query(found) == {"v": "1", "lr": "0.05", "fixed.wiring": "original", "fixed.batch_size": "1"}
+    assert to_query(found) == {
+        "v": "1",
+        "lr": "0.05",
+        "fixed.wiring": "original",
+        "fixed.batch_size": "1",
+    }
 
 
 NASTY = st.one_of(
@@ -97,7 +108,15 @@ NASTY = st.one_of(
 )  # fmt: skip
 NAMES = st.one_of(
     st.sampled_from(
-        [*all_specs(), *(f"fixed.{name}" for name in all_specs()), "v", "data", "fixed.data", "fixed.", "fixed.v"]
+        [
+            *all_specs(),
+            *(f"fixed.{name}" for name in all_specs()),
+            "v",
+            "data",
+            "fixed.data",
+            "fixed.",
+            "fixed.v",
+        ]
     ),
     st.text(max_size=30),
 )
@@ -117,12 +136,18 @@ def test_a_thousand_hostile_links_open_something_that_runs(query):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"lr": "1e400"}, "lr=1e400 was ignored: it is out of range (at least 1e-12 and at most 1000000)."),
+        (
+            {"lr": "1e400"},
+            "lr=1e400 was ignored: it is out of range (at least 1e-12 and at most 1000000).",
+        ),
         ({"lr": "nan"}, "lr=nan was ignored: it is not a number."),
         ({"batch_size": "2.5"}, "batch_size=2.5 was ignored: it is not a whole number."),
         ({"color": "red"}, "color was ignored: there is no such setting."),
         ({"v": "99"}, "The link's version 99 is unknown; it was read as version 1."),
-        ({"samples": "50"}, "samples=50 was ignored: batch size 100 is above the 50 samples; use 1 to 50."),
+        (
+            {"samples": "50"},
+            "samples=50 was ignored: batch size 100 is above the 50 samples; use 1 to 50.",
+        ),
         ({"fixed.scale": "2"}, "fixed.scale was ignored: there is no such setting."),
         ({"bias": "yes"}, "bias=yes was ignored: it is neither 0 nor 1."),
     ],
@@ -133,7 +158,11 @@ def test_what_a_link_loses_is_said(query, sentence):
 
 def test_only_the_wrong_part_of_a_link_is_lost():
     found, ignored = from_query({"lr": "0.5", "optimizer": "Sgd", "fixed.init": "1,2"})
-    assert (found.original.lr, found.original.optimizer, found.fixed.init) == (0.5, "RMSprop", (1.0, 2.0))
+    assert (found.original.lr, found.original.optimizer, found.fixed.init) == (
+        0.5,
+        "RMSprop",
+        (1.0, 2.0),
+    )
     assert len(ignored) == 1
 
 
@@ -172,7 +201,14 @@ def test_impossible_settings_name_the_value_the_limit_and_the_way_out(given, par
 
 @pytest.mark.parametrize(
     "given",
-    [{"samples": 0}, {"scale": 0.0}, {"correlation": 1.5}, {"noise": -1}, {"weights": (1.0,)}, {"seed": -1}],
+    [
+        {"samples": 0},
+        {"scale": 0.0},
+        {"correlation": 1.5},
+        {"noise": -1},
+        {"weights": (1.0,)},
+        {"seed": -1},
+    ],
     ids=str,
 )
 def test_impossible_data_is_refused(given):
@@ -194,15 +230,25 @@ def test_an_inherited_momentum_fits_the_fixed_sides_optimizer():
     assert (mixed.original.momentum, mixed.fixed.momentum) == (0.9, 0.0)
     start = Comparison(Settings(), Settings(wiring="squeeze", optimizer="Adam"))
     moved = update_both(update_both(start, {"momentum": 0.5}), {"optimizer": "Nesterov"})
-    assert (moved.original.momentum, moved.fixed.optimizer, moved.fixed.momentum) == (0.5, "Adam", 0.0)
+    assert (moved.original.momentum, moved.fixed.optimizer, moved.fixed.momentum) == (
+        0.5,
+        "Adam",
+        0.0,
+    )
     assert update_both(Comparison(), {"optimizer": "Nesterov"}).fixed.momentum == 0.9
     assert update_both(moved, {"optimizer": "Adam"}).original.momentum == 0.0
 
 
 def test_a_momentum_of_the_fixed_sides_own_ends_with_an_optimizer_that_takes_none():
-    own = Comparison(Settings(optimizer="SGD"), Settings(optimizer="SGD", wiring="squeeze", momentum=0.9))
-    assert update_both(own, {"optimizer": "Adam"}).fixed == Settings(optimizer="Adam", wiring="squeeze")
-    assert update_both(own, {"optimizer": "RMSprop"}).fixed.momentum == 0.9, "one that it takes stays"
+    own = Comparison(
+        Settings(optimizer="SGD"), Settings(optimizer="SGD", wiring="squeeze", momentum=0.9)
+    )
+    assert update_both(own, {"optimizer": "Adam"}).fixed == Settings(
+        optimizer="Adam", wiring="squeeze"
+    )
+    assert update_both(own, {"optimizer": "RMSprop"}).fixed.momentum == 0.9, (
+        "one that it takes stays"
+    )
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)

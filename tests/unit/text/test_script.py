@@ -1,4 +1,5 @@
-"""Code that a page shows or hands out is the code that was run: executed, it gives the trainer's very numbers."""
+"""Code that a page shows or hands out is the code that was run: executed, it gives the trainer's
+very numbers."""
 
 import ast
 import io
@@ -38,9 +39,19 @@ from linreg.training.pytorch import train
 SMALL = DataSettings(samples=60, scale=2.0)
 SAMPLE = [
     *(Settings(data=SMALL, wiring=wiring, batch_size=25, epochs=2) for wiring in WIRINGS),
-    *(Settings(data=SMALL, wiring=wiring, batch_size=25, epochs=2, init=(0.5, -1.0)) for wiring in WIRINGS),
     *(
-        Settings(data=SMALL, optimizer=entry.name, momentum=0.8 * entry.takes_momentum, lr=1e-3, batch_size=25, epochs=2)
+        Settings(data=SMALL, wiring=wiring, batch_size=25, epochs=2, init=(0.5, -1.0))
+        for wiring in WIRINGS
+    ),
+    *(
+        Settings(
+            data=SMALL,
+            optimizer=entry.name,
+            momentum=0.8 * entry.takes_momentum,
+            lr=1e-3,
+            batch_size=25,
+            epochs=2,
+        )
         for entry in OPTIMIZERS.values()
     ),
     Settings(data=SMALL, bias=True, init=(1.0, 2.0, 3.0), batch_size=25, epochs=2),
@@ -48,7 +59,9 @@ SAMPLE = [
 ]
 
 
-@pytest.mark.parametrize("settings", SAMPLE, ids=lambda s: f"{s.wiring}-{s.optimizer}-{s.init}-{s.shuffle}")
+@pytest.mark.parametrize(
+    "settings", SAMPLE, ids=lambda s: f"{s.wiring}-{s.optimizer}-{s.init}-{s.shuffle}"
+)
 def test_the_code_gives_the_weights(settings):
     table = make_data(settings.data)
     scope = {
@@ -62,14 +75,20 @@ def test_the_code_gives_the_weights(settings):
         warnings.simplefilter("ignore", UserWarning)
         exec(training_code(settings), scope)
     torch.set_rng_state(state)
-    ended = torch.cat([parameter.detach().reshape(-1) for parameter in scope["net"].parameters()]).numpy()
+    ended = torch.cat(
+        [parameter.detach().reshape(-1) for parameter in scope["net"].parameters()]
+    ).numpy()
     np.testing.assert_array_equal(train([settings])[0].weights[-1], ended)
 
 
 @pytest.mark.parametrize(
     ("preset", "removed", "added"),
     [
-        ("as_asked", ["loss = criterion(pred_y, batch_y)"], ["loss = criterion(pred_y.squeeze(-1), batch_y)"]),
+        (
+            "as_asked",
+            ["loss = criterion(pred_y, batch_y)"],
+            ["loss = criterion(pred_y.squeeze(-1), batch_y)"],
+        ),
         ("strange_line", [], ["self.layer1.weight = torch.nn.Parameter(torch.tensor([2.0, 3.0]))"]),
         (
             "answer_2d",
@@ -92,7 +111,7 @@ def test_a_side_does_not_differ_from_itself():
     assert differing_lines(Settings(), Settings()) == ([], [])
 
 
-# ---- both sides in one file ------------------------------------------------------------------------------------------
+# ---- both sides in one file ----------------------------------------------------------------------
 
 
 def run_here(code):
@@ -106,7 +125,8 @@ def run_here(code):
 
 
 def run_apart(code, *arguments):
-    """What a program prints in a process of its own, in which any warning but PyTorch's own is an error."""
+    """What a program prints in a process of its own, in which any warning but PyTorch's own is an
+    error."""
     program = [sys.executable, "-W", "error", "-W", "ignore::UserWarning", "-c", code, *arguments]
     return subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
@@ -117,14 +137,22 @@ def shown(comparison):
     runs = train([comparison.original, comparison.fixed], data)
     outcomes = [outcome(run, data, loss_surface(data, run.settings)) for run in runs]
     lines = outcome_table(outcomes, ("Original", "Fixed")).splitlines()[2:]
-    rows = {line.split(" | ")[0].removeprefix("| "): line.removesuffix(" |").split(" | ")[1:] for line in lines}
+    rows = {
+        line.split(" | ")[0].removeprefix("| "): line.removesuffix(" |").split(" | ")[1:]
+        for line in lines
+    }
     superscripts = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
     told = []
     for verdict, final, last, weights in zip(*list(rows.values())[:4], strict=True):
         final = verdict.removeprefix("✕ ") if "diverged" in verdict else final
         row = [text.replace("−", "-").replace("–", "-") for text in (final, last, weights)]
         row = [
-            re.sub(r" × 10(\S+?)(?=[,)]|$)", lambda m: f"e{int(m[1].translate(superscripts)):+03d}", text) for text in row
+            re.sub(
+                r" × 10(\S+?)(?=[,)]|$)",
+                lambda m: f"e{int(m[1].translate(superscripts)):+03d}",
+                text,
+            )
+            for text in row
         ]
         told.append(["0.0e+00" if text == "0" else text for text in row])
     return told, outcomes
@@ -133,10 +161,17 @@ def shown(comparison):
 def rows(printed):
     """The same from what a script prints."""
     head, *lines = printed.splitlines()
-    assert re.split(r"\s{3,}", head.strip()) == ["Loss at the final weights", "Mean loss of the last epoch", "Final weights"]
+    assert re.split(r"\s{3,}", head.strip()) == [
+        "Loss at the final weights",
+        "Mean loss of the last epoch",
+        "Final weights",
+    ]
     names, *cells = zip(*(re.split(r"\s{2,}", line) for line in lines), strict=True)
     assert names == ("Original", "Fixed")
-    return [list(row) for row in zip(*(map(without_minus_zero, column) for column in cells), strict=True)]
+    return [
+        list(row)
+        for row in zip(*(map(without_minus_zero, column) for column in cells), strict=True)
+    ]
 
 
 def without_minus_zero(text):
@@ -152,7 +187,12 @@ def well_made(code, width=100):
     imports = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     assert imports <= {"numpy", "pandas", "torch"}
     assert not [node for node in nodes if isinstance(node, ast.ImportFrom)]
-    assert not {node.id for node in nodes if isinstance(node, ast.Name)} & {"exec", "eval", "open", "__import__"}
+    assert not {node.id for node in nodes if isinstance(node, ast.Name)} & {
+        "exec",
+        "eval",
+        "open",
+        "__import__",
+    }
 
 
 def prints_what_the_app_shows(comparison):
@@ -165,7 +205,10 @@ def prints_what_the_app_shows(comparison):
 
 def short(comparison, samples=250):
     """The same on fewer rows and for fewer epochs."""
-    data, sides = replace(comparison.original.data, samples=samples), (comparison.original, comparison.fixed)
+    data, sides = (
+        replace(comparison.original.data, samples=samples),
+        (comparison.original, comparison.fixed),
+    )
     return Comparison(*(replace(side, data=data, epochs=min(side.epochs, 2)) for side in sides))
 
 
@@ -197,7 +240,12 @@ CHANGES = {
 
 @pytest.mark.parametrize(
     ("wiring", "change"),
-    [(key, change) for key in WIRINGS for change in CHANGES if change != "bias" or WIRINGS[key].takes_bias],
+    [
+        (key, change)
+        for key in WIRINGS
+        for change in CHANGES
+        if change != "bias" or WIRINGS[key].takes_bias
+    ],
 )
 def test_a_fixed_side_that_differs(wiring, change):
     original = Settings(data=SMALL, batch_size=25, epochs=2)
@@ -212,7 +260,14 @@ def test_a_fixed_side_that_differs(wiring, change):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_optimizer_as_a_script(optimizer):
     entry = OPTIMIZERS[optimizer]
-    both = Settings(data=SMALL, optimizer=optimizer, momentum=0.8 * entry.takes_momentum, lr=1e-3, batch_size=25, epochs=2)
+    both = Settings(
+        data=SMALL,
+        optimizer=optimizer,
+        momentum=0.8 * entry.takes_momentum,
+        lr=1e-3,
+        batch_size=25,
+        epochs=2,
+    )
     prints_what_the_app_shows(Comparison(both, replace(both, wiring="squeeze", shuffle=True)))
 
 
@@ -230,16 +285,24 @@ def comparisons(draw):
     )
 
     def side():
-        wiring, optimizer = draw(st.sampled_from(list(WIRINGS))), OPTIMIZERS[draw(st.sampled_from(list(OPTIMIZERS)))]
+        wiring, optimizer = (
+            draw(st.sampled_from(list(WIRINGS))),
+            OPTIMIZERS[draw(st.sampled_from(list(OPTIMIZERS)))],
+        )
         bias = WIRINGS[wiring].takes_bias and draw(st.booleans())
         weight = st.floats(-100, 100, width=32)
         return Settings(
             data,
             wiring,
-            draw(st.none() | st.tuples(weight, weight) | (st.tuples(weight, weight, weight) if bias else st.nothing())),
+            draw(
+                st.none()
+                | st.tuples(weight, weight)
+                | (st.tuples(weight, weight, weight) if bias else st.nothing())
+            ),
             optimizer.name,
             draw(st.sampled_from([1e-3, 0.05, 1.0])),
-            draw(st.sampled_from([0.9] if optimizer.needs_momentum else [0.0, 0.4])) * optimizer.takes_momentum,
+            draw(st.sampled_from([0.9] if optimizer.needs_momentum else [0.0, 0.4]))
+            * optimizer.takes_momentum,
             draw(st.integers(1, data.samples)),
             draw(st.integers(1, 3)),
             draw(st.booleans()),
@@ -265,15 +328,23 @@ def test_the_longest_script_is_short_enough(upload, tmp_path, monkeypatch):
     key = "auto-mpg"
     if upload:  # with decimal commas, and a name that pandas has in another way
         monkeypatch.chdir(tmp_path)
-        cars = pd.read_csv(ROOT / "linreg/data/bundled/auto-mpg.csv").rename(columns={"weight": "weight "})
+        cars = pd.read_csv(ROOT / "linreg/data/bundled/auto-mpg.csv").rename(
+            columns={"weight": "weight "}
+        )
         cars.to_csv("cars.csv", index=False, sep=";", decimal=",")
         held = register_table(open_table("cars.csv"))
         key = held.digest
     data = table_settings(key, "mpg", ("horsepower", "weight"), standardise=True)
-    ours = Settings(data, "noop_squeeze", (1.0, 2.0, 3.0), "SGD", 1e-7, 0.5, 100, 30, False, True, 1)
-    theirs = Settings(data, "unsqueeze", (12345.678, -12345.678), "Adam", 1.0, 0.0, 30, 4, True, True, 2)
+    ours = Settings(
+        data, "noop_squeeze", (1.0, 2.0, 3.0), "SGD", 1e-7, 0.5, 100, 30, False, True, 1
+    )
+    theirs = Settings(
+        data, "unsqueeze", (12345.678, -12345.678), "Adam", 1.0, 0.0, 30, 4, True, True, 2
+    )
     code = prints_what_the_app_shows(Comparison(ours, theirs))
-    assert from_query(dict(parse_qsl(code.splitlines()[0].partition("?")[2])), table_settings)[0] == Comparison(ours, theirs)
+    assert from_query(dict(parse_qsl(code.splitlines()[0].partition("?")[2])), table_settings)[
+        0
+    ] == Comparison(ours, theirs)
 
 
 def test_the_script_says_what_to_expect_and_where_it_is_from():
@@ -324,7 +395,9 @@ def test_an_upload_as_a_script(name, tmp_path, monkeypatch):
     else:
         pd.read_csv(io.StringIO(FILES["gaps.csv"]), skipinitialspace=True).to_parquet(path)
     held = register_table(open_table(path))
-    comparison = with_table(short(Comparison()), table_settings(held.digest, "y", ("a", "b"), standardise=True))
+    comparison = with_table(
+        short(Comparison()), table_settings(held.digest, "y", ("a", "b"), standardise=True)
+    )
     prints_what_the_app_shows(comparison)
 
 
@@ -365,7 +438,25 @@ def test_a_column_without_a_name_is_read_by_its_place(tmp_path, monkeypatch):
 
 
 CELL = st.integers(-99, 99).map(str) | st.sampled_from(
-    ["1.5", "-2,25", ",5", "3.", "1e2", "1.5,2", "x", "?", "NA", "inf", "0x10", "1_0", "true", "", " ", " 7", "8 "]
+    [
+        "1.5",
+        "-2,25",
+        ",5",
+        "3.",
+        "1e2",
+        "1.5,2",
+        "x",
+        "?",
+        "NA",
+        "inf",
+        "0x10",
+        "1_0",
+        "true",
+        "",
+        " ",
+        " 7",
+        "8 ",
+    ]
 )
 
 
@@ -377,8 +468,12 @@ CELL = st.integers(-99, 99).map(str) | st.sampled_from(
     st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_any_table_is_read_as_linreg_reads_it(tmp_path_factory, cells, header, delimiter, beginning, standardise):
-    good = [("1", "2", "3"), ("4", "0", "1"), ("2", "5", "4")] * (len(cells) + 1)  # so that no column is text
+def test_any_table_is_read_as_linreg_reads_it(
+    tmp_path_factory, cells, header, delimiter, beginning, standardise
+):
+    good = [("1", "2", "3"), ("4", "0", "1"), ("2", "5", "4")] * (
+        len(cells) + 1
+    )  # so that no column is text
     text = pd.DataFrame([*cells, *good], columns=header).to_csv(index=False, sep=delimiter)
     content = (beginning + text).encode()
     held = register_table(open_table(content, "any.csv"))
@@ -400,7 +495,9 @@ def test_names_from_outside_stay_in_their_literals(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
     pd.DataFrame([[1.5, 2, 3], [2.5, 1, 1], [4, 1.5, 2]], columns=HOSTILE).to_csv(path, index=False)
     held = register_table(open_table(path, 'x"\nimport os #.csv'))
-    comparison = with_table(short(Comparison()), table_settings(held.digest, HOSTILE[0], HOSTILE[1:]))
+    comparison = with_table(
+        short(Comparison()), table_settings(held.digest, HOSTILE[0], HOSTILE[1:])
+    )
     code = script(comparison)
     well_made(code)
     assigned = {node.targets[0].id: node.value for node in ast.parse(code).body if isinstance(node, ast.Assign)
@@ -413,7 +510,9 @@ def test_names_from_outside_stay_in_their_literals(tmp_path, monkeypatch):
 
 def test_an_upload_that_is_gone_leaves_a_path_to_fill_in():
     gone = TableSettings("0123456789abcdef", "y", ("a", "b"), 50)
-    code = script(Comparison(Settings(gone, batch_size=10), Settings(gone, batch_size=10, wiring="squeeze")))
+    code = script(
+        Comparison(Settings(gone, batch_size=10), Settings(gone, batch_size=10, wiring="squeeze"))
+    )
     assert 'path = "your_table.csv"' in code
     well_made(code)
 
@@ -424,7 +523,7 @@ def test_the_script_runs_by_itself():
     assert rows(run_apart(script(comparison, outcomes))) == told
 
 
-# ---- as a notebook ---------------------------------------------------------------------------------------------------
+# ---- as a notebook -------------------------------------------------------------------------------
 
 CELLS = """
 import json, sys
@@ -451,13 +550,16 @@ def test_the_notebook_is_valid_and_explains_both_sides(told):
     nbformat.validate(made)
     assert all(not cell.outputs for cell in made.cells if cell.cell_type == "code")
     heading = made.cells[0].source
-    assert "each of 100 predictions is compared with all 100 targets of its batch, 10,000 pairs" in heading
+    assert (
+        "each of 100 predictions is compared with all 100 targets of its batch, 10,000 pairs"
+        in heading
+    )
     assert "each prediction is compared with its own target" in heading
     code = "\n\n\n".join(cell.source for cell in made.cells if cell.cell_type == "code")
     assert script(comparison).endswith(f"\n\n{code}\n")
 
 
-# ---- on the page -----------------------------------------------------------------------------------------------------
+# ---- on the page ---------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -469,7 +571,13 @@ def test_the_page_offers_the_script_and_shows_it():
     app.run()
     assert not app.exception
     comparison = Comparison(
-        *(replace(side, data=DataSettings(samples=400), epochs=2) for side in (Settings(), Settings(wiring="squeeze")))
+        *(
+            replace(side, data=DataSettings(samples=400), epochs=2)
+            for side in (Settings(), Settings(wiring="squeeze"))
+        )
     )
     assert app.code[-1].value == script(comparison, shown(comparison)[1]).rstrip("\n")
-    assert [button.proto.label for button in app.get("download_button")] == ["Python script", "Jupyter notebook"]
+    assert [button.proto.label for button in app.get("download_button")] == [
+        "Python script",
+        "Jupyter notebook",
+    ]

@@ -14,34 +14,57 @@ import pytest
 import torch
 from project import ROOT
 
-from linreg import DataSettings, Settings, SettingsError, batch_moments, loss_surface, make_data, train, train_ensemble
+from linreg import (
+    DataSettings,
+    Settings,
+    SettingsError,
+    batch_moments,
+    loss_surface,
+    make_data,
+    train,
+    train_ensemble,
+)
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.wirings import WIRINGS
 from linreg.training.ensemble import WORTH_A_THREAD, in_parallel
 from linreg.training.kernels import RULES
 
-SMALL = DataSettings(samples=1_000, mean=20.0, correlation=0.3)  # means apart from zero: with a bias they matter
+SMALL = DataSettings(
+    samples=1_000, mean=20.0, correlation=0.3
+)  # means apart from zero: with a bias they matter
 
 
 def each_optimizer(**given):
-    """The settings for every optimizer of the registry, at a learning rate at which it moves and does not overflow."""
+    """The settings for every optimizer of the registry, at a learning rate at which it moves and
+    does not overflow."""
     for name, entry in OPTIMIZERS.items():
-        own = {"lr": 1e-5} if entry.torch_name == "SGD" else {"lr": 0.1} if name == "Adadelta" else {"lr": 0.01}
+        own = (
+            {"lr": 1e-5}
+            if entry.torch_name == "SGD"
+            else {"lr": 0.1}
+            if name == "Adadelta"
+            else {"lr": 0.01}
+        )
         momentum = [0.9] if entry.needs_momentum else [0.0, 0.5] if entry.takes_momentum else [0.0]
         for beta in momentum:
             yield Settings(optimizer=name, momentum=beta, **{**own, **given})
 
 
 def assert_equal_paths(settings, table):
-    """Train with PyTorch in double precision, all in one pass; each run's path must be the ensemble's."""
+    """Train with PyTorch in double precision, all in one pass; each run's path must be the
+    ensemble's."""
     for run in train(settings, table, dtype=torch.float64):
         one = run.settings
         given = {"momentum": one.momentum} if one.momentum else {}
         moments = batch_moments(table, one)
-        found = train_ensemble(moments, run.weights[:1], one.lr, one.optimizer, steps=len(run.losses), **given)
+        found = train_ensemble(
+            moments, run.weights[:1], one.lr, one.optimizer, steps=len(run.losses), **given
+        )
         assert run.diverged_at is None
         assert found.diverged_at.tolist() == [-1]
-        size = np.maximum(np.abs(run.weights), np.abs(run.weights).max(1, keepdims=True))  # a weight that crosses zero
+        size = np.maximum(
+            np.abs(run.weights), np.abs(run.weights).max(1, keepdims=True)
+        )  # a weight that crosses zero
         worst = (np.abs(found.weights[:, 0] - run.weights) / size).max()
         assert worst < 1e-9, f"{one}: {worst}"
 
@@ -55,22 +78,32 @@ def test_every_optimizer_equals_pytorch_in_every_wiring_at_every_batch_size(batc
     every = [
         one
         for key in wirings
-        for one in each_optimizer(data=few, wiring=key, batch_size=batch_size, epochs=epochs, bias=bias)
+        for one in each_optimizer(
+            data=few, wiring=key, batch_size=batch_size, epochs=epochs, bias=bias
+        )
     ]
     assert_equal_paths(every, make_data(few))
 
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_every_optimizer_equals_pytorch_over_3000_steps(bias):
-    """Not with all rows in one batch: there RMSprop and Adadelta end in an oscillation that is chaotic in PyTorch too, so
-    that two of its own runs, started 1e-15 apart, end in different places."""
-    both = [one for key in ("original", "squeeze") for one in each_optimizer(data=SMALL, wiring=key, epochs=300, bias=bias)]
+    """Not with all rows in one batch: there RMSprop and Adadelta end in an oscillation that is
+    chaotic in PyTorch too, so that two of its own runs, started 1e-15 apart, end in different
+    places."""
+    both = [
+        one
+        for key in ("original", "squeeze")
+        for one in each_optimizer(data=SMALL, wiring=key, epochs=300, bias=bias)
+    ]
     assert {one.steps for one in both} == {3_000}
     assert_equal_paths(both, make_data(SMALL))
 
 
 def test_a_shuffled_run_takes_its_own_batches():
-    settings = [Settings(data=SMALL, wiring=key, shuffle=True, seed=4, epochs=20) for key in ("original", "squeeze")]
+    settings = [
+        Settings(data=SMALL, wiring=key, shuffle=True, seed=4, epochs=20)
+        for key in ("original", "squeeze")
+    ]
     assert_equal_paths(settings, make_data(SMALL))
 
 
@@ -132,8 +165,11 @@ def test_the_record_is_thinned_and_keeps_the_last_step(record_every):
 
 
 def test_a_run_that_overflows_is_marked_and_costs_nothing_to_the_others():
-    """SGD at 0.01 leaves the finite numbers between two looks; the step is the trainer's, to within the sum of a batch."""
-    settings = [Settings(data=SMALL, optimizer="SGD", lr=lr, init=(1.0, 1.0)) for lr in (0.01, 1e-5)]
+    """SGD at 0.01 leaves the finite numbers between two looks; the step is the trainer's, to within
+    the sum of a batch."""
+    settings = [
+        Settings(data=SMALL, optimizer="SGD", lr=lr, init=(1.0, 1.0)) for lr in (0.01, 1e-5)
+    ]
     lost, kept = train(settings, make_data(SMALL), dtype=torch.float64)
     moments = batch_moments(make_data(SMALL), settings[0])
     found = train_ensemble(moments, np.ones((2, 2)), np.array([0.01, 1e-5]), "SGD", steps=300)
@@ -154,12 +190,15 @@ def test_a_start_beyond_the_finite_losses_is_marked_at_step_0():
 
 
 def test_sgd_ends_where_least_squares_does():
-    """An independent end: on matched shapes with one batch, gradient descent comes to numpy's least squares."""
+    """An independent end: on matched shapes with one batch, gradient descent comes to numpy's least
+    squares."""
     table = make_data(SMALL)
     settings = Settings(data=SMALL, wiring="squeeze", batch_size=SMALL.samples)
     lr = loss_surface(table, settings).stable_lr() / 2
     found = train_ensemble(batch_moments(table, settings), np.zeros((1, 2)), lr, "SGD", steps=2_000)
-    np.testing.assert_allclose(found.final[0], np.linalg.lstsq(table.X, table.y, rcond=None)[0], rtol=1e-10)
+    np.testing.assert_allclose(
+        found.final[0], np.linalg.lstsq(table.X, table.y, rcond=None)[0], rtol=1e-10
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,8 +213,14 @@ def test_sgd_ends_where_least_squares_does():
         ({"init": np.zeros((2, 3))}, r"init of shape \(2, 3\) does not fit moments of 2 weights"),
         ({"init": np.full((2, 2), np.nan)}, "initial weights must be finite"),
         ({"optimizer": "Adam", "momentum": 0.9}, "Adam has no momentum; use betas, eps"),
-        ({"optimizer": "Adam", "betas": (1.0, 0.999)}, "betas 1 is not possible; use a number at least 0 and below 1"),
-        ({"optimizer": "RMSprop", "eps": np.nan}, "eps nan is not possible; use a number at least 0"),
+        (
+            {"optimizer": "Adam", "betas": (1.0, 0.999)},
+            "betas 1 is not possible; use a number at least 0 and below 1",
+        ),
+        (
+            {"optimizer": "RMSprop", "eps": np.nan},
+            "eps nan is not possible; use a number at least 0",
+        ),
     ],
 )
 def test_what_is_not_possible_is_named(given, message):
@@ -185,19 +230,23 @@ def test_what_is_not_possible_is_named(given, message):
         train_ensemble(moments, init, lr, **{"steps": 10, **given})
 
 
-# ---- threads, processes, disks ---------------------------------------------------------------------------------------
+# ---- threads, processes, disks -------------------------------------------------------------------
 
 
 def large():
     """An ensemble that is cut into chunks for threads, and its last weights."""
     settings = replace(Settings(data=SMALL), wiring="squeeze")
     init = np.random.default_rng(1).normal(size=(WORTH_A_THREAD // 500, 2))
-    return train_ensemble(batch_moments(make_data(SMALL), settings), init, 0.01, steps=1_000, record_every=1_000)
+    return train_ensemble(
+        batch_moments(make_data(SMALL), settings), init, 0.01, steps=1_000, record_every=1_000
+    )
 
 
 def test_many_threads_at_once_get_the_same_bits():
     expected, found = large().final, [None] * 8
-    threads = [threading.Thread(target=lambda i=i: found.__setitem__(i, large().final)) for i in range(8)]
+    threads = [
+        threading.Thread(target=lambda i=i: found.__setitem__(i, large().final)) for i in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -211,7 +260,9 @@ def test_the_same_call_runs_on_a_dask_cluster():
     distributed = pytest.importorskip("distributed")
     expected = large().final
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
         distributed.Client(cluster) as client,
         joblib.parallel_config(backend="dask", wait_for_workers_timeout=60),
     ):
@@ -258,11 +309,17 @@ def test_eight_threads_compile_once_and_a_second_process_finds_it_on_the_disk(tm
 
 
 def test_where_nothing_can_be_kept_it_is_compiled_for_the_process(tmp_path):
-    """A copy of the package with a file where each of numba's folders would be: root is stopped by no permission."""
-    shutil.copytree(ROOT / "linreg", tmp_path / "linreg", ignore=shutil.ignore_patterns("__pycache__"))
+    """A copy of the package with a file where each of numba's folders would be: root is stopped by
+    no permission."""
+    shutil.copytree(
+        ROOT / "linreg", tmp_path / "linreg", ignore=shutil.ignore_patterns("__pycache__")
+    )
     nowhere = tmp_path / "linreg" / "__pycache__"
     nowhere.write_text("a file, not a folder")
-    homes = {name: str(nowhere / "x") for name in ("NUMBA_CACHE_DIR", "HOME", "XDG_CACHE_HOME", "IPYTHONDIR")}
+    homes = {
+        name: str(nowhere / "x")
+        for name in ("NUMBA_CACHE_DIR", "HOME", "XDG_CACHE_HOME", "IPYTHONDIR")
+    }
     assert first_use(cwd=tmp_path, **homes) == 0
     assert nowhere.read_text() == "a file, not a folder"
 
@@ -287,7 +344,9 @@ print(len(means), peak() - before)
 
 
 def test_ten_million_runs_are_reduced_in_flat_memory():
-    ran = subprocess.run([sys.executable, "-c", FLAT], cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", FLAT], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     tasks, megabytes = ran.stdout.split()
     assert int(tasks) == 100
     assert float(megabytes) < 60, "the inits of ten million runs alone are 160 MB"

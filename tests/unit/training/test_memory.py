@@ -44,7 +44,9 @@ print(before, after)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is given back")
 def test_code_that_is_dropped_comes_back_while_others_work():
-    answer = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert not answer.returncode, answer.stderr
     before, after = map(int, answer.stdout.split())
     assert after < before / 2

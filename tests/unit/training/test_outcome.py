@@ -45,7 +45,9 @@ def test_the_numbers_of_an_outcome():
     assert result.weights == tuple(run.weights[-1].astype(float))
     assert result.last_epoch_loss == pytest.approx(np.mean(run.losses[-3:].astype(float)))
     prediction = table.X @ run.weights[-1].astype(float)
-    assert result.final_loss == pytest.approx(np.mean((table.y - prediction) ** 2), rel=0.05)  # its last batch is smaller
+    assert result.final_loss == pytest.approx(
+        np.mean((table.y - prediction) ** 2), rel=0.05
+    )  # its last batch is smaller
     errors = np.linalg.norm(table.y - prediction) / np.linalg.norm(table.y - table.y.mean())
     assert result.r_squared == pytest.approx(1 - errors**2)
     best = table.X @ np.linalg.lstsq(table.X, table.y, rcond=None)[0]
@@ -54,7 +56,9 @@ def test_the_numbers_of_an_outcome():
 
 def test_the_bias_counts_in_r_squared():
     data = DataSettings(samples=200, mean=50.0, scale=1.0)
-    (run,) = train([Settings(data=data, wiring="squeeze", bias=True, init=(5.0, 3.0, 0.0), lr=1e-6, epochs=1)])
+    (run,) = train(
+        [Settings(data=data, wiring="squeeze", bias=True, init=(5.0, 3.0, 0.0), lr=1e-6, epochs=1)]
+    )
     assert judged(run, make_data(data)).r_squared == pytest.approx(
         judged(run, make_data(data)).least_squares_r_squared, abs=0.01
     )

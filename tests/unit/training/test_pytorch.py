@@ -1,4 +1,5 @@
-"""The trainer gives the very numbers of a plain PyTorch script, keeps its words, and survives what a script does not."""
+"""The trainer gives the very numbers of a plain PyTorch script, keeps its words, and survives what
+a script does not."""
 
 import subprocess
 import sys
@@ -87,8 +88,11 @@ def test_thousands_of_steps_to_the_last_bit():
 
 
 def test_many_runs_in_one_pass_do_not_touch_each_other():
-    """Twenty runs make a buffer long enough for vector instructions, where a single run has none."""
-    many = [settings_for("Adam", wiring, seed=seed) for seed in range(4) for wiring in list(WIRINGS)[:5]]
+    """Twenty runs make a buffer long enough for vector instructions, where a single run has
+    none."""
+    many = [
+        settings_for("Adam", wiring, seed=seed) for seed in range(4) for wiring in list(WIRINGS)[:5]
+    ]
     for run in train(many):
         assert_the_same(run)
 
@@ -116,7 +120,10 @@ def test_shapes_are_those_that_the_registry_names(wiring):
 def test_the_warning_is_pytorchs_own_for_each_size_of_batch(recwarn):
     pairs, matched = train([settings_for("SGD"), settings_for("SGD", "squeeze")])
     assert matched.warnings == ()
-    assert [("[32, 1]" in text, "[6, 1]" in text) for text in pairs.warnings] == [(True, False), (False, True)]
+    assert [("[32, 1]" in text, "[6, 1]" in text) for text in pairs.warnings] == [
+        (True, False),
+        (False, True),
+    ]
     with pytest.warns(UserWarning, match="Using a target size") as said:
         torch.nn.MSELoss()(torch.zeros(32, 1), torch.zeros(32))
     assert pairs.warnings[0] == str(said[0].message)
@@ -143,7 +150,9 @@ def test_a_diverging_run_ends_and_the_other_goes_on():
 
 def test_a_long_diverging_run_stops_early():
     seen = []
-    (run,) = train([Settings(optimizer="SGD", epochs=300)], progress=lambda *counts: seen.append(counts))
+    (run,) = train(
+        [Settings(optimizer="SGD", epochs=300)], progress=lambda *counts: seen.append(counts)
+    )
     assert run.diverged_at is not None
     assert run.diverged_at < 20
     assert seen[-1] == (30_000, 30_000)
@@ -151,7 +160,10 @@ def test_a_long_diverging_run_stops_early():
 
 def test_progress_counts_up_to_the_total_but_not_at_every_step():
     seen = []
-    train([Settings(), Settings(wiring="squeeze", batch_size=50)], progress=lambda *counts: seen.append(counts))
+    train(
+        [Settings(), Settings(wiring="squeeze", batch_size=50)],
+        progress=lambda *counts: seen.append(counts),
+    )
     assert seen == sorted(seen)
     assert seen[-1] == (9000, 9000)
     assert len(seen) < 100
@@ -219,10 +231,14 @@ assert not failed, failed
 
 
 def test_threads_train_at_the_same_time_and_keep_only_their_own_warnings():
-    """In a process of its own, where warnings are errors: the checker of shapes in these tests swaps the filters of the
-    whole process at every dataclass, and threads would meet in that."""
+    """In a process of its own, where warnings are errors: the checker of shapes in these tests
+    swaps the filters of the whole process at every dataclass, and threads would meet in that."""
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", THREADS], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", THREADS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
 
@@ -230,7 +246,10 @@ def test_threads_train_at_the_same_time_and_keep_only_their_own_warnings():
 def test_slow_steps_report_often_too():
     times = []
     large = DataSettings(samples=2_000)
-    train([Settings(data=large, batch_size=2_000, epochs=60)], progress=lambda *_: times.append(time.monotonic()))
+    train(
+        [Settings(data=large, batch_size=2_000, epochs=60)],
+        progress=lambda *_: times.append(time.monotonic()),
+    )
     assert np.diff(times).max() < 2, "about ten times a second, however slow a step is"
 
 
@@ -249,14 +268,22 @@ def _table(data):
     return table.X, table.y
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the size of the heap is read as Linux tells it")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the size of the heap is read as Linux tells it"
+)
 def test_a_run_of_large_batches_leaves_no_holes_in_memory():
-    """Each pair of rows takes 4 bytes, several times a step; what a step leaves must not lie in the way of the next."""
+    """Each pair of rows takes 4 bytes, several times a step; what a step leaves must not lie in the
+    way of the next."""
     program = (
-        "import resource; from dataclasses import replace; from linreg.training import memory; memory.spare();"
+        "import resource; from dataclasses import replace; from linreg.training import memory;"
+        " memory.spare();"
         "from linreg.settings import Settings; from linreg.training.pytorch import train;"
-        "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; run = Settings(batch_size=500, epochs=1);"
-        "train([run]); before = most(); train([replace(run, epochs=15)]); print((most() - before) // 1024)"
+        "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; run ="
+        " Settings(batch_size=500, epochs=1);"
+        "train([run]); before = most(); train([replace(run, epochs=15)]); print((most() - before)"
+        " // 1024)"
     )
-    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert int(answer.stdout) < 40

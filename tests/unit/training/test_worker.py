@@ -1,4 +1,5 @@
-"""PyTorch in its own process: the same answers, errors that travel, an end where nobody waits, turns that are fair."""
+"""PyTorch in its own process: the same answers, errors that travel, an end where nobody waits,
+turns that are fair."""
 
 import subprocess
 import sys
@@ -29,7 +30,12 @@ def there():
 
 def test_it_answers_as_the_library_does(there):
     steps = []
-    (found,) = there.ask("training.pytorch.train", [SHORT], None, progress=lambda done, total: steps.append((done, total)))
+    (found,) = there.ask(
+        "training.pytorch.train",
+        [SHORT],
+        None,
+        progress=lambda done, total: steps.append((done, total)),
+    )
     (expected,) = train([SHORT])
     assert found.settings == SHORT
     np.testing.assert_array_equal(found.weights, expected.weights)
@@ -82,7 +88,8 @@ def test_the_short_one_does_not_wait_for_the_long_one(there):
 
 
 def test_who_asks_the_same_waits_for_the_same_work(there):
-    """Two visitors with one link: trained once, and it goes on for the second when the first has left."""
+    """Two visitors with one link: trained once, and it goes on for the second when the first has
+    left."""
     asked, leave, told = [], threading.Event(), {"first": 0, "second": 0}
     send = there._send
     there._send = lambda process, message: (asked.append(message), send(process, message))
@@ -97,13 +104,25 @@ def test_who_asks_the_same_waits_for_the_same_work(there):
 
     def first():
         with pytest.raises(KeyboardInterrupt):
-            there.ask("training.pytorch.train", [MIDDLE], None, progress=progress("first"), shared=(MIDDLE,))
+            there.ask(
+                "training.pytorch.train",
+                [MIDDLE],
+                None,
+                progress=progress("first"),
+                shared=(MIDDLE,),
+            )
 
     found = []
     others = [threading.Thread(target=first)] + [
         threading.Thread(
             target=lambda: found.append(
-                there.ask("training.pytorch.train", [MIDDLE], None, progress=progress("second"), shared=(MIDDLE,))
+                there.ask(
+                    "training.pytorch.train",
+                    [MIDDLE],
+                    None,
+                    progress=progress("second"),
+                    shared=(MIDDLE,),
+                )
             )
         )
         for _ in range(2)
@@ -116,7 +135,9 @@ def test_who_asks_the_same_waits_for_the_same_work(there):
         leave.set()
         for thread in others:
             thread.join()
-        assert [message[1] for message in asked] == ["training.pytorch.train"], "asked once, and never called off"
+        assert [message[1] for message in asked] == ["training.pytorch.train"], (
+            "asked once, and never called off"
+        )
         assert told["second"] == MIDDLE.steps
         assert found[0] is found[1]
         assert not there._questions
@@ -132,7 +153,9 @@ def test_a_question_that_cannot_be_sent_keeps_nobody_waiting(there):
 
     def ask():
         try:
-            there.ask("training.pytorch.train", unsendable, progress=lambda *_: None, shared="the same")
+            there.ask(
+                "training.pytorch.train", unsendable, progress=lambda *_: None, shared="the same"
+            )
         except Exception as error:
             raised.append(error)
 
@@ -161,7 +184,9 @@ def test_work_that_all_have_left_ends(there):
         thread.join()
     assert not there._shared
     started = time.monotonic()
-    there.ask("training.pytorch.train", [SHORT], None, progress=lambda *_: None)  # which takes a turn
+    there.ask(
+        "training.pytorch.train", [SHORT], None, progress=lambda *_: None
+    )  # which takes a turn
     assert time.monotonic() - started < 20
 
 
@@ -173,13 +198,18 @@ def test_it_comes_back(there):
 
 def test_a_process_that_always_ends_is_told_of(monkeypatch):
     program = [sys.executable, "-c", "pass"]
-    monkeypatch.setattr(child, "start", lambda _: subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+    monkeypatch.setattr(
+        child,
+        "start",
+        lambda _: subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE),
+    )
     with pytest.raises(ApartError, match="the process in which PyTorch runs has ended; try again"):
         Apart().ask("training.apart.ready")
 
 
 def in_turns(*slices):
-    """Works of so many slices, the second and those after it come while the first has its first; who worked when."""
+    """Works of so many slices, the second and those after it come while the first has its first;
+    who worked when."""
     turns, log, come = Turns(), [], threading.Event()
 
     def work(number):
@@ -216,7 +246,8 @@ def test_turns_go_to_the_one_that_ends_first_and_now_and_then_to_the_longest_wai
 
 
 def test_equal_works_end_one_after_the_other():
-    """Three of twelve slices: with equal turns the first would end with the others, after some 34 slices."""
+    """Three of twelve slices: with equal turns the first would end with the others, after some 34
+    slices."""
     log = in_turns(12, 12, 12)
     ends = sorted(len(until_it_ends(log, number)) for number in range(3))
     assert ends[0] <= 28  # some 17 where no slice is held up
