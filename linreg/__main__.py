@@ -96,7 +96,7 @@ def _diagnose(parser: argparse.ArgumentParser) -> None:
 def _figures(parser: argparse.ArgumentParser) -> None:
     from linreg.cli.options import add_comparison
     from linreg.figures.export import FORMATS, SIZES
-    from linreg.figures.gallery import DRAWINGS
+    from linreg.figures.pages import FIGURES as DRAWINGS
     from linreg.figures.theme import THEMES
 
     parser.add_argument(

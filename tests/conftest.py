@@ -11,9 +11,7 @@ CHECKED = (
     "training.pytorch",
     "training.ensemble",
     "training.outcome",
-    "experiments.cause",
-    "experiments.your_data",
-    "experiments.pytorch_demos",
+    "experiments",
     "figures.layers",
     "figures.comparison",
 )

@@ -26,33 +26,29 @@ from linreg.cli.output import (
     write,
 )
 from linreg.data.dataset import make_data, stream_table, table_named
+from linreg.experiments import claims as claims_experiments
+from linreg.experiments import comparison
+from linreg.experiments import sweep as sweep_experiments
 from linreg.experiments.backends import BACKENDS
-from linreg.experiments.claims import (
-    CLAIMS,
-    FACTORS,
-    Trials,
-    arms,
-    cause,
-    seeds_run,
-    trials,
-    verdict,
-)
-from linreg.experiments.sweep import Sweep, assemble_grid, color_limits, sweep_around
-from linreg.experiments.your_data import TableDiagnosis, diagnose_table
-from linreg.quadratic.evaluation import CONVERGED_WITHIN, baseline
-from linreg.quadratic.streaming import loss_surface
+from linreg.experiments.claim_trials import Trials, arms
+from linreg.experiments.claims import ClaimsResult
+from linreg.experiments.comparison import ComparisonResult
+from linreg.experiments.resources import resources
+from linreg.experiments.sweep import SweepResult
+from linreg.experiments.sweep_grid import Sweep
+from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
+from linreg.quadratic.evaluation import CONVERGED_WITHIN
 from linreg.settings.fields import SettingsError, format_number
 from linreg.settings.model import LABELS, VERSION, Comparison, DataSettings, Settings, TableSettings
-from linreg.settings.pages import ClaimsView, SweepView
+from linreg.settings.pages import PAGES, ClaimsView, SweepView
 from linreg.settings.query import to_query, to_view_query
-from linreg.settings.sweep_axes import AXES, METRICS
+from linreg.settings.sweep_axes import AXES
 from linreg.text import claims as claims_text
 from linreg.text import comparison as comparison_text
 from linreg.text import numbers as numbers_text
 from linreg.text import sweep as sweep_text
 from linreg.text import your_data as your_data_text
 from linreg.text.script import differing_lines
-from linreg.training.outcome import outcome
 
 if TYPE_CHECKING:
     from linreg.data.files import Dropped
@@ -124,88 +120,80 @@ def _both(comparison: Comparison) -> tuple[Settings, Settings]:
 def compare(chosen: argparse.Namespace) -> None:
     """Both sides trained with PyTorch, and what the home page says of them."""
     wanted = resolve(chosen)
-    from linreg.training.pytorch import train
-
-    comparison = wanted.comparison
-    sides = _both(comparison)
-    table = make_data(comparison.original.data)
-    different = list(dict.fromkeys(sides))
+    of, asked = resources(), wanted.comparison
     with counting("Training") as progress:
-        trained = dict(zip(different, train(different, table, progress), strict=True))
-    runs = [trained[side] for side in sides]
-    surfaces = [loss_surface(table, side) for side in sides]
-    outcomes = [outcome(run, table, surface) for run, surface in zip(runs, surfaces, strict=True)]
-    moments = [_at_step(run, wanted.link.step) for run in runs]
+        comparison.outstanding(asked, of).run(progress)
+    result = comparison.run(asked, of)
+    steps = [_at_step(run, wanted.link.step) for run in result.runs]
+    _emit(
+        chosen,
+        lambda: _comparison_text(result, steps),
+        lambda: _comparison_numbers(result, steps),
+        lambda: _comparison_rows(result),
+    )
 
-    def text() -> str:
-        parts = [
-            wrapped(comparison_text.headline(*outcomes)),
-            wrapped(comparison_text.setup(comparison)),
-        ]
-        for label, run, result, lines, moment in zip(
-            LABELS, runs, outcomes, differing_lines(*sides), moments, strict=True
-        ):
+
+def _comparison_text(result: ComparisonResult, steps: Sequence[Mapping[str, Any]]) -> str:
+    asked = result.comparison
+    parts = [
+        wrapped(comparison_text.headline(*result.outcomes)),
+        wrapped(comparison_text.setup(asked)),
+    ]
+    code = differing_lines(asked.original, asked.fixed)
+    for side, lines, step in zip(result.sides, code, steps, strict=True):
+        said = comparison_text.explanation(side.settings, side.outcome)
+        parts.append(wrapped(f"{side.label}. {said}{_step_note(step)}"))
+        if lines:
+            parts.append("\n".join(f"    {line}" for line in lines))
+    outcomes = [outcome for outcome in result.outcomes if outcome]
+    parts.append(markdown_table(comparison_text.outcome_table(outcomes, LABELS)))
+    parts.append(wrapped(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares."))
+    parts.append(markdown_table(comparison_text.shape_table(result.runs, LABELS)))
+    for label, run in zip(LABELS, result.runs, strict=True):
+        if run.warnings:
+            said = "\n".join(wrapped(" ".join(one.split()), indent=4) for one in run.warnings)
             parts.append(
-                wrapped(
-                    f"{label}. {comparison_text.explanation(run.settings, result)}{_step_note(moment)}"
-                )
+                f"{label}, what PyTorch says: a UserWarning, once for each pair of shapes\n{said}"
             )
-            if lines:
-                parts.append("\n".join(f"    {line}" for line in lines))
-        parts.append(markdown_table(comparison_text.outcome_table(outcomes, LABELS)))
-        parts.append(
-            wrapped(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares.")
-        )
-        parts.append(markdown_table(comparison_text.shape_table(runs, LABELS)))
-        for label, run in zip(LABELS, runs, strict=True):
-            if run.warnings:
-                said = "\n".join(wrapped(" ".join(one.split()), indent=4) for one in run.warnings)
-                parts.append(
-                    f"{label}, what PyTorch says: a UserWarning, once for each pair of"
-                    f" shapes\n{said}"
-                )
-            else:
-                parts.append(f"{label}, what PyTorch says: nothing")
-        return "\n\n".join([*parts, f"{_where(comparison)}: /{_link(comparison)}"])
+        else:
+            parts.append(f"{label}, what PyTorch says: nothing")
+    return "\n\n".join([*parts, f"{_where(asked)}: /{_link(asked)}"])
 
-    def numbers() -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "link": _link(comparison),
-            "headline": comparison_text.headline(*outcomes),
+
+def _comparison_numbers(
+    result: ComparisonResult, steps: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "link": _link(result.comparison),
+        "headline": comparison_text.headline(*result.outcomes),
+    }
+    for key, side, run, step in zip(SIDES, result.sides, result.runs, steps, strict=True):
+        shapes = {
+            "prediction": run.prediction_shape,
+            "target": run.target_shape,
+            "loss": run.loss_shape,
         }
-        for key, run, result, surface, moment in zip(
-            SIDES, runs, outcomes, surfaces, moments, strict=True
-        ):
-            found[key] = {
-                "settings": run.settings,
-                "outcome": result,
-                "shapes": {
-                    "prediction": run.prediction_shape,
-                    "target": run.target_shape,
-                    "loss": run.loss_shape,
-                },
-                "warnings": run.warnings,
-                "surface": {
-                    name: getattr(surface, name)
-                    for name in ("minimum", "floor", "condition_number", "hessian")
-                },
-                "seconds": run.seconds,
-            } | ({"at_step": moment} if moment else {})
-        return found
+        names = ("minimum", "floor", "condition_number", "hessian")
+        found[key] = {
+            "settings": run.settings,
+            "outcome": side.outcome,
+            "shapes": shapes,
+            "warnings": run.warnings,
+            "surface": {name: getattr(side.surface, name) for name in names},
+            "seconds": run.seconds,
+        } | ({"at_step": step} if step else {})
+    return found
 
-    def rows() -> list[list[Any]]:
-        names = ["w1", "w2", "bias"][: max(run.weights.shape[1] for run in runs)]
-        found: list[list[Any]] = [["side", "step", "loss", *names]]
-        for key, run in zip(SIDES, runs, strict=True):
-            losses = [*run.losses.tolist(), None]  # after the last step no batch is looked at
-            absent = [None] * (len(names) - run.weights.shape[1])  # a bias, of a side that has none
-            found += [
-                [key, step, losses[step], *weights, *absent]
-                for step, weights in enumerate(run.weights.tolist())
-            ]
-        return found
 
-    _emit(chosen, text, numbers, rows)
+def _comparison_rows(result: ComparisonResult) -> list[list[Any]]:
+    names = ["w1", "w2", "bias"][: max(run.weights.shape[1] for run in result.runs)]
+    found: list[list[Any]] = [["side", "step", "loss", *names]]
+    for key, run in zip(SIDES, result.runs, strict=True):
+        losses = [*run.losses.tolist(), None]  # the last weights have seen no batch
+        absent = [None] * (len(names) - run.weights.shape[1])  # a bias, of a side that has none
+        for step, weights in enumerate(run.weights.tolist()):
+            found.append([key, step, losses[step], *weights, *absent])
+    return found
 
 
 def _at_step(run: Run, step: int | None) -> dict[str, Any]:
@@ -237,82 +225,63 @@ def _step_note(at: Mapping[str, Any]) -> str:
 def claims(chosen: argparse.Namespace) -> None:
     """Every claim of the thread as an experiment over many seeds, as on the claims page."""
     link = parse_link(chosen.link or "")
-    seeds = resolve_view(ClaimsView, chosen, link).seeds
-    by_seed = []
-    with counting(f"Running {len(arms())} experiments on {seeds:,} seeds") as progress:
-        for one in seeds_run(range(seeds)):
-            by_seed.append(one)
-            progress(len(by_seed), seeds)
-    found = {
-        arm.settings: trials(by_seed, arm) for arm in arms()
-    }  # arms of several claims share their runs
-    of_claim = {key: [found[arm.settings] for arm in claim.arms] for key, claim in CLAIMS.items()}
-    of_factor = {
-        key: [found[arm.settings] for arm in factor.arms] for key, factor in FACTORS.items()
-    }
-    answers = {key: claim.check.ask() for key, claim in CLAIMS.items() if claim.check}
-    verdicts = {
-        key: verdict(claim, of_claim[key], answers[key][0] if key in answers else None)
-        for key, claim in CLAIMS.items()
-    }
-    causes = {key: cause(of) for key, of in of_factor.items()}
+    view = resolve_view(ClaimsView, chosen, link)
+    of = resources()
+    with counting(f"Running {len(arms())} experiments on {view.seeds:,} seeds") as progress:
+        claims_experiments.outstanding(view, of).run(progress)
+    result = claims_experiments.run(view, of)
+    _emit(chosen, lambda: _claims_text(result), lambda: _claims_numbers(result))
 
-    def text() -> str:
-        tolerance = CONVERGED_WITHIN * baseline(make_data(DataSettings())).variance
-        parts = [
-            wrapped(
-                claims_text.claims_finding(list(verdicts.values()), seeds, len(arms()), tolerance)
-            )
-        ]
+
+def _claims_text(result: ClaimsResult) -> str:
+    finding = claims_text.claims_finding(
+        result.verdicts, result.seeds, result.experiments, result.tolerance
+    )
+    parts = [
+        wrapped(finding),
+        "Which one is the cause: each thing that may be it, changed alone, the rest as asked",
+        markdown_table(claims_text.factors_table(result.factors), indent=4),
+    ]
+    shown = ("predicted", "converged (95 % interval)")
+    for number, found in enumerate(result.claims, 1):
+        claim = found.claim
+        asks = f" {claim.check.answered(*found.answer)}" if claim.check and found.answer else ""
         parts.append(
-            "Which one is the cause: each thing that may be it, changed alone, the rest as asked"
+            f"{number}. {unmarked(claim.says)}\n    {found.verdict.upper()}\n"
+            + wrapped(f"{claim.who} {claim.why}{asks}", indent=4)
         )
-        parts.append(
-            markdown_table(
-                claims_text.factors_table(list(FACTORS.values()), of_factor, causes), indent=4
-            )
-        )
-        for number, (key, claim) in enumerate(CLAIMS.items(), 1):
-            asks = f" {claim.check.answered(*answers[key])}" if claim.check else ""
-            parts.append(
-                f"{number}. {unmarked(claim.says)}\n"
-                + f"    {verdicts[key].upper()}\n"
-                + wrapped(f"{claim.who} {claim.why}{asks}", indent=4)
-            )
-            shown = ("predicted", "converged (95 % interval)")
-            table = named_rows(claims_text.trials_table(claim.arms, of_claim[key]), shown)
-            parts.append(aligned([["", *shown], *table], indent=4))
-        return "\n\n".join(parts)
+        table = named_rows(claims_text.trials_table(claim.arms, found.trials), shown)
+        parts.append(aligned([["", *shown], *table], indent=4))
+    return "\n\n".join(parts)
 
-    def numbers() -> dict[str, Any]:
-        return {
-            "seeds": seeds,
-            "claims": [
-                {
-                    "key": key,
-                    "who": claim.who,
-                    "says": claim.says,
-                    "why": claim.why,
-                    "verdict": verdicts[key],
-                    "pytorch": {"agrees": answers[key][0], "says": answers[key][1]}
-                    if key in answers
-                    else None,
-                    "arms": _arms(claim.arms, of_claim[key]),
-                }
-                for key, claim in CLAIMS.items()
-            ],
-            "factors": [
-                {
-                    "key": key,
-                    "title": factor.title,
-                    "is": causes[key],
-                    "arms": _arms(factor.arms, of_factor[key]),
-                }
-                for key, factor in FACTORS.items()
-            ],
-        }
 
-    _emit(chosen, text, numbers)
+def _claims_numbers(result: ClaimsResult) -> dict[str, Any]:
+    return {
+        "seeds": result.seeds,
+        "claims": [
+            {
+                "key": found.claim.key,
+                "who": found.claim.who,
+                "says": found.claim.says,
+                "why": found.claim.why,
+                "verdict": found.verdict,
+                "pytorch": {"agrees": found.answer[0], "says": found.answer[1]}
+                if found.answer
+                else None,
+                "arms": _arms(found.claim.arms, found.trials),
+            }
+            for found in result.claims
+        ],
+        "factors": [
+            {
+                "key": found.factor.key,
+                "title": found.factor.title,
+                "is": found.cause,
+                "arms": _arms(found.factor.arms, found.trials),
+            }
+            for found in result.factors
+        ],
+    }
 
 
 def _arms(experiments: Sequence[Any], found: Sequence[Trials]) -> list[dict[str, Any]]:
@@ -335,72 +304,73 @@ def _arms(experiments: Sequence[Any], found: Sequence[Trials]) -> list[dict[str,
 
 
 def sweep(chosen: argparse.Namespace) -> None:
-    """Two settings varied over a map of cells, as on the sweep page."""
+    """Two settings varied over a grid of cells, as on the sweep page."""
     wanted = resolve(chosen)
-    view = resolve_view(SweepView, chosen, wanted.link)
-    grid = sweep_around(wanted.comparison, view)
-    if (
-        wanted.table
-        and chosen.backend == "dask"
-        and isinstance(wanted.comparison.original.data, TableSettings)
-    ):
+    asked, view = wanted.comparison, resolve_view(SweepView, chosen, wanted.link)
+    if wanted.table and chosen.backend == "dask" and isinstance(asked.original.data, TableSettings):
         raise SettingsError(
             "a file of yours is not on the cluster's workers; use --backend cores, or the synthetic"
             " data"
         )
-    tasks = grid.tasks()
-    runs, done, cells = sum(task.runs for task in tasks), 0, {}
-    with BACKENDS[chosen.backend](chosen.scheduler) as work, counting(f"{runs:,} runs") as progress:
-        for task, found in zip(tasks, work(tasks), strict=True):
-            cells[task] = found
-            done += task.runs
-            progress(done, runs)
-    values = assemble_grid(grid, cells)
-    finding = sweep_text.sweep_finding(grid, values["share"], tasks)
+    with BACKENDS[chosen.backend](chosen.scheduler) as run_all:
+        of = resources(run_all)
+        work = sweep_experiments.outstanding(asked, view, of)
+        runs = sum(task.runs for task in work.keys)
+        with counting(f"{runs:,} runs") as progress:
+            work.run(progress)
+    result = sweep_experiments.run(asked, view, of)
+    finding = sweep_text.sweep_finding(result)
+    _emit(
+        chosen,
+        lambda: _sweep_text(result, finding),
+        lambda: _sweep_numbers(result, finding),
+        lambda: _sweep_rows(result),
+    )
 
-    def text() -> str:
-        metric = METRICS[view.metric]
-        parts = [wrapped(finding), wrapped(comparison_text.setup(wanted.comparison))]
-        scale = color_limits(metric, values[metric.of])
-        parts += [
-            f"{label}: {metric.title}\n\n{_map(grid, shown, scale, metric.log)}"
-            for label, shown in zip(LABELS, values[metric.of], strict=True)
-        ]
-        low, high = map(format_number if metric.known else numbers_text.quantity, scale)
-        between = "in thirds of its ratio" if metric.log else "in thirds"
-        empty = "   empty: there is none" if np.isnan(values[metric.of]).any() else ""
-        parts.append(
-            f"{SHADES[0]} {low}   {' '.join(SHADES[1:-1])} between, {between}   {SHADES[-1]}"
-            f" {high}{empty}"
-        )
-        return "\n\n".join(
-            [*parts, f"{_where(wanted.comparison)}: /sweep{_link(wanted.comparison, view)}"]
-        )
 
-    def numbers() -> dict[str, Any]:
-        return {
-            "link": f"/sweep{_link(wanted.comparison, view)}",
-            "finding": unmarked(finding),
-            "x": {"setting": grid.x, "values": grid.x_values},
-            "y": {"setting": grid.y, "values": grid.y_values},
-            "inits": grid.inits,
-            "steps": grid.steps,
-            "runs": runs,
-        } | {
-            side: {name: table[index] for name, table in values.items()}
-            for index, side in enumerate(SIDES)
-        }
+def _sweep_text(result: SweepResult, finding: str) -> str:
+    metric, scale, asked = result.metric, result.color_limits, result.sweep.comparison
+    parts = [wrapped(finding), wrapped(comparison_text.setup(asked))]
+    parts += [
+        f"{label}: {metric.title}\n\n{_map(result.sweep, values, scale, metric.log)}"
+        for label, values in zip(LABELS, result.values, strict=True)
+    ]
+    low, high = map(format_number if metric.known else numbers_text.quantity, scale)
+    between = "in thirds of its ratio" if metric.log else "in thirds"
+    empty = "   empty: there is none" if np.isnan(result.values).any() else ""
+    parts.append(
+        f"{SHADES[0]} {low}   {' '.join(SHADES[1:-1])} between, {between}   {SHADES[-1]} {high}"
+        f"{empty}"
+    )
+    return "\n\n".join([*parts, f"{_where(asked)}: /sweep{_link(asked, result.view)}"])
 
-    def rows() -> list[list[Any]]:
-        names = list(values)
-        return [[grid.x, grid.y, "side", *names]] + [
-            [x, y, side, *(values[name][index, row, column] for name in names)]
-            for index, side in enumerate(SIDES)
-            for row, y in enumerate(grid.y_values)
-            for column, x in enumerate(grid.x_values)
-        ]
 
-    _emit(chosen, text, numbers, rows)
+def _sweep_numbers(result: SweepResult, finding: str) -> dict[str, Any]:
+    grid = result.sweep
+    return {
+        "link": f"/sweep{_link(grid.comparison, result.view)}",
+        "finding": unmarked(finding),
+        "x": {"setting": grid.x, "values": grid.x_values},
+        "y": {"setting": grid.y, "values": grid.y_values},
+        "inits": grid.inits,
+        "steps": grid.steps,
+        "runs": result.runs,
+    } | {
+        side: {name: values[index] for name, values in result.numbers.items()}
+        for index, side in enumerate(SIDES)
+    }
+
+
+def _sweep_rows(result: SweepResult) -> list[list[Any]]:
+    grid, found = result.sweep, result.numbers
+    rows: list[list[Any]] = [[grid.x, grid.y, "side", *found]]
+    for index, side in enumerate(SIDES):
+        for row, y in enumerate(grid.y_values):
+            for column, x in enumerate(grid.x_values):
+                rows.append(
+                    [x, y, side, *(values[index, row, column] for values in found.values())]
+                )
+    return rows
 
 
 def _map(grid: Sweep, values: np.ndarray, scale: tuple[float, float], log: bool) -> str:
@@ -530,21 +500,24 @@ def script(chosen: argparse.Namespace) -> None:
 
 def figures(chosen: argparse.Namespace) -> None:
     """Every figure of the app as files in a folder, whose names are printed as they are written."""
-    from linreg.figures import gallery
     from linreg.figures.export import check_packages, exported, file_name
+    from linreg.figures.pages import FIGURES, page_figures
     from linreg.figures.theme import THEMES
+    from linreg.text.file_names import state_words
 
     check_packages(chosen.format)
-    wanted, folder = resolve(chosen), chosen.folder
+    wanted, folder, of = resolve(chosen), chosen.folder, resources()
     folder.mkdir(parents=True, exist_ok=True)
-    pages = list(dict.fromkeys(chosen.only or gallery.DRAWINGS))
-    for of, plate in gallery.figures(
-        wanted.comparison, THEMES[chosen.theme], wanted.link.views, wanted.link.step, pages
-    ):
-        for kind in dict.fromkeys(chosen.format):
-            path = folder / file_name(plate, kind, chosen.size, of)
-            write(exported(plate, kind, chosen.size), path)
-            print(path, flush=True)
+    for page in dict.fromkeys(chosen.only or FIGURES):
+        kind, step = PAGES.get(page), wanted.link.step
+        view = (wanted.link.views.get(kind) or kind()) if kind else None
+        words = state_words(wanted.comparison, view, step)
+        drawn = page_figures(page, wanted.comparison, view, of, THEMES[chosen.theme], step)
+        for figure_set in drawn:
+            for form in dict.fromkeys(chosen.format):
+                path = folder / file_name(figure_set, form, chosen.size, words)
+                write(exported(figure_set, form, chosen.size), path)
+                print(path, flush=True)
 
 
 RUN: dict[str, Callable[[argparse.Namespace], None]] = {

@@ -272,7 +272,7 @@ def _opened(source: Source, name: str | None) -> Iterator[tuple[Any, str, int]]:
             else io.BytesIO(source)
             if isinstance(source, bytes)
             else source
-        )  # noqa: SIM115
+        )
     except OSError as error:
         raise TableError(f"{name} cannot be opened ({error.strerror}); check the path") from None
     try:

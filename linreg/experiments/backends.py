@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from linreg.experiments.sweep import CellStats, Task, run_task, run_tasks
+from linreg.experiments.sweep_grid import CellStats, Task, run_task, run_tasks
 from linreg.settings.dependencies import missing_message
 from linreg.settings.fields import SettingsError, shorten
 

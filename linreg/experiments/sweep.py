@@ -1,438 +1,118 @@
-"""Phase diagrams: two settings varied over a grid of cells, many inits a cell, both sides, all in
-the compiled ensemble.
-
-A sweep is cut into tasks, one for each table, batch size and wiring among its cells; each is
-reduced to a few numbers a cell where it is computed, so the memory stays flat however many runs
-there are."""
+"""The sweep page: two settings varied over a grid of cells, both sides, and the law of batch size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from linreg.data.dataset import Dataset, initial_weights, make_data
-from linreg.experiments.surface import ring
-from linreg.quadratic.evaluation import Baseline, baseline
-from linreg.quadratic.moments import batch_moments
-from linreg.quadratic.quadratic import Quadratic
-from linreg.quadratic.streaming import loss_surface
-from linreg.settings.changes import all_specs, apply_overrides, check_limits, overrides, update_both
-from linreg.settings.fields import SettingsError, format_number
-from linreg.settings.model import Comparison, Data, DataSettings, Settings
-from linreg.settings.pages import SweepView
-from linreg.settings.sweep_axes import AXES, Axis, Metric
-
-WORTH_A_THREAD = 1_000_000  # steps of all runs of a task
-MOST_AT_ONCE = (
-    200_000_000  # steps of all runs of a task: about a second, after which a sweep can be stopped
+from linreg.experiments.resources import Resources
+from linreg.experiments.sweep_grid import (
+    BatchSizeLaw,
+    CellStats,
+    Sweep,
+    Task,
+    assemble_grid,
+    color_limits,
+    law_of_batch_size,
+    law_settings,
+    shown_inits,
+    stability_limits,
+    sweep_around,
 )
-RECORDED = 60  # steps of each run that are looked at, to tell when it converges
-LAW_INITS, LAW_STEPS = 20, 20_000  # at most
-LAW_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
+from linreg.experiments.work import Work, missing_keys
+from linreg.settings.fields import SettingsError
+from linreg.settings.limits import LIMITS
+from linreg.settings.model import Comparison
+from linreg.settings.pages import SweepView
+from linreg.settings.sweep_axes import METRICS, Metric
+from linreg.settings.wirings import WIRINGS
 
 
-def axis_values(
-    axis: Axis, count: int, low: float | None = None, high: float | None = None
-) -> tuple[float, ...]:
-    """Up to `count` values from `low` to `high`, evenly or in even ratios; whole ones without
-    repetition."""
-    low, high = axis.low if low is None else low, axis.high if high is None else high
-    spread = (np.geomspace if axis.log else np.linspace)(low, high, count)
-    if axis.whole:
-        return tuple(int(value) for value in np.unique(np.rint(spread).astype(int)))
-    return tuple(dict.fromkeys(float(f"{value:.6g}") for value in spread))
+@dataclass(frozen=True, eq=False)
+class SweepResult:
+    """The cells of both sides, as far as they are done.
 
+    `numbers` has the fields of `CellStats` by name, each (2, rows, columns) with NaN where a cell
+    is not done; `stability` for each side the points of SGD's stability limit.
+    """
 
-def color_limits(metric: Metric, values: np.ndarray) -> tuple[float, float]:
-    """What the two ends of the colour scale stand for, from the cells of both sides."""
-    if metric.known:
-        return metric.known
-    finite = values[np.isfinite(values) & (values > 0)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
-    return low, high if high > low else low * 10
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Which two settings are varied around a comparison, over which values, from how many inits and
-    for how many steps."""
-
-    comparison: Comparison
-    x: str = "lr"
-    y: str = "batch_size"
-    x_values: tuple[float, ...] = axis_values(AXES["lr"], 40)
-    y_values: tuple[float, ...] = axis_values(AXES["batch_size"], 12)
-    inits: int = 20
-    steps: int = 3_000
+    sweep: Sweep
+    view: SweepView
+    tasks: tuple[Task, ...]
+    numbers: dict[str, Float[np.ndarray, "2 rows columns"]]
+    stability: Sequence[Sequence[tuple[float, float]]]
+    complete: bool
 
     @property
-    def cells(self) -> int:
-        return len(self.x_values) * len(self.y_values)
+    def metric(self) -> Metric:
+        """What a cell's colour shows."""
+        return METRICS[self.view.metric]
 
-    def cell(self, column: int, row: int) -> Comparison:
-        """The comparison of one cell, its first init. Both sides take the swept values; the fixed
-        keeps what else it has.
+    @property
+    def values(self) -> Float[np.ndarray, "2 rows columns"]:
+        """The metric of every cell, of the original and of the fixed side."""
+        return self.numbers[self.metric.of]
 
-        Its epochs are whole, so it may run a little longer or shorter than the sweep. Raises
-        `SettingsError` where there is no such comparison, or none that the app offers."""
-        changes = {self.x: self.x_values[column], self.y: self.y_values[row]}
-        distance = changes.pop("distance", None)
-        for name, value in changes.items():
-            if value not in all_specs()[name].ui_range:
-                raise SettingsError(
-                    f"{all_specs()[name].label} {format_number(value)} is out of range"
-                    f" ({all_specs()[name].ui_range})",
-                    name,
-                )
-        original = update_both(self.comparison, changes).original
-        if distance is not None:
-            start = tuple(_starts(original, self.inits, distance)[0, :2].tolist())
-            if not all(weight in all_specs()["init"].ui_range for weight in start):
-                raise SettingsError(
-                    f"a start at distance {format_number(distance)} is out of range"
-                    f" ({all_specs()['init'].ui_range})",
-                    "init",
-                )
-            original = replace(original, init=start)
-        run_tasks = {"init" if name == "distance" else name for name in (self.x, self.y)}
-        own = {
-            name: value
-            for name, value in overrides(self.comparison).items()
-            if name not in run_tasks
-        }
-        sides = [original, apply_overrides(original, own)]
-        if "epochs" not in changes:
-            sides = [
-                replace(side, epochs=max(round(self.steps / side.steps_per_epoch), 1))
-                for side in sides
-            ]
-        return Comparison(*map(check_limits, sides))
+    @property
+    def color_limits(self) -> tuple[float, float]:
+        """What the ends of the colour scale stand for, on both sides."""
+        return color_limits(self.metric, self.values)
 
-    def tasks(self) -> list[Task]:
-        """The work, cut where the table, the batches, the steps or the optimizer change."""
-        found: dict[tuple[int, Settings, float | None, int], tuple[list[int], list[float]]] = {}
-        refusal: SettingsError | None = None
-        for row in range(len(self.y_values)):
-            for column in range(len(self.x_values)):
-                try:
-                    cell = self.cell(column, row)
-                except SettingsError as error:
-                    refusal = refusal or error
-                    continue
-                for side, settings in enumerate((cell.original, cell.fixed)):
-                    steps = settings.steps if "epochs" in (self.x, self.y) else self.steps
-                    distance = self._value("distance", column, row)
-                    key = (side, _shared(settings, steps), distance, steps)
-                    cells, rates = found.setdefault(key, ([], []))
-                    cells.append(row * len(self.x_values) + column)
-                    rates.append(settings.lr)
-        if not found and refusal:
-            raise refusal
-        tasks = []
-        for (side, settings, distance, steps), (cells, rates) in found.items():
-            size = max(MOST_AT_ONCE // (steps * self.inits), 1)  # cells
-            for first in range(0, len(cells), size):
-                part = slice(first, first + size)
-                tasks.append(
-                    Task(
-                        side,
-                        settings,
-                        distance,
-                        self.inits,
-                        steps,
-                        tuple(rates[part]),
-                        tuple(cells[part]),
-                    )
-                )
-        return tasks
-
-    def _value(self, name: str, column: int, row: int) -> float | None:
-        return (
-            self.x_values[column]
-            if self.x == name
-            else self.y_values[row]
-            if self.y == name
-            else None
-        )
-
-
-def sweep_around(comparison: Comparison, view: SweepView) -> Sweep:
-    """The sweep that a view asks for around a comparison."""
-    return Sweep(
-        comparison,
-        view.x,
-        view.y,
-        axis_values(AXES[view.x], view.columns, *(view.x_range or ())),
-        axis_values(AXES[view.y], view.rows, *(view.y_range or ())),
-        view.inits,
-        view.steps,
-    )
-
-
-def _shared(settings: Settings, steps: int) -> Settings:
-    """The settings of a cell without what its runs have for themselves, so that cells which share a
-    task compare equal."""
-    epochs = -(-steps // settings.steps_per_epoch) if settings.shuffle else 1
-    return replace(settings, lr=1.0, epochs=epochs)
-
-
-@dataclass(frozen=True)
-class Task:
-    """Cells of one side whose runs share their batches: one learning rate a cell, the same inits in
-    each."""
-
-    side: int
-    settings: Settings
-    distance: float | None
-    inits: int
-    steps: int
-    rates: tuple[float, ...]
-    cells: tuple[int, ...]
+    @property
+    def inits(self) -> int:
+        """How many initial weights each cell is trained from."""
+        return shown_inits(self.sweep, self.tasks)
 
     @property
     def runs(self) -> int:
-        return len(self.rates) * (1 if self.fixed_start else self.inits)
-
-    @property
-    def fixed_start(self) -> bool:
-        """Whether every run of a cell would start at the same point: then one is enough."""
-        return self.distance is None and not self.settings.start_is_drawn
+        """How many runs the whole sweep has."""
+        return sum(task.runs for task in self.tasks)
 
 
-@dataclass(frozen=True, eq=False)
-class CellStats:
-    """The numbers of a task's cells: share that converged, and medians over the inits."""
-
-    share: Float[np.ndarray, " C"]
-    r_squared: Float[np.ndarray, " C"]
-    loss: Float[np.ndarray, " C"]
-    steps: Float[np.ndarray, " C"]
-
-
-def run_task(task: Task) -> CellStats:
-    """Train the runs of a task and reduce them.
-
-    A run that diverged has not converged, and has neither a final loss nor an R²; where all of a
-    cell have, these are NaN. The steps to converge are those until the first of RECORDED looks from
-    which on the run stays converged."""
-    from linreg.training.ensemble import train_ensemble
-
-    table, judge = _table(task.settings.data, task.settings.bias)
-    moments = batch_moments(table, task.settings)
-    starts = _starts(task.settings, 1 if task.fixed_start else task.inits, task.distance)  # (I, P)
-    found = train_ensemble(
-        moments,
-        np.tile(starts, (len(task.rates), 1)),
-        np.repeat(task.rates, len(starts)),
-        task.settings.optimizer,
-        steps=task.steps,
-        record_every=-(-task.steps // RECORDED),
-        momentum=task.settings.momentum,
-    )
-    cells = (len(task.rates), len(starts))
-    converged = judge.converged(found.weights)  # (S, C · I)
-    final = converged[-1].reshape(cells)
-    last_apart = (
-        len(found.steps) - 1 - np.argmax(~converged[::-1], axis=0)
-    )  # (C · I,): the last look at which it is not
-    since = np.where(
-        converged.all(0), 0, found.steps[np.minimum(last_apart + 1, len(found.steps) - 1)]
-    )
-    with np.errstate(over="ignore", invalid="ignore"):
-        losses = moments.mean().value(found.final).reshape(cells)
-    return CellStats(
-        final.mean(1),
-        _median(judge.r_squared(found.final).reshape(cells)),
-        _median(losses),
-        _median(np.where(final, since.reshape(cells), np.nan)),
-    )
-
-
-def _median(values: np.ndarray) -> np.ndarray:
-    """The median of each row's finite numbers; NaN where there is none."""
-    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)  # (C, I), NaN last
-    count = np.isfinite(ordered).sum(1)  # (C,)
-    low, high = (np.maximum(count - 1, 0)) // 2, count // 2
-    rows = np.arange(len(values))
-    middle: np.ndarray = (
-        ordered[rows, low] + ordered[rows, np.minimum(high, values.shape[1] - 1)]
-    ) / 2
-    return np.where(count > 0, middle, np.nan)
-
-
-def _starts(settings: Settings, inits: int, distance: float | None) -> np.ndarray:
-    """The starts of a cell (I, P): PyTorch's own of as many seeds, a ring around the true weights,
-    or the one set.
-
-    The true weights of a table are those of least squares.
-    """
-    if distance is not None:
-        data = settings.data
-        true = (
-            data.weights
-            if isinstance(data, DataSettings)
-            else _table(data, settings.bias)[1].surface.minimum
+def tasks_of(sweep: Sweep) -> tuple[Task, ...]:
+    """The tasks of a sweep. Raises `SettingsError` above the limit of steps."""
+    tasks = tuple(sweep.tasks())
+    steps = _steps(tasks)
+    if steps > LIMITS.sweep_steps:
+        raise SettingsError(
+            f"{steps:,} steps of all runs are above the {LIMITS.sweep_steps:,} that a sweep may"
+            " have here; use fewer cells, inits or steps",
+            "steps",
         )
-        return ring(initial_weights(replace(settings, init=tuple(true[:2]))), distance, inits)
-    return np.stack([initial_weights(settings, settings.seed + k) for k in range(inits)])
+    return tasks
 
 
-def _table(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
-    """A table and what its runs are judged by: tasks that follow each other ask for the same
-    ones."""
-    return (_synthetic if isinstance(data, DataSettings) else _of_file)(data, bias)
+def outstanding(comparison: Comparison, view: SweepView, of: Resources) -> Work[Task, CellStats]:
+    """The tasks that have yet to be run. Raises `SettingsError` above the limit of steps."""
+    missing = missing_keys(of.cells, tasks_of(sweep_around(comparison, view)))
+    return Work(of.cells, missing, _steps(missing))
 
 
-def _judged(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
-    table = make_data(data)
-    return table, baseline(table, bias)
-
-
-_synthetic = lru_cache(maxsize=4)(_judged)
-_of_file = lru_cache(maxsize=1)(_judged)  # which may have ten million rows
-
-
-def run_tasks(tasks: Sequence[Task], behind: bool = False) -> Iterator[CellStats]:
-    """The cells of every task, in order: on all cores, unless the tasks are so short that threads
-    would only wait.
-
-    With `behind` they stand back for the other threads of this process.
-    """
-    from linreg.training.ensemble import in_parallel
-
-    worth = sum(task.runs * task.steps for task in tasks) > WORTH_A_THREAD * len(tasks)
-    return in_parallel(run_task, tasks, behind) if worth else map(run_task, tasks)
-
-
-def assemble_grid(
-    sweep: Sweep, cells: Mapping[Task, CellStats | None]
-) -> dict[str, Float[np.ndarray, "2 rows columns"]]:
-    """Each number of the cells, of the original and of the fixed side; NaN where a task is not
-    done."""
-    tables = {entry.name: np.full((2, sweep.cells), np.nan) for entry in fields(CellStats)}
-    for task, found in cells.items():
-        if found:
-            for name, table in tables.items():
-                table[task.side, list(task.cells)] = getattr(found, name)
-    return {
-        name: table.reshape(2, len(sweep.y_values), len(sweep.x_values))
-        for name, table in tables.items()
-    }
-
-
-def shown_inits(sweep: Sweep, tasks: Sequence[Task]) -> int:
-    """From how many inits a cell is trained: one where all would be the same."""
-    return 1 if all(task.fixed_start for task in tasks) else sweep.inits
-
-
-def stability_limits(
-    sweep: Sweep, surface: Callable[[Settings], Quadratic]
-) -> list[list[tuple[float, float]]]:
-    """For each side the points (x, y) of the stability limit of SGD or Nesterov, where lr is one of
-    the axes."""
-    found: list[list[tuple[float, float]]] = [[], []]
-    if "lr" not in (sweep.x, sweep.y):
-        return found
-    lr_across = sweep.x == "lr"
-    for index in range(len(sweep.y_values if lr_across else sweep.x_values)):
-        try:
-            cell = sweep.cell(0, index) if lr_across else sweep.cell(index, 0)
-        except SettingsError:
-            continue
-        for side, settings in enumerate((cell.original, cell.fixed)):
-            if settings.optimizer in ("SGD", "Nesterov"):
-                of_all = surface(replace(settings, lr=1.0, epochs=1, shuffle=False))
-                lr = of_all.stable_lr(settings.momentum, nesterov=settings.optimizer == "Nesterov")
-                if lr == 0:
-                    continue
-                found[side].append(
-                    (lr, sweep.y_values[index]) if lr_across else (sweep.x_values[index], lr)
-                )
-    return found
-
-
-# ---- the law of the batch size -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class BatchSizeLaw:
-    """Where the original's runs end at each batch size, beside its exact minimum and the law
-    w*/B."""
-
-    sizes: tuple[int, ...]
-    true: Float[np.ndarray, " 2"]  # least squares: w*
-    minima: Float[np.ndarray, "S 2"]
-    finals: Float[np.ndarray, "S I 2"]
-
-    @property
-    def theory(self) -> Float[np.ndarray, "S 2"]:
-        """w*/B for each batch size, from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B of independent rows, with
-        means near zero."""
-        return np.asarray(self.true / np.array(self.sizes)[:, None])
-
-
-def law_settings(
-    settings: Settings, inits: int, steps: int
-) -> tuple[Settings, tuple[int, ...], int, int]:
-    """What `law_of_batch_size` takes for a run: batches of every size that its table has rows for,
-    in plain order."""
-    sizes = tuple(size for size in LAW_SIZES if size <= settings.data.samples)
-    return (
-        replace(settings, batch_size=1, epochs=1, shuffle=False),
-        sizes,
-        min(inits, LAW_INITS),
-        min(steps, LAW_STEPS),
+def run(comparison: Comparison, view: SweepView, of: Resources) -> SweepResult:
+    """Both sides' cells, as far as they are done. Raises `SettingsError` as `outstanding` does."""
+    sweep = sweep_around(comparison, view)
+    tasks = tasks_of(sweep)
+    cells = {task: of.cells.get(task) for task in tasks}
+    return SweepResult(
+        sweep,
+        view,
+        tasks,
+        assemble_grid(sweep, cells),
+        stability_limits(sweep, of.surface),
+        all(found is not None for found in cells.values()),
     )
 
 
-def law_of_batch_size(
-    settings: Settings, sizes: tuple[int, ...], inits: int, steps: int
-) -> BatchSizeLaw:
-    """Train a wiring at each batch size from as many inits, and find the exact minimum of each
-    size's surface."""
-    from linreg.training.ensemble import train_ensemble
-
-    table, judge = _table(settings.data, settings.bias)
-    minima, groups = [], []
-    for size in sizes:
-        of_size = replace(settings, batch_size=size, epochs=1, shuffle=False)
-        met = _first_rows(table, steps * size)  # no run comes further
-        groups.append(batch_moments(met, of_size))
-        surface = groups[-1].mean() if met is table else loss_surface(_in_pieces(table), of_size)
-        minima.append(surface.minimum[:2])
-    inits = inits if settings.start_is_drawn else 1  # all would be the same
-    starts = _starts(settings, inits, None)  # (I, P)
-    found = train_ensemble(
-        groups,
-        np.tile(starts, (len(sizes), 1)),
-        settings.lr,
-        settings.optimizer,
-        steps=steps,
-        record_every=steps,
-        groups=np.repeat(np.arange(len(sizes)), inits),
-        momentum=settings.momentum,
-    )
-    finals = found.final[:, :2].reshape(len(sizes), inits, 2)
-    return BatchSizeLaw(sizes, judge.surface.minimum[:2], np.stack(minima), finals)
+def batch_size_law(comparison: Comparison, view: SweepView) -> BatchSizeLaw | None:
+    """Where the original's runs end at each batch size; None where its shapes match, so that the
+    batch size does not move the minimum."""
+    if not WIRINGS[comparison.original.wiring].pairs:
+        return None
+    return law_of_batch_size(*law_settings(comparison.original, view.inits, view.steps))
 
 
-PIECE = 1 << 17  # rows
-
-
-def _in_pieces(table: Dataset) -> Dataset | Iterator[Dataset]:
-    """A table in pieces where it is a large one: the moments of all its batches at once would take
-    more than it does."""
-    if len(table) <= PIECE:
-        return table
-    return (
-        Dataset(table.X[at : at + PIECE], table.y[at : at + PIECE])
-        for at in range(0, len(table), PIECE)
-    )
-
-
-def _first_rows(table: Dataset, rows: int) -> Dataset:
-    return table if rows >= len(table) else Dataset(table.X[:rows], table.y[:rows])
+def _steps(tasks: Sequence[Task]) -> int:
+    return sum(task.runs * task.steps for task in tasks)

@@ -1,127 +1,61 @@
-"""What the bug does to a table, what stands in the way of training on it, and what standardising
-would change."""
+"""The page of your own data: what the bug does to a table, and the comparison on it."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Float
+from linreg.data.dataset import table_named, table_settings
+from linreg.data.files import BUNDLED, Dropped
+from linreg.experiments.comparison import ComparisonResult, outstanding
+from linreg.experiments.comparison import run as run_comparison
+from linreg.experiments.resources import Resources
+from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
+from linreg.settings.changes import with_table
+from linreg.settings.model import Comparison, TableSettings
 
-from linreg.data.dataset import initial_weights
-from linreg.quadratic.quadratic import Quadratic
-from linreg.quadratic.streaming import Tables, TableSums, table_sums
-from linreg.settings.model import Settings
+__all__ = ["YourDataResult", "on_a_table", "outstanding", "run"]
 
-NEARLY_COLLINEAR = 0.999  # a correlation beyond it makes single weights meaningless
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """The weights at which a loss is least, R² there, and the standard deviation of their
-    predictions."""
-
-    weights: Float[np.ndarray, " P"]
-    r_squared: float
-    spread: float
-
-
-@dataclass(frozen=True)
-class Training:
-    """What gradient descent meets on a surface: its condition number, SGD's stable learning rate,
-    and the way to go.
-
-    `distance` is the longest way of a single weight from its start to the minimum, `furthest` the
-    index of that weight."""
-
-    condition_number: float
-    stable_lr: float
-    distance: float
-    furthest: int
+OPENS_ON = "auto-mpg"  # the bundled table that the page shows before a table is chosen
 
 
 @dataclass(frozen=True, eq=False)
-class TableDiagnosis:
-    """The findings of a table, in its own units.
+class YourDataResult:
+    """A table's diagnosis, the rows that are used and dropped, and the comparison on it."""
 
-    `reach` is about how far RMSprop comes with the settings' steps, learning rate and momentum;
-    infinite where the momentum is 1 or more, and its steps grow without end."""
-
-    settings: Settings
-    sums: TableSums
-    written: Fit
-    fixed: Fit
-    training: Training
-    standardised: Training
-    reach: float
-    constant: tuple[int, ...]  # features that do not vary
-    correlation: float  # of the features; NaN where one does not vary
+    data: TableSettings
+    diagnosis: TableDiagnosis
+    kept: int
+    dropped: tuple[Dropped, ...]
+    comparison: ComparisonResult
 
     @property
-    def collinear(self) -> bool:
-        """Whether the features say nearly the same, so that single weights mean little."""
-        return not abs(self.correlation) <= NEARLY_COLLINEAR and not self.constant
+    def complete(self) -> bool:
+        """Whether both sides are trained."""
+        return self.comparison.complete
 
 
-def diagnose_table(tables: Tables, settings: Settings) -> TableDiagnosis:
-    """The findings of a table, or of one in pieces, in one pass. As written means that all pairs of
-    a batch meet.
+def on_a_table(comparison: Comparison) -> Comparison:
+    """The comparison if it is on a table, else the same on the bundled one."""
+    if isinstance(comparison.original.data, TableSettings):
+        return comparison
+    bundled = BUNDLED[OPENS_ON]
+    table = table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True)
+    return with_table(comparison, table)
 
-    With features at mean 0 and standard deviation 1 the second moments of two features and a bias
-    are [[1, ρ, 0], [ρ, 1, 0], [0, 0, 1]], with the eigenvalues 1 ± ρ and 1; a weight is then its
-    old value times the feature's deviation, and the bias the target's mean. Raises `SettingsError`
-    as `loss_surface` does."""
-    sums = table_sums(tables, replace(settings, wiring="original"))
-    matched = sums.matched_with_bias if settings.bias else sums.matched
-    covariance = sums.matched_with_bias.profile().A  # (2, 2): the best bias takes the means out
-    deviations = np.sqrt(sums.feature_variances)  # (2,)
-    constant = tuple(np.flatnonzero(deviations == 0).tolist())
-    rho = (
-        float(np.clip(covariance[0, 1] / deviations[0] / deviations[1], -1, 1))
-        if not constant
-        else math.nan
+
+def run(comparison: Comparison, of: Resources) -> YourDataResult:
+    """The diagnosis of a comparison's table, with its runs where they are trained.
+
+    Raises `ValueError` for a comparison on synthetic data; `on_a_table` gives one on a table.
+    """
+    data = comparison.original.data
+    if not isinstance(data, TableSettings):
+        raise ValueError("the comparison is on synthetic data; use on_a_table")
+    rows = table_named(data.table).select(data.target, data.features)
+    return YourDataResult(
+        data,
+        diagnose_table(of.table(data), comparison.original),
+        rows.kept,
+        tuple(rows.dropped),
+        run_comparison(comparison, of),
     )
-    start = initial_weights(settings)
-    standard = np.append(sums.matched_with_bias.minimum[:2] * deviations, sums.target_mean)[
-        : len(start)
-    ]
-    spread = abs(rho) if not constant else 0.0
-    steps = settings.epochs * -(-sums.rows // settings.batch_size)
-    return TableDiagnosis(
-        settings,
-        sums,
-        _fit(sums.surface.minimum, matched, covariance, sums),
-        _fit(matched.minimum, matched, covariance, sums),
-        _training(matched.condition_number, matched.stable_lr(), matched.minimum - start),
-        _training(
-            math.inf if constant or spread == 1 else (1 + spread) / (1 - spread),
-            1 / (1 + spread),
-            standard - start,
-        ),
-        _reach(settings, steps),
-        constant,
-        rho,
-    )
-
-
-def _reach(settings: Settings, steps: int) -> float:
-    """About lr a step, and ten times that in the first; momentum β goes on with each, to 1 + β + β²
-    + … times its length."""
-    return (
-        settings.lr * (steps + 9) / (1 - settings.momentum) if settings.momentum < 1 else math.inf
-    )
-
-
-def _fit(weights: np.ndarray, matched: Quadratic, covariance: np.ndarray, sums: TableSums) -> Fit:
-    worth = (
-        1 - float(matched.value(weights)) / sums.target_variance
-        if sums.target_variance
-        else math.nan
-    )
-    return Fit(weights, worth, math.sqrt(max(float(weights[:2] @ covariance @ weights[:2]), 0.0)))
-
-
-def _training(condition_number: float, stable_lr: float, way: np.ndarray) -> Training:
-    furthest = int(np.abs(way).argmax())
-    return Training(condition_number, stable_lr, float(np.abs(way[furthest])), furthest)

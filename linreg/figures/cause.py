@@ -3,7 +3,7 @@ minimum's walk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from linreg.experiments.cause import MinimumByBatchSize, Pairs, Terms
-from linreg.figures.figure import Figure
+from linreg.experiments.broadcast_terms import MinimumByBatchSize, Pairs, Terms
+from linreg.experiments.cause import CauseResult
+from linreg.figures.figure import Figure, FigureSet, single_figure
 from linreg.figures.layers import (
     ASPECT,
     contours,
@@ -43,6 +44,46 @@ SIDES = ("Original", "Fixed")
 MARGIN = 1.5  # cells, between the matrix and the numbers that it is made of
 SECTION_POINTS = 121
 OVERSHOOT = 0.7  # of the way between the minima, beyond each of them
+
+
+# ---- the page ------------------------------------------------------------------------------------
+
+
+def figures(result: CauseResult, theme: Theme) -> Iterator[FigureSet]:
+    """All figures of the page."""
+    yield matrix(result, theme)
+    yield terms(result, theme)
+    yield bowls(result, theme)
+    yield section(result, theme)
+    yield walk(result, theme)
+
+
+def matrix(result: CauseResult, theme: Theme) -> FigureSet:
+    """The differences of all pairs of a batch."""
+    return single_figure("matrix of all pairs", matrix_figure(result.pairs, theme), theme)
+
+
+def terms(result: CauseResult, theme: Theme) -> FigureSet:
+    """The four terms that both losses are made of."""
+    return single_figure("four terms of the loss", terms_figure(result.terms, theme), theme)
+
+
+def bowls(result: CauseResult, theme: Theme) -> FigureSet:
+    """Both loss surfaces in one picture."""
+    figure = bowls_figure(result.surfaces, theme)
+    return single_figure("both bowls in one picture", figure, theme)
+
+
+def section(result: CauseResult, theme: Theme) -> FigureSet:
+    """Both losses along the line through their minima."""
+    figure = section_figure(result.surfaces, theme)
+    return single_figure("section through both bowls", figure, theme)
+
+
+def walk(result: CauseResult, theme: Theme) -> FigureSet:
+    """The minimum of the loss over all pairs, by batch size."""
+    figure = walk_figure(result.minimum_by_batch_size, result.original.batch_size, theme)
+    return single_figure("minimum by batch size", figure, theme)
 
 
 # ---- the matrix ----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ beside runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
@@ -11,9 +11,30 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from linreg.experiments.claims import PRINT_STEPS, PRINTED, Arm, Trials, agrees
-from linreg.figures.figure import Figure
+from linreg.experiments.claim_trials import PRINT_STEPS, PRINTED, Arm, Trials, agrees
+from linreg.experiments.claims import ClaimResult, ClaimsResult
+from linreg.figures.figure import Figure, FigureSet, single_figure
 from linreg.figures.theme import Theme, apply_theme, frame_of, template, with_frame_data
+
+
+def figures(result: ClaimsResult, theme: Theme) -> Iterator[FigureSet]:
+    """All figures of the page: one for each claim, and the answer's printed path."""
+    for found in result.claims:
+        yield claim(found, theme)
+    yield printed(result, theme)
+
+
+def claim(found: ClaimResult, theme: Theme) -> FigureSet:
+    """The share of the runs that converge in each arm of a claim."""
+    figure = arms_figure(found.claim.arms, found.trials, theme)
+    name = f"claim {found.claim.key.replace('_', ' ')}"
+    return single_figure(name, figure, theme, found.claim.says)
+
+
+def printed(result: ClaimsResult, theme: Theme) -> FigureSet:
+    """The path that the answer printed, beside runs of the same script."""
+    figure = printed_figure(result.printed, theme)
+    return single_figure("printed path of the answer", figure, theme)
 
 
 def arms_figure(arms: Sequence[Arm], found: Sequence[Trials], theme: Theme) -> Figure:

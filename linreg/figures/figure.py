@@ -13,6 +13,11 @@ import pandas as pd
 from linreg.figures.theme import Theme
 
 DRAWING = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "dy")  # columns
+CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"
+CROSS = (
+    "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0L0.9,0.5L0.5,0.9L0,0.4L-0.5,0"
+    ".9L-0.9,0.5L-0.4,0Z"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,3 +110,8 @@ class FigureSet:
     @property
     def alt(self) -> str:
         return " ".join(panel.alt for panel in self.panels)
+
+
+def single_figure(name: str, figure: Figure, theme: Theme, heading: str = "") -> FigureSet:
+    """A set of one figure."""
+    return FigureSet(name, (figure,), theme, figure.caption, heading=heading)

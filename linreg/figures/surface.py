@@ -1,645 +1,134 @@
-"""The figures of the surface page: many paths on one surface, their loss and distance, learning
-rates, single batches."""
+"""The figures of the surface page."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from operator import itemgetter
+from weakref import WeakKeyDictionary
 
-import altair as alt
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
-from linreg.experiments.surface import Panel, Paths, curvature
-from linreg.figures.figure import Figure
-from linreg.figures.layers import (
-    ASPECT,
-    OPEN_LINE,
-    PIXELS,
-    contours,
-    cross_layer,
-    cut_at_edge,
-    domain_around,
-    domain_slots,
-    drawn_as,
-    inside,
-    kept_inside,
-    levels_at,
-    levels_over,
-    lines_over,
-    points_of,
-    ring_layer,
-    round_number,
-    star_layer,
-    weight_axes,
-)
-from linreg.figures.simplify import kept_points
-from linreg.figures.theme import (
-    Theme,
-    apply_theme,
-    frame_of,
-    in_frame,
-    log_axis,
-    placeholder,
-    template,
-    text_halo,
-    with_frame_data,
-)
-from linreg.quadratic.contours import Domain
-from linreg.quadratic.moments import Moments
-from linreg.quadratic.quadratic import Quadratic
-from linreg.settings.optimizers import OPTIMIZERS
-from linreg.text.numbers import point, quantity
+from linreg.experiments.optimizer_paths import Panel, curvature
+from linreg.experiments.surface import BatchesResult, SurfaceResult
+from linreg.figures.descent import descent_figure, rates_figure
+from linreg.figures.figure import FigureSet, single_figure
+from linreg.figures.layers import levels_over
+from linreg.figures.optimizer_paths import PathScene, of_panel, path_scene, paths_figure
+from linreg.figures.single_batch import batch_domains, batch_figure
+from linreg.figures.theme import Theme
+from linreg.settings.model import LABELS
 
-TRAIL_POINTS = 1_400  # of all paths of one panel
-CURVE_STEPS = 140  # of a curve against step, closer together where it is early
-SNAP = (24, 19)  # cells across and up the picture; a click on one sets a start
-ARROWS = 15
-CLOUD = 500  # minima of single batches that are drawn
-DESCENTS = {  # what falls: title and unit
-    "loss": ("Loss above its floor", "mean squared error"),
-    "distance": ("Distance to the minimum", "distance in weights"),
-}
+_LAYOUTS: WeakKeyDictionary[Panel, PathScene] = WeakKeyDictionary()
 
 
-@dataclass(frozen=True, eq=False)
-class PathScene:
-    """What stays the same while the paths are replayed: one picture for all panels, their rings and
-    their whole paths."""
+def figures(
+    result: SurfaceResult, batches: BatchesResult, theme: Theme, step: int | None = None
+) -> Iterator[FigureSet]:
+    """All figures of the page; at a step of the replay, or else at its end."""
+    yield paths(result, theme, step)
+    yield losses(result, theme, step)
+    yield distances(result, theme, step)
+    yield bowls(result, theme)
+    yield learning_rates(result, theme)
+    yield one_batch(batches, theme)
 
-    domain: Domain
-    spacing: float
-    levels: int
-    least_squares: Float[np.ndarray, " P"]
-    rings: tuple[pd.DataFrame, ...]
-    trails: tuple[pd.DataFrame, ...]
+
+def layout_of(result: SurfaceResult) -> PathScene:
+    """The layout of all panels: computed once, whatever step of the replay is drawn."""
+    first = result.panels[0]  # the panels of a result are made together
+    if first not in _LAYOUTS:
+        _LAYOUTS[first] = path_scene(result.panels, result.least_squares)
+    return _LAYOUTS[first]
 
 
-def path_scene(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> PathScene:
-    """The scene that holds the minima, least squares and all starts, and the paths where they stay
-    near."""
-    surfaces = [panel.surface.profile() for panel in panels]
-    starts = [start[:2] for panel in panels for path in panel.paths for start in path.weights[0]]
-    walked = [
-        path.weights[..., :2].reshape(-1, 2) for panel in panels for path in panel.paths
-    ]  # (n, 2) of all starts
-    domain = domain_around(
-        np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *starts]), walked
+def paths(result: SurfaceResult, theme: Theme, step: int | None = None) -> FigureSet:
+    """The paths of all optimizers, on each shown surface."""
+    panels, layout, at = result.panels, layout_of(result), _step(result, step)
+    drawn = tuple(
+        paths_figure(panels, which, layout, at, theme, result.view.arrows)
+        for which in range(len(panels))
     )
-    spacing, levels = levels_over(surfaces, domain)
-    return PathScene(
-        domain,
-        spacing,
-        levels,
-        least_squares,
-        tuple(contours(surface, domain, spacing, levels) for surface in surfaces),
-        tuple(_trails(panel, domain) for panel in panels),
-    )
+    labels = tuple(panel.label for panel in panels)
+    return FigureSet("paths", drawn, theme, drawn[-1].caption, labels, shared=True)
 
 
-def _trails(panel: Panel, domain: Domain) -> pd.DataFrame:
-    """All paths of a panel within the picture, in one table: of each the first steps densely, then
-    every k-th, and of those what the eye sees."""
-    runs = sum(path.weights.shape[1] for path in panel.paths)
-    most = max(TRAIL_POINTS // max(runs, 1), 20)
-    pixel = np.array([domain[1] - domain[0], domain[3] - domain[2]]) / PIXELS
-    known = list(OPTIMIZERS)
-    steps, lines, optimizers = [], [], []
-    for path in panel.paths:
-        rows = _early(path.steps)
-        for track in path.weights[rows, :, :2].transpose(1, 0, 2):  # (S, 2)
-            finite = np.isfinite(track).all(1)
-            steps.append(path.steps[rows[finite]])
-            lines.append(track[finite])
-            optimizers.append(known.index(path.optimizer))
-    begins = np.cumsum([0, *map(len, lines)])
-    kept = kept_points(
-        np.concatenate([*lines, np.empty((0, 2))]) / pixel, begins=begins[:-1]
-    )  # of all paths at once
-    for k, here in enumerate(np.split(kept, np.searchsorted(kept, begins[1:-1]))[: len(lines)]):
-        few = (
-            here
-            if len(here) <= most
-            else here[np.unique(np.linspace(0, len(here) - 1, most).astype(int))]
+def losses(result: SurfaceResult, theme: Theme, step: int | None = None) -> FigureSet:
+    """The excess loss of each optimizer against step."""
+    return _descent(result, "loss", theme, step)
+
+
+def distances(result: SurfaceResult, theme: Theme, step: int | None = None) -> FigureSet:
+    """Each optimizer's distance to the minimum against step."""
+    return _descent(result, "distance", theme, step)
+
+
+def _descent(result: SurfaceResult, what: str, theme: Theme, step: int | None) -> FigureSet:
+    figure = descent_figure(result.panels, what, _step(result, step), theme)
+    return single_figure(f"{what} of optimizers", figure, theme)
+
+
+def _step(result: SurfaceResult, step: int | None) -> int:
+    return result.last_step if step is None else min(step, result.last_step)
+
+
+def bowls(result: SurfaceResult, theme: Theme) -> FigureSet:
+    """The surfaces alone, with the axes of their contours."""
+    layout, drawn = layout_of(result), []
+    for which, panel in enumerate(result.panels):
+        alone = [replace(panel, paths=())]
+        figure = paths_figure(alone, 0, of_panel(layout, which), 0, theme)
+        axes = curvature(panel.surface)
+        names = ["w1", "w2", "bias"][: len(axes.values)]
+        table = pd.DataFrame(
+            {"curvature": axes.values, **dict(zip(names, axes.directions.T, strict=True))}
         )
-        steps[k], lines[k] = steps[k][few - begins[k]], lines[k][few - begins[k]]
-    table = cut_at_edge(steps, lines, domain)
-    table["optimizer"] = pd.Categorical.from_codes(
-        np.array(optimizers, dtype=int)[table.pop("line")], pd.Index(known)
+        drawn.append(replace(figure, data={**figure.data, "bowl": table}, table="bowl"))
+    labels = tuple(panel.label for panel in result.panels)
+    return FigureSet("curvature", tuple(drawn), theme, drawn[-1].caption, labels, shared=True)
+
+
+def learning_rates(result: SurfaceResult, theme: Theme) -> FigureSet:
+    """The learning rates in use beside the stable ones of the surface."""
+    comparison, surface = result.comparison, result.surface
+    momentum = comparison.original.momentum or 0.9  # with none, what momentum would do
+    nesterov = comparison.original.optimizer == "Nesterov"
+    other = (
+        f"{'Nesterov' if nesterov else 'SGD'}, momentum {momentum:g}",
+        surface.stable_lr(momentum, nesterov=nesterov),
     )
-    return table
-
-
-def of_panel(scene: PathScene, which: int) -> PathScene:
-    """The scene of one panel without its paths."""
-    return replace(scene, rings=(scene.rings[which],), trails=(scene.trails[which].iloc[:0],))
-
-
-def paths_figure(
-    panels: Sequence[Panel],
-    which: int,
-    scene: PathScene,
-    step: int,
-    theme: Theme,
-    arrows: bool = False,
-) -> Figure:
-    """All paths on one surface up to `step`: starts as rings, where each is now as a dot, the axes
-    of the bowl as lines."""
-    panel, surface = panels[which], panels[which].surface.profile()
-    heads = [
-        (path.optimizer, *path.weights[k, run, :2].tolist())
-        for path in panel.paths
-        for run in range(path.weights.shape[1])
-        for k in [_seen(path, run, step)]
-    ]
-    now = pd.DataFrame(heads, columns=["optimizer", "w1", "w2"])
-    starts = sorted(
-        {tuple(start[:2].tolist()) for path in panel.paths for start in path.weights[0]}
+    limits = sorted(
+        (limit for limit in (("SGD", surface.stable_lr()), other) if limit[1] > 0),
+        key=itemgetter(1),
     )
-    marks = [
-        ("minimum", *surface.minimum.tolist()),
-        ("least squares", *scene.least_squares[:2].tolist()),
-    ]
-    trail = scene.trails[which]
-    data = {
-        "rings": scene.rings[which],
-        "trail": trail,
-        "path": trail[trail["step"] <= step],
-        "now": now[inside(points_of(now), scene.domain)] if len(now) else now,
-        "starts": _points(starts, scene.domain),
-        "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
-        "axes": _axes(surface, scene),
-        "arrows": _arrows(surface, scene.domain)
-        if arrows
-        else pd.DataFrame({"w1": [], "w2": [], "angle": [], "size": []}),
-        "snap": _snap(),
-    }
-    names = [path.optimizer for path in panel.paths]
-    arrived = [path.optimizer for path in panel.paths if path.settled_at(panel.surface) is not None]
-    floor = f"mean loss never below {quantity(surface.floor)}"
-    least = f"minimum at {point(surface.minimum)}, {floor}"
-    if names:
-        what = f"paths of {', '.join(names)} on the loss surface, which has its {least}"
-        found = f"{len(arrived)} of {len(names)} come close to it"
-    else:
-        what = f"the loss surface has its {least}"
-        bowl = curvature(surface)
-        along = zip(bowl.values.tolist(), bowl.directions, strict=True)
-        found = " and ".join(f"λ = {quantity(value)} along {point(axis)}" for value, axis in along)
-    alt_text = f"{panel.label}, {panel.shapes}: {what}. {found}."
-    title = f"{panel.label}: {panel.shapes}"
-    data["frame"] = frame_of(
-        title=title,
-        subtitle=floor,
-        alt=alt_text,
-        levels=max(scene.levels, 2),
-        optimizers=",".join(names),
-        **domain_slots(scene.domain),
+    sides = dict(zip(LABELS, (comparison.original, comparison.fixed), strict=True))
+    rates = [("the sidebar's lr", panel.label, sides[panel.label].lr) for panel in result.panels]
+    for panel in result.panels:
+        rates += [(path.optimizer, panel.label, path.lr) for path in panel.paths]
+    return single_figure("learning rates", rates_figure(rates, limits, theme), theme)
+
+
+def one_batch(result: BatchesResult, theme: Theme) -> FigureSet:
+    """The loss surface of one batch, with the minima of the others, on each shown side."""
+    k = result.batch
+    size = max(float(np.abs(side.moments.origin[:2]).max()) for side in result.sides)
+    domains = batch_domains([side.minima for side in result.sides], size)
+    bowls_of = [side.moments.batch(k).profile() for side in result.sides]
+    spacing = max(
+        levels_over([bowl], domain)[0] for bowl, domain in zip(bowls_of, domains, strict=True)
     )
-    caption = (
-        ("Open circles: starts. Dots: where each path is. " if names else "")
-        + "Star: where this loss is least. Cross: least squares. Dashed: the bowl's axes, with the curvature λ along each."
-        + f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}."
-        + (" Arrows: down the gradient, larger where it is steeper." if arrows else "")
+    drawn = tuple(
+        batch_figure(side, k, side.minima, domain, spacing, theme)
+        for side, domain in zip(result.sides, domains, strict=True)
     )
-    name = (
-        f"{panel.label}: {'paths on the loss surface' if names else 'the axes of the loss surface'}"
+    caption = " ".join(
+        [
+            *(figure.caption for figure in drawn),
+            "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross:"
+            " the minimum of their mean, which is what a run settles near. Both pictures are to the"
+            " same scale.",
+        ]
     )
-    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name)
-
-
-def _seen(path: Paths, run: int, step: int) -> int:
-    """The last recorded row of a run at or before `step` at which it is finite."""
-    k = int(np.searchsorted(path.steps, step, side="right")) - 1
-    lost = path.diverged_at[run]
-    return (
-        k if lost < 0 else min(k, max(int(np.searchsorted(path.steps, lost, side="left")) - 1, 0))
-    )
-
-
-def _points(points: Sequence[Sequence[float]], domain: Domain) -> pd.DataFrame:
-    array = np.array(points, dtype=np.float64).reshape(-1, 2)
-    return pd.DataFrame(array[inside(array, domain)], columns=["w1", "w2"])
-
-
-def _axes(surface: Quadratic, scene: PathScene) -> pd.DataFrame:
-    """The axes of the bowl within the picture: from the minimum to the contour a third of the way
-    out, and λ along each.
-
-    Nothing lies outside the picture: a label there would make the renderer shrink it.
-    """
-    values, vectors = np.linalg.eigh(surface.hessian)
-    out = math.sqrt(2) * scene.spacing * max(scene.levels, 1) / 3  # √(2·excess)
-    longest = np.hypot(scene.domain[1] - scene.domain[0], scene.domain[3] - scene.domain[2])
-    halves = [
-        min(out / math.sqrt(value), longest) if value > 0 else longest for value in values.tolist()
-    ]
-    lines = [
-        surface.minimum + np.array([[-1.0], [1.0]]) * half * along
-        for half, along in zip(halves, vectors.T, strict=True)
-    ]
-    cut = cut_at_edge([np.array([-1, 1])] * len(lines), lines, scene.domain)
-    w = points_of(cut)
-    at = surface.minimum + 0.8 * (w - surface.minimum)
-    ends = zip(cut["line"], cut["step"], strict=True)
-    labels = [f"λ = {quantity(values[axis])}" if order == 1 else "" for axis, order in ends]
-    columns = {"order": cut["step"], "w1": w[:, 0], "w2": w[:, 1], "axis": cut["line"]}
-    return pd.DataFrame({**columns, "label": labels, "at1": at[:, 0], "at2": at[:, 1]})
-
-
-def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
-    """Down the gradient on a grid: the direction in degrees from straight up, clockwise, and the
-    size by the steepness."""
-    across, up = (
-        (np.arange(ARROWS) + 0.5) / ARROWS,
-        (np.arange(int(ARROWS * ASPECT)) + 0.5) / int(ARROWS * ASPECT),
-    )
-    w1, w2 = np.meshgrid(
-        domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2])
-    )
-    points = np.stack([w1.ravel(), w2.ravel()], axis=1)
-    downhill = -surface.gradient(points)  # (n, 2)
-    steepness = np.hypot(*downhill.T)  # (n,), without a square that could overflow
-    frame = pd.DataFrame({"w1": w1.ravel(), "w2": w2.ravel()})
-    frame["angle"] = np.degrees(np.arctan2(downhill[:, 0], downhill[:, 1]))
-    frame["size"] = steepness / max(steepness.max(), np.finfo(float).tiny)
-    return frame.astype(drawn_as(domain))
-
-
-def snapped(domain: Domain, column: int, row: int) -> tuple[float, float]:
-    """The start that a click on a cell of the picture sets: its middle, in numbers as round as the
-    picture is large."""
-    grid = round_number((domain[1] - domain[0]) / SNAP[0])
-    across, up = ((place + 0.5) / count for place, count in zip((column, row), SNAP, strict=True))
-    middle = domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2])
-    w1, w2 = (round(place / grid) * grid for place in middle)
-    return (round(w1, 12), round(w2, 12)) if 1e-9 < grid < 1e9 else (w1, w2)
-
-
-@cache
-def _snap() -> pd.DataFrame:
-    """The cells, by their places alone: they are the same in every picture, which need not be drawn
-    anew for them."""
-    rows, columns = np.divmod(np.arange(SNAP[0] * SNAP[1], dtype=np.int16), np.int16(SNAP[0]))
-    return pd.DataFrame({"column": columns, "row": rows})
-
-
-def _snap_layer() -> alt.Chart:
-    clicked = alt.selection_point(name="clicked", fields=["column", "row"], on="click", empty=False)
-    across, up = f"width / {SNAP[0]}", f"height / {SNAP[1]}"
-    edges = {
-        "x": f"datum.column * {across}",
-        "x2": f"(datum.column + 1) * {across}",
-        "y": f"height - (datum.row + 1) * {up}",
-        "y2": f"height - datum.row * {up}",
-    }
-    layer: alt.Chart = (
-        alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
-    )
-    return layer.encode(**{edge: alt.value({"expr": place}) for edge, place in edges.items()})
-
-
-def optimizer_color(theme: Theme) -> alt.Color:
-    """One colour an optimizer, the same in every figure, and a legend of those that the frame's
-    `optimizers` names."""
-    shown = in_frame("optimizers")
-    return alt.Color(
-        "optimizer:N",
-        scale=alt.Scale(domain=list(OPTIMIZERS), range=list((theme.series * 2)[: len(OPTIMIZERS)])),
-        legend=alt.Legend(
-            orient="top",
-            title=None,
-            values=alt.ExprRef(f"{shown} ? split({shown}, ',') : []"),
-            symbolType="stroke",
-            symbolStrokeWidth=3,
-            symbolOpacity=1,
-            offset=4,
-            columns=alt.ExprRef("max(1, floor(width / 74))"),
-        ),
-    )
-
-
-@template()
-def _paths_spec(theme: Theme) -> dict[str, Any]:
-    w1, w2 = weight_axes()
-    color = optimizer_color(theme)
-
-    def over(table: str) -> alt.Chart:
-        return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
-
-    trails, paths = (lines_over(table, ["piece", "optimizer"]) for table in ("trail", "path"))
-    whole = trails.mark_geoshape(strokeWidth=1.2, opacity=0.4, **OPEN_LINE).encode(color=color)
-    halo = paths.mark_geoshape(stroke=theme.background, strokeWidth=5, opacity=0.8, **OPEN_LINE)
-    path = paths.mark_geoshape(strokeWidth=2.4, **OPEN_LINE).encode(color=color)
-    axes = over("axes").mark_line(
-        stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True
-    )
-    axes = axes.encode(detail="axis:N", order="order:Q")
-    text = {"dy": -8, **kept_inside(11.5, "at1")}
-    curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, **text)
-    curvature = curvature.encode(
-        x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N"
-    )
-    behind = curvature.mark_text(**text_halo(theme), **text)
-    arrows = over("arrows").mark_point(
-        shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0
-    )
-    arrows = arrows.encode(
-        angle=alt.Angle("angle:Q", scale=None),
-        size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None),
-    )
-    starts = over("starts").mark_point(
-        shape="circle",
-        size=70,
-        filled=True,
-        fill=theme.background,
-        stroke=theme.ink,
-        strokeWidth=2,
-        opacity=1,
-    )
-    now = over("now").mark_point(
-        shape="circle", size=55, filled=True, stroke=theme.background, strokeWidth=1.2, opacity=1
-    )
-    marks = over("marks")
-    star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
-    cross = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
-    chart = alt.layer(
-        ring_layer(theme),
-        arrows,
-        axes,
-        whole,
-        halo,
-        path,
-        cross,
-        star,
-        starts,
-        now.encode(color=color),
-        behind,
-        curvature,
-        _snap_layer(),
-    )
-    heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"))
-    spec = chart.properties(title=heading, width="container").to_dict()
-    return apply_theme(with_frame_data(spec), theme, height=f"width * {ASPECT}")
-
-
-# ---- loss and distance against step --------------------------------------------------------------
-
-
-def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) -> Figure:
-    """Excess loss (`loss`) or distance to the minimum (`distance`) against step: a curve for each
-    optimizer and side, the median of its starts."""
-    title, _ = DESCENTS[what]
-    names = list(dict.fromkeys(path.optimizer for panel in panels for path in panel.paths))
-    curves, ends = [], []  # (n, 4) each: step, value, and the numbers of optimizer and side
-    for side, panel in enumerate(panels):
-        for path in panel.paths:
-            rows = _early(path.steps)
-            early = replace(path, steps=path.steps[rows], weights=path.weights[rows])
-            values = (
-                early.losses(panel.surface) - panel.surface.floor
-                if what == "loss"
-                else early.distances(panel.surface)
-            )
-            middle = np.median(np.where(np.isfinite(values), values, np.inf), axis=1)  # (S,)
-            drawn = np.isfinite(middle) & (middle > 0)
-            which = np.broadcast_to([names.index(path.optimizer), side], (int(drawn.sum()), 2))
-            curves.append(np.column_stack([early.steps[drawn], middle[drawn], which]))
-            if drawn.any():
-                ends.append(
-                    f"{panel.label.lower()} {path.optimizer} {quantity(float(middle[drawn][-1]))}"
-                )
-    step_of, value, optimizer, which_side = np.concatenate([*curves, np.empty((0, 4))]).T
-    table = pd.DataFrame(
-        {
-            "step": step_of.astype(np.int32),
-            "value": value,
-            "optimizer": pd.Categorical.from_codes(optimizer.astype(int), pd.Index(names)),
-            "side": pd.Categorical.from_codes(
-                which_side.astype(int), pd.Index([panel.label for panel in panels])
-            ),
-        }
-    )
-    alt_text = (
-        f"{title} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
-    )
-    caption = "The median of the starts, for each surface above its own minimum. Logarithmic axes, the steps from 0."
-    data = {
-        "curve": table,
-        "now": pd.DataFrame({"step": [step]}),
-        "frame": frame_of(alt=alt_text, optimizers=",".join(names)),
-    }
-    return Figure(
-        _descent_spec(theme, what), data, alt_text, caption, "curve", f"{title} against step"
-    )
-
-
-def _early(steps: np.ndarray) -> np.ndarray:
-    """Rows of the record in even ratios of their steps, so that the first steps are seen as well as
-    the last."""
-    last = len(steps) - 1
-    if last <= CURVE_STEPS:
-        return np.arange(last + 1)
-    return np.unique(np.rint(np.geomspace(1, last + 1, CURVE_STEPS)).astype(int) - 1)
-
-
-@template(*DESCENTS)
-def _descent_spec(theme: Theme, what: str) -> dict[str, Any]:
-    title, unit = DESCENTS[what]
-    axis = alt.Axis(
-        grid=False,
-        values=[0, *(10**power for power in range(7))],
-        labelExpr="format(datum.value, ',')",
-    )
-    step = alt.X(
-        "step:Q", title="step", axis=axis, scale=alt.Scale(type="symlog", constant=1, nice=False)
-    )
-    value = alt.Y("value:Q", title=unit, scale=alt.Scale(type="log"), axis=log_axis())
-    lines = alt.Chart(alt.NamedData("curve")).mark_line(strokeWidth=1.8, strokeJoin="round")
-    dash = alt.StrokeDash(
-        "side:N",
-        scale=alt.Scale(domain=["Original", "Fixed"], range=[[5, 3], [1, 0]]),
-        legend=alt.Legend(
-            orient="bottom", title=None, symbolType="stroke", symbolSize=400, offset=4
-        ),
-    )
-    lines = lines.encode(x=step, y=value, color=optimizer_color(theme), strokeDash=dash)
-    rule = (
-        alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
-    )
-    spec = alt.layer(lines, rule).properties(title=title, width="container", height=230).to_dict()
-    return apply_theme(with_frame_data(spec), theme)
-
-
-# ---- curvature -----------------------------------------------------------------------------------
-
-
-def rates_figure(
-    rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple[str, float]], theme: Theme
-) -> Figure:
-    """Learning rates on a line: (label, side, lr) as dots, and limits (label, lr) as rules."""
-    table = pd.DataFrame(rates, columns=["label", "side", "lr"])
-    rules = pd.DataFrame(
-        [(name, lr) for name, lr in limits if np.isfinite(lr)], columns=["label", "lr"]
-    )
-    rules["align"] = ["right", "left"][: len(rules)]
-    said = "; ".join(f"{name} {quantity(lr)}" for name, lr in limits)
-    table["row"] = pd.factorize(table["label"])[0]  # in the order in which they are given
-    alt_text = f"Learning rates in use, and the limits of gradient descent on this surface: {said}."
-    caption = (
-        "Dashed: below it gradient descent settles on this bowl, above it diverges. The other"
-        " optimizers divide by the"
-        " gradient's size and have no such limit."
-    )
-    data = {"rates": table, "limits": rules, "frame": frame_of(alt=alt_text)}
-    spec = {**_rates_spec(theme), "height": 40 + 30 * table["label"].nunique()}
-    return Figure(spec, data, alt_text, caption, "rates", "Learning rates")
-
-
-@template()
-def _rates_spec(theme: Theme) -> dict[str, Any]:
-    lr = alt.X(
-        "lr:Q",
-        title="learning rate",
-        scale=alt.Scale(type="log"),
-        axis=alt.Axis(format="~g", grid=False),
-    )
-    in_order = alt.EncodingSortField("row", op="min")
-    row = alt.Y(
-        "label:N",
-        title=None,
-        sort=in_order,
-        axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False),
-    )
-    apart = alt.YOffset("side:N", sort=["Original", "Fixed"], scale=alt.Scale(paddingOuter=1))
-    color = alt.Color(
-        "side:N",
-        scale=alt.Scale(domain=["Original", "Fixed"], range=[theme.original, theme.fixed]),
-        legend=alt.Legend(orient="top", title=None, symbolType="circle", offset=4),
-    )
-    dots = (
-        alt.Chart(alt.NamedData("rates"))
-        .mark_point(filled=True, size=80, opacity=1)
-        .encode(x=lr, y=row, yOffset=apart, color=color)
-    )
-    rules = (
-        alt.Chart(alt.NamedData("limits"))
-        .mark_rule(strokeDash=[6, 4], color=theme.ink, strokeWidth=1.2)
-        .encode(x=lr)
-    )
-    text = alt.Chart(alt.NamedData("limits")).mark_text(
-        align={"expr": "datum.align"},
-        baseline="top",
-        dx={"expr": "datum.align == 'right' ? -5 : 5"},
-        color=theme.ink,
-        fontSize=12,
-    )
-    text = text.encode(x=lr, y=alt.value(3), text="label:N")
-    heading = alt.TitleParams(
-        "Learning rates", subtitle="in use, and the limits of gradient descent"
-    )
-    chart = alt.layer(rules, dots, text).properties(title=heading, width="container")
-    return apply_theme(with_frame_data(chart.to_dict()), theme)
-
-
-# ---- one batch -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """One side's batches: its label, and the exact quadratic of each."""
-
-    label: str
-    shapes: str
-    moments: Moments
-
-
-def batch_minima(moments: Moments, most: int = CLOUD) -> Float[np.ndarray, "n 2"]:
-    """Where the first batches' losses are least, each its own."""
-    return np.stack([moments.batch(k).profile().minimum for k in range(min(len(moments), most))])
-
-
-def batch_domains(minima: Sequence[Float[np.ndarray, "n 2"]], size: float) -> list[Domain]:
-    """Pictures of one size, each around the middle of its minima, that hold the bulk of them: those
-    of tiny batches may lie anywhere. Minima that only rounding tells apart, in weights of this
-    `size`, are all in the middle."""
-    middles = [np.median(cloud, axis=0) for cloud in minima]
-    reach = max(
-        float(np.quantile(np.abs(cloud - middle), 0.96))
-        for cloud, middle in zip(minima, middles, strict=True)
-    )
-    half = np.array([1, ASPECT]) * (1.5 * reach if reach > 1e-12 * size else size or 1.0)
-    return [
-        (*(middle[0] + (-half[0], half[0])).tolist(), *(middle[1] + (-half[1], half[1])).tolist())
-        for middle in middles
-    ]
-
-
-def batch_figure(
-    batches: Batches,
-    k: int,
-    minima: Float[np.ndarray, "n 2"],
-    domain: Domain,
-    spacing: float,
-    theme: Theme,
-) -> Figure:
-    """The surface of batch `k` alone, its minimum, and the minima of the other batches."""
-    surface = batches.moments.batch(k).profile()
-    mean = batches.moments.mean().profile()
-    levels = levels_at(surface, domain, spacing)
-    spread = np.quantile(np.abs(minima - np.median(minima, axis=0)), 0.68, axis=0)
-    marks = [("minimum", *surface.minimum.tolist()), ("mean", *mean.minimum.tolist())]
-    frame = pd.DataFrame(marks, columns=["kind", "w1", "w2"])
-    data = {
-        "rings": contours(surface, domain, spacing, levels),
-        "cloud": _points(minima.tolist(), domain).astype(drawn_as(domain)),
-        "marks": frame[inside(points_of(frame), domain)],
-    }
-    alt_text = (
-        f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two"
-        " thirds of the"
-        f" batches have their minimum within {point(spread, 3)} of the middle; that of their mean"
-        f" is {point(mean.minimum)}."
-    )
-    caption = f"{batches.label}: two batches in three have their minimum within ±{point(spread, 3)} of the middle one."
-    data["frame"] = frame_of(
-        title=f"{batches.label}, batch {k}: {batches.shapes}",
-        subtitle=f"least at {point(surface.minimum, 3)}",
-        alt=alt_text,
-        levels=max(levels, 2),
-        **domain_slots(domain),
-    )
-    spec = _batch_spec(theme, batches.label == "Original")
-    return Figure(
-        spec, data, alt_text, caption, "cloud", f"{batches.label}: the loss surface of one batch"
-    )
-
-
-@template(True, False)
-def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
-    w1, w2 = weight_axes()
-
-    def over(table: str) -> alt.Chart:
-        return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
-
-    color = theme.original if original else theme.fixed
-    cloud = over("cloud").mark_point(
-        clip=True,
-        filled=True,
-        size=26,
-        fill=color,
-        opacity=0.55,
-        stroke=theme.background,
-        strokeWidth=0.4,
-    )
-    marks = over("marks")
-    star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), size=320)
-    cross = cross_layer(theme, marks.transform_filter("datum.kind == 'mean'"))
-    chart = alt.layer(ring_layer(theme), star, cloud, cross)
-    heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"))
-    spec = chart.properties(title=heading, width="container").to_dict()
-    return apply_theme(with_frame_data(spec), theme, height=f"width * {ASPECT}")
+    labels = tuple(side.label for side in result.sides)
+    return FigureSet("one batch", drawn, theme, caption, labels)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from linreg.experiments.sweep import BatchSizeLaw, Sweep
-from linreg.figures.figure import Figure
+from linreg.experiments.sweep import SweepResult
+from linreg.experiments.sweep_grid import BatchSizeLaw, Sweep
+from linreg.figures.figure import Figure, FigureSet, single_figure
 from linreg.figures.theme import (
     Theme,
     apply_theme,
@@ -21,8 +23,40 @@ from linreg.figures.theme import (
     template,
     with_frame_data,
 )
+from linreg.settings.model import LABELS
 from linreg.settings.sweep_axes import AXES, Axis, Metric
 from linreg.text.numbers import point, quantity
+
+
+def figures(result: SweepResult, found: BatchSizeLaw | None, theme: Theme) -> Iterator[FigureSet]:
+    """All figures of the page; the law of the batch size where there is one."""
+    yield maps(result, theme)
+    if found:
+        yield law(found, theme)
+
+
+def maps(result: SweepResult, theme: Theme) -> FigureSet:
+    """Both maps, coloured on one scale."""
+    sweep, metric, values = result.sweep, result.metric, result.values
+    drawn = tuple(
+        map_figure(
+            replace(sweep, inits=result.inits),
+            values[side],
+            label,
+            metric,
+            result.color_limits,
+            result.stability[side],
+            theme,
+        )
+        for side, label in enumerate(LABELS)
+    )
+    name = f"sweep {metric.key}"
+    return FigureSet(name, drawn, theme, drawn[-1].caption, LABELS, shared=True)
+
+
+def law(found: BatchSizeLaw, theme: Theme) -> FigureSet:
+    """Where the original's runs end, by batch size."""
+    return single_figure("law of the batch size", law_figure(found, theme), theme)
 
 
 def map_figure(

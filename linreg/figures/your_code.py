@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -9,13 +10,24 @@ import altair as alt
 import numpy as np
 from jaxtyping import Bool
 
+from linreg.experiments.your_code import CodeResult, ShapeDiagnosis
 from linreg.figures.cause import matrix_data, matrix_spec
-from linreg.figures.figure import Figure
+from linreg.figures.figure import Figure, FigureSet, single_figure
 from linreg.figures.theme import Theme, fill, placeholder, template
-from linreg.guard.shapes import ShapeDiagnosis
 from linreg.settings.losses import Shape
 
 LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
+
+
+def figures(result: CodeResult, theme: Theme) -> Iterator[FigureSet]:
+    """The pairs of the two shapes, where they can be drawn."""
+    if drawn_shapes(result.diagnosis):
+        yield pairs(result, theme)
+
+
+def pairs(result: CodeResult, theme: Theme) -> FigureSet:
+    """Which prediction is compared with which target."""
+    return single_figure("pairs of two shapes", shapes_figure(result.diagnosis, theme), theme)
 
 
 def drawn_shapes(diagnosis: ShapeDiagnosis) -> tuple[Shape, Shape] | None:

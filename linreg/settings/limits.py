@@ -42,10 +42,7 @@ class Limits:
         4_000_000_000, "bytes that a Parquet file unpacks to: a small one may hold a text often"
     )
     held_bytes: int = limit(400_000_000, "bytes of the tables that all visitors have uploaded")
-    kept_run_bytes: int = limit(20_000_000, "bytes of trained runs that a server keeps")
-    kept_table_bytes: int = limit(30_000_000, "bytes of tables in use that a server keeps")
-    kept_moment_bytes: int = limit(20_000_000, "bytes of the batches' moments that a server keeps")
-    kept_path_bytes: int = limit(10_000_000, "bytes of the optimizers' paths that a server keeps")
+    cache_bytes: int = limit(80_000_000, "bytes of results that a server keeps for all visitors")
     # ninety million after its first picture, a hundred and fifty after many
     renderer_bytes: int = limit(
         115_000_000, "bytes that the process which makes files of figures keeps between two of them"

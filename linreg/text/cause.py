@@ -13,7 +13,7 @@ from linreg.text.markdown import table_in_markdown
 from linreg.text.numbers import point, quantity, shape
 
 if TYPE_CHECKING:
-    from linreg.experiments.cause import MinimumByBatchSize, Pairs, RunResult, Terms
+    from linreg.experiments.broadcast_terms import MinimumByBatchSize, Pairs, RunResult, Terms
     from linreg.quadratic.quadratic import Quadratic
 
 

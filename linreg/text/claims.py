@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,8 @@ from linreg.text.markdown import table_in_markdown
 from linreg.text.numbers import coordinate, quantity, spreads
 
 if TYPE_CHECKING:
-    from linreg.experiments.claims import Arm, Factor, Trials
+    from linreg.experiments.claim_trials import Arm, Trials
+    from linreg.experiments.claims import FactorResult
 
 
 def claims_finding(verdicts: Sequence[str], seeds: int, arms: int, tolerance: float) -> str:
@@ -46,20 +47,18 @@ def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict
     return rows
 
 
-def factors_table(
-    factors: Sequence[Factor], found: Mapping[str, Sequence[Trials]], causes: Mapping[str, str]
-) -> str:
-    """Each factor, what it was switched to, the share that then converged, and whether it is the
-    cause."""
+def factors_table(factors: Sequence[FactorResult]) -> str:
+    """Each factor, what it was switched to, the share of runs that then converges, and whether it
+    is the cause."""
     marks = {"cause": "✓", "not the cause": "✕"}
     rows = {
-        factor.title: [
+        found.factor.title: [
             "; ".join(
                 f"{arm.label}: {one.share:.0%}"
-                for arm, one in zip(factor.arms, found[factor.key], strict=True)
+                for arm, one in zip(found.factor.arms, found.trials, strict=True)
             ),
-            f"{marks.get(causes[factor.key], '–')} {causes[factor.key]}",
+            f"{marks.get(found.cause, '–')} {found.cause}",
         ]
-        for factor in factors
+        for found in factors
     }
     return table_in_markdown(rows, ("changed to: share that converges", "is it the cause"))

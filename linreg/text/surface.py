@@ -15,7 +15,7 @@ from linreg.text.markdown import table_in_markdown
 from linreg.text.numbers import point, quantity, r2_text
 
 if TYPE_CHECKING:
-    from linreg.experiments.surface import Panel
+    from linreg.experiments.optimizer_paths import Panel
     from linreg.quadratic.quadratic import Quadratic
 
 
@@ -36,7 +36,7 @@ def paths_finding(panel: Panel) -> str:
     if not paths:
         return f"**{panel.label}**: choose an optimizer."
     arrived = sum(path.settled_at(panel.surface) is not None for path in paths)
-    worth = r2_text(float(panel.judge.r_squared(minimum)))
+    worth = r2_text(float(panel.baseline.r_squared(minimum)))
     many = f"{arrived} of {len(paths)} optimizers" if len(paths) > 1 else f"{paths[0].optimizer}"
     verb = "settle" if len(paths) > 1 else ("settles" if arrived else "does not settle")
     return f"**{panel.label}**: {many} {verb} near the minimum of this loss, {point(minimum)}, where R² is {worth}."
@@ -58,7 +58,7 @@ def paths_table(panels: Sequence[Panel]) -> dict[str, dict[str, str]]:
             )
             if lost and len(ends):
                 end += f", {lost} of {len(path.diverged_at)} diverged"
-            worth = r2_text(float(np.median(panel.judge.r_squared(ends)))) if len(ends) else "–"
+            worth = r2_text(float(np.median(panel.baseline.r_squared(ends)))) if len(ends) else "–"
             rows[f"{panel.label}, {path.optimizer}"] = {
                 "learning rate": f"{path.lr:.3g}",
                 "steps to lose 99 % of the excess loss": "–" if settled is None else f"{settled:,}",

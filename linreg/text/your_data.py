@@ -13,7 +13,7 @@ from linreg.text.numbers import quantity, r2_text
 
 if TYPE_CHECKING:
     from linreg.data.files import Dropped
-    from linreg.experiments.your_data import TableDiagnosis
+    from linreg.experiments.table_diagnosis import TableDiagnosis
 
 
 def rows_used(kept: int, dropped: Sequence[Dropped]) -> str:

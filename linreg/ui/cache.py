@@ -1,141 +1,308 @@
-"""Cached calls that every page makes: keyed on settings, never on arrays."""
+"""One cache for all visitors, with one budget in bytes, and the experiments' computations behind it.
+
+Keys are settings, never arrays. What is in the cache is shared: nothing changes it.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import streamlit as st
+import numpy as np
+import pandas as pd
 
 from linreg.data.dataset import Dataset, make_data
-from linreg.experiments.surface import Paths
-from linreg.experiments.sweep import Sweep
-from linreg.figures import gallery
-from linreg.figures.gallery import Core, batches_of
+from linreg.experiments.claim_trials import of_seed
+from linreg.experiments.optimizer_paths import Paths
+from linreg.experiments.resources import (
+    Resources,
+    Starts,
+    batches_of,
+    least_squares_weights,
+    optimizer_paths,
+    tuned_rate,
+)
+from linreg.experiments.sweep_grid import CellStats, Task, run_tasks
+from linreg.experiments.work import Progress
 from linreg.quadratic.evaluation import Baseline, baseline
-from linreg.quadratic.least_squares import least_squares, with_ones
 from linreg.quadratic.moments import Moments, batch_moments
 from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.limits import LIMITS
-from linreg.settings.model import Comparison, Data, DataSettings, Settings, TableSettings
-from linreg.settings.pages import SurfaceView
+from linreg.settings.model import Data, Settings, TableSettings
 
-# Streamlit takes settings apart field by field to tell whether it has met them; their text says as
-# much, in no time.
-AS_TEXT: dict[Any, Any] = dict.fromkeys(
-    (Settings, DataSettings, TableSettings, Comparison, Sweep, SurfaceView), repr
-)
+if TYPE_CHECKING:
+    from linreg.training.run import Run
 
-
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
+P = ParamSpec("P")
+R = TypeVar("R")
+KEPT_AT_LEAST = 8  # values, however large: what a page computes it also shows
+ENTRY_BYTES = 500  # of a value beside its arrays: the key and the objects around them
 
 
-class Kept(Generic[Key, Value]):
-    """The latest values of all visitors, as many as fit: by number, or by what `size` says of each;
-    at least so many."""
-
-    def __init__(
-        self, most: float, size: Callable[[Value], float] = lambda _: 1, least: int = 1
-    ) -> None:
-        self.values: OrderedDict[Key, Value] = OrderedDict()
-        self.most, self.size, self.least, self.filled = most, size, least, 0.0
-        self.lock = threading.Lock()
-
-    def get(self, key: Key) -> Value | None:
-        with self.lock:
-            if key in self.values:
-                self.values.move_to_end(key)
-            return self.values.get(key)
-
-    def made(self, key: Key, make: Callable[[], Value]) -> Value:
-        """The value that is kept, or else made now and kept."""
-        found = self.get(key)
-        if found is None:
-            found = make()
-            self.keep(key, found)
-        return found
-
-    def keep(self, key: Key, value: Value) -> None:
-        """Keep this, and of the older ones as many as fit."""
-        with self.lock:
-            if key in self.values:
-                self.filled -= self.size(self.values.pop(key))
-            self.values[key] = value
-            self.filled += self.size(value)
-            while self.filled > self.most and len(self.values) > self.least:
-                self.filled -= self.size(self.values.popitem(last=False)[1])
+def size_in_bytes(value: Any) -> int:
+    """About how many bytes a value takes: its arrays, tables and texts."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, pd.DataFrame):
+        return int(value.memory_usage(deep=False).sum())
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(size_in_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(size_in_bytes, value))
+    if is_dataclass(value):
+        return sum(size_in_bytes(getattr(value, entry.name)) for entry in fields(value))
+    return 8
 
 
+class Cache:
+    """The values used last, as many as fit into a budget of bytes.
+
+    A value that several threads ask for at once is computed by one of them; the others wait for it.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._computing: dict[Hashable, threading.Event] = {}
+
+    def get(self, key: Hashable) -> Any:
+        """The value of a key, or None where it is not kept."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
+    def put(self, key: Hashable, value: Any) -> None:
+        """Keep a value, and drop those that have not been used for longest until all fit."""
+        size = size_in_bytes(value) + ENTRY_BYTES
+        with self._lock:
+            self._bytes -= self._values.pop(key, (None, 0))[1]
+            self._values[key] = value, size
+            self._bytes += size
+            while self._bytes > self._budget and len(self._values) > KEPT_AT_LEAST:
+                _, (_, dropped) = self._values.popitem(last=False)
+                self._bytes -= dropped
+
+    def get_or_compute(self, key: Hashable, compute: Callable[[], R]) -> R:
+        """The value of a key, computed by the first who asks for it. None is never kept."""
+        while True:
+            found: R | None = self.get(key)
+            if found is not None:
+                return found
+            with self._lock:
+                others = self._computing.get(key)
+                if others is None:
+                    self._computing[key] = threading.Event()
+            if others is not None:
+                others.wait()
+                continue  # it is there now, unless its computation failed
+            try:
+                found = compute()
+                if found is not None:
+                    self.put(key, found)
+                return found
+            finally:
+                with self._lock:
+                    self._computing.pop(key).set()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+            self._bytes = 0
+
+
+CACHE = Cache(LIMITS.cache_bytes)
+
+
+def cached(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of hashable arguments whose results are kept in the one cache."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        key = (function.__module__, function.__qualname__, args, tuple(sorted(kwargs.items())))
+        return CACHE.get_or_compute(key, lambda: function(*args, **kwargs))
+
+    return wrapped
+
+
+# ---- what the experiments are computed from ------------------------------------------------------
+
+
+@cached
 def table_of(data: Data) -> Dataset:
-    """The table of the settings, synthetic or from a file."""
-    return _kept_tables().made(data, lambda: make_data(data))
+    """The table of the settings: synthetic, or from a file."""
+    return make_data(data)
 
 
-@st.cache_resource(show_spinner=False)
-def _kept_tables() -> Kept[Data, Dataset]:
-    return Kept(LIMITS.kept_table_bytes, lambda one: one.X.nbytes + one.y.nbytes)
-
-
-@st.cache_resource(hash_funcs=AS_TEXT, max_entries=128, show_spinner=False)
+@cached
 def surface_of(settings: Settings) -> Quadratic:
-    """The surface that a run descends on."""
+    """The loss surface that a run descends on."""
     return loss_surface(table_of(settings.data), settings)
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
-def least_squares_of(data: Data, bias: bool) -> Any:
-    """The weights of least squares."""
-    X = table_of(data).X
-    return least_squares(with_ones(X) if bias else X, table_of(data).y)
+@cached
+def _least_squares_of(data: Data, bias: bool) -> np.ndarray:
+    return least_squares_weights(table_of(data), bias)
+
+
+@cached
+def _moments_of_batches(batches: Settings) -> Moments:
+    return batch_moments(table_of(batches.data), batches)
 
 
 def moments_of(settings: Settings) -> Moments:
-    """The quadratic of every batch, shared by all visitors: nothing changes them."""
-    key = batches_of(settings)
-    return _kept_moments().made(key, lambda: batch_moments(table_of(settings.data), key))
+    """The quadratic of every batch."""
+    return _moments_of_batches(batches_of(settings))
 
 
-@st.cache_resource(show_spinner=False)
-def _kept_moments() -> Kept[Settings, Moments]:
-    return Kept(
-        LIMITS.kept_moment_bytes,
-        lambda one: one.A.nbytes + one.c.nbytes + one.s.nbytes + one.n.nbytes,
-    )
-
-
-@st.cache_resource(hash_funcs=AS_TEXT, max_entries=48, show_spinner=False)
-def yardstick_of(data: Data, bias: bool) -> Baseline:
-    """What the runs on a table are judged by."""
+@cached
+def baseline_of(data: Data, bias: bool) -> Baseline:
+    """What the runs on a table are measured against."""
     return baseline(table_of(data), bias)
 
 
-Starts = tuple[tuple[float, ...], ...]
+@cached
+def _tuned_of_batches(
+    batches: Settings, optimizer: str, starts: Starts, steps: int, momentum: float
+) -> float:
+    return tuned_rate(moments_of(batches), optimizer, starts, steps, momentum)
 
 
-def _tuned(batches: Settings, optimizer: str, starts: Starts, steps: int, momentum: float) -> float:
-    how = (optimizer, starts, steps, momentum)
-    return _kept_rates().made((batches, *how), lambda: gallery.tuned(moments_of(batches), *how))
+def _tuned(
+    settings: Settings, optimizer: str, starts: Starts, steps: int, momentum: float
+) -> float:
+    return _tuned_of_batches(batches_of(settings), optimizer, starts, steps, momentum)
 
 
+@cached
 def _paths(settings: Settings, optimizer: str, lr: float, starts: Starts) -> Paths:
-    how = (optimizer, lr, starts)
-    return _kept_paths().made(
-        (settings, *how), lambda: gallery.trained(moments_of(settings), settings, *how)
-    )
+    return optimizer_paths(moments_of(settings), settings, optimizer, lr, starts)
 
 
-@st.cache_resource(show_spinner=False)
-def _kept_rates() -> Kept[tuple[Any, ...], float]:
-    return Kept(512)
+# ---- what takes long -----------------------------------------------------------------------------
 
 
-@st.cache_resource(show_spinner=False)
-def _kept_paths() -> Kept[tuple[Any, ...], Paths]:
-    return Kept(LIMITS.kept_path_bytes, lambda one: one.weights.nbytes)
+class TrainedRuns:
+    """Runs by PyTorch, trained in its own process, and how fast that went."""
+
+    def __init__(self) -> None:
+        self.seconds_per_step: dict[tuple[Any, ...], float] = {}
+
+    def get(self, key: Settings) -> Run | None:
+        """The run of these settings, if it is kept."""
+        found: Run | None = CACHE.get(("run", key))
+        return found
+
+    def compute(self, keys: Sequence[Settings], progress: Progress | None = None) -> None:
+        """Train these settings; a comparison that many open at once is trained once."""
+        for run in self.train(keys, progress=progress):
+            if run.diverged_at is None:  # its seconds are those of all its steps
+                self.seconds_per_step[speed_key(run.settings)] = run.seconds / len(run.losses)
+            CACHE.put(("run", run.settings), run)
+
+    def train(
+        self,
+        keys: Sequence[Settings],
+        table: Dataset | None = None,
+        progress: Progress | None = None,
+    ) -> list[Run]:
+        """Train in PyTorch's process; what `progress` raises ends the training, unless others wait
+        for the same. A file's table is sent along, a synthetic one is drawn there."""
+        if table is None and isinstance(keys[0].data, TableSettings):
+            table = table_of(keys[0].data)
+        from linreg.training.apart import APART
+
+        found: list[Run] = APART.ask(
+            "training.pytorch.train", list(keys), table, progress=progress, shared=tuple(keys)
+        )
+        return found
 
 
-CORE = Core(table_of, surface_of, moments_of, least_squares_of, yardstick_of, _tuned, _paths)
+def speed_key(settings: Settings) -> tuple[Any, ...]:
+    """What the seconds per step of a run depend on."""
+    return settings.wiring, settings.batch_size, settings.optimizer
+
+
+class SweepCells:
+    """Cells of sweeps, computed in this process with a low priority."""
+
+    def get(self, key: Task) -> CellStats | None:
+        """The cells of a task, if they are kept."""
+        found: CellStats | None = CACHE.get(("cells", key))
+        return found
+
+    def compute(self, keys: Sequence[Task], progress: Progress | None = None) -> None:
+        """Run these tasks; each is kept as soon as it is done."""
+        runs, done = sum(task.runs for task in keys), 0
+        for task, found in zip(keys, run_tasks(keys, behind=True), strict=True):
+            CACHE.put(("cells", task), found)
+            done += task.runs
+            if progress:
+                progress(done, runs)
+
+
+class ClaimSeeds:
+    """The claims' experiments by seed; visitors who wait for the same seeds share them."""
+
+    def get(self, key: int) -> Mapping[Settings, Any] | None:
+        """What every experiment came to with a seed, if it is kept."""
+        found: Mapping[Settings, Any] | None = CACHE.get(("seed", key))
+        return found
+
+    def compute(self, keys: Sequence[int], progress: Progress | None = None) -> None:
+        """Run every experiment with these seeds."""
+        for done, seed in enumerate(keys, 1):
+            CACHE.get_or_compute(("seed", seed), lambda seed=seed: of_seed(seed))  # type: ignore[misc]
+            if progress:
+                progress(done, len(keys))
+
+
+def _demo(function: Callable[..., R], *arguments: Any) -> R:
+    key = ("demo", function.__module__, function.__qualname__, repr(arguments))
+    return CACHE.get_or_compute(key, lambda: _in_pytorch_process(function, *arguments))
+
+
+def _in_pytorch_process(function: Callable[..., R], *arguments: Any) -> R:
+    from linreg.training.apart import APART
+
+    name = f"{function.__module__.removeprefix('linreg.')}.{function.__qualname__}"
+    found: R = APART.ask(name, *arguments)
+    return found
+
+
+RUNS = TrainedRuns()
+RESOURCES = Resources(
+    table_of,
+    surface_of,
+    moments_of,
+    _least_squares_of,
+    baseline_of,
+    _tuned,
+    _paths,
+    RUNS,
+    SweepCells(),
+    ClaimSeeds(),
+    _demo,
+)
+
+
+def result_of(run: Callable[..., R], *question: Any) -> R:
+    """The result of an experiment's `run` for a comparison and a view, kept once it is complete."""
+    key = ("result", run.__module__, question)
+    found: R | None = CACHE.get(key)
+    if found is None:
+        found = run(*question, RESOURCES)
+        if getattr(found, "complete", True):
+            CACHE.put(key, found)
+    return found

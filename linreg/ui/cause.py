@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from linreg.experiments.cause import (
+from linreg.experiments.broadcast_terms import (
     BatchStatistics,
     MinimumByBatchSize,
     batch_statistics,

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from linreg.experiments.claims import (
+from linreg.experiments.claim_trials import (
     CLAIMS,
     CONFIRMED,
     FACTORS,
@@ -117,7 +117,7 @@ def _of(claim: Claim | Factor, found: Mapping[Settings, Trials]) -> list[Trials]
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _checked(key: str) -> tuple[bool | None, str]:
     found: tuple[bool | None, str] = (
-        APART.ask("experiments.claims.asked", key) if CLAIMS[key].check else (None, "")
+        APART.ask("experiments.claim_trials.asked", key) if CLAIMS[key].check else (None, "")
     )
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from linreg.experiments.surface import Panel, curvature
+from linreg.experiments.optimizer_paths import Panel, curvature
 from linreg.figures import gallery
 from linreg.figures import surface as surface_figures
 from linreg.figures.gallery import shown_sides

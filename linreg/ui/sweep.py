@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from linreg.experiments.sweep import (
+from linreg.experiments.sweep_grid import (
     BatchSizeLaw,
     CellStats,
     Sweep,

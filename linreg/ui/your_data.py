@@ -13,7 +13,7 @@ import streamlit as st
 
 from linreg.data.dataset import register_table, table_named, table_settings
 from linreg.data.files import BUNDLED, Column, Dropped, Progress, Table, TableError, open_table
-from linreg.experiments.your_data import TableDiagnosis, diagnose_table
+from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
 from linreg.settings.changes import update_both, with_table
 from linreg.settings.fields import SettingsError, shorten
 from linreg.settings.model import Comparison, Settings, TableSettings

@@ -226,7 +226,7 @@ def test_the_same_axis_twice_is_refused_with_a_reason():
 
 
 def test_a_stopped_sweep_keeps_what_is_done_and_goes_on():
-    from linreg.experiments.sweep import Sweep, axis_values
+    from linreg.experiments.sweep_grid import Sweep, axis_values
     from linreg.settings.model import Comparison
     from linreg.settings.sweep_axes import AXES
 

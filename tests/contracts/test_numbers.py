@@ -18,13 +18,13 @@ from nist import STRD
 from linreg import train, train_ensemble
 from linreg.data.dataset import Dataset, make_data, register_table, table_settings
 from linreg.data.files import open_table
-from linreg.experiments.cause import (
+from linreg.experiments.broadcast_terms import (
     batch_statistics,
     minimum_by_batch_size,
     pairs_of,
     shape_or_value,
 )
-from linreg.experiments.your_data import diagnose_table
+from linreg.experiments.table_diagnosis import diagnose_table
 from linreg.figures import gallery
 from linreg.figures.theme import THEMES
 from linreg.quadratic.evaluation import baseline

@@ -238,7 +238,7 @@ def tables(content, rows):
     from dataclasses import replace
 
     from linreg.data.dataset import register_table, table_settings
-    from linreg.experiments.your_data import diagnose_table
+    from linreg.experiments.table_diagnosis import diagnose_table
     from linreg.figures import gallery
     from linreg.figures.theme import THEMES
     from linreg.settings.model import Comparison

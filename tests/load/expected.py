@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from linreg.data.dataset import table_settings
 from linreg.data.files import BUNDLED
-from linreg.experiments.sweep import law_of_batch_size, law_settings
+from linreg.experiments.sweep_grid import law_of_batch_size, law_settings
 from linreg.figures import gallery
 from linreg.figures.export import FORMATS, exported
 from linreg.figures.theme import THEMES

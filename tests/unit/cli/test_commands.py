@@ -24,8 +24,8 @@ from linreg.cli.options import add_comparison, add_view, parse_link, resolve, re
 from linreg.data import files
 from linreg.data.dataset import make_data, table_settings
 from linreg.experiments import backends
-from linreg.experiments.claims import CLAIMS, of_seed
-from linreg.experiments.sweep import CellStats, run_task, sweep_around
+from linreg.experiments.claim_trials import CLAIMS, of_seed
+from linreg.experiments.sweep_grid import CellStats, run_task, sweep_around
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.changes import all_specs, with_table
 from linreg.settings.fields import SettingsError, specs_of

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from linreg.data.dataset import Dataset, make_data
-from linreg.experiments.cause import (
+from linreg.experiments.broadcast_terms import (
     batch_statistics,
     minimum_by_batch_size,
     pairs_of,

@@ -10,7 +10,7 @@ from judging import judged
 
 from linreg import make_data, train
 from linreg.data.dataset import initial_weights
-from linreg.experiments.claims import (
+from linreg.experiments.claim_trials import (
     CLAIMS,
     FACTORS,
     PRINTED,

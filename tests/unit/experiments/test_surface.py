@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from linreg import DataSettings, Settings, batch_moments, make_data, train_ensemble
-from linreg.experiments import surface as surface_experiments
-from linreg.experiments.surface import as_points, curvature, paths, ring, tuned_lr
+from linreg.experiments import optimizer_paths as surface_experiments
+from linreg.experiments.optimizer_paths import as_points, curvature, paths, ring, tuned_lr
 from linreg.settings.changes import fitting_momentum
 from linreg.settings.optimizers import OPTIMIZERS
 

@@ -10,8 +10,8 @@ from judging import judged
 
 from linreg import Comparison, DataSettings, Settings, SettingsError, make_data, train
 from linreg.data.dataset import initial_weights
-from linreg.experiments import sweep as sweep_experiments
-from linreg.experiments.sweep import (
+from linreg.experiments import sweep_grid as sweep_experiments
+from linreg.experiments.sweep_grid import (
     CellStats,
     Sweep,
     _starts,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from linreg.data.dataset import Dataset, initial_weights, make_data, standardised, table_settings
-from linreg.experiments.your_data import diagnose_table
+from linreg.experiments.table_diagnosis import diagnose_table
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.model import DataSettings, Settings, TableSettings

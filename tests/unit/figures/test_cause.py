@@ -7,7 +7,7 @@ import pytest
 import vl_convert
 
 from linreg.data.dataset import make_data
-from linreg.experiments.cause import batch_statistics, minimum_by_batch_size, pairs_of
+from linreg.experiments.broadcast_terms import batch_statistics, minimum_by_batch_size, pairs_of
 from linreg.figures import cause as cause_figures
 from linreg.figures import your_code as your_code_figures
 from linreg.figures.theme import DARK, LIGHT

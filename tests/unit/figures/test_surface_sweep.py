@@ -9,9 +9,9 @@ import pytest
 import vl_convert
 
 from linreg.data.dataset import make_data
-from linreg.experiments.claims import PRINTED, Arm, Trials
-from linreg.experiments.surface import Panel, paths, ring
-from linreg.experiments.sweep import Sweep, law_of_batch_size
+from linreg.experiments.claim_trials import PRINTED, Arm, Trials
+from linreg.experiments.optimizer_paths import Panel, paths, ring
+from linreg.experiments.sweep_grid import Sweep, law_of_batch_size
 from linreg.figures import claims as claims_figures
 from linreg.figures import surface as surface_figures
 from linreg.figures import sweep as sweep_figures

@@ -11,7 +11,7 @@ from judging import judged
 
 from linreg.cli.output import unmarked
 from linreg.data.dataset import Dataset, make_data
-from linreg.experiments.your_data import diagnose_table
+from linreg.experiments.table_diagnosis import diagnose_table
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
 from linreg.settings.presets import PRESETS

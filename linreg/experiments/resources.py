@@ -1,0 +1,142 @@
+"""The computations that the pages share, each asked for by its settings.
+
+`resources()` has the plain ones, which remember what they have computed. The app passes its own,
+which share one bounded cache between all visitors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linreg.data.dataset import Dataset, make_data
+from linreg.experiments.claim_trials import of_seed
+from linreg.experiments.optimizer_paths import Paths, paths, tuned_lr
+from linreg.experiments.sweep_grid import CellStats, Task, run_tasks
+from linreg.experiments.work import LocalStore, Progress, Store
+from linreg.quadratic.evaluation import Baseline, baseline
+from linreg.quadratic.least_squares import least_squares, with_ones
+from linreg.quadratic.moments import Moments, batch_moments
+from linreg.quadratic.quadratic import Quadratic
+from linreg.quadratic.streaming import loss_surface
+from linreg.settings.changes import fitting_momentum
+from linreg.settings.model import Data, Settings
+from linreg.settings.wirings import WIRINGS
+
+if TYPE_CHECKING:
+    from linreg.training.run import Run
+
+Starts = tuple[tuple[float, ...], ...]  # one tuple of initial weights for each run
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the experiments are computed from.
+
+    `runs`, `cells` and `seeds` hold what takes long: trainings by PyTorch, cells of sweeps, and the
+    claims' experiments by seed. `demo` runs a function that needs PyTorch, here or elsewhere.
+    """
+
+    table: Callable[[Data], Dataset]
+    surface: Callable[[Settings], Quadratic]
+    moments: Callable[[Settings], Moments]  # of `batches_of` the settings
+    least_squares: Callable[[Data, bool], Any]  # (P,), with a bias or without
+    baseline: Callable[[Data, bool], Baseline]
+    tuned: Callable[[Settings, str, Starts, int, float], float]  # a learning rate
+    paths: Callable[[Settings, str, float, Starts], Paths]
+    runs: Store[Settings, Run]
+    cells: Store[Task, CellStats]
+    seeds: Store[int, Mapping[Settings, Any]]
+    demo: Callable[..., Any]
+
+
+def batches_of(settings: Settings) -> Settings:
+    """The settings with only what the batches' moments depend on, so that runs which share their
+    batches ask for the same moments."""
+    wiring = "original" if WIRINGS[settings.wiring].pairs else "squeeze"
+    order: dict[str, Any] = {"epochs": 1}
+    if settings.shuffle:
+        order = {"shuffle": True, "epochs": settings.epochs, "seed": settings.seed}
+    return Settings(
+        settings.data, wiring=wiring, batch_size=settings.batch_size, bias=settings.bias, **order
+    )
+
+
+def least_squares_weights(table: Dataset, bias: bool) -> np.ndarray:
+    """The least-squares weights (P,) of a table; the bias last, if there is one."""
+    return least_squares(with_ones(table.X) if bias else table.X, table.y)
+
+
+def tuned_rate(
+    moments: Moments, optimizer: str, starts: Starts, steps: int, momentum: float
+) -> float:
+    """The learning rate that suits an optimizer best from these starts."""
+    return tuned_lr(moments, optimizer, np.array(starts), steps, momentum)
+
+
+def optimizer_paths(
+    moments: Moments, settings: Settings, optimizer: str, lr: float, starts: Starts
+) -> Paths:
+    """An optimizer's paths from these starts, for the steps of the settings."""
+    momentum = fitting_momentum(optimizer, settings.momentum)
+    return paths(moments, optimizer, lr, np.array(starts), settings.steps, momentum)
+
+
+def resources(
+    run_all: Callable[[Sequence[Task]], Iterable[CellStats]] = run_tasks,
+) -> Resources:
+    """The plain computations, each result remembered for as long as the returned object lives.
+
+    `run_all` runs the tasks of sweeps, on this machine or elsewhere.
+    """
+    table = cache(make_data)
+    moments = cache(lambda key: batch_moments(table(key.data), key))
+
+    def moments_of(settings: Settings) -> Moments:
+        found: Moments = moments(batches_of(settings))
+        return found
+
+    def train_all(
+        keys: Sequence[Settings], progress: Progress | None
+    ) -> Iterator[tuple[Settings, Run]]:
+        from linreg.training.pytorch import train
+
+        if keys:
+            yield from zip(keys, train(keys, table(keys[0].data), progress), strict=True)
+
+    def run_cells(
+        tasks: Sequence[Task], progress: Progress | None
+    ) -> Iterator[tuple[Task, CellStats]]:
+        runs, done = sum(task.runs for task in tasks), 0
+        for task, found in zip(tasks, run_all(tasks), strict=True):
+            yield task, found
+            done += task.runs
+            if progress:
+                progress(done, runs)
+
+    return Resources(
+        table,
+        cache(lambda settings: loss_surface(table(settings.data), settings)),
+        moments_of,
+        cache(lambda data, bias: least_squares_weights(table(data), bias)),
+        cache(lambda data, bias: baseline(table(data), bias)),
+        cache(lambda settings, *how: tuned_rate(moments_of(settings), *how)),
+        cache(lambda settings, *how: optimizer_paths(moments_of(settings), settings, *how)),
+        LocalStore(train_all),
+        LocalStore(run_cells),
+        LocalStore(_run_seeds),
+        lambda function, *arguments: function(*arguments),
+    )
+
+
+def _run_seeds(
+    seeds: Sequence[int], progress: Progress | None
+) -> Iterator[tuple[int, Mapping[Settings, Any]]]:
+    for done, seed in enumerate(seeds, 1):
+        yield seed, of_seed(seed)
+        if progress:
+            progress(done, len(seeds))

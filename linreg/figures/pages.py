@@ -1,0 +1,97 @@
+"""Every page's figures by the page's name: for the command line and for embedded pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from linreg.experiments import cause, claims, comparison, surface, sweep, your_code
+from linreg.experiments.resources import Resources
+from linreg.experiments.work import Work
+from linreg.figures import cause as cause_figures
+from linreg.figures import claims as claims_figures
+from linreg.figures import comparison as comparison_figures
+from linreg.figures import surface as surface_figures
+from linreg.figures import sweep as sweep_figures
+from linreg.figures import your_code as your_code_figures
+from linreg.figures.figure import FigureSet
+from linreg.figures.theme import Theme
+from linreg.settings.model import Comparison
+from linreg.settings.pages import PAGES
+
+# (comparison, view, resources, theme, step) -> the page's figures, one after the other
+PageFigures = Callable[[Comparison, Any, Resources, Theme, "int | None"], Iterator[FigureSet]]
+
+
+def _comparison(
+    asked: Comparison, _view: Any, of: Resources, theme: Theme, step: int | None
+) -> Iterator[FigureSet]:
+    return comparison_figures.figures(comparison.run(asked, of), theme, step)
+
+
+def _cause(
+    asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+) -> Iterator[FigureSet]:
+    return cause_figures.figures(cause.run(asked, view, of), theme)
+
+
+def _claims(
+    _asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+) -> Iterator[FigureSet]:
+    return claims_figures.figures(claims.run(view, of), theme)
+
+
+def _surface(
+    asked: Comparison, view: Any, of: Resources, theme: Theme, step: int | None
+) -> Iterator[FigureSet]:
+    result, batches = surface.run(asked, view, of), surface.batches(asked, view, of)
+    return surface_figures.figures(result, batches, theme, step)
+
+
+def _sweep(
+    asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+) -> Iterator[FigureSet]:
+    law = sweep.batch_size_law(asked, view)
+    return sweep_figures.figures(sweep.run(asked, view, of), law, theme)
+
+
+def _your_code(
+    _asked: Comparison, view: Any, _of: Resources, theme: Theme, _step: int | None
+) -> Iterator[FigureSet]:
+    return your_code_figures.figures(your_code.run(view), theme)
+
+
+FIGURES: dict[str, PageFigures] = {
+    "comparison": _comparison,
+    "cause": _cause,
+    "claims": _claims,
+    "surface": _surface,
+    "sweep": _sweep,
+    "your_code": _your_code,
+}
+
+
+def outstanding(page: str, asked: Comparison, view: Any, of: Resources) -> Work[Any, Any] | None:
+    """What the page's result still lacks; None for a page that is computed at once."""
+    if page == "comparison":
+        return comparison.outstanding(asked, of)
+    if page == "claims":
+        return claims.outstanding(view, of)
+    if page == "sweep":
+        return sweep.outstanding(asked, view, of)
+    return None
+
+
+def page_figures(
+    page: str, asked: Comparison, view: Any, of: Resources, theme: Theme, step: int | None = None
+) -> Iterator[FigureSet]:
+    """Every figure of a page, one after the other, once everything that takes long is done.
+
+    `view` is the page's own view, or None for its default; `step` is a moment of the replay.
+    """
+    kind = PAGES.get(page)
+    view = view or (kind() if kind else None)
+    work = outstanding(page, asked, view, of)
+    if work:
+        work.run()
+    yield from FIGURES[page](asked, view, of, theme, step)
