@@ -31,8 +31,10 @@ from linreg.text import comparison as comparison_text
 from linreg.text import numbers
 from linreg.training.apart import APART
 from linreg.ui.cache import AS_TEXT, surface_of, table_of, yardstick_of
-from linreg.ui.drawing import compiled, draw, plain_table
-from linreg.ui.frame import change_view, number, slider, view
+from linreg.ui.controls import number, slider
+from linreg.ui.elements import compiled, plain_table
+from linreg.ui.figure_view import draw
+from linreg.ui.state import page_state
 from linreg.ui.your_code import reaction_of, show_reaction
 
 
@@ -85,11 +87,11 @@ def _weights_controls(asked: Settings) -> np.ndarray:
     )
     ends = tuple(float(weight) for weight in wrong[:2])
     here.button("To the bug's minimum", key="at_wrong", on_click=_stand, args=ends, width="stretch")
-    return np.array(list(view(CauseView).weights(best.tolist())))
+    return np.array(list(page_state().view(CauseView).weights(best.tolist())))
 
 
 def _stand(w1: float | None, w2: float | None) -> None:
-    change_view(w1=w1, w2=w2)
+    page_state().change_view(w1=w1, w2=w2)
 
 
 def _with_bias(asked: Settings, weights: np.ndarray) -> np.ndarray:
@@ -106,7 +108,9 @@ def _statistics(data: Data, batch_size: int) -> BatchStatistics:
 
 
 def _matrix(asked: Settings, weights: np.ndarray) -> None:
-    pairs = pairs_of(table_of(asked.data), _with_bias(asked, weights), view(CauseView).rows)
+    pairs = pairs_of(
+        table_of(asked.data), _with_bias(asked, weights), page_state().view(CauseView).rows
+    )
     left, right = st.columns(2, gap="large")
     with left:
         draw(
@@ -197,7 +201,7 @@ def _walk(asked: Settings) -> None:
             " squares, shrink to w*/B where"
             " the means are near zero."
         )
-        number("batch_size", "Batch size of the comparison", again=".again")
+        number("batch_size", "Batch size of the comparison", key_suffix=".again")
 
 
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)

@@ -37,8 +37,10 @@ from linreg.settings.wirings import STRANGE_LINE
 from linreg.text import claims as claims_text
 from linreg.training.apart import APART
 from linreg.ui.cache import Kept, yardstick_of
-from linreg.ui.drawing import compiled, draw, plain_table
-from linreg.ui.frame import number, view
+from linreg.ui.controls import number
+from linreg.ui.elements import compiled, plain_table
+from linreg.ui.figure_view import draw
+from linreg.ui.state import page_state
 
 MOST_KEPT = max(1_000, LIMITS.seeds)
 COLOURS = {CONFIRMED: "green", REFUTED: "red"}
@@ -62,7 +64,7 @@ def claims_section() -> None:
     with st.columns([1, 3])[0]:
         number("view.seeds", "Seeds of data and init")
     place = st.empty()
-    seeds = by_seed(view(ClaimsView).seeds, place)
+    seeds = by_seed(page_state().view(ClaimsView).seeds, place)
     found = {
         arm.settings: trials(seeds, arm) for arm in arms()
     }  # arms of several claims share their runs

@@ -23,15 +23,11 @@ from linreg.text.script import differing_lines, file_name, notebook, script
 from linreg.training.apart import APART
 from linreg.training.outcome import Outcome, outcome
 from linreg.ui.cache import AS_TEXT, Kept, least_squares_of, surface_of, table_of
-from linreg.ui.drawing import (
-    FRAME_SECONDS,
-    Selection,
-    draw,
-    keep_download,
-    step_controls,
-    step_to_show,
-)
-from linreg.ui.frame import write_url
+from linreg.ui.downloads import keep_download
+from linreg.ui.figure_view import Selection, draw
+from linreg.ui.replay import FRAME_SECONDS, step_controls, step_to_show
+from linreg.ui.state import page_state
+from linreg.ui.url import write_url
 
 if TYPE_CHECKING:
     from linreg.data.dataset import Dataset
@@ -118,7 +114,9 @@ def _outcome(settings: Settings, _run: Run) -> Outcome:
 def _expect(comparison: Comparison) -> None:
     """How many steps the comparison has, and once a pace is known how long they take."""
     paces = [_known_pace(side) for side in (comparison.original, comparison.fixed)]
-    st.session_state["expected"].caption(comparison_text.steps_and_time(comparison, paces))
+    place = page_state().expected
+    assert place is not None, "a page has been started"
+    place.caption(comparison_text.steps_and_time(comparison, paces))
 
 
 def _steps(sides: Sequence[Settings]) -> int:
@@ -134,19 +132,23 @@ def _train(comparison: Comparison, missing: Sequence[Settings]) -> bool:
         _expect(comparison)
     place = st.empty()
     with place.container():
-        if steps > LIMITS.asked_steps:
-            if st.session_state.get("agreed") != comparison:
-                seconds = sum(settings.steps * _pace(settings) for settings in missing)
-                st.info(f"{steps:,} steps will take about {numbers.duration(seconds)}.")
-                st.button(
-                    f"Train {steps:,} steps",
-                    type="primary",
-                    key="train",
-                    on_click=_agree,
-                    args=(comparison,),
-                )
-                return False
-            st.button("Stop the training", key="stop_training", on_click=_agree, args=(None,))
+        state = page_state()
+        is_short = steps <= LIMITS.asked_steps
+        if not state.may_run(comparison, is_short):
+            seconds = sum(settings.steps * _pace(settings) for settings in missing)
+            st.info(f"{steps:,} steps will take about {numbers.duration(seconds)}.")
+            st.button(
+                f"Train {steps:,} steps",
+                type="primary",
+                key="train",
+                on_click=state.agree,
+                args=(comparison,),
+            )
+            return False
+        if not is_short:
+            st.button(
+                "Stop the training", key="stop_training", on_click=state.stop, args=(comparison,)
+            )
         bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
         started = time.monotonic()
 
@@ -158,12 +160,6 @@ def _train(comparison: Comparison, missing: Sequence[Settings]) -> bool:
         _train_now(missing, progress)
     place.empty()
     return True
-
-
-def _agree(comparison: Comparison | None) -> None:
-    """Kept in the session, so that a lost connection does not lose the visitor's word; None takes
-    it back."""
-    st.session_state["agreed"] = comparison
 
 
 def _train_now(
@@ -243,7 +239,7 @@ def replay(comparison: Comparison) -> None:
             if not _train(comparison, missing):
                 return
         before.empty()
-    playing = st.session_state["playing"]
+    playing = page_state().playing
     st.fragment(_replay, run_every=FRAME_SECONDS if playing else None)(comparison)
 
 
@@ -273,12 +269,11 @@ def _replay(comparison: Comparison) -> None:
 
 
 def _click(key: str) -> None:
-    """Go to the clicked step. A chart that is drawn again reports its last click again: that one is
-    known."""
-    state = st.session_state
-    clicked = [point["step"] for point in state[key]["selection"].get("clicked", [])]
-    if clicked and clicked != state.get(f"{key}.clicked"):
-        state["step"], state["playing"], state[f"{key}.clicked"] = int(clicked[0]), False, clicked
+    """Go to the clicked step."""
+    state = page_state()
+    clicked = [point["step"] for point in state.selected_points(key, "clicked")]
+    if state.is_new_click(key, clicked):
+        state.show_step(int(clicked[0]))
         write_url()
 
 

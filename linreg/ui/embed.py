@@ -13,10 +13,14 @@ from linreg.settings.fields import SettingsError
 from linreg.settings.model import Comparison, Settings
 from linreg.settings.pages import PAGES
 from linreg.text.markdown import escape_markdown
-from linreg.ui import claims, frame, sweep
+from linreg.ui import claims, sweep
 from linreg.ui import comparison as comparison_ui
 from linreg.ui.cache import CORE
-from linreg.ui.drawing import compiled, current_theme, draw
+from linreg.ui.elements import compiled
+from linreg.ui.figure_view import current_theme, draw
+from linreg.ui.page import page as start_page
+from linreg.ui.state import page_state
+from linreg.ui.url import full_address
 
 if TYPE_CHECKING:
     from linreg.training.run import Run
@@ -28,15 +32,15 @@ def page(
     controls: bool | Callable[[Comparison], bool] = True,
     shown: Callable[[Comparison], Comparison] | None = None,
 ) -> Comparison:
-    """`frame.page`, which ends here if the page is embedded, once its figures are drawn.
+    """`linreg.ui.page.page`, which ends here if the page is embedded, once its figures are drawn.
 
     `shown` gives the comparison of a page that shows another one than the session's.
     """
-    comparison = frame.page(title, kind, controls)
+    comparison = start_page(title, kind, controls)
     if st.context.is_embedded:
-        if not any(sentence.startswith("table=") for sentence in st.session_state["ignored"]):
+        if not any(sentence.startswith("table=") for sentence in page_state().ignored):
             _figures_alone(comparison, kind, shown)
-        st.markdown(f"[All of it, with its controls]({frame.full_address()})")
+        st.markdown(f"[All of it, with its controls]({full_address()})")
         st.stop()
     return comparison
 
@@ -53,12 +57,11 @@ def _figures_alone(
         tuned=lambda settings, optimizer, *how: _compiled(CORE.tuned, settings, optimizer, *how),
         paths=lambda settings, optimizer, *how: _compiled(CORE.paths, settings, optimizer, *how),
     )
-    views = {kind: frame.view(kind)} if kind else {}
+    state = page_state()
+    views = {kind: state.view(kind)} if kind else {}
     try:
         comparison = shown(comparison) if shown else comparison
-        for _, plate in gallery.figures(
-            comparison, current_theme(), views, st.session_state["step"], [name], of
-        ):
+        for _, plate in gallery.figures(comparison, current_theme(), views, state.step, [name], of):
             if plate.heading:
                 st.markdown(f"**{plate.heading}**")
             draw(lambda _, plate=plate: plate)  # type: ignore[misc]

@@ -19,28 +19,12 @@ from linreg.settings.pages import MOST_STARTS, SurfaceView
 from linreg.text import comparison as comparison_text
 from linreg.text import surface as surface_text
 from linreg.ui.cache import AS_TEXT, CORE, moments_of, surface_of
-from linreg.ui.drawing import (
-    FRAME_SECONDS,
-    Selection,
-    compiled,
-    draw,
-    forget_step_controls,
-    plain_table,
-    step_controls,
-    step_to_show,
-)
-from linreg.ui.frame import (
-    begin_fragment,
-    change_view,
-    choice,
-    current,
-    number,
-    several,
-    slider,
-    text,
-    toggle,
-    view,
-)
+from linreg.ui.controls import choice, number, several, slider, text, toggle
+from linreg.ui.elements import compiled, plain_table
+from linreg.ui.figure_view import Selection, draw
+from linreg.ui.page import begin_fragment
+from linreg.ui.replay import FRAME_SECONDS, forget_step_controls, step_controls, step_to_show
+from linreg.ui.state import page_state
 
 RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
 PARTS = {"paths": "paths", "curvature": "curvature", "batches": "single batches"}
@@ -65,8 +49,8 @@ def _surface(comparison: Comparison) -> None:
         with correlation:
             slider("correlation", "Correlation of the features", -0.99, 0.99, 0.01)
         with scale:
-            number("scale", "Feature scale", again=".again")
-    part = view(SurfaceView).part
+            number("scale", "Feature scale", key_suffix=".again")
+    part = page_state().view(SurfaceView).part
     if part != "paths":
         forget_step_controls()
     {"paths": _paths_part, "curvature": _curvature_part, "batches": _batches_part}[part](comparison)
@@ -75,13 +59,13 @@ def _surface(comparison: Comparison) -> None:
 def _paths_part(comparison: Comparison) -> None:
     """All paths on the chosen surfaces, and how loss and distance fall, replayed by one slider."""
     _paths_controls()
-    playing = st.session_state["playing"]
+    playing = page_state().playing
     st.fragment(_paths_figures, run_every=FRAME_SECONDS if playing else None)(comparison)
 
 
 def _paths_controls() -> None:
     """What is trained from where."""
-    shown = view(SurfaceView)
+    shown = page_state().view(SurfaceView)
     optimizers, rates, arrows = st.columns([3.6, 3, 1.6], gap="medium", vertical_alignment="bottom")
     with optimizers:
         several("view.optimizers", "Optimizers")
@@ -124,13 +108,15 @@ def _paths_controls() -> None:
 
 
 def _clear() -> None:
-    change_view(starts=(), ring=0)
+    page_state().change_view(starts=(), ring=0)
 
 
 def _paths_figures(comparison: Comparison) -> None:
-    if st.session_state.pop("start_added", False):
+    state = page_state()
+    if state.start_was_added:
+        state.start_was_added = False
         st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
-    shown = view(SurfaceView)
+    shown = state.view(SurfaceView)
     panels, scene = _panels(comparison, shown)
     last = gallery.last_step(panels)
     step = step_to_show(last)
@@ -151,19 +137,17 @@ def _paths_figures(comparison: Comparison) -> None:
 
 
 def _start_at(key: str) -> None:
-    """Add a start at the clicked cell. A chart that is drawn again reports its last click again:
-    that one is known."""
-    state = st.session_state
+    """Add a start at the clicked cell."""
+    state = page_state()
     clicked = [
-        (int(point["column"]), int(point["row"]))
-        for point in state[key]["selection"].get("clicked", [])
+        (int(point["column"]), int(point["row"])) for point in state.selected_points(key, "clicked")
     ]
-    if clicked and clicked != state.get(f"{key}.clicked"):
-        state[f"{key}.clicked"] = clicked
-        shown = view(SurfaceView)
-        start = surface_figures.snapped(_panels(current(), shown)[1].domain, *clicked[0])
-        change_view(starts=(*shown.starts, *start)[-2 * MOST_STARTS :])
-        state["start_added"] = True
+    if state.is_new_click(key, clicked):
+        shown = state.view(SurfaceView)
+        _, scene = _panels(state.comparison, shown)
+        start = surface_figures.snapped(scene.domain, *clicked[0])
+        state.change_view(starts=(*shown.starts, *start)[-2 * MOST_STARTS :])
+        state.start_was_added = True
 
 
 def _panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
@@ -182,7 +166,7 @@ def _trained_panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Pa
 
 def _curvature_part(comparison: Comparison) -> None:
     """The bowl's axes, its condition number and the stable learning rates."""
-    shown = view(SurfaceView)
+    shown = page_state().view(SurfaceView)
     sides = shown_sides(comparison, shown)
     surface = surface_of(sides[-1][1])
     bowl = curvature(surface)
@@ -203,7 +187,7 @@ def _curvature_part(comparison: Comparison) -> None:
 
 def _batches_part(comparison: Comparison) -> None:
     """One batch's own surface, and where the other batches have their minima."""
-    shown = view(SurfaceView)
+    shown = page_state().view(SurfaceView)
     sides = shown_sides(comparison, shown)
     st.markdown(
         "Each batch has a loss of its own, and a minimum of its own; a run descends on one batch"
@@ -216,7 +200,7 @@ def _batches_part(comparison: Comparison) -> None:
     count = min(len(one.moments) for one in every)
     if count > 1:
         with st.columns([1, 3])[0]:
-            number("view.batch", f"Batch, 0 to {count - 1:,}", most=count - 1)
+            number("view.batch", f"Batch, 0 to {count - 1:,}", maximum=count - 1)
     k = min(shown.batch, count - 1)
     minima = [_minima(settings) for _, settings in sides]
     draw(lambda theme: gallery.batches_plate(every, minima, k, theme), "batches")

@@ -34,8 +34,10 @@ from linreg.settings.wirings import WIRINGS
 from linreg.text import comparison as comparison_text
 from linreg.text import sweep as sweep_text
 from linreg.ui.cache import AS_TEXT, Kept, surface_of
-from linreg.ui.drawing import Selection, compiled, draw
-from linreg.ui.frame import change, choice, current, number, set_widget, text, view
+from linreg.ui.controls import choice, number, text
+from linreg.ui.elements import compiled
+from linreg.ui.figure_view import Selection, draw
+from linreg.ui.state import page_state
 
 MOST_KEPT = 8_000  # tasks; each holds a few numbers a cell
 
@@ -47,7 +49,8 @@ def _kept_cells() -> Kept[Task, CellStats]:
 
 def sweep_setup(comparison: Comparison) -> None:
     """What is trained, but for what the map varies."""
-    varied = (view(SweepView).x, view(SweepView).y)
+    shown = page_state().view(SweepView)
+    varied = (shown.x, shown.y)
     st.markdown(
         f"{comparison_text.setup(comparison, varied)} "
         f" \n{comparison_text.sides(comparison, varied)}"
@@ -93,7 +96,9 @@ def _tasks(sweep: Sweep) -> list[Task]:
 def sweep_section(comparison: Comparison) -> None:
     """Both maps, as far as their cells are done, with a way to stop and to go on."""
     _open_clicked()
-    grid, metric = sweep_around(comparison, view(SweepView)), METRICS[view(SweepView).metric]
+    state = page_state()
+    shown_view = state.view(SweepView)
+    grid, metric = sweep_around(comparison, shown_view), METRICS[shown_view.metric]
     try:
         tasks = _tasks(grid)
     except SettingsError as error:
@@ -101,12 +106,8 @@ def sweep_section(comparison: Comparison) -> None:
         return
     place, maps = st.empty(), st.container()
     cells, missing, work = _done_so_far(tasks)
-    stopped = st.session_state.get("stopped") == grid
-    if (
-        missing
-        and not stopped
-        and (work <= LIMITS.asked_sweep_steps or st.session_state.get("agreed_sweep") == grid)
-    ):
+    stopped = state.is_stopped(grid)
+    if missing and state.may_run(grid, is_short=work <= LIMITS.asked_sweep_steps):
         _run(grid, missing, cells, place)
     elif missing:
         undone = (
@@ -117,7 +118,7 @@ def sweep_section(comparison: Comparison) -> None:
                 f"Stopped: {undone}." if stopped else f"{undone}: {work:,} steps of all runs."
             )
             st.button(
-                "Go on" if stopped else "Run them", key="go_on", on_click=_go_on, args=(grid,)
+                "Go on" if stopped else "Run them", key="go_on", on_click=state.agree, args=(grid,)
             )
     numbers = assemble_grid(grid, cells)
     with maps:
@@ -155,7 +156,7 @@ def _run(
     runs = sum(task.runs for task in missing)
     with place.container():
         if stoppable:
-            st.button("Stop the sweep", key="stop", on_click=_stop, args=(grid,))
+            st.button("Stop the sweep", key="stop", on_click=page_state().stop, args=(grid,))
         bar = st.progress(0.0, f"{runs:,} runs")
         done = 0
         optimizers = sorted({task.settings.optimizer for task in missing})
@@ -181,46 +182,36 @@ def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, CellStats | None
     return cells
 
 
-def _stop(grid: Sweep) -> None:
-    st.session_state["stopped"] = grid
-
-
-def _go_on(grid: Sweep) -> None:
-    st.session_state["stopped"], st.session_state["agreed_sweep"] = None, grid
-
-
 @st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
 def _limits(grid: Sweep) -> list[list[tuple[float, float]]]:
     return stability_limits(grid, surface_of)
 
 
 def _click(key: str) -> None:
-    """Remember the clicked cell; a chart that is drawn again reports its last click again: that one
-    is known."""
-    state = st.session_state
+    """Remember the clicked cell. Once it is not selected any more, it can be clicked again."""
+    state = page_state()
     clicked = [
-        (int(point["column"]), int(point["row"]))
-        for point in state[key]["selection"].get("cell", [])
+        (int(point["column"]), int(point["row"])) for point in state.selected_points(key, "cell")
     ]
-    if clicked and clicked[0] != state.get(f"{key}.clicked"):
-        state["open_cell"] = clicked[0]
-    state[f"{key}.clicked"] = clicked[0] if clicked else None
+    if not clicked:
+        state.forget_click(key)
+    elif state.is_new_click(key, clicked[0]):
+        state.cell_to_open = clicked[0]
 
 
 def _cell_to_open(grid: Sweep) -> None:
     """A cell by its two values, which is the keyboard's way to the click on it."""
-    state = st.session_state
-    if "open_cell" in state:
+    state = page_state()
+    if state.cell_to_open is not None:
         st.rerun()  # the button has run this fragment alone
     across, up, button = st.columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
     for place, axis, values in ((across, grid.x, grid.x_values), (up, grid.y, grid.y_values)):
-        set_widget(
-            f"control.cell.{axis}", min(state.get(f"control.cell.{axis}", 0), len(values) - 1)
-        )
+        key = f"control.cell.{axis}"
+        state.set_widget(key, min(state.widget(key) or 0, len(values) - 1))
         place.selectbox(
             f"Cell: {AXES[axis].title}",
             list(range(len(values))),
-            key=f"control.cell.{axis}",
+            key=key,
             format_func=partial(_value_of, values),
         )
     button.button(
@@ -233,22 +224,25 @@ def _value_of(values: Sequence[float], index: int) -> str:
 
 
 def _chosen(grid: Sweep) -> None:
-    state = st.session_state
-    state["open_cell"] = (state[f"control.cell.{grid.x}"], state[f"control.cell.{grid.y}"])
+    state = page_state()
+    column, row = (state.widget(f"control.cell.{axis}") for axis in (grid.x, grid.y))
+    state.cell_to_open = (column, row)
 
 
 def _open_clicked() -> None:
     """Open the clicked or the chosen cell on the first page."""
-    cell = st.session_state.pop("open_cell", None)
+    state = page_state()
+    cell, state.cell_to_open = state.cell_to_open, None
     if cell is not None:
-        grid = sweep_around(current(), view(SweepView))
+        grid = sweep_around(state.comparison, state.view(SweepView))
         column, row = cell
         inside = column < len(grid.x_values) and row < len(
             grid.y_values
         )  # not of a map that has been redrawn since
-        if inside and change(lambda: grid.cell(column, row)):
+        if inside and state.change(lambda: grid.cell(column, row)):
             st.switch_page(
-                "streamlit_app.py", query_params={"v": str(VERSION), **to_query(current())}
+                "streamlit_app.py",
+                query_params={"v": str(VERSION), **to_query(state.comparison)},
             )
 
 
@@ -258,7 +252,7 @@ def law_section(comparison: Comparison) -> None:
     if not WIRINGS[settings.wiring].pairs:
         st.caption("The original's shapes match, so its minimum does not depend on the batch size.")
         return
-    shown = view(SweepView)
+    shown = page_state().view(SweepView)
     with compiled([settings.optimizer], 2 + settings.bias):
         found = _law(*law_settings(settings, shown.inits, shown.steps))
     draw(lambda theme: gallery.law_plate(found, theme), "law")

@@ -16,8 +16,9 @@ from linreg.settings.pages import CodeView
 from linreg.text import markdown
 from linreg.text import your_code as your_code_text
 from linreg.training.apart import APART
-from linreg.ui.drawing import draw
-from linreg.ui.frame import choice, shape, view
+from linreg.ui.controls import choice, shape
+from linreg.ui.figure_view import draw
+from linreg.ui.state import page_state
 
 if TYPE_CHECKING:
     from linreg.guard.report import Reaction
@@ -35,7 +36,7 @@ def shapes_section() -> None:
         shape("view.truth", "Shape of the target")
     with third:
         choice("view.loss", "Loss", titles=lambda key: LOSSES[key].title)
-    shown = view(CodeView)
+    shown = page_state().view(CodeView)
     found = diagnose_shapes(shown.prediction, shown.truth, shown.loss)
     left, right = st.columns(2, gap="large")
     with left:

@@ -22,8 +22,8 @@ from linreg.text import markdown
 from linreg.text import your_data as your_data_text
 from linreg.ui.cache import AS_TEXT, table_of
 from linreg.ui.comparison import evidence, finding, replay
-from linreg.ui.drawing import plain_table
-from linreg.ui.frame import change, current, refuse, set_widget, was_removed
+from linreg.ui.elements import plain_table
+from linreg.ui.state import page_state
 
 OPENS_ON = "auto-mpg"
 PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 60
@@ -41,7 +41,7 @@ def your_data_section() -> None:
     data."""
     _take_upload()
     try:
-        comparison = compared_on_a_table(current())
+        comparison = compared_on_a_table(page_state().comparison)
     except (TableError, SettingsError) as error:
         st.error(markdown.escape_markdown(f"{error}."))
         return
@@ -89,14 +89,14 @@ class _Upload:
 
 def _take_upload() -> None:
     """The file that a visitor gives, read once; a bad one is refused, and all stays as it was."""
-    state = st.session_state
+    state = page_state()
     most = int(st.get_option("server.maxUploadSize"))  # in MB: the one setting for it
     given = st.file_uploader(
         "A CSV or Parquet file of your own",
         key="upload",
         help="It stays on this server, in memory, while a page is open on it. A link to this page does not hold it.",
     )
-    upload: _Upload | None = state.get("uploaded")
+    upload: _Upload | None = state.upload
     if given and (upload is None or upload.file != given.file_id):
         before, name = (upload.table, upload.name) if upload else (None, "")
         try:
@@ -105,10 +105,10 @@ def _take_upload() -> None:
             target, *features = _first_numbers(table)
             table = register_table(table)
         except TableError as error:
-            state["uploaded"] = upload = _Upload(given.file_id, before, name, str(error))
+            state.upload = upload = _Upload(given.file_id, before, name, str(error))
         else:
             taken = _commit(table.digest, target, features, standardise=True)
-            state["uploaded"] = _Upload(
+            state.upload = _Upload(
                 given.file_id, *((table, given.name) if taken else (before, name))
             )
             st.rerun()  # the menu and the sidebar above are of the table before
@@ -149,13 +149,14 @@ def _first_numbers(table: Table) -> tuple[str, str, str]:
 def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -> bool:
     """Take the table over into the session's comparison, so that every page is on it. Whether it
     was taken."""
-    bias = current().original.bias if on_a_table(current()) else True
+    state = page_state()
+    bias = state.comparison.original.bias if on_a_table(state.comparison) else True
     try:
         settings = table_settings(key, target, features, standardise)
     except (TableError, SettingsError) as error:
-        refuse(str(error))
+        state.refuse(str(error))
         return False
-    return change(lambda: with_table(current(), settings, bias))
+    return state.change(lambda: with_table(state.comparison, settings, bias))
 
 
 # ---- the columns ---------------------------------------------------------------------------------
@@ -163,7 +164,8 @@ def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -
 
 def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
     """Which table, which columns, standardised or not, with a bias or not."""
-    upload: _Upload | None = st.session_state.get("uploaded")
+    state = page_state()
+    upload: _Upload | None = state.upload
     titles = {key: f"{bundled.title} (bundled)" for key, bundled in BUNDLED.items()}
     if data.table not in BUNDLED:
         titles[data.table] = table.name
@@ -173,7 +175,7 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
         )  # who else has the same table may call it otherwise
     names = _numbers(table.columns)
     which, *roles = st.columns([2, 1, 1, 1], gap="medium")
-    set_widget("control.table", data.table)
+    state.set_widget("control.table", data.table)
     which.selectbox(
         "Table",
         list(titles),
@@ -182,12 +184,12 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
         on_change=_choose_table,
     )
     for column, role, name in zip(roles, ROLES, (data.target, *data.features), strict=True):
-        set_widget(f"control.{role}", name)
+        state.set_widget(f"control.{role}", name)
         column.selectbox(
             role, names, key=f"control.{role}", on_change=_choose_column, args=(data, role)
         )
     standardise, bias, take = st.columns([2, 1, 2], gap="medium", vertical_alignment="center")
-    set_widget("control.standardise", data.standardise)
+    state.set_widget("control.standardise", data.standardise)
     standardise.toggle(
         "Standardise the features",
         key="control.standardise",
@@ -195,9 +197,9 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
         on_change=_choose_standardise,
         args=(data,),
     )
-    set_widget("control.with_bias", comparison.original.bias)
+    state.set_widget("control.with_bias", comparison.original.bias)
     bias.toggle("With a bias", key="control.with_bias", on_change=_choose_bias)
-    if current() != comparison:
+    if state.comparison != comparison:
         take.button(
             "Use this table on every page",
             key="take",
@@ -219,9 +221,10 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
 
 
 def _choose_table() -> None:
-    if was_removed("control.table"):
+    state = page_state()
+    if state.was_removed("control.table"):
         return
-    key = st.session_state["control.table"]
+    key = state.widget("control.table")
     if key in BUNDLED:
         bundled = BUNDLED[key]
         _commit(key, bundled.target, bundled.features, standardise=True)
@@ -232,10 +235,11 @@ def _choose_table() -> None:
 
 def _choose_column(data: TableSettings, role: str) -> None:
     """The chosen column in its role; where it had another role, the two are exchanged."""
-    if was_removed(f"control.{role}"):
+    state = page_state()
+    if state.was_removed(f"control.{role}"):
         return
     chosen = dict(zip(ROLES, (data.target, *data.features), strict=True))
-    name = st.session_state[f"control.{role}"]
+    name = state.widget(f"control.{role}")
     for other in ROLES:
         if chosen[other] == name:
             chosen[other] = chosen[role]
@@ -245,14 +249,16 @@ def _choose_column(data: TableSettings, role: str) -> None:
 
 
 def _choose_standardise(data: TableSettings) -> None:
-    if not was_removed("control.standardise"):
-        _commit(data.table, data.target, data.features, st.session_state["control.standardise"])
+    state = page_state()
+    if not state.was_removed("control.standardise"):
+        _commit(data.table, data.target, data.features, state.widget("control.standardise"))
 
 
 def _choose_bias() -> None:
-    if not was_removed("control.with_bias"):
-        bias = st.session_state["control.with_bias"]
-        change(lambda: update_both(compared_on_a_table(current()), {"bias": bias}))
+    state = page_state()
+    if not state.was_removed("control.with_bias"):
+        bias = state.widget("control.with_bias")
+        state.change(lambda: update_both(compared_on_a_table(state.comparison), {"bias": bias}))
 
 
 def _take(data: TableSettings) -> None:

@@ -161,14 +161,14 @@ def test_the_page_opens_on_the_bundled_table_and_leaves_the_session_alone():
     assert "**392 of 398 rows are used.**" in words(app)
     assert "instead of 0.7064" in words(app)
     assert not address(app)
-    assert isinstance(app.session_state["comparison"].original.data, DataSettings)
+    assert isinstance(app.session_state["page_state"].comparison.original.data, DataSettings)
 
 
 def test_a_choice_takes_the_table_over_for_every_page():
     app = opened("your_data")
     control_of(app, "control.standardise").set_value(False)
     app = ran(app)
-    data = app.session_state["comparison"].original.data
+    data = app.session_state["page_state"].comparison.original.data
     assert data == TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, False)
     assert address(app)["table"] == "auto-mpg"
     for page in ("cause", "surface", "sweep"):
@@ -176,7 +176,7 @@ def test_a_choice_takes_the_table_over_for_every_page():
         app = ran(app)
         assert "mpg on horsepower (w1) and weight (w2), 392 rows" in words(app)
     app = pressed(app, "Back to the thread's data")
-    assert app.session_state["comparison"].original == Settings()
+    assert app.session_state["page_state"].comparison.original == Settings()
 
 
 def test_a_link_to_a_table_opens_it_and_one_to_an_upload_says_what_is_missing():
@@ -190,7 +190,7 @@ def test_a_link_to_a_table_opens_it_and_one_to_an_upload_says_what_is_missing():
         bias="1",
         epochs="50",
     )
-    data = app.session_state["comparison"].original.data
+    data = app.session_state["page_state"].comparison.original.data
     assert (data.target, data.features, data.standardise) == (
         "weight",
         ("mpg", "horsepower"),
@@ -215,7 +215,7 @@ def test_a_column_in_two_roles_changes_places():
     app = opened("your_data")
     control_of(app, "control.Feature 1").set_value("mpg")
     app = ran(app)
-    data = app.session_state["comparison"].original.data
+    data = app.session_state["page_state"].comparison.original.data
     assert (data.target, data.features) == ("horsepower", ("mpg", "weight"))
 
 

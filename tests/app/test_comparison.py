@@ -1,12 +1,8 @@
 """The home page through Streamlit's own test runner: what a visitor reads, changes and is told."""
 
-import logging
-import threading
-
 import pytest
 from apprunner import control, link, one, opened, ran, words
 from plain import plain_run
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from linreg.data.dataset import make_data
 from linreg.figures import gallery
@@ -14,7 +10,6 @@ from linreg.settings.model import Settings
 from linreg.settings.presets import PRESETS
 from linreg.training.pytorch import train
 from linreg.ui import comparison as comparison_ui
-from linreg.ui import drawing
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -183,18 +178,3 @@ def test_each_figure_has_its_data_one_click_away():
     app.session_state["table.loss"] = True
     ran(app)
     assert list(app.dataframe[0].value.columns) == ["step", "loss", "side"]
-
-
-def test_a_file_that_is_held_for_all_is_no_reason_to_warn(caplog):
-    """Streamlit makes downloads in threads that belong to no page, and says so of each."""
-    said = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
-    said.addHandler(caplog.handler)
-    try:
-        for name, warnings in ((f"{drawing.MAKERS}0", 0), ("another", 1)):
-            caplog.clear()
-            thread = threading.Thread(target=get_script_run_ctx, name=name)
-            thread.start()
-            thread.join()
-            assert len(caplog.records) == warnings
-    finally:
-        said.removeHandler(caplog.handler)

@@ -239,7 +239,7 @@ def test_a_stopped_sweep_keeps_what_is_done_and_goes_on():
         inits=2,
         steps=20,
     )
-    app.session_state["stopped"] = stopped
+    app.session_state["page_state"].stop(stopped)
     ran(control(app, "number_input", "view.inits").set_value(2))
     assert "Stopped: 6 cells of 12 are not done." in words(app), (
         "a batch of 2,000 is more than the table has"

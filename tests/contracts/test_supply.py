@@ -171,7 +171,7 @@ KNOWN = {
     ("renderer.py", "subprocess.Popen"): "the type alone",
     ("apart.py", "pickle"): "whether an error can travel",
     ("memory.py", "ctypes"): "the C library is told to spare memory",
-    ("frame.py", "st.html"): "a stylesheet of the package",
+    ("page.py", "st.html"): "a stylesheet of the package",
 }
 
 

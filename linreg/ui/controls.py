@@ -1,0 +1,260 @@
+"""Controls for single settings.
+
+A setting is named as in the address, the fixed side's as `fixed.<name>`, one of the page's own view
+as `view.<name>`. A control is set from the session's settings before it is drawn, and changes them
+in its callback."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from linreg.guard.shapes import parse_shape
+from linreg.settings.changes import all_specs, apply_overrides, overrides, update_both
+from linreg.settings.fields import FieldSpec, from_text, shorten, specs_of, to_text
+from linreg.settings.model import Comparison
+from linreg.settings.wirings import WIRINGS
+from linreg.ui.state import CONTROL, page_state
+
+FIXED, VIEW = "fixed.", "view."
+INHERIT: Any = object()  # the value of a fixed side's setting that follows the original's
+
+
+@dataclass(frozen=True)
+class _Control:
+    """One control: its setting, the setting's value, and on the fixed side the original's value."""
+
+    name: str
+    spec: FieldSpec
+    value: Any
+    original_value: Any
+    key_suffix: str = ""  # of a second control for the same setting
+
+    @property
+    def key(self) -> str:
+        return f"{CONTROL}{self.name}{self.key_suffix}"
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether it may follow the original's setting, as all of the fixed side but its loss."""
+        return self.name.startswith(FIXED) and self.name != f"{FIXED}wiring"
+
+    @property
+    def placeholder(self) -> str | None:
+        return f"= {self.to_words(self.original_value)}" if self.may_be_empty else None
+
+    def to_words(self, value: Any) -> str:
+        if self.spec.type is bool:
+            return "yes" if value else "no"
+        return to_text(value).replace(",", ", ")
+
+    def set_widget(self, value: Any) -> None:
+        page_state().set_widget(self.key, value)
+
+    def apply(self, convert: Callable[[Any], Any] = lambda value: value) -> None:
+        """Take over what the visitor has entered. Raises what `convert` raises."""
+        state = page_state()
+        if state.was_removed(self.key):
+            return
+        entered = state.widget(self.key)
+        is_empty = entered in (None, "") and self.may_be_empty
+        _change_setting(self.name, INHERIT if is_empty else convert(entered))
+
+
+def _control(name: str, key_suffix: str = "") -> _Control:
+    value = _value(name)
+    if name.startswith(VIEW):
+        view_type = page_state().view_type
+        assert view_type
+        return _Control(name, specs_of(view_type)[name.removeprefix(VIEW)], value, value)
+    bare = name.removeprefix(FIXED)
+    return _Control(name, all_specs()[bare], value, _value(bare), key_suffix)
+
+
+def _value(name: str) -> Any:
+    """The value of a setting; `INHERIT` where the fixed side follows the original's."""
+    state = page_state()
+    if name.startswith(VIEW):
+        return getattr(state.current_view(), name.removeprefix(VIEW))
+    if name.startswith(FIXED):
+        return overrides(state.comparison).get(name.removeprefix(FIXED), INHERIT)
+    original = state.comparison.original
+    if hasattr(original, name):
+        return getattr(original, name)
+    return getattr(original.data, name.removeprefix("data_"))
+
+
+def _change_setting(name: str, value: Any) -> None:
+    """Change a setting of the page's view, of the fixed side, or of both sides."""
+    state = page_state()
+    if name.startswith(VIEW):
+        state.change_view(**{name.removeprefix(VIEW): value})
+    elif name.startswith(FIXED):
+        state.change(lambda: _change_override(state.comparison, name.removeprefix(FIXED), value))
+    else:
+        state.change(lambda: update_both(state.comparison, {name: value}))
+
+
+def _change_override(comparison: Comparison, name: str, value: Any) -> Comparison:
+    own = {**overrides(comparison), name: value}
+    if name == "optimizer":
+        own.pop("momentum", None)  # it belonged to the optimizer before
+    own = {key: kept for key, kept in own.items() if kept is not INHERIT}
+    return replace(comparison, fixed=apply_overrides(comparison.original, own))
+
+
+# ---- the controls --------------------------------------------------------------------------------
+
+
+def choice(
+    name: str,
+    label: str,
+    titles: bool | Callable[[str], str] = False,
+    help: str | None = None,
+    buttons: bool = False,
+) -> None:
+    """A control for one of a few values, as a list or as buttons.
+
+    `titles` gives the words for a value; True stands for the titles of the loss variants."""
+    control = _control(name)
+    control.set_widget(None if control.value is INHERIT else control.value)
+    if callable(titles):
+        to_words = titles
+    elif titles:
+        to_words = _wiring_title
+        help = WIRINGS[control.value].explanation
+    else:
+        to_words = control.to_words
+    if buttons:
+        st.segmented_control(
+            label,
+            control.spec.choices,
+            key=control.key,
+            format_func=to_words,
+            help=help,
+            required=True,
+            wrap=True,
+            on_change=control.apply,
+        )
+        return
+    st.selectbox(
+        label,
+        [False, True] if control.spec.type is bool else control.spec.choices,
+        key=control.key,
+        index=None if control.may_be_empty else 0,
+        placeholder=control.placeholder,
+        format_func=to_words,
+        help=help,
+        on_change=control.apply,
+    )
+
+
+def _wiring_title(key: str) -> str:
+    return WIRINGS[key].title
+
+
+def several(name: str, label: str) -> None:
+    """A control for any of a few values."""
+    control = _control(name)
+    control.set_widget(list(control.value))
+    st.multiselect(
+        label, control.spec.choices, key=control.key, on_change=control.apply, args=(tuple,)
+    )
+
+
+def slider(
+    name: str, label: str, low: float, high: float, step: float, default: float = 0.0
+) -> None:
+    """A slider for a number, also beside another control for it; `default` is shown for None."""
+    control = _control(name, ".slider")
+    value = default if control.value is None else float(control.value)
+    control.set_widget(min(max(value, low), high))
+    st.slider(label, low, high, step=step, key=control.key, on_change=control.apply)
+
+
+def toggle(name: str, label: str) -> None:
+    """A control for yes and no."""
+    control = _control(name)
+    control.set_widget(control.value)
+    st.toggle(label, key=control.key, on_change=control.apply)
+
+
+def number(
+    name: str,
+    label: str,
+    disabled: bool = False,
+    key_suffix: str = "",
+    maximum: int | None = None,
+) -> None:
+    """A control for one number.
+
+    `key_suffix` tells a second control for the same setting from the first; `maximum` is used
+    instead of the upper end of the setting's own range."""
+    control = _control(name, key_suffix)
+    as_type = control.spec.type
+    is_whole = as_type is int
+    lowest = as_type(control.spec.ui_range.low)
+    highest = as_type(control.spec.ui_range.high if maximum is None else maximum)
+    value = None if control.value is INHERIT else min(as_type(control.value), highest)
+    control.set_widget(value)
+    st.number_input(
+        label,
+        min_value=lowest,
+        max_value=highest,
+        value=None if control.may_be_empty else "min",
+        step=1 if is_whole else _arrow_step(control.original_value),
+        format="%d" if is_whole else "%g",
+        key=control.key,
+        placeholder=control.placeholder,
+        disabled=disabled,
+        on_change=control.apply,
+    )
+
+
+def _arrow_step(value: float) -> float:
+    """What one press of an arrow adds: one in the first digit; less at a power of ten, so that it
+    also leads down."""
+    if not value:
+        return 0.1
+    power = 10.0 ** math.floor(math.log10(abs(value)))
+    return power / 10 if math.isclose(abs(value), power) else power
+
+
+def text(name: str, label: str, help: str | None = None) -> None:
+    """A control for a few numbers, written as in the address."""
+    control = _control(name)
+    control.set_widget("" if control.value is INHERIT else control.to_words(control.value))
+
+    def apply() -> None:
+        try:
+            control.apply(lambda entered: from_text(entered.strip(), control.spec))
+        except ValueError as error:
+            entered = page_state().widget(control.key)
+            page_state().refuse(f"{label} {shorten(entered)} {error}")
+
+    st.text_input(
+        label, key=control.key, help=help, placeholder=control.placeholder, on_change=apply
+    )
+
+
+def shape(name: str, label: str) -> None:
+    """A control for the shape of a tensor, written as PyTorch prints it."""
+    control = _control(name)
+    control.set_widget(str(control.value))
+
+    def apply() -> None:
+        try:
+            control.apply(parse_shape)
+        except ValueError as error:
+            page_state().refuse(str(error))
+
+    st.text_input(
+        label,
+        key=control.key,
+        help="such as (100, 1), [64] or torch.Size([100, 1])",
+        on_change=apply,
+    )

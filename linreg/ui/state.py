@@ -1,0 +1,218 @@
+"""What a visitor's session remembers. No other module touches the session or the query string.
+
+`page_state()` gives the session's `PageState`. Its attributes last from run to run; the values of
+widgets, which Streamlit keeps itself, are read and set through its methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from linreg.settings.changes import check_limits
+from linreg.settings.fields import SettingsError
+from linreg.settings.model import Comparison
+from linreg.settings.pages import View, with_view_changes
+
+KEY = "page_state"  # under which the session holds it
+CONTROL = "control."  # what the key of every control begins with
+
+
+def page_state() -> PageState:
+    """The state of the session that asks, made at its first visit."""
+    if KEY not in st.session_state:
+        st.session_state[KEY] = PageState()
+    return cast(PageState, st.session_state[KEY])
+
+
+@dataclass
+class PageState:
+    """One visitor's settings, and what the pages have to remember between two runs."""
+
+    # the page and its settings
+    title: str | None = None  # None until the first page has been opened
+    view_type: type[Any] | None = None  # of the settings that are the page's own
+    comparison: Comparison = field(default_factory=Comparison)
+    views: dict[type[Any], Any] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)  # sentences, shown until the next change
+    changed: bool = False  # whether the settings are ahead of the address
+
+    # the address
+    written_query: dict[str, str] | None = None
+    links: dict[str, dict[str, str]] = field(default_factory=dict)  # query of each menu entry
+    previous_links: dict[str, dict[str, str]] = field(default_factory=dict)
+    links_changed_at: float = 0.0  # on the monotonic clock, in seconds
+
+    # the replay
+    step: int | None = None  # None is the last step
+    playing: bool = False
+
+    # what is on the screen
+    outside_fragments: tuple[Any, ...] = ()  # the settings that it was drawn from
+    expected: DeltaGenerator | None = None  # placeholder of the expected training time
+    fixed_side_open: bool = False  # the sidebar's expander
+
+    # what a click leaves for the next run
+    cell_to_open: tuple[int, int] | None = None  # column and row of the sweep's map
+    start_was_added: bool = False
+    last_clicks: dict[str, Any] = field(default_factory=dict)  # by the key of the chart
+
+    # the visitor's answers, by the type of the work
+    agreed: dict[type[Any], Any] = field(default_factory=dict)
+    stopped: dict[type[Any], Any] = field(default_factory=dict)
+
+    # for as long as the session lasts
+    choices: dict[str, str] = field(default_factory=dict)  # such as the size of exported figures
+    upload: Any = None  # the last file, and the table in it
+    table_in_use: Any = None  # the comparison's table: it is dropped when nothing refers to it
+
+    # ---- settings ----
+
+    def view(self, view_type: type[View]) -> View:
+        """The settings of a page that are its own."""
+        found: View = self.views.setdefault(view_type, view_type())
+        return found
+
+    def current_view(self) -> Any:
+        """The settings of the page on the screen that are its own, None where it has none."""
+        return self.view(self.view_type) if self.view_type else None
+
+    def change(self, make: Callable[[], Comparison]) -> bool:
+        """Change the comparison, and return whether it was changed.
+
+        Settings that are invalid or over a limit are refused: the old ones stay, and the page says
+        why."""
+        try:
+            comparison = make()
+            for side in (comparison.original, comparison.fixed):
+                check_limits(side)
+        except SettingsError as error:
+            self.refuse(str(error))
+            return False
+        self.comparison = comparison
+        self._note_change()
+        return True
+
+    def change_view(self, **changes: Any) -> None:
+        """Change settings of the page's own view. Invalid ones are refused, as by `change`."""
+        assert self.view_type
+        try:
+            self.views[self.view_type] = with_view_changes(self.current_view(), changes)
+        except SettingsError as error:
+            self.refuse(str(error))
+        else:
+            self._note_change()
+
+    def _note_change(self) -> None:
+        self.ignored = []
+        self.changed = True
+        self.step = None
+        self.playing = False
+
+    def refuse(self, reason: str) -> None:
+        """Say why a change was not made."""
+        self.ignored = [f"{reason[0].upper()}{reason[1:]}. The setting stays as it was."]
+        self.changed = True
+
+    def open_page(self, title: str, view_type: type[Any] | None, keep_step: bool) -> None:
+        """Note which page is on the screen. Steps, clicks and controls do not outlive their page,
+        but for the step of a link."""
+        if self.title not in (None, title):
+            self.step = self.step if keep_step else None
+            self.playing = False
+            self.fixed_side_open = False
+            self.last_clicks = {}
+            self._remove_controls()
+        self.changed = False
+        self.title = title
+        self.view_type = view_type
+
+    def _remove_controls(self) -> None:
+        """Two pages may have a control of the same key: the second must not take over its value."""
+        for key in [key for key in st.session_state if str(key).startswith(CONTROL)]:
+            del st.session_state[key]
+
+    # ---- the replay ----
+
+    def show_step(self, step: int) -> None:
+        """Stop the replay at a step."""
+        self.step = step
+        self.playing = False
+
+    # ---- long work ----
+
+    def agree(self, work: Any) -> None:
+        """Remember that the visitor has asked for this work, which also outlasts a lost
+        connection."""
+        self.agreed[type(work)] = work
+        self.stopped.pop(type(work), None)
+
+    def stop(self, work: Any) -> None:
+        """Remember that the visitor has stopped this work."""
+        self.stopped[type(work)] = work
+
+    def is_stopped(self, work: Any) -> bool:
+        return bool(self.stopped.get(type(work)) == work)
+
+    def may_run(self, work: Any, is_short: bool) -> bool:
+        """Whether work may run now: short work unless it was stopped, long work once it was asked
+        for."""
+        was_asked_for = bool(self.agreed.get(type(work)) == work)
+        return (is_short or was_asked_for) and not self.is_stopped(work)
+
+    # ---- clicks on charts ----
+
+    def is_new_click(self, chart: str, clicked: Any) -> bool:
+        """Whether a chart reports a click for the first time; a chart that is drawn again reports
+        its last one again."""
+        if not clicked or clicked == self.last_clicks.get(chart):
+            return False
+        self.last_clicks[chart] = clicked
+        return True
+
+    def forget_click(self, chart: str) -> None:
+        """Let the last click on a chart count as new when it is made again."""
+        self.last_clicks.pop(chart, None)
+
+    def selected_points(self, chart: str, selection: str) -> list[dict[str, Any]]:
+        """The data of the points that are selected in a chart."""
+        points: list[dict[str, Any]] = self.widget(chart)["selection"].get(selection, [])
+        return points
+
+    # ---- widgets ----
+
+    def widget(self, key: str) -> Any:
+        """The value of a widget, None where it is not on the page."""
+        return st.session_state.get(key)
+
+    def set_widget(self, key: str, value: Any) -> None:
+        """Set the value of a widget that is drawn next.
+
+        An equal value is not set again, which would undo what the visitor does in the meantime."""
+        if key not in st.session_state or st.session_state[key] != value:
+            st.session_state[key] = value
+
+    def was_removed(self, key: str) -> bool:
+        """Whether a widget's value is gone: its callback can still be called after a page
+        switch."""
+        return key not in st.session_state
+
+    def remove_widget(self, key: str) -> None:
+        """Drop the value of a widget that is not drawn any more."""
+        st.session_state.pop(key, None)
+
+    # ---- the query string ----
+
+    def query(self) -> dict[str, str]:
+        """The query of the address."""
+        return st.query_params.to_dict()
+
+    def write_query(self, query: dict[str, str]) -> None:
+        """Replace the query of the address."""
+        if self.query() != query:
+            st.query_params.from_dict(query)
+        self.written_query = query

@@ -1,0 +1,126 @@
+"""The way between the address and the session's settings, in both directions."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from linreg.data.dataset import table_settings
+from linreg.data.files import BUNDLED
+from linreg.settings.fields import shorten, specs_of
+from linreg.settings.model import TableSettings
+from linreg.settings.pages import PAGES as VIEWS
+from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
+from linreg.ui.state import page_state
+
+VIEW_OF_PAGE = {f"pages/{page}.py": view_type for page, view_type in VIEWS.items()}
+OLD_LINKS_SECONDS = 2  # until a browser surely shows the links of a menu that has been drawn anew
+
+
+def read_url(title: str, view_type: type[Any] | None) -> None:
+    """Take the settings from the address on a first visit, and when the visitor goes Back or types
+    another address.
+
+    The session's settings count where the address is behind them: a page switch empties the query,
+    a control has just changed, or a link in the menu is older than the change before the click."""
+    state = page_state()
+    query = state.query()
+    switched = state.title not in (None, title) and (not query or _is_old_link(title, query))
+    moved = query != state.written_query and not switched and not state.changed
+    if state.title is None or moved:
+        _take_settings(query, view_type)
+    state.open_page(title, view_type, keep_step=bool(query))
+
+
+def _take_settings(query: dict[str, str], view_type: type[Any] | None) -> None:
+    state = page_state()
+    own = specs_of(view_type) if view_type else {}
+    shared = {name: text for name, text in query.items() if name != "step" and name not in own}
+    state.comparison, ignored = from_query(shared, table_settings)
+    if view_type:
+        state.views[view_type], ignored_of_view = from_view_query(view_type, query)
+        ignored += ignored_of_view
+    step = query.get("step", "")
+    state.step = int(step) if re.fullmatch(r"[0-9]{1,9}", step) else None
+    if step and state.step is None:
+        ignored.append(f"step={shorten(step)} was ignored: it is not a whole number.")
+    state.ignored = ignored
+    state.playing = False
+
+
+def _is_old_link(title: str, query: dict[str, str]) -> bool:
+    """Whether this is the address that the menu had for the page until just now.
+
+    A typed value is sent when its field is left, which may be by a click on that very link."""
+    state = page_state()
+    age = time.monotonic() - state.links_changed_at
+    return query == state.previous_links.get(title) and age < OLD_LINKS_SECONDS
+
+
+def note_links(links: dict[str, dict[str, str]]) -> None:
+    """Remember the queries in the menu, and those that it had before."""
+    state = page_state()
+    if links != state.links:
+        state.previous_links = state.links
+        state.links = links
+        state.links_changed_at = time.monotonic()
+
+
+def query_of_page(path: str) -> dict[str, str]:
+    """The query of a link to a page with the session's settings. So Back leads from page to page,
+    one step each."""
+    view_type = VIEW_OF_PAGE.get(path)
+    query = to_query(page_state().comparison)
+    return query | to_view_query(page_state().view(view_type)) if view_type else query
+
+
+def write_url() -> None:
+    """Write what differs from the defaults into the address."""
+    page_state().write_query(_query())
+
+
+def full_address() -> str:
+    """The page's address with the version, every setting, and the step where there is one."""
+    address = st.context.url or ""
+    root = "/" if address.count("/") == 2 else ""  # a bare host
+    return f"{address}{root}?{urlencode(_query(full=True), safe=',')}"
+
+
+def _query(full: bool = False) -> dict[str, str]:
+    state = page_state()
+    query = to_query(state.comparison, full=full)
+    if state.view_type:
+        query |= to_view_query(state.current_view(), full=full)
+    if state.step is not None:
+        query["step"] = str(state.step)
+    return query
+
+
+def copy_link() -> None:
+    """A menu with the page's full address, which is worked out when the menu is opened."""
+    menu = st.expander(
+        "Copy link", icon=":material/link:", type="compact", on_change="rerun", key="link"
+    )
+    if not menu.open:
+        return
+    with menu:
+        address = full_address()
+        st.caption(
+            "This page with every setting spelled out: it means the same whatever the defaults"
+            " become."
+        )
+        st.code(address, language=None, wrap_lines=True)
+        data = page_state().comparison.original.data
+        if isinstance(data, TableSettings) and data.table not in BUNDLED:
+            st.caption("Your upload is not in the link: whoever opens it needs the file.")
+            return
+        st.caption("Its figures alone, for a page of your own:")
+        st.code(
+            f'<iframe src="{address}&embed=true" width="100%" height="900"></iframe>',
+            language="html",
+            wrap_lines=True,
+        )
