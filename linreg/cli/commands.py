@@ -234,9 +234,7 @@ def claims(chosen: argparse.Namespace) -> None:
 
 
 def _claims_text(result: ClaimsResult) -> str:
-    finding = claims_text.claims_finding(
-        result.verdicts, result.seeds, result.experiments, result.tolerance
-    )
+    finding = claims_text.claims_finding(result)
     parts = [
         wrapped(finding),
         "Which one is the cause: each thing that may be it, changed alone, the rest as asked",

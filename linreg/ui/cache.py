@@ -5,6 +5,7 @@ Keys are settings, never arrays. What is in the cache is shared: nothing changes
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from linreg.data.dataset import Dataset, make_data
 from linreg.experiments.claim_trials import of_seed
@@ -93,8 +95,13 @@ class Cache:
                 _, (_, dropped) = self._values.popitem(last=False)
                 self._bytes -= dropped
 
-    def get_or_compute(self, key: Hashable, compute: Callable[[], R]) -> R:
-        """The value of a key, computed by the first who asks for it. None is never kept."""
+    def get_or_compute(
+        self, key: Hashable, compute: Callable[[], R], keep: Callable[[R], bool] = lambda _: True
+    ) -> R:
+        """The value of a key, computed by the first who asks for it, and kept where `keep` says so.
+
+        None is never kept.
+        """
         while True:
             found: R | None = self.get(key)
             if found is not None:
@@ -108,7 +115,7 @@ class Cache:
                 continue  # it is there now, unless its computation failed
             try:
                 found = compute()
-                if found is not None:
+                if found is not None and keep(found):
                     self.put(key, found)
                 return found
             finally:
@@ -268,9 +275,20 @@ class ClaimSeeds:
                 progress(done, len(keys))
 
 
+def _cached(function: Callable[..., R], *key: Any) -> R:
+    return CACHE.get_or_compute(
+        (function.__module__, function.__qualname__, key), lambda: function(*key, RESOURCES)
+    )
+
+
 def _demo(function: Callable[..., R], *arguments: Any) -> R:
-    key = ("demo", function.__module__, function.__qualname__, repr(arguments))
-    return CACHE.get_or_compute(key, lambda: _in_pytorch_process(function, *arguments))
+    key = ("demo", function.__module__, function.__qualname__, pickle.dumps(arguments))
+
+    def compute() -> R:
+        with st.spinner("Asking PyTorch …"):
+            return _in_pytorch_process(function, *arguments)
+
+    return CACHE.get_or_compute(key, compute)
 
 
 def _in_pytorch_process(function: Callable[..., R], *arguments: Any) -> R:
@@ -293,16 +311,16 @@ RESOURCES = Resources(
     RUNS,
     SweepCells(),
     ClaimSeeds(),
+    _cached,
     _demo,
 )
 
 
 def result_of(run: Callable[..., R], *question: Any) -> R:
-    """The result of an experiment's `run` for a comparison and a view, kept once it is complete."""
-    key = ("result", run.__module__, question)
-    found: R | None = CACHE.get(key)
-    if found is None:
-        found = run(*question, RESOURCES)
-        if getattr(found, "complete", True):
-            CACHE.put(key, found)
-    return found
+    """The result of an experiment's `run` for a comparison, a view or both; kept once complete."""
+
+    def compute() -> R:
+        return run(*question, RESOURCES)
+
+    key = ("result", run.__module__, run.__qualname__, question)
+    return CACHE.get_or_compute(key, compute, lambda found: getattr(found, "complete", True))
