@@ -5,11 +5,11 @@ import re
 from contextlib import suppress
 
 import pytest
+from linreg.figures.gallery import figures
 from playwright.sync_api import TimeoutError
 from settings_of import compared
 
 from linreg.figures.export import exported
-from linreg.figures.gallery import figures
 from linreg.figures.theme import LIGHT
 from linreg.settings.pages import SurfaceView
 from linreg.settings.query import from_query, from_view_query

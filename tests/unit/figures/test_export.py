@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from linreg.figures.gallery import figures, single_figure, state_words
 from playwright.sync_api import expect
 from settings_of import compared
 
 from linreg.figures import fonts
 from linreg.figures.comparison import Side, loss_figure
 from linreg.figures.export import FORMATS, SIZES, ExportError, broken, exported, file_name
-from linreg.figures.gallery import figures, single_figure, state_words
 from linreg.figures.theme import DARK, LIGHT
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.pages import ClaimsView, SurfaceView, SweepView
