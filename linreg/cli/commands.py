@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from linreg.data.files import Dropped
     from linreg.training.run import Run
 
-SIDES = ("original", "fixed")  # the same in a file
+SIDES = tuple(label.lower() for label in LABELS)  # the same in a file
 SHADES = "·░▒▓█"  # nothing, three parts of what lies between, all
 
 
