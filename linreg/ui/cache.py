@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 KEPT_AT_LEAST = 8  # values, however large: what a page computes it also shows
+POLL_SECONDS = 0.1  # between two looks at what others compute
 ENTRY_BYTES = 500  # of a value beside its arrays: the key and the objects around them
 
 
@@ -242,7 +244,14 @@ def speed_key(settings: Settings) -> tuple[Any, ...]:
 
 
 class SweepCells:
-    """Cells of sweeps, computed in this process with a low priority."""
+    """Cells of sweeps, computed in this process with a low priority.
+
+    A task that another visitor's sweep is running already is waited for.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[Task] = set()
+        self._lock = threading.Lock()
 
     def get(self, key: Task) -> CellStats | None:
         """The cells of a task, if they are kept."""
@@ -250,13 +259,34 @@ class SweepCells:
         return found
 
     def compute(self, keys: Sequence[Task], progress: Progress | None = None) -> None:
-        """Run these tasks; each is kept as soon as it is done."""
-        runs, done = sum(task.runs for task in keys), 0
-        for task, found in zip(keys, run_tasks(keys, behind=True), strict=True):
-            CACHE.put(("cells", task), found)
-            done += task.runs
+        """Run these tasks; each is kept as soon as it is done. Progress counts runs."""
+        missing, total = dict.fromkeys(keys), sum(task.runs for task in keys)
+
+        def report() -> None:
             if progress:
-                progress(done, runs)
+                progress(total - sum(task.runs for task in missing), total)
+
+        while missing:
+            mine = self._claim(missing)
+            try:
+                for task, found in zip(mine, run_tasks(mine, behind=True), strict=True):
+                    CACHE.put(("cells", task), found)
+                    del missing[task]
+                    report()
+            finally:
+                with self._lock:
+                    self._running.difference_update(mine)
+            if missing:
+                time.sleep(POLL_SECONDS)
+                missing = {task: None for task in missing if self.get(task) is None}
+                report()
+
+    def _claim(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those of the tasks that nobody runs; from now on the caller does."""
+        with self._lock:
+            mine = [task for task in tasks if task not in self._running]
+            self._running.update(mine)
+            return mine
 
 
 class ClaimSeeds:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,13 @@ import pytest
 
 from linreg.settings.model import Settings
 from linreg.training.run import Run
-from linreg.ui.cache import ENTRY_BYTES, KEPT_AT_LEAST, Cache, size_in_bytes
+from linreg.ui import cache as cache_module
+from linreg.ui.cache import ENTRY_BYTES, KEPT_AT_LEAST, Cache, SweepCells, size_in_bytes
+
+
+@dataclass(frozen=True)
+class OneTask:
+    runs: int
 
 
 def value(size):
@@ -102,3 +109,65 @@ def test_a_value_is_kept_only_where_that_is_wanted():
     assert cache.get_or_compute("key", lambda: "partial", lambda _: False) == "partial"
     assert cache.get("key") is None
     cache.clear()
+
+
+def test_two_visitors_with_the_same_sweep_run_each_task_once(monkeypatch):
+    ran, found = [], []
+
+    def run_slowly(tasks, behind):
+        assert behind, "a sweep runs with a low priority"
+        for task in tasks:
+            time.sleep(0.02)
+            ran.append(task)
+            yield f"cells of {task}"
+
+    monkeypatch.setattr(cache_module, "CACHE", Cache(10**6))
+    monkeypatch.setattr(cache_module, "run_tasks", run_slowly)
+    cells, tasks = SweepCells(), [OneTask(k + 1) for k in range(10)]
+
+    def visit():
+        told = []
+        cells.compute(tasks, lambda done, total: told.append((done, total)))
+        found.append(([cells.get(task) for task in tasks], told))
+
+    visitors = [threading.Thread(target=visit) for _ in range(3)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert len(ran) == len(tasks)
+    for values, told in found:
+        assert values == [f"cells of {task}" for task in tasks]
+        assert told[-1] == (55, 55)
+
+
+def test_what_one_visitor_stops_the_other_who_waits_runs(monkeypatch):
+    begun = threading.Event()
+
+    class Stopped(Exception):
+        pass
+
+    def run_slowly(tasks, behind):  # noqa: ARG001
+        for task in tasks:
+            begun.set()
+            time.sleep(0.02)
+            yield f"cells of {task.runs}"
+
+    monkeypatch.setattr(cache_module, "CACHE", Cache(10**6))
+    monkeypatch.setattr(cache_module, "run_tasks", run_slowly)
+    cells, tasks = SweepCells(), [OneTask(k + 1) for k in range(10)]
+
+    def stop(done, total):
+        if done:
+            raise Stopped
+
+    def leave():
+        with pytest.raises(Stopped):
+            cells.compute(tasks, stop)
+
+    first = threading.Thread(target=leave)
+    first.start()
+    begun.wait()
+    cells.compute(tasks)
+    first.join()
+    assert [cells.get(task) for task in tasks] == [f"cells of {k + 1}" for k in range(10)]
