@@ -10,7 +10,7 @@ import difflib
 import json
 import textwrap
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -34,10 +34,14 @@ MARK = "  # <--"
 
 
 class BySide(NamedTuple):
-    """What stands in the code of either side; None where nothing does."""
+    """What stands in the code of each side; None for a side without it."""
 
     original: str | None
     fixed: str | None
+
+    @classmethod
+    def of(cls, comparison: Comparison, code: Callable[[Settings], str | None]) -> BySide:
+        return cls(code(comparison.original), code(comparison.fixed))
 
 
 def training_code(settings: Settings) -> str:
@@ -189,14 +193,11 @@ def _template(name: str) -> jinja2.Template:
 def _code(comparison: Comparison) -> str:
     """The code of both sides, in four parts that are two blank lines apart: the data, the loss of
     a batch, how numbers are printed, and the training."""
-    original, fixed, data = comparison.original, comparison.fixed, comparison.original.data
-
-    def both(value: Callable[[Settings], str | None]) -> BySide:
-        return BySide(value(original), value(fixed))
-
+    original, fixed = comparison.original, comparison.fixed
+    both = partial(BySide.of, comparison)
     return _template("script.py.jinja").render(
-        **_data(data),
-        **_loss(both),
+        **_data(original.data),
+        **_loss(comparison),
         by_side=by_side,
         seed=both(lambda side: str(side.seed)),
         bias=both(lambda side: str(side.bias)),
@@ -298,9 +299,10 @@ def _text(foreign: str) -> str:
     return f'"{literal[1:-1]}"' if literal[0] == "'" and '"' not in literal else literal
 
 
-def _loss(both: Callable[[Callable[[Settings], str | None]], BySide]) -> dict[str, Any]:
+def _loss(comparison: Comparison) -> dict[str, Any]:
     """Values for the function that gives the loss of a batch: what it returns, the shapes that meet
     there, what it drops, and the argument that tells the side where that matters."""
+    both = partial(BySide.of, comparison)
     dropped = both(lambda side: "".join(_dropped(side)) or None)
     returned = both(lambda side: WIRINGS[side.wiring].loss_code.replace("loss =", "return"))
     shapes = both(comparison_text.shapes_met)

@@ -154,6 +154,13 @@ def test_the_table_of_limits_is_complete():
     assert [line for line in text.splitlines() if line.startswith("| `")] == rows
 
 
+def test_the_cpu_build_is_of_the_version_that_is_pinned():
+    (pinned,) = re.findall(r"^torch==(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    named = re.findall(r"torch(?:==|-)(\d[\d.]+\d)", (ROOT / "docs/deploy.md").read_text())
+    assert len(named) > 3
+    assert set(named) == {pinned}
+
+
 def test_a_page_is_linked_from_the_readme_or_another_page():
     linked = {
         (page.parent / target.partition("#")[0]).resolve()
