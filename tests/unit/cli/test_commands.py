@@ -497,6 +497,24 @@ def test_a_cluster_that_cannot_be_used_is_one_line(capsys, monkeypatch):
     assert "pip install 'dask[distributed]'" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_without_workers_or_without_linreg_is_one_line(capsys, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, dashboard_address=None, threads_per_worker=1
+    ) as local:
+        sweep = ["sweep", "--backend", "dask", "--scheduler", local.scheduler_address]
+        monkeypatch.setattr(backends, "CONNECT_SECONDS", 1)
+        assert main(sweep) == 2
+        assert "has no workers; start some, with dask worker" in capsys.readouterr().err
+        monkeypatch.setattr(backends, "CONNECT_SECONDS", 30)
+        local.scale(1)
+        monkeypatch.setattr(backends, "NEEDED", "not_installed.run_task")
+        assert main(sweep) == 2
+        assert "the cluster has no not_installed; install linreg" in capsys.readouterr().err
+        assert [name for name in local.scheduler.clients if name.startswith("Client-")] == []
+
+
 # ---- diagnose ------------------------------------------------------------------------------------
 
 
