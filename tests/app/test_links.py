@@ -86,4 +86,4 @@ def test_a_link_to_a_table_opens_its_page():
     )
     assert not app.warning
     data = app.session_state[KEY].comparison.original.data
-    assert data == TableSettings("auto-mpg", "mpg", ("weight", "model_year"), 392, True)
+    assert data == TableSettings("auto-mpg", "mpg", ("weight", "model_year"), 398, True)
