@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
@@ -10,12 +9,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import numpy as np
 
-from linreg.cli.options import given_settings, parse_link, resolve, resolve_view
 from linreg.cli.output import (
     aligned,
     counting,
@@ -25,6 +24,7 @@ from linreg.cli.output import (
     wrapped,
     write,
 )
+from linreg.cli.request import given_settings, parse_link, resolve, resolve_view
 from linreg.data.dataset import make_data, stream_table, table_named
 from linreg.experiments.backends import BACKENDS
 from linreg.experiments.claims import (
@@ -66,7 +66,7 @@ SHADES = "·░▒▓█"  # nothing, three parts of what lies between, all
 
 
 def _emit(
-    chosen: argparse.Namespace,
+    chosen: SimpleNamespace,
     text: Callable[[], str],
     numbers: Callable[[], dict[str, Any]],
     rows: Callable[[], list[list[Any]]] | None = None,
@@ -121,7 +121,7 @@ def _both(comparison: Comparison) -> tuple[Settings, Settings]:
 # ---- compare -------------------------------------------------------------------------------------
 
 
-def compare(chosen: argparse.Namespace) -> None:
+def compare(chosen: SimpleNamespace) -> None:
     """Both sides trained with PyTorch, and what the home page says of them."""
     wanted = resolve(chosen)
     from linreg.training.pytorch import train
@@ -234,7 +234,7 @@ def _step_note(at: Mapping[str, Any]) -> str:
 # ---- claims --------------------------------------------------------------------------------------
 
 
-def claims(chosen: argparse.Namespace) -> None:
+def claims(chosen: SimpleNamespace) -> None:
     """Every claim of the thread as an experiment over many seeds, as on the claims page."""
     link = parse_link(chosen.link or "")
     seeds = resolve_view(ClaimsView, chosen, link).seeds
@@ -334,7 +334,7 @@ def _arms(experiments: Sequence[Any], found: Sequence[Trials]) -> list[dict[str,
 # ---- sweep ---------------------------------------------------------------------------------------
 
 
-def sweep(chosen: argparse.Namespace) -> None:
+def sweep(chosen: SimpleNamespace) -> None:
     """Two settings varied over a map of cells, as on the sweep page."""
     wanted = resolve(chosen)
     view = resolve_view(SweepView, chosen, wanted.link)
@@ -434,7 +434,7 @@ def _shade(value: float, scale: tuple[float, float], log: bool) -> str:
 # ---- diagnose ------------------------------------------------------------------------------------
 
 
-def diagnose(chosen: argparse.Namespace) -> None:
+def diagnose(chosen: SimpleNamespace) -> None:
     """The findings of a file, read in pieces in one pass; of a link to a table, what its page says
     of that."""
     of = _of_file if chosen.link is None else _of_link
@@ -459,7 +459,7 @@ Diagnosed = tuple[
 ]  # rows kept, and those left out
 
 
-def _of_file(chosen: argparse.Namespace) -> Diagnosed:
+def _of_file(chosen: SimpleNamespace) -> Diagnosed:
     if chosen.file is None:
         raise SettingsError(
             "there is no table to read; give a FILE with --target and --features, or a --link"
@@ -494,7 +494,7 @@ def _of_file(chosen: argparse.Namespace) -> Diagnosed:
     )
 
 
-def _of_link(chosen: argparse.Namespace) -> Diagnosed:
+def _of_link(chosen: SimpleNamespace) -> Diagnosed:
     chosen.table = str(chosen.file) if chosen.file else None
     wanted = resolve(chosen)
     settings = wanted.comparison.original
@@ -511,7 +511,7 @@ def _of_link(chosen: argparse.Namespace) -> Diagnosed:
 # ---- script --------------------------------------------------------------------------------------
 
 
-def script(chosen: argparse.Namespace) -> None:
+def script(chosen: SimpleNamespace) -> None:
     """Both sides as one PyTorch script or notebook that needs nothing of linreg."""
     from linreg.text import script as script_text
 
@@ -528,7 +528,7 @@ def script(chosen: argparse.Namespace) -> None:
 # ---- figures -------------------------------------------------------------------------------------
 
 
-def figures(chosen: argparse.Namespace) -> None:
+def figures(chosen: SimpleNamespace) -> None:
     """Every figure of the app as files in a folder, whose names are printed as they are written."""
     from linreg.figures import gallery
     from linreg.figures.export import check_packages, exported, file_name
@@ -547,6 +547,6 @@ def figures(chosen: argparse.Namespace) -> None:
             print(path, flush=True)
 
 
-RUN: dict[str, Callable[[argparse.Namespace], None]] = {
+RUN: dict[str, Callable[[SimpleNamespace], None]] = {
     command.__name__: command for command in (compare, claims, sweep, diagnose, script, figures)
 }

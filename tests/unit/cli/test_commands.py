@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from project import ROOT
 
-from linreg.__main__ import COMMANDS, _parsed, main
+from linreg.__main__ import main
 from linreg.cli import output
 from linreg.cli.options import add_comparison, add_view, parse_link, resolve, resolve_view
 from linreg.data import files
