@@ -10,42 +10,32 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from linreg import __version__
 from linreg.cli import options
-from linreg.cli.options import Option, comparison_options, output_options
 from linreg.cli.output import WIDEST
 from linreg.settings.dependencies import missing, missing_message
 from linreg.settings.fields import SettingsError, shorten
-from linreg.settings.pages import ClaimsView, SweepView
 
 WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 COMPARISON = "[--preset KEY | --link LINK] [--SETTING VALUE ...]"
 
 
 class Command(click.Command):
-    """A command with an example. Its options are made when they are needed, since those of some
-    commands take long to import."""
+    """A command with an example. Its options are the function of its name in `options`, which is
+    called when they are needed: what some of them import takes long."""
 
-    def __init__(
-        self,
-        name: str,
-        does: str,
-        usage: str,
-        example: str,
-        options: Callable[[], Sequence[click.Parameter]],
-    ) -> None:
-        text = f"{does[0].upper()}{does[1:]}."
-        refused_here = {"allow_extra_args": True}
-        super().__init__(name, help=text, short_help=does, context_settings=refused_here)
-        self.usage, self.example, self.options = usage, example, options
+    def __init__(self, name: str, does: str, usage: str, example: str) -> None:
+        super().__init__(name, help=f"{does[0].upper()}{does[1:]}.", short_help=does)
+        self.context_settings = {"allow_extra_args": True}  # parse_args refuses them
+        self.usage, self.example = usage, example
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        self.params = self.params or list(self.options())
+        self.params = self.params or getattr(options, str(self.name))()
         return super().get_params(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -121,55 +111,36 @@ PROGRAM = Program(
             COMPARISON,
             "--batch-size 1 --epochs 1"
             " --fixed-wiring original --fixed-batch-size 100 --fixed-epochs 30",
-            lambda: [*comparison_options(), *output_options("every recorded step")],
         ),
         Command(
             "claims",
             "test every claim of the thread over many seeds",
             "[--seeds N]",
             "--seeds 50 --out claims.json",
-            lambda: [
-                *options.view_options(ClaimsView),
-                options.link_option(),
-                *output_options(),
-            ],
         ),
         Command(
             "sweep",
             "map where runs converge, for two settings",
             "[--x KEY] [--y KEY] [--link LINK] [--SETTING VALUE ...]",
             "--x lr --y batch_size --x-range 1e-5,10 --optimizer Adam --out cells.csv",
-            lambda: [
-                *options.view_options(SweepView),
-                *comparison_options(),
-                *options.backend_options(),
-                *output_options("a row a cell and side"),
-            ],
         ),
         Command(
             "diagnose",
             "say what the bug does to a CSV or Parquet file of any size",
             "FILE --target COLUMN --features COLUMN COLUMN",
             "measurements.csv --target y --features a b",
-            lambda: [*options.diagnose_options(), *output_options()],
         ),
         Command(
             "script",
             "write both sides as a PyTorch script or notebook",
             COMPARISON,
             "--link '?v=1&lr=0.05' --out regression.py",
-            lambda: [
-                *comparison_options(),
-                Option("--notebook", is_flag=True, help="a Jupyter notebook instead"),
-                options.out_option(".ipynb holds the notebook"),
-            ],
         ),
         Command(
             "figures",
             "write every figure of the app as SVG, PDF, PNG, HTML or CSV",
             f"--out DIR {COMPARISON}",
             "--out figures --format pdf csv --size column --only comparison sweep",
-            lambda: [*options.figures_options(), *comparison_options()],
         ),
     ],
 )
@@ -187,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # a file or a pipe may not take a minus sign or a superscript
         sys.stdout.reconfigure(encoding="utf-8")
     try:
-        PROGRAM.invoke(PROGRAM.make_context(prog, given))
+        PROGRAM.invoke(PROGRAM.make_context(prog, [*given]))
         sys.stdout.flush()
     except click.exceptions.Exit as end:  # after --help and --version
         return end.exit_code
@@ -213,26 +184,23 @@ def _reason(error: Exception, command: str) -> str:
     if isinstance(error, click.UsageError):
         return _usage_reason(error)
     if isinstance(error, OSError):
-        return (
-            f"{error.filename or 'the output'}: {error.strerror}" if error.strerror else str(error)
-        )
+        named = f"{error.filename or 'the output'}: {error.strerror}"
+        return named if error.strerror else str(error)
     if isinstance(error, ImportError):
         name = str(error.name or getattr(error.__cause__, "name", "")).partition(".")[0]
         absent = name and missing([name])
         return missing_message(f"the command {command} needs", [name]) if absent else ""
-    if isinstance(error, SettingsError):
-        return str(error)
     if isinstance(error, ValueError):
         from linreg.data.files import TableError
 
-        return str(error) if isinstance(error, TableError) else ""
+        return str(error) if isinstance(error, SettingsError | TableError) else ""
     return ""
 
 
 def _usage_reason(error: click.UsageError) -> str:
     if isinstance(error, click.exceptions.NoSuchCommand):
-        near = error.possibilities
-        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(PROGRAM.commands)}"
+        near, others = error.possibilities, ", ".join(PROGRAM.commands)
+        hint = f"did you mean {near[0]}?" if near else f"use one of {others}"
         return f"{shorten(error.command_name)} is no command; {hint}"
     if isinstance(error, click.NoSuchOption) and error.ctx:
         near, hint = error.possibilities, f"see {error.ctx.command_path} --help"

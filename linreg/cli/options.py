@@ -7,6 +7,7 @@ of the field (`FieldSpec`), so that it takes what a link takes.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from linreg.settings import fields
 from linreg.settings.changes import all_specs, data_field, data_specs
 from linreg.settings.fields import FieldSpec, SettingsError, format_number, shorten, specs_of
 from linreg.settings.model import DataSettings, Settings
+from linreg.settings.pages import ClaimsView, SweepView
 from linreg.settings.presets import PRESETS
 
 START = "the comparison to start from"
@@ -28,11 +30,7 @@ DATA = "the synthetic data"
 BOTH = "both sides; each of these also as --fixed-NAME, for the fixed side alone"
 PAGE = "the page's own settings"
 WHERE = "where it runs"
-UNSET_MEANS = {
-    "init": "PyTorch's own",
-    "x_range": "the axis's own",
-    "y_range": "the axis's own",
-}
+UNSET_MEANS = {"init": "PyTorch's own", "x_range": "the axis's own", "y_range": "the axis's own"}
 
 
 class Option(click.Option):
@@ -126,25 +124,75 @@ def _limits(spec: FieldSpec, short: bool = False) -> str:
 
 # ---- the options of each command -----------------------------------------------------------------
 
-TABLE = "a CSV or Parquet file, or auto-mpg, in place of the synthetic data"
-LINK = "an address of the app, or its query: '?v=1&lr=0.05'"
-SCHEDULER = "of a Dask cluster, tcp://host:8786; without it, one is made"
+
+def compare() -> list[Option]:
+    return [*_comparison(), *_output("every recorded step")]
 
 
-def comparison_options() -> list[Option]:
+def claims() -> list[Option]:
+    return [*_view(ClaimsView), _link(), *_output()]
+
+
+def sweep() -> list[Option]:
+    cluster = "of a Dask cluster, tcp://host:8786; without it, one is made"
+    where = [
+        _choice("--backend", ["cores", "dask"], "cores", "cores, of this machine, or dask", WHERE),
+        Option("--scheduler", group=WHERE, metavar="ADDRESS", help=cluster),
+    ]
+    return [*_view(SweepView), *_comparison(), *where, *_output("a row a cell and side")]
+
+
+def diagnose() -> list[click.Parameter]:
+    """The settings take all that is possible, not only what the app offers."""
+    text = "CSV or Parquet of any size, read in pieces"
+    file = click.Argument(["file"], required=False, type=Path, metavar="FILE", help=text)
+    settings = []
+    for name in ("bias", "batch_size", "lr", "epochs"):
+        spec = replace(all_specs()[name], ui_range=all_specs()[name].valid_range)
+        default = getattr(Settings(bias=True), name)
+        settings.append(field_option(name, spec, default, owner="settings"))
+    columns = _columns("what is regressed", "on what, two of them")
+    return [file, *columns, _link(), *settings, *_output()]
+
+
+def script() -> list[Option]:
+    notebook = Option("--notebook", is_flag=True, help="a Jupyter notebook instead")
+    return [*_comparison(), notebook, _out(".ipynb holds the notebook")]
+
+
+def figures() -> list[Option]:
+    from linreg.figures.export import FORMATS, SIZES
+    from linreg.figures.gallery import DRAWINGS
+    from linreg.figures.theme import THEMES
+
+    text = "made if it is not there"
+    return [
+        Option("--out", "folder", required=True, type=Path, metavar="DIR", help=text),
+        _choice("--format", FORMATS, ["svg"]),
+        _choice("--size", SIZES, "page"),
+        _choice("--theme", THEMES, "light"),
+        _choice("--only", DRAWINGS, [], f"the figures of these pages: {', '.join(DRAWINGS)}"),
+        *_comparison(),
+    ]
+
+
+# ---- options that commands share -----------------------------------------------------------------
+
+
+def _comparison() -> list[Option]:
     """The options that make up a comparison."""
     preset = FieldSpec("preset", str, choices=tuple(PRESETS))
+    table = "a CSV or Parquet file, or auto-mpg, in place of the synthetic data"
     standardise = FieldSpec("its features at mean 0 and deviation 1", bool)
-    data = DataSettings()
     options = [
         field_option("preset", preset, group=START),
-        link_option(START),
-        Option("--table", group=START, metavar="FILE", help=TABLE),
-        *column_options("of the table", "of the table, two", START),
+        _link(START),
+        Option("--table", group=START, metavar="FILE", help=table),
+        *_columns("of the table", "of the table, two", START),
         field_option("standardise", standardise, True, START),
     ]
     for name, spec in data_specs().items():
-        default = getattr(data, data_field(name))
+        default = getattr(DataSettings(), data_field(name))
         options.append(field_option(name, spec, default, DATA, "settings"))
     for name, spec in specs_of(Settings).items():
         options.append(field_option(name, spec, getattr(Settings(), name), BOTH, "settings"))
@@ -152,19 +200,20 @@ def comparison_options() -> list[Option]:
     return options
 
 
-def link_option(group: str = "options") -> Option:
-    return Option("--link", group=group, metavar="LINK", help=LINK)
+def _link(group: str = "options") -> Option:
+    text = "an address of the app, or its query: '?v=1&lr=0.05'"
+    return Option("--link", group=group, metavar="LINK", help=text)
 
 
-def column_options(target: str, features: str, group: str = "options") -> list[Option]:
-    """The columns of a table, with their help."""
+def _columns(target: str, features: str, group: str = "options") -> list[Option]:
+    """The columns of a table, each with its help."""
     return [
         Option("--target", group=group, metavar="COLUMN", help=target),
         Option("--features", group=group, nargs=2, metavar="COLUMN COLUMN", help=features),
     ]
 
 
-def view_options(view: type[Any]) -> list[Option]:
+def _view(view: type[Any]) -> list[Option]:
     """The options of a page's own settings."""
     return [
         field_option(name, spec, getattr(view(), name), PAGE, "view")
@@ -172,68 +221,31 @@ def view_options(view: type[Any]) -> list[Option]:
     ]
 
 
-def backend_options() -> list[Option]:
-    """Where the runs of a sweep are computed."""
-    backends, text = click.Choice(["cores", "dask"]), "this machine's cores, or Dask (cores)"
-    return [
-        Option("--backend", group=WHERE, type=backends, default="cores", help=text),
-        Option("--scheduler", group=WHERE, metavar="ADDRESS", help=SCHEDULER),
-    ]
+def _choice(
+    name: str, choices: Iterable[str], default: Any, text: str = "", group: str = "options"
+) -> Option:
+    """One of the choices, or several if the default is a list."""
+    several = isinstance(default, list)
+    shown = ", ".join(default) if several else default
+    return Option(
+        name,
+        group=group,
+        type=click.Choice(list(choices)),
+        default=default,
+        multiple=several,
+        metavar="KEY [KEY ...]" if several else "KEY",
+        help=(text or ", ".join(choices)) + (f" ({shown})" if shown else ""),
+    )
 
 
-def diagnose_options() -> list[click.Parameter]:
-    """A file, its columns, and the settings that matter, within all that is possible rather than
-    what the app offers."""
-    text = "CSV or Parquet of any size, read in pieces"
-    options: list[click.Parameter] = [
-        click.Argument(["file"], required=False, type=Path, metavar="FILE", help=text),
-        *column_options("what is regressed", "on what, two of them"),
-        link_option(),
-    ]
-    for name in ("bias", "batch_size", "lr", "epochs"):
-        spec = replace(all_specs()[name], ui_range=all_specs()[name].valid_range)
-        default = getattr(Settings(bias=True), name)
-        options.append(field_option(name, spec, default, owner="settings"))
-    return options
-
-
-def figures_options() -> list[Option]:
-    """Which figures are written, where, and in what form."""
-    from linreg.figures.export import FORMATS, SIZES
-    from linreg.figures.gallery import DRAWINGS
-    from linreg.figures.theme import THEMES
-
-    text = "made if it is not there"
-    options = [Option("--out", "folder", required=True, type=Path, metavar="DIR", help=text)]
-    for name, choices, default, metavar, text in (
-        ("--format", FORMATS, ["svg"], "KEY [KEY ...]", "{} (svg)"),
-        ("--size", SIZES, "page", "KEY", "{} (page)"),
-        ("--theme", THEMES, "light", "KEY", "{} (light)"),
-        ("--only", DRAWINGS, [], "PAGE [PAGE ...]", "the figures of these pages: {}"),
-    ):
-        options.append(
-            Option(
-                name,
-                type=click.Choice(list(choices)),
-                default=default,
-                multiple=isinstance(default, list),
-                metavar=metavar,
-                help=text.format(", ".join(choices)),
-            )
-        )
-    return options
-
-
-def output_options(rows: str = "") -> list[Option]:
+def _output(rows: str = "") -> list[Option]:
     """The form of the result; `rows` says what a CSV file holds, if the command can write one."""
     forms = "by its end .json" + (f", .csv ({rows})" if rows else "") + ", else text"
-    return [
-        Option("--json", is_flag=True, is_eager=True, help="all numbers, as JSON"),
-        out_option(forms, rows=bool(rows)),
-    ]
+    as_json = Option("--json", is_flag=True, is_eager=True, help="all numbers, as JSON")
+    return [as_json, _out(forms, rows=bool(rows))]
 
 
-def out_option(forms: str, rows: bool = False) -> Option:
+def _out(forms: str, rows: bool = False) -> Option:
     check, text = partial(_check_out, rows=rows), f"write to a file: {forms}"
     return Option("--out", type=Path, metavar="FILE", callback=check, help=text)
 

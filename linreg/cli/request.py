@@ -122,7 +122,7 @@ def resolve(chosen: SimpleNamespace) -> Request:
     start = PRESETS[preset].comparison if preset else Comparison()
     table = _open_table(chosen, link)
     if link.settings:
-        start = _comparison_of(link, chosen, table)
+        start = _linked_comparison(link, chosen, table)
     if table and not isinstance(start.original.data, TableSettings):
         start = with_table(start, _table_settings(chosen, *table))
     original = check_limits(with_changes(start.original, chosen.settings))
@@ -144,14 +144,23 @@ def given_settings(chosen: SimpleNamespace) -> dict[str, Any]:
     return dict(chosen.settings)
 
 
+def _table_names(chosen: SimpleNamespace) -> dict[str, str]:
+    """The columns that were given, by their names in a link."""
+    standardise = getattr(chosen, "standardise", None)  # diagnose has none
+    values = (chosen.target, *(chosen.features or (None, None)), standardise)
+    names = zip(TABLE_NAMES[1:], values, strict=True)
+    return {name: to_text(value) for name, value in names if value is not None}
+
+
 def _open_table(chosen: SimpleNamespace, link: Link) -> tuple[str, Table] | None:
-    """The key of the table that was given, and the table."""
+    """The table that was given, and its key."""
     if chosen.table is None:
-        for option in ("target", "features", "standardise"):
-            if getattr(chosen, option, None) is not None and "table" not in link.settings:
-                raise SettingsError(
-                    f"--{option} is of a table, and there is none; give it too, with --table FILE"
-                )
+        names = _table_names(chosen)
+        if names and "table" not in link.settings:
+            option = next(iter(names)).replace("feature1", "features")
+            raise SettingsError(
+                f"--{option} is of a table, and there is none; give it too, with --table FILE"
+            )
         return None
     from linreg.data.dataset import register_table, table_named
     from linreg.data.files import BUNDLED, open_table
@@ -164,47 +173,31 @@ def _open_table(chosen: SimpleNamespace, link: Link) -> tuple[str, Table] | None
     return table.digest, table
 
 
-def _comparison_of(
+def _linked_comparison(
     link: Link, chosen: SimpleNamespace, table: tuple[str, Table] | None
 ) -> Comparison:
-    """The comparison of a link. A table that was given takes the place of the link's."""
+    """The comparison of a link; a table that was given is taken for the one that it names."""
     from linreg.data.dataset import table_settings
+    from linreg.data.files import BUNDLED
 
     settings = dict(link.settings)
-    if "table" in settings:
-        settings |= _table_query(settings["table"], chosen, table)
+    key = settings.get("table")
+    if key is not None:
+        if table is None and key not in BUNDLED:
+            raise SettingsError(
+                "the link is of an uploaded file, which no link holds; give the file too, with"
+                " --table FILE"
+            )
+        if table and table[0] != key and not (chosen.target and chosen.features):
+            raise SettingsError(
+                f"{table[1].name} is not the table of the link, or has changed since; to go on"
+                " with it, name its columns with --target and --features"
+            )
+        settings |= {**_table_names(chosen), "table": table[0] if table else key}
     comparison, ignored = from_query(settings, table_settings)
     if ignored:
         raise _refused(ignored[0])
     return comparison
-
-
-def _table_query(
-    key: str, chosen: SimpleNamespace, table: tuple[str, Table] | None
-) -> dict[str, str]:
-    """The options of a table by their names in a link to the table `key`."""
-    from linreg.data.files import BUNDLED
-
-    if table is None and key not in BUNDLED:
-        raise SettingsError(
-            "the link is of an uploaded file, which no link holds; give the file too, with"
-            " --table FILE"
-        )
-    if table and table[0] != key and not (chosen.target and chosen.features):
-        raise SettingsError(
-            f"{table[1].name} is not the table of the link, or has changed since; to go on with"
-            " it, name its columns with --target and --features"
-        )
-    standardise = getattr(chosen, "standardise", None)  # diagnose has none
-    values = (
-        table[0] if table else key,
-        chosen.target,
-        *(chosen.features or (None, None)),
-        None if standardise is None else to_text(standardise),
-    )
-    return {
-        name: value for name, value in zip(TABLE_NAMES, values, strict=True) if value is not None
-    }
 
 
 def _table_settings(chosen: SimpleNamespace, key: str, table: Table) -> TableSettings:

@@ -16,6 +16,7 @@ CORE = (
     "jaxtyping",
     "numba",
     "joblib",
+    "click",
 )
 FIGURES = ("vl_convert", "fontTools", "font_source_sans_pro")  # for figures as files
 PIP_NAMES = {
