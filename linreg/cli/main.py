@@ -94,6 +94,8 @@ def _one_value_each(ctx: click.Context, args: Sequence[str]) -> list[str]:
 
 
 class Program(click.Group):
+    """The commands in the order of their declaration; click alone would sort them."""
+
     def list_commands(self, _: click.Context) -> list[str]:
         return list(self.commands)
 
