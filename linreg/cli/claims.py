@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from linreg.cli.output import (
     aligned,
@@ -15,16 +15,13 @@ from linreg.cli.output import (
     wrapped,
 )
 from linreg.cli.request import parse_link, resolve_view
+from linreg.cli.result_output import emit, link_of
 from linreg.experiments import claims as claims_experiments
 from linreg.experiments.claim_trials import Trials, arms
 from linreg.experiments.claims import ClaimsResult
 from linreg.experiments.resources import resources
 from linreg.settings.pages import ClaimsView
 from linreg.text import claims as claims_text
-
-if TYPE_CHECKING:
-    pass
-from linreg.cli.result_output import emit, link_of
 
 
 def claims(chosen: SimpleNamespace) -> None:

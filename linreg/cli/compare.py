@@ -12,6 +12,7 @@ from linreg.cli.output import (
     wrapped,
 )
 from linreg.cli.request import resolve
+from linreg.cli.result_output import SIDES, emit, link_of, where_to_open
 from linreg.experiments import comparison
 from linreg.experiments.comparison import ComparisonResult
 from linreg.experiments.resources import resources
@@ -23,7 +24,6 @@ from linreg.text.script import differing_lines
 
 if TYPE_CHECKING:
     from linreg.training.run import Run
-from linreg.cli.result_output import SIDES, emit, link_of, where_to_open
 
 
 def compare(chosen: SimpleNamespace) -> None:

@@ -12,6 +12,7 @@ from linreg.cli.output import (
     wrapped,
 )
 from linreg.cli.request import given_settings, resolve
+from linreg.cli.result_output import as_json, emit
 from linreg.data.dataset import make_data, stream_table, table_named
 from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
 from linreg.settings.fields import SettingsError
@@ -20,7 +21,6 @@ from linreg.text import your_data as your_data_text
 
 if TYPE_CHECKING:
     from linreg.data.files import Dropped
-from linreg.cli.result_output import as_json, emit
 
 
 def diagnose(chosen: SimpleNamespace) -> None:

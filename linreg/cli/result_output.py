@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -20,9 +20,6 @@ from linreg.cli.output import (
 )
 from linreg.settings.model import LABELS, VERSION, Comparison, Settings, TableSettings
 from linreg.settings.query import to_query, to_view_query
-
-if TYPE_CHECKING:
-    pass
 
 SIDES = tuple(label.lower() for label in LABELS)  # the same in a file
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from linreg.cli.output import (
     wrapped,
 )
 from linreg.cli.request import resolve, resolve_view
+from linreg.cli.result_output import SIDES, emit, link_of, where_to_open
 from linreg.experiments import sweep as sweep_experiments
 from linreg.experiments.backends import BACKENDS
 from linreg.experiments.resources import resources
@@ -26,10 +27,6 @@ from linreg.settings.sweep_axes import AXES
 from linreg.text import comparison as comparison_text
 from linreg.text import numbers as numbers_text
 from linreg.text import sweep as sweep_text
-
-if TYPE_CHECKING:
-    pass
-from linreg.cli.result_output import SIDES, emit, link_of, where_to_open
 
 SHADES = "·░▒▓█"  # nothing, three parts of what lies between, all
 
