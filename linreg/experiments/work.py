@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 Progress = Callable[[int, int], None]  # called with how much is done, and of how much
 Key = TypeVar("Key", bound=Hashable)
@@ -19,6 +19,7 @@ AskedKey = TypeVar("AskedKey", bound=Hashable, contravariant=True)
 FoundValue = TypeVar("FoundValue", covariant=True)
 
 
+@runtime_checkable
 class Store(Protocol[AskedKey, FoundValue]):
     """Where results are kept by their keys, and computed."""
 
