@@ -1,0 +1,69 @@
+"""The cause page's result: where it starts, and what it is of, against NumPy."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from linreg.data.dataset import make_data
+from linreg.experiments.cause import run, shape_or_value_runs
+from linreg.experiments.resources import resources
+from linreg.settings.model import Comparison, DataSettings, Settings
+from linreg.settings.pages import CauseView
+
+DATA = DataSettings(samples=1_030, mean=20.0)  # the last batch has 30 rows
+ORIGINAL = Settings(data=DATA)
+COMPARISON = Comparison(ORIGINAL, replace(ORIGINAL, wiring="squeeze"))
+
+
+def mean_of_batches(values, batch_size=100):
+    """The mean over the batches of their means: a smaller last one counts as much."""
+    starts = range(0, len(values), batch_size)
+    return np.mean([values[first : first + batch_size].mean() for first in starts])
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_it_starts_at_least_squares_of_all_rows(bias):
+    comparison = Comparison(
+        replace(COMPARISON.original, bias=bias), replace(COMPARISON.fixed, bias=bias)
+    )
+    result, table = run(comparison, CauseView(), resources()), make_data(DATA)
+    X = np.column_stack([table.X, np.ones(len(table))]) if bias else table.X
+    best = np.linalg.lstsq(X, table.y, rcond=None)[0]
+    assert result.weights[:2] == pytest.approx(best[:2], rel=1e-9)
+    assert result.least_squares.minimum == pytest.approx(best, rel=1e-9)
+    if bias:
+        off = table.y - table.X @ result.weights[:2]
+        assert result.weights[2] == pytest.approx(mean_of_batches(off), rel=1e-9)
+        assert result.matched.minimum != pytest.approx(best, rel=1e-6), "of unequal batches"
+
+
+def test_the_view_s_weights_are_those_that_are_looked_at():
+    result = run(COMPARISON, CauseView(w1=4.0, w2=-1.5, rows=3), resources())
+    assert result.weights.tolist() == [4.0, -1.5]
+    table = make_data(DATA)
+    p = table.X[:3] @ [4.0, -1.5]
+    np.testing.assert_allclose(result.pairs.differences, p[:, None] - table.y[:3], rtol=1e-12)
+    losses = (table.X @ [4.0, -1.5] - table.y) ** 2
+    assert result.terms.matched == pytest.approx(mean_of_batches(losses), rel=1e-9)
+    half = run(COMPARISON, CauseView(w1=4.0), resources()).weights
+    best = np.linalg.lstsq(table.X, table.y, rcond=None)[0]
+    assert half == pytest.approx([4.0, best[1]], rel=1e-9)
+
+
+def test_the_original_pairs_all_rows_whatever_its_code():
+    of = resources()
+    other = replace(COMPARISON, original=replace(ORIGINAL, wiring="unsqueeze"))
+    found, expected = (run(one, CauseView(), of) for one in (other, COMPARISON))
+    assert found.original.wiring == "original"
+    assert found.surfaces == [found.broadcast, found.matched]
+    for mine, theirs in zip(found.surfaces, expected.surfaces, strict=True):
+        np.testing.assert_array_equal(mine.minimum, theirs.minimum)
+    assert found.broadcast.floor > 10 * found.matched.floor
+
+
+def test_the_four_runs_are_two_of_each_shape():
+    small = Settings(DataSettings(samples=400), epochs=60, batch_size=50)
+    runs = shape_or_value_runs(Comparison(small, small), resources())
+    assert [[one.weight_shape for one in row] for row in runs] == [[(1, 2)] * 2, [(2,)] * 2]
+    assert [[one.converged for one in row] for row in runs] == [[False] * 2, [True] * 2]
