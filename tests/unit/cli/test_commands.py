@@ -39,7 +39,7 @@ from linreg.text.script import notebook, script
 from linreg.training import pytorch
 from linreg.training.outcome import outcome
 
-AUTO_MPG = str(ROOT / "linreg" / "bundled" / files.BUNDLED["auto-mpg"].file)
+AUTO_MPG = str(ROOT / "linreg" / "data" / "bundled" / files.BUNDLED["auto-mpg"].file)
 CARS = ["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight"]
 SMALL = ["--samples", "400", "--epochs", "5"]
 DATA = DataSettings(samples=400)
@@ -102,8 +102,8 @@ LOADED = """
 import sys
 from linreg.__main__ import main
 helped = [[], ["compare"], ["sweep"], ["figures"], ["script"]]
-wrong = [["compare", "--lr", "abc"], ["compare", "--link", "?lr=abc"], ["compare", "--batch-size", "20000"],
-         ["sweep", "--y", "lr"]]
+wrong = [["compare", "--lr", "abc"], ["compare", "--link", "?lr=abc"],
+         ["compare", "--batch-size", "20000"], ["sweep", "--y", "lr"]]
 for arguments in [*([*one, "--help"] for one in helped), *wrong]:
     try:
         assert main(arguments) == 2
@@ -130,40 +130,52 @@ def test_help_and_wrong_input_load_nothing_slow():
         ("compare --lr nan", "--lr: nan is not a number"),
         ("compare --fixed-epochs 0", "--fixed-epochs: 0 is out of range (at least 1 and"),
         ("compare --init -1,2,3,4", "--init: -1,2,3,4 does not have 2 or 3 numbers"),
-        ("compare --init -1,2,3", "initial weights -1,2,3 has 3 numbers, but there is no bias; use 2 numbers"),
+        ("compare --init -1,2,3",
+         "initial weights -1,2,3 has 3 numbers, but there is no bias; use 2 numbers"),
         ("compare --optimizer Adamm", "Adamm is unknown; the choices are RMSprop, SGD"),
         ("compare --preset nope", "nope is unknown; the choices are as_asked"),
         ("compare --preset as_asked --link ?v=1", "--preset and --link are two comparisons"),
-        ("compare --momentum 0.9 --optimizer Adam", "momentum 0.9 does not fit Adam, which takes none; use 0, or one of"),
-        ("compare --batch-size 20000", "batch size 20,000 is above the 10,000 samples; use 1 to 10,000"),
-        ("compare --fixed-batch-size 20000", "on the fixed side, batch size 20,000 is above the 10,000 samples"),
-        ("compare --samples 9000 --batch-size 9000", "would compare 81,000,000 pairs at every step; use up to 2,000"),
-        ("compare --batchsize 10", "--batchsize is no option of compare; did you mean --batch-size?"),
+        ("compare --momentum 0.9 --optimizer Adam",
+         "momentum 0.9 does not fit Adam, which takes none; use 0, or one of"),
+        ("compare --batch-size 20000",
+         "batch size 20,000 is above the 10,000 samples; use 1 to 10,000"),
+        ("compare --fixed-batch-size 20000",
+         "on the fixed side, batch size 20,000 is above the 10,000 samples"),
+        ("compare --samples 9000 --batch-size 9000",
+         "would compare 81,000,000 pairs at every step; use up to 2,000"),
+        ("compare --batchsize 10",
+         "--batchsize is no option of compare; did you mean --batch-size?"),
         ("compare --batch 10", "--batch is no option of compare"),
         ("compare more", "more is no option of compare; see python -m linreg compare --help"),
         ("compare --out nowhere/a.json", "nowhere/a.json is not possible: there is no folder"),
         ("compare --out .", "it is a folder; name another file"),
-        ("compare --json --out a.csv", "--json and --out a.csv ask for two forms; leave one of them out"),
+        ("compare --json --out a.csv",
+         "--json and --out a.csv ask for two forms; leave one of them out"),
         ("claims --out a.csv", "claims has no rows for a.csv; name a file that ends otherwise"),
         ("--json compare", "--json is no option of compare; see"),
         ("figures", "the following arguments are required: --out"),
         ("figures --out a --format gif", "'gif' (choose from"),
-        ("compare --target y", "--target is of a table, and there is none; give it too, with --table FILE"),
+        ("compare --target y",
+         "--target is of a table, and there is none; give it too, with --table FILE"),
         ("compare --table nowhere.csv", "nowhere.csv cannot be opened"),
         ("compare --table auto-mpg --samples 50", "samples belongs to the synthetic data"),
         ("compare --link nonsense", "nonsense is neither an address nor a query"),
         ("compare --link ?lr=abc", "lr=abc was ignored: it is not a number."),
         ("compare --link ?v=99&lr=0.1", "The link's version 99 is unknown"),
         ("compare --link ?utm_source=x", "utm_source was ignored: there is no such setting."),
-        ("compare --link https://x.y/cause?columns=4", "columns was ignored: there is no such setting."),
+        ("compare --link https://x.y/cause?columns=4",
+         "columns was ignored: there is no such setting."),
         ("compare --link ?columns=4&w1=3", "columns, w1 was ignored: no page has all of them."),
         ("compare --link ?step=soon", "step=soon was ignored: it is not a whole number."),
         ("compare --link ?x=lr&y=lr", "y=lr was ignored: both axes are learning rate"),
-        ("compare --link ?table=0123456789abcdef&target=a&feature1=b&feature2=c", "give the file too, with --table FILE"),
+        ("compare --link ?table=0123456789abcdef&target=a&feature1=b&feature2=c",
+         "give the file too, with --table FILE"),
         ("claims --seeds 3", "--seeds: 3 is out of range (at least 10 and at most 1000)"),
         ("sweep --y lr", "both axes are learning rate; choose another for one of them"),
-        ("sweep --x-range 10,1", "range 10,1 is not one; use two numbers above 0, the smaller first"),
-        ("sweep --scheduler tcp://a:1", "tcp://a:1 is of a Dask cluster; use it with --backend dask"),
+        ("sweep --x-range 10,1",
+         "range 10,1 is not one; use two numbers above 0, the smaller first"),
+        ("sweep --scheduler tcp://a:1",
+         "tcp://a:1 is of a Dask cluster; use it with --backend dask"),
         ("sweep --x momentum --optimizer Adam --x-range 0.5,0.9", "does not fit Adam"),
         ("diagnose", "there is no table to read; give a FILE"),
         ("diagnose --link ?v=1", "the link is of the synthetic data"),
@@ -171,8 +183,10 @@ def test_help_and_wrong_input_load_nothing_slow():
         ("diagnose AUTO --target mpg", "--features is missing"),
         ("diagnose AUTO --target mpgs --features horsepower weight", "has no column 'mpgs'"),
         ("diagnose AUTO --target mpg --features horsepower name", "holds no numbers"),
-        ("diagnose AUTO --target mpg --features horsepower weight --batch-size 500", "above the 392 rows"),
-        ("diagnose AUTO --target mpg --features horsepower weight --lr 0", "--lr: 0 is out of range (above 0)"),
+        ("diagnose AUTO --target mpg --features horsepower weight --batch-size 500",
+         "above the 392 rows"),
+        ("diagnose AUTO --target mpg --features horsepower weight --lr 0",
+         "--lr: 0 is out of range (above 0)"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_one_line_and_status_2(capsys, arguments, said):
@@ -200,9 +214,10 @@ def test_a_preset_and_the_link_to_it_are_the_same(preset):
 
 
 ASKED = {
-    "samples": "5000", "weights": "-5,3e2", "scale": "10", "mean": "-4", "correlation": "-0.5", "noise": "0",
-    "data_seed": "7", "wiring": "weight_2d", "init": "-1,2", "optimizer": "SGD", "lr": "1e-5", "momentum": "0.9",
-    "batch_size": "50", "epochs": "3", "shuffle": "1", "bias": "1", "seed": "5",
+    "samples": "5000", "weights": "-5,3e2", "scale": "10", "mean": "-4", "correlation": "-0.5",
+    "noise": "0", "data_seed": "7", "wiring": "weight_2d", "init": "-1,2", "optimizer": "SGD",
+    "lr": "1e-5", "momentum": "0.9", "batch_size": "50", "epochs": "3", "shuffle": "1",
+    "bias": "1", "seed": "5",
 }  # fmt: skip
 
 
