@@ -5,13 +5,15 @@ Whatever code the comparison's original side has, the original here pairs all ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from linreg.experiments.broadcast_terms import (
+    BatchStatistics,
     MinimumByBatchSize,
     Pairs,
     RunResult,
@@ -22,9 +24,18 @@ from linreg.experiments.broadcast_terms import (
     shape_or_value,
 )
 from linreg.experiments.resources import Resources
+from linreg.experiments.your_code import reaction
 from linreg.quadratic.quadratic import Quadratic
-from linreg.settings.model import Comparison, Settings
-from linreg.settings.pages import CauseView
+from linreg.settings.limits import LIMITS
+from linreg.settings.model import Comparison, Data, Settings
+from linreg.settings.pages import CauseView, CodeView
+from linreg.settings.wirings import STRANGE_INIT
+
+if TYPE_CHECKING:
+    from linreg.experiments.pytorch_demos import Attribute
+    from linreg.guard.report import Reaction
+
+REACTED_LOSSES = ("mse", "raw", "bce_with_logits")  # PyTorch warns, says nothing, and raises
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +67,9 @@ def run(comparison: Comparison, view: CauseView, of: Resources) -> CauseResult:
     original = replace(comparison.original, wiring="original")
     table, best = of.table(original.data), of.baseline(original.data, original.bias).surface
     weights = np.array(list(view.weights(best.minimum.tolist())))
-    statistics = batch_statistics(table, original.batch_size)
+    statistics = of.cached(_statistics, original.data, original.batch_size)
     if original.bias:
         weights = np.append(weights, statistics.best_bias(weights))
-    batches = Settings(original.data, batch_size=original.batch_size, bias=original.bias)
     return CauseResult(
         original,
         of.surface(original),
@@ -68,11 +78,61 @@ def run(comparison: Comparison, view: CauseView, of: Resources) -> CauseResult:
         weights,
         pairs_of(table, weights, view.rows),
         statistics.terms(weights),
-        minimum_by_batch_size(table, batches),
+        of.cached(_minima, original.data, original.batch_size, original.bias),
     )
+
+
+def _statistics(data: Data, batch_size: int, of: Resources) -> BatchStatistics:
+    return batch_statistics(of.table(data), batch_size)
+
+
+def _minima(data: Data, batch_size: int, bias: bool, of: Resources) -> MinimumByBatchSize:
+    return minimum_by_batch_size(of.table(data), Settings(data, batch_size=batch_size, bias=bias))
 
 
 def shape_or_value_runs(comparison: Comparison, of: Resources) -> Sequence[Sequence[RunResult]]:
     """The four runs that tell the shape of the weight from its values: a row for each shape."""
     original = comparison.original
     return shape_or_value(of.table(original.data), original, of.baseline(original.data, False))
+
+
+def layer_attributes(seed: int, of: Resources) -> list[Attribute]:
+    """`vars(layer)` before and after the question's line that sets the weight by hand."""
+    settings = Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed)
+    found: list[Attribute] = of.demo(_layer_attributes, settings)
+    return found
+
+
+def _layer_attributes(settings: Settings) -> list[Attribute]:
+    from linreg.experiments import pytorch_demos
+
+    return pytorch_demos.layer_attributes(settings)
+
+
+def reactions(result: CauseResult, of: Resources) -> Mapping[str, Reaction]:
+    """What PyTorch does with the comparison's shapes, by the key of the loss."""
+    rows = broadcast_rows(result)
+    return {key: reaction(CodeView((rows, 1), (rows,), key), of) for key in REACTED_LOSSES}
+
+
+def losses_of_fixes(result: CauseResult, of: Resources) -> list[tuple[str, str, float]]:
+    """PyTorch's loss of a batch at the result's weights, as written and with each fix: the line,
+    where it stands, and the loss."""
+    table, rows = of.table(result.original.data), broadcast_rows(result)
+    found: list[tuple[str, str, float]] = of.demo(
+        _losses_of_fixes, table.X[:rows], table.y[:rows], result.weights
+    )
+    return found
+
+
+def _losses_of_fixes(
+    X: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> list[tuple[str, str, float]]:
+    from linreg.experiments import pytorch_demos
+
+    return pytorch_demos.losses_of_fixes(X, y, weights)
+
+
+def broadcast_rows(result: CauseResult) -> int:
+    """The rows of a batch, as many as PyTorch can hold all pairs of."""
+    return min(result.original.batch_size, LIMITS.paired_rows)

@@ -38,7 +38,8 @@ class Resources:
     """What the experiments are computed from.
 
     `runs`, `cells` and `seeds` hold what takes long: trainings by PyTorch, cells of sweeps, and the
-    claims' experiments by seed. `demo` runs a function that needs PyTorch, here or elsewhere.
+    claims' experiments by seed. `cached(function, *key)` is `function(*key, resources)`, computed
+    once for each key. `demo` runs a function that needs PyTorch, here or elsewhere.
     """
 
     table: Callable[[Data], Dataset]
@@ -51,6 +52,7 @@ class Resources:
     runs: Store[Settings, Run]
     cells: Store[Task, CellStats]
     seeds: Store[int, Mapping[Settings, Any]]
+    cached: Callable[..., Any]
     demo: Callable[..., Any]
 
 
@@ -118,7 +120,11 @@ def resources(
             if progress:
                 progress(done, runs)
 
-    return Resources(
+    @cache
+    def cached(function: Callable[..., Any], *key: Any) -> Any:
+        return function(*key, found)
+
+    found = Resources(
         table,
         cache(lambda settings: loss_surface(table(settings.data), settings)),
         moments_of,
@@ -129,8 +135,10 @@ def resources(
         LocalStore(train_all),
         LocalStore(run_cells),
         LocalStore(_run_seeds),
+        cached,
         lambda function, *arguments: function(*arguments),
     )
+    return found
 
 
 def _run_seeds(

@@ -85,11 +85,15 @@ def run(comparison: Comparison, view: SurfaceView, of: Resources) -> SurfaceResu
 def batches(comparison: Comparison, view: SurfaceView, of: Resources) -> BatchesResult:
     """The quadratic of every batch on each shown side."""
     sides = tuple(
-        BatchesOfSide(label, settings, of.moments(settings), batch_minima(of.moments(settings)))
+        BatchesOfSide(label, settings, of.moments(settings), of.cached(_minima, settings))
         for label, settings in shown_sides(comparison, view)
     )
     count = min(len(side.moments) for side in sides)
     return BatchesResult(sides, count, min(view.batch, count - 1))
+
+
+def _minima(settings: Settings, of: Resources) -> np.ndarray:
+    return batch_minima(of.moments(settings))
 
 
 def batch_minima(moments: Moments, most: int = SHOWN_MINIMA) -> Float[np.ndarray, "K 2"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -25,7 +26,7 @@ from linreg.experiments.sweep_grid import (
 from linreg.experiments.work import Work, missing_keys
 from linreg.settings.fields import SettingsError
 from linreg.settings.limits import LIMITS
-from linreg.settings.model import Comparison
+from linreg.settings.model import Comparison, Settings
 from linreg.settings.pages import SweepView
 from linreg.settings.sweep_axes import METRICS, Metric
 from linreg.settings.wirings import WIRINGS
@@ -72,6 +73,7 @@ class SweepResult:
         return sum(task.runs for task in self.tasks)
 
 
+@lru_cache(maxsize=8)
 def tasks_of(sweep: Sweep) -> tuple[Task, ...]:
     """The tasks of a sweep. Raises `SettingsError` above the limit of steps."""
     tasks = tuple(sweep.tasks())
@@ -106,12 +108,21 @@ def run(comparison: Comparison, view: SweepView, of: Resources) -> SweepResult:
     )
 
 
-def batch_size_law(comparison: Comparison, view: SweepView) -> BatchSizeLaw | None:
+def batch_size_law(comparison: Comparison, view: SweepView, of: Resources) -> BatchSizeLaw | None:
     """Where the original's runs end at each batch size; None where its shapes match, so that the
     batch size does not move the minimum."""
     if not WIRINGS[comparison.original.wiring].pairs:
         return None
-    return law_of_batch_size(*law_settings(comparison.original, view.inits, view.steps))
+    found: BatchSizeLaw = of.cached(
+        _law, *law_settings(comparison.original, view.inits, view.steps)
+    )
+    return found
+
+
+def _law(
+    settings: Settings, sizes: tuple[int, ...], inits: int, steps: int, _of: Resources
+) -> BatchSizeLaw:
+    return law_of_batch_size(settings, sizes, inits, steps)
 
 
 def _steps(tasks: Sequence[Task]) -> int:

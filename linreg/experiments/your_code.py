@@ -1,13 +1,19 @@
-"""The page of your own code: what a loss computes from two shapes."""
+"""The page of your own code: what a loss computes from two shapes, and what PyTorch does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from linreg.experiments.resources import Resources
 from linreg.guard.shapes import ShapeDiagnosis, diagnose_shapes
+from linreg.settings.losses import Shape
 from linreg.settings.pages import CodeView
 
-__all__ = ["CodeResult", "ShapeDiagnosis", "run"]
+if TYPE_CHECKING:
+    from linreg.guard.report import Reaction
+
+__all__ = ["CodeResult", "ShapeDiagnosis", "guard_example_output", "reaction", "run"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,35 @@ class CodeResult:
     diagnosis: ShapeDiagnosis
 
 
-def run(view: CodeView) -> CodeResult:
+def run(view: CodeView, _of: Resources) -> CodeResult:
     """The diagnosis of the view's two shapes. Raises `ValueError` for what is not a shape."""
     return CodeResult(diagnose_shapes(view.prediction, view.truth, view.loss))
+
+
+def reaction(view: CodeView, of: Resources) -> Reaction:
+    """What PyTorch does with a loss of the view's two shapes.
+
+    Raises `ValueError` for shapes that are too large to be run.
+    """
+    found: Reaction = of.demo(torch_reaction, view.prediction, view.truth, view.loss)
+    return found
+
+
+def torch_reaction(prediction: Shape, target: Shape, loss: str) -> Reaction:
+    """`linreg.guard.reaction`; imports PyTorch only when it is called."""
+    from linreg.guard.torch_reaction import reaction as run_loss
+
+    return run_loss(prediction, target, loss)
+
+
+def guard_example_output(of: Resources) -> str:
+    """How the example of the guard ends: run it, and return its last line."""
+    found: str = of.demo(run_guard_example)
+    return found
+
+
+def run_guard_example() -> str:
+    """`pytorch_demos.example_s_end`; imports PyTorch only when it is called."""
+    from linreg.experiments.pytorch_demos import example_s_end
+
+    return example_s_end()

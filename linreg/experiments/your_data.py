@@ -11,7 +11,7 @@ from linreg.experiments.comparison import run as run_comparison
 from linreg.experiments.resources import Resources
 from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
 from linreg.settings.changes import with_table
-from linreg.settings.model import Comparison, TableSettings
+from linreg.settings.model import Comparison, Settings, TableSettings
 
 __all__ = ["YourDataResult", "on_a_table", "outstanding", "run"]
 
@@ -51,11 +51,23 @@ def run(comparison: Comparison, of: Resources) -> YourDataResult:
     data = comparison.original.data
     if not isinstance(data, TableSettings):
         raise ValueError("the comparison is on synthetic data; use on_a_table")
-    rows = table_named(data.table).select(data.target, data.features)
+    kept, dropped = of.cached(_rows, data.table, data.target, data.features)
     return YourDataResult(
         data,
-        diagnose_table(of.table(data), comparison.original),
-        rows.kept,
-        tuple(rows.dropped),
+        of.cached(_diagnosis, comparison.original),
+        kept,
+        dropped,
         run_comparison(comparison, of),
     )
+
+
+def _diagnosis(settings: Settings, of: Resources) -> TableDiagnosis:
+    return diagnose_table(of.table(settings.data), settings)
+
+
+def _rows(
+    key: str, target: str, features: tuple[str, str], _of: Resources
+) -> tuple[int, tuple[Dropped, ...]]:
+    """How many rows are used, and which are not; the rows themselves are not kept."""
+    found = table_named(key).select(target, features)
+    return found.kept, tuple(found.dropped)

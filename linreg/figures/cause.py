@@ -29,18 +29,19 @@ from linreg.figures.theme import (
     SMALLEST,
     Theme,
     apply_theme,
-    fill,
+    frame_of,
     number_axis,
     side_color,
     side_shape,
     side_text,
     template,
     text_halo,
+    with_frame_data,
 )
 from linreg.quadratic.quadratic import Quadratic
+from linreg.settings.model import LABELS
 from linreg.text.numbers import coordinate, point, quantity
 
-SIDES = ("Original", "Fixed")
 MARGIN = 1.5  # cells, between the matrix and the numbers that it is made of
 SECTION_POINTS = 121
 OVERSHOOT = 0.7  # of the way between the minima, beyond each of them
@@ -222,17 +223,17 @@ def terms_figure(terms: Terms, theme: Theme) -> Figure:
     the covariance."""
     shared = (terms.var_p, terms.var_y)
     values = {
-        "Original": (*shared, 0.0, terms.means, terms.all_pairs),
-        "Fixed": (*shared, terms.minus_twice_cov, terms.means, terms.matched),
+        LABELS[0]: (*shared, 0.0, terms.means, terms.all_pairs),
+        LABELS[1]: (*shared, terms.minus_twice_cov, terms.means, terms.matched),
     }
     rows = [
         (
             term,
             side,
             value,
-            "erased" if side == "Original" and term == TERMS[2] else quantity(value),
+            "erased" if side == LABELS[0] and term == TERMS[2] else quantity(value),
         )
-        for side in SIDES
+        for side in LABELS
         for term, value in zip(TERMS, values[side], strict=True)
     ]
     table = pd.DataFrame(rows, columns=["term", "side", "value", "text"])
@@ -258,7 +259,7 @@ def _terms_spec(theme: Theme) -> dict[str, Any]:
         title=None,
         axis=alt.Axis(ticks=False, domain=False, labelFontSize=13, grid=False),
     )
-    beside = alt.YOffset("side:N", sort=list(SIDES))
+    beside = alt.YOffset("side:N", sort=list(LABELS))
     base = alt.Chart(alt.NamedData("terms")).encode(y=row, yOffset=beside)
     bars = base.mark_bar(cornerRadius=2, height={"band": 0.8}).encode(
         x=alt.X("share:Q", scale=scale, axis=None), color=side_color(theme, symbol="square")
@@ -295,12 +296,12 @@ def bowls_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     spacing, _ = levels_over(both, domain)
     rings = [
         contours(surface, domain, 2 * spacing, 3).assign(side=side)
-        for side, surface in zip(SIDES, both, strict=True)
+        for side, surface in zip(LABELS, both, strict=True)
     ]
     marks = pd.DataFrame(
         [
             (side, *map(float, at), f"minimum {point(at)}")
-            for side, at in zip(SIDES, minima, strict=True)
+            for side, at in zip(LABELS, minima, strict=True)
         ],
         columns=["side", "w1", "w2", "label"],
     )
@@ -313,8 +314,13 @@ def bowls_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
         f" around {point(minima[1])} for the fixed one."
     )
     caption = "Contours of both losses, each at the same heights above its own least value. Dashed: the line between the minima."
-    spec = fill(_bowls_template(theme), domain_slots(domain))
-    return Figure(spec, {"rings": pd.concat(rings), "marks": marks}, alt_text, caption, "marks")
+    data = {
+        "rings": pd.concat(rings),
+        "marks": marks,
+        "frame": frame_of(alt=alt_text, **domain_slots(domain)),
+    }
+    name = "Both losses over the weights"
+    return Figure(_bowls_template(theme), data, alt_text, caption, "marks", name)
 
 
 @template()
@@ -333,7 +339,8 @@ def _bowls_template(theme: Theme) -> dict[str, Any]:
     label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
     chart = alt.layer(rings, between, dots, halo, label).properties(width="container")
     heading = alt.TitleParams("Both losses over the weights", subtitle="the same contours, moved")
-    return apply_theme(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")
+    spec = with_frame_data(chart.properties(title=heading).to_dict())
+    return apply_theme(spec, theme, height=f"width * {ASPECT}")
 
 
 def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
@@ -350,7 +357,7 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     table = pd.concat(
         [
             pd.DataFrame({"along": distance, "loss": surface.value(line), "side": side})
-            for side, surface in zip(SIDES, both, strict=True)
+            for side, surface in zip(LABELS, both, strict=True)
         ]
     )
     places = (
@@ -360,7 +367,7 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     minima = pd.DataFrame(
         [
             (at, surface.floor, side, quantity(surface.floor), *place)
-            for at, surface, side, place in zip((0.0, apart), both, SIDES, places, strict=True)
+            for at, surface, side, place in zip((0.0, apart), both, LABELS, places, strict=True)
         ],
         columns=["along", "loss", "side", "label", "aside", "dy"],
     )
@@ -438,10 +445,14 @@ def walk_figure(walk: MinimumByBatchSize, batch_size: int, theme: Theme) -> Figu
         f" {point(walk.minima[here])}."
     )
     caption = "Dots: the exact minimum with B rows a batch. Rings: its mean over all tables like this one."
-    spec = fill(_walk_template(theme), domain_slots(domain))
-    return Figure(
-        spec, {"walk": table, "theory": theory, "labels": labels}, alt_text, caption, "walk"
-    )
+    data = {
+        "walk": table,
+        "theory": theory,
+        "labels": labels,
+        "frame": frame_of(alt=alt_text, **domain_slots(domain)),
+    }
+    name = "The original's minimum by batch size"
+    return Figure(_walk_template(theme), data, alt_text, caption, "walk", name)
 
 
 def _apart(
@@ -483,4 +494,5 @@ def _walk_template(theme: Theme) -> dict[str, Any]:
     label = over("labels").mark_text(color=theme.ink, **text).encode(text="label:N")
     chart = alt.layer(line, rings, dots, halo, label).properties(width="container")
     heading = alt.TitleParams("Where the original's loss is least", subtitle="with B rows a batch")
-    return apply_theme(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")
+    spec = with_frame_data(chart.properties(title=heading).to_dict())
+    return apply_theme(spec, theme, height=f"width * {ASPECT}")

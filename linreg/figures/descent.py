@@ -21,6 +21,7 @@ from linreg.figures.theme import (
     template,
     with_frame_data,
 )
+from linreg.settings.model import LABELS
 from linreg.text.numbers import quantity
 
 DESCENTS = {  # what falls: title and unit
@@ -92,7 +93,7 @@ def _descent_spec(theme: Theme, what: str) -> dict[str, Any]:
     lines = alt.Chart(alt.NamedData("curve")).mark_line(strokeWidth=1.8, strokeJoin="round")
     dash = alt.StrokeDash(
         "side:N",
-        scale=alt.Scale(domain=["Original", "Fixed"], range=[[5, 3], [1, 0]]),
+        scale=alt.Scale(domain=list(LABELS), range=[[5, 3], [1, 0]]),
         legend=alt.Legend(
             orient="bottom", title=None, symbolType="stroke", symbolSize=400, offset=4
         ),
@@ -142,10 +143,10 @@ def _rates_spec(theme: Theme) -> dict[str, Any]:
         sort=in_order,
         axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False),
     )
-    apart = alt.YOffset("side:N", sort=["Original", "Fixed"], scale=alt.Scale(paddingOuter=1))
+    apart = alt.YOffset("side:N", sort=list(LABELS), scale=alt.Scale(paddingOuter=1))
     color = alt.Color(
         "side:N",
-        scale=alt.Scale(domain=["Original", "Fixed"], range=[theme.original, theme.fixed]),
+        scale=alt.Scale(domain=list(LABELS), range=theme.sides),
         legend=alt.Legend(orient="top", title=None, symbolType="circle", offset=4),
     )
     dots = (

@@ -51,14 +51,14 @@ def _surface(
 def _sweep(
     asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
-    law = sweep.batch_size_law(asked, view)
+    law = sweep.batch_size_law(asked, view, of)
     return sweep_figures.figures(sweep.run(asked, view, of), law, theme)
 
 
 def _your_code(
-    _asked: Comparison, view: Any, _of: Resources, theme: Theme, _step: int | None
+    _asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
-    return your_code_figures.figures(your_code.run(view), theme)
+    return your_code_figures.figures(your_code.run(view, of), theme)
 
 
 FIGURES: dict[str, PageFigures] = {

@@ -33,10 +33,11 @@ from linreg.figures.layers import (
 from linreg.figures.theme import (
     Theme,
     apply_theme,
-    fill,
+    frame_of,
     placeholder,
     template,
     text_halo,
+    with_frame_data,
 )
 from linreg.quadratic.contours import Domain
 from linreg.quadratic.quadratic import Quadratic
@@ -108,19 +109,21 @@ def surface_figure(
         "now": pd.DataFrame({"text": [now]}),
     }
     floor = f"mean loss never below {quantity(surface.floor)}"
-    titles = {"title": f"{side.label}: {side.shapes}", "subtitle": floor}
-    spec = fill(
-        _surface_template(theme, which),
-        {**domain_slots(scene.domain), "levels": max(scene.levels, 2), **titles},
-    )
     whole = (
         "The run has yet to be trained"
         if side.weights is None
         else f"The path {_now(side, scene.domain, len(side.weights))}"
     )
-    # The same at every step of a replay: Streamlit draws a chart anew when its text changes.
     alt_text = f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. {whole}."
-    return Figure(spec, data, alt_text, _surface_caption(sides, scene), "trail")
+    data["frame"] = frame_of(
+        title=f"{side.label}: {side.shapes}",
+        subtitle=floor,
+        alt=alt_text,
+        levels=max(scene.levels, 2),
+        **domain_slots(scene.domain),
+    )
+    caption, name = _surface_caption(sides, scene), f"{side.label}: path on the loss surface"
+    return Figure(_surface_template(theme, which), data, alt_text, caption, "trail", name)
 
 
 def _surface_caption(sides: Sequence[Side], scene: Layout) -> str:
@@ -275,4 +278,4 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     )
     heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"), offset=20)
     spec = chart.properties(title=heading, width="container").to_dict()
-    return apply_theme(spec, theme, height=f"width * {ASPECT}")
+    return apply_theme(with_frame_data(spec), theme, height=f"width * {ASPECT}")

@@ -35,6 +35,7 @@ from linreg.figures.theme import (
     with_frame_data,
 )
 from linreg.quadratic.contours import Domain
+from linreg.settings.model import LABELS
 from linreg.text.comparison import shapes_met
 from linreg.text.numbers import point
 
@@ -89,7 +90,7 @@ def batch_figure(
         levels=max(levels, 2),
         **domain_slots(domain),
     )
-    spec = _batch_spec(theme, batches.label == "Original")
+    spec = _batch_spec(theme, batches.label == LABELS[0])
     return Figure(
         spec, data, alt_text, caption, "cloud", f"{batches.label}: the loss surface of one batch"
     )

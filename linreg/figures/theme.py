@@ -11,6 +11,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from linreg.settings.model import LABELS
+
 
 @dataclass(frozen=True)
 class Theme:
@@ -35,6 +37,11 @@ class Theme:
         "#332288", "#cc6677", "#0077bb", "#aa4499", "#999933", "#117733", "#882255", "#cc7a00", "#2f9486", "#555555",
     )  # fmt: skip
 
+    @property
+    def sides(self) -> list[str]:
+        """The colours of original and fixed."""
+        return [self.original, self.fixed]
+
 
 LIGHT = Theme("light", "#ffffff", "#1f2430", "#5b6472", "#e6e9ee", "#8ba0bb", "#f3f5f8", "#ffffff")
 DARK = Theme(
@@ -45,6 +52,7 @@ DARK = Theme(
         "#88ccee", "#ee8899", "#5599ff", "#cc88ff", "#cccc66", "#66cc77", "#d2a679", "#eebb55", "#55ddbb", "#bbbbbb",
     ),
 )  # fmt: skip
+SIDE_MARKS = ("square", "circle")  # original and fixed, told apart without their colours
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 
@@ -58,16 +66,16 @@ def placeholder(name: str) -> Any:
     return SLOT + name
 
 
-def fill(template: Any, values: Mapping[str, Any]) -> Any:
+def _fill(template: Any, values: Mapping[str, Any]) -> Any:
     """The template with every slot filled. To build and check a chart takes Altair a hundred times
     as long."""
     if isinstance(template, dict):
-        return {name: fill(part, values) for name, part in template.items()}
+        return {name: _fill(part, values) for name, part in template.items()}
     if isinstance(template, list):
         if len(template) == 1 and isinstance(template[0], str) and template[0].startswith(SLOT):
             value = values[template[0][1:]]
             return list(value) if isinstance(value, list | tuple) else [value]
-        return [fill(part, values) for part in template]
+        return [_fill(part, values) for part in template]
     if isinstance(template, str) and template.startswith(SLOT):
         return values[template[1:]]
     return template
@@ -128,7 +136,7 @@ def with_frame_data(template: Mapping[str, Any], **known: Any) -> dict[str, Any]
         "mark": {"type": "rect", "opacity": 0, "aria": True},
         "encoding": {**everywhere, "description": {"field": "alt", "type": "nominal"}},
     }
-    spec: dict[str, Any] = fill(template, _InFrame(known))
+    spec: dict[str, Any] = _fill(template, _InFrame(known))
     return {**spec, "layer": [described, *spec["layer"]]}
 
 
@@ -141,7 +149,7 @@ def side_color(theme: Theme, symbol: str = "stroke") -> alt.Color:
     """Original and fixed, with a legend above, of strokes or of squares."""
     return alt.Color(
         "side:N",
-        scale=alt.Scale(domain=["Original", "Fixed"], range=[theme.original, theme.fixed]),
+        scale=alt.Scale(domain=list(LABELS), range=theme.sides),
         legend=alt.Legend(
             orient="top",
             title=None,
@@ -155,7 +163,7 @@ def side_color(theme: Theme, symbol: str = "stroke") -> alt.Color:
 def side_text(theme: Theme) -> Any:
     """Original and fixed, of letters."""
     return alt.condition(
-        "datum.side === 'Original'", alt.value(theme.original_text), alt.value(theme.fixed_text)
+        f"datum.side === '{LABELS[0]}'", alt.value(theme.original_text), alt.value(theme.fixed_text)
     )
 
 
@@ -168,7 +176,7 @@ def side_shape() -> alt.Shape:
     """Original and fixed told apart without their colours."""
     return alt.Shape(
         "side:N",
-        scale=alt.Scale(domain=["Original", "Fixed"], range=["square", "circle"]),
+        scale=alt.Scale(domain=list(LABELS), range=list(SIDE_MARKS)),
         legend=None,
     )
 

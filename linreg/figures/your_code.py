@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from linreg.experiments.your_code import CodeResult, ShapeDiagnosis
 from linreg.figures.cause import matrix_data, matrix_spec
 from linreg.figures.figure import Figure, FigureSet, single_figure
-from linreg.figures.theme import Theme, fill, placeholder, template
+from linreg.figures.theme import Theme, frame_of, in_frame, template, with_frame_data
 from linreg.settings.losses import Shape
 
 LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
@@ -64,13 +64,21 @@ def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure:
     )
     beyond = int((met & ~own).sum())
     shown = set(data["cells"]["compared"])
-    return Figure(
-        fill(_shapes_spec(theme), {"kinds": [kind for kind in KINDS if kind in shown]}),
-        data,
+    alt_text = (
         f"Of {met.size} pairs of a prediction and a target the loss compares {int(met.sum())}"
-        + (f", {beyond} of them beside those that belong together." if belong else "."),
-        f"Rows: predictions. Columns: targets. A cell: what the loss does with the two.{shortened}",
+        + (f", {beyond} of them beside those that belong together." if belong else ".")
+    )
+    kinds = ",".join(kind for kind in KINDS if kind in shown)
+    caption = (
+        f"Rows: predictions. Columns: targets. A cell: what the loss does with the two.{shortened}"
+    )
+    return Figure(
+        _shapes_spec(theme),
+        {**data, "frame": frame_of(alt=alt_text, kinds=kinds)},
+        alt_text,
+        caption,
         "cells",
+        "Which pairs the loss compares",
     )
 
 
@@ -86,13 +94,13 @@ def _shapes_spec(theme: Theme) -> dict[str, Any]:
         symbolType="square",
         symbolStrokeWidth=0,
         columns=2,
-        values=[placeholder("kinds")],
+        values=alt.ExprRef(f"split({in_frame('kinds')}, ',')"),
     )
     fill = alt.Fill("compared:N", scale=alt.Scale(domain=list(KINDS), range=colors), legend=legend)
     title = alt.TitleParams(
         "Which pairs the loss compares", subtitle="rows: predictions, columns: targets"
     )
-    return matrix_spec(theme, fill, title)
+    return with_frame_data(matrix_spec(theme, fill, title))
 
 
 def pairs_that_meet(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]:

@@ -16,6 +16,8 @@ CORE = (
     "jaxtyping",
     "numba",
     "joblib",
+    "jinja2",
+    "click",
 )
 FIGURES = ("vl_convert", "fontTools", "font_source_sans_pro")  # for figures as files
 PIP_NAMES = {

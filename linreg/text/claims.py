@@ -12,19 +12,19 @@ from linreg.text.numbers import coordinate, quantity, spreads
 
 if TYPE_CHECKING:
     from linreg.experiments.claim_trials import Arm, Trials
-    from linreg.experiments.claims import FactorResult
+    from linreg.experiments.claims import ClaimsResult, FactorResult
 
 
-def claims_finding(verdicts: Sequence[str], seeds: int, arms: int, tolerance: float) -> str:
-    """How many claims hold, what was run to tell, and what the limit of convergence is in terms of
-    the loss."""
-    counts = [f"{list(verdicts).count(kind)} {kind}" for kind in dict.fromkeys(sorted(verdicts))]
+def claims_finding(result: ClaimsResult) -> str:
+    """How many claims hold, what was run to tell, and what the tolerance of the verdict "converged"
+    means for the loss."""
+    verdicts, runs = result.verdicts, result.experiments * result.seeds
+    counts = [f"{verdicts.count(kind)} {kind}" for kind in dict.fromkeys(sorted(verdicts))]
     return (
-        f"**{len(verdicts)} claims: {', '.join(counts)}.** {arms} different experiments, some in"
-        " more than one claim, each"
-        f" on {seeds:,} tables with inits of their own: {arms * seeds:,} runs. An R² lower by 0.01"
-        " is a loss higher by"
-        f" {quantity(tolerance)} on the first table."
+        f"**{len(verdicts)} claims: {', '.join(counts)}.** {result.experiments} different"
+        f" experiments, some in more than one claim, each on {result.seeds:,} tables with inits of"
+        f" their own: {runs:,} runs. An R² lower by 0.01 is a loss higher by"
+        f" {quantity(result.tolerance)} on the first table."
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from linreg.settings.fields import format_number
-from linreg.settings.model import Comparison, Data, DataSettings, Settings, TableSettings
+from linreg.settings.model import LABELS, Comparison, Data, DataSettings, Settings, TableSettings
 from linreg.settings.wirings import WIRINGS
 from linreg.text.markdown import column, table_in_markdown
 from linreg.text.numbers import duration, point, quantity, r2_text, shape
@@ -25,7 +25,7 @@ def shapes_met(settings: Settings) -> str:
 
 def sides(comparison: Comparison, varied: Collection[str] = ()) -> str:
     """What each side's loss compares, a line each; where the batch size is `varied`, for any."""
-    both = zip(("Original", "Fixed"), (comparison.original, comparison.fixed), strict=True)
+    both = zip(LABELS, (comparison.original, comparison.fixed), strict=True)
     any_size = "batch_size" in varied
     return "  \n".join(
         f"**{label}**: {broadcast_sentence(settings, any_size)}" for label, settings in both

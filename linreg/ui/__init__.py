@@ -8,6 +8,7 @@ if missing(CORE):
     st.error(f"{missing_message('This app needs', missing(CORE))}.")
     st.stop()
 
+from linreg.experiments.your_data import on_a_table as compared_on_a_table
 from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
 from linreg.ui.comparison import evidence, finding, replay
@@ -15,7 +16,7 @@ from linreg.ui.embed import page
 from linreg.ui.surface import surface_section
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section, sweep_setup
 from linreg.ui.your_code import guard_section, shapes_section
-from linreg.ui.your_data import compared_on_a_table, on_a_table, your_data_section
+from linreg.ui.your_data import on_a_table, your_data_section
 
 __all__ = [
     "cause_section",

@@ -5,15 +5,18 @@ Keys are settings, never arrays. What is in the cache is shared: nothing changes
 
 from __future__ import annotations
 
+import pickle
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from linreg.data.dataset import Dataset, make_data
 from linreg.experiments.claim_trials import of_seed
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 KEPT_AT_LEAST = 8  # values, however large: what a page computes it also shows
+POLL_SECONDS = 0.1  # between two looks at what others compute
 ENTRY_BYTES = 500  # of a value beside its arrays: the key and the objects around them
 
 
@@ -93,8 +97,13 @@ class Cache:
                 _, (_, dropped) = self._values.popitem(last=False)
                 self._bytes -= dropped
 
-    def get_or_compute(self, key: Hashable, compute: Callable[[], R]) -> R:
-        """The value of a key, computed by the first who asks for it. None is never kept."""
+    def get_or_compute(
+        self, key: Hashable, compute: Callable[[], R], keep: Callable[[R], bool] = lambda _: True
+    ) -> R:
+        """The value of a key, computed by the first who asks for it, and kept where `keep` says so.
+
+        None is never kept.
+        """
         while True:
             found: R | None = self.get(key)
             if found is not None:
@@ -108,7 +117,7 @@ class Cache:
                 continue  # it is there now, unless its computation failed
             try:
                 found = compute()
-                if found is not None:
+                if found is not None and keep(found):
                     self.put(key, found)
                 return found
             finally:
@@ -235,7 +244,14 @@ def speed_key(settings: Settings) -> tuple[Any, ...]:
 
 
 class SweepCells:
-    """Cells of sweeps, computed in this process with a low priority."""
+    """Cells of sweeps, computed in this process with a low priority.
+
+    A task that another visitor's sweep is running already is waited for.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[Task] = set()
+        self._lock = threading.Lock()
 
     def get(self, key: Task) -> CellStats | None:
         """The cells of a task, if they are kept."""
@@ -243,13 +259,34 @@ class SweepCells:
         return found
 
     def compute(self, keys: Sequence[Task], progress: Progress | None = None) -> None:
-        """Run these tasks; each is kept as soon as it is done."""
-        runs, done = sum(task.runs for task in keys), 0
-        for task, found in zip(keys, run_tasks(keys, behind=True), strict=True):
-            CACHE.put(("cells", task), found)
-            done += task.runs
+        """Run these tasks; each is kept as soon as it is done. Progress counts runs."""
+        missing, total = dict.fromkeys(keys), sum(task.runs for task in keys)
+
+        def report() -> None:
             if progress:
-                progress(done, runs)
+                progress(total - sum(task.runs for task in missing), total)
+
+        while missing:
+            mine = self._claim(missing)
+            try:
+                for task, found in zip(mine, run_tasks(mine, behind=True), strict=True):
+                    CACHE.put(("cells", task), found)
+                    del missing[task]
+                    report()
+            finally:
+                with self._lock:
+                    self._running.difference_update(mine)
+            if missing:
+                time.sleep(POLL_SECONDS)
+                missing = {task: None for task in missing if self.get(task) is None}
+                report()
+
+    def _claim(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those of the tasks that nobody runs; from now on the caller does."""
+        with self._lock:
+            mine = [task for task in tasks if task not in self._running]
+            self._running.update(mine)
+            return mine
 
 
 class ClaimSeeds:
@@ -268,9 +305,20 @@ class ClaimSeeds:
                 progress(done, len(keys))
 
 
+def _cached(function: Callable[..., R], *key: Any) -> R:
+    return CACHE.get_or_compute(
+        (function.__module__, function.__qualname__, key), lambda: function(*key, RESOURCES)
+    )
+
+
 def _demo(function: Callable[..., R], *arguments: Any) -> R:
-    key = ("demo", function.__module__, function.__qualname__, repr(arguments))
-    return CACHE.get_or_compute(key, lambda: _in_pytorch_process(function, *arguments))
+    key = ("demo", function.__module__, function.__qualname__, pickle.dumps(arguments))
+
+    def compute() -> R:
+        with st.spinner("Asking PyTorch …"):
+            return _in_pytorch_process(function, *arguments)
+
+    return CACHE.get_or_compute(key, compute)
 
 
 def _in_pytorch_process(function: Callable[..., R], *arguments: Any) -> R:
@@ -293,16 +341,16 @@ RESOURCES = Resources(
     RUNS,
     SweepCells(),
     ClaimSeeds(),
+    _cached,
     _demo,
 )
 
 
 def result_of(run: Callable[..., R], *question: Any) -> R:
-    """The result of an experiment's `run` for a comparison and a view, kept once it is complete."""
-    key = ("result", run.__module__, question)
-    found: R | None = CACHE.get(key)
-    if found is None:
-        found = run(*question, RESOURCES)
-        if getattr(found, "complete", True):
-            CACHE.put(key, found)
-    return found
+    """The result of an experiment's `run` for a comparison, a view or both; kept once complete."""
+
+    def compute() -> R:
+        return run(*question, RESOURCES)
+
+    key = ("result", run.__module__, run.__qualname__, question)
+    return CACHE.get_or_compute(key, compute, lambda found: getattr(found, "complete", True))

@@ -2,77 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
-from linreg.experiments.broadcast_terms import (
-    BatchStatistics,
-    MinimumByBatchSize,
-    batch_statistics,
-    minimum_by_batch_size,
-    pairs_of,
-    shape_or_value,
-)
-from linreg.figures import cause as cause_figures
-from linreg.figures import gallery
-from linreg.figures.gallery import single_figure
+from linreg.experiments import cause as experiment
+from linreg.experiments.cause import CauseResult
+from linreg.figures import cause as figures
 from linreg.figures.layers import round_number
-from linreg.quadratic.quadratic import Quadratic
-from linreg.settings.limits import LIMITS
 from linreg.settings.losses import LOSSES
-from linreg.settings.model import Comparison, Data, Settings
+from linreg.settings.model import Comparison
 from linreg.settings.pages import CauseView
-from linreg.settings.wirings import STRANGE_INIT, STRANGE_LINE
-from linreg.text import cause as cause_text
+from linreg.settings.wirings import STRANGE_LINE
+from linreg.text import cause as text
 from linreg.text import comparison as comparison_text
 from linreg.text import numbers
-from linreg.training.apart import APART
-from linreg.ui.cache import AS_TEXT, surface_of, table_of, yardstick_of
+from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import number, slider
 from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import draw
 from linreg.ui.state import page_state
-from linreg.ui.your_code import reaction_of, show_reaction
+from linreg.ui.your_code import show_reaction
 
 
 def cause_section(comparison: Comparison) -> None:
-    """All six steps. What is written as the original pairs all rows here, whatever the comparison
-    has there."""
-    asked = replace(comparison.original, wiring="original")
-    matched = replace(asked, wiring="squeeze")
-    st.markdown(f"**{cause_text.cause_finding(asked, surface_of(asked), _least_squares(asked))}**")
+    """All six steps.
+
+    What is written as the original pairs all rows here, whatever the comparison has there.
+    """
+    result = result_of(experiment.run, comparison, page_state().view(CauseView))
+    finding = text.cause_finding(result.original, result.broadcast, result.least_squares)
+    st.markdown(f"**{finding}**")
     st.markdown(
         comparison_text.setup(comparison, ["optimizer"])
         + " Each step below is computed on this data."
     )
     st.subheader("1. Each prediction meets every target")
-    weights = _weights_controls(asked)
-    _matrix(asked, weights)
+    _weights_controls(result)
+    _matrix(result)
     st.subheader("2. Broadcasting erases the covariance")
-    _terms(asked, weights)
+    _terms(result)
     st.subheader("3. The same bowl, moved and lifted")
-    _bowls(asked, matched)
+    _bowls(result)
     st.subheader("4. The larger the batch, the further the minimum walks")
-    _walk(asked)
+    _walk(result)
     st.subheader("5. The strange line drops a dimension of the weight")
-    _strange_line(asked)
+    _strange_line(comparison, result)
     st.subheader("6. PyTorch warns, says nothing, or raises")
-    _said(asked, weights)
+    _pytorch(result)
 
 
-def _least_squares(asked: Settings) -> Quadratic:
-    """The loss of all rows at once: where batches are of unequal sizes, the mean over them is least
-    elsewhere."""
-    return yardstick_of(asked.data, asked.bias).surface
-
-
-def _weights_controls(asked: Settings) -> np.ndarray:
-    """The rows of the matrix and the weights that the reader moves, with two places to go to;
-    returns the weights."""
-    best, wrong = _least_squares(asked).minimum, surface_of(asked).minimum
+def _weights_controls(result: CauseResult) -> None:
+    """The rows of the matrix, the weights that the reader moves, and two places to move them to."""
+    best, wrong = result.least_squares.minimum, result.broadcast.minimum
     reach = 2 * round_number(float(np.abs(best[:2]).max())) or 1.0
     rows, first, second, there, here = st.columns(
         [1, 1.6, 1.6, 1.5, 1.9], gap="medium", vertical_alignment="bottom"
@@ -83,70 +64,43 @@ def _weights_controls(asked: Settings) -> np.ndarray:
         with column:
             slider(f"view.{name}", f"Weight {name[1]}", -reach, reach, reach / 200, float(at))
     there.button(
-        "To least squares", key="at_best", on_click=_stand, args=(None, None), width="stretch"
+        "To least squares", key="at_best", on_click=_move_to, args=(None, None), width="stretch"
     )
     ends = tuple(float(weight) for weight in wrong[:2])
-    here.button("To the bug's minimum", key="at_wrong", on_click=_stand, args=ends, width="stretch")
-    return np.array(list(page_state().view(CauseView).weights(best.tolist())))
+    here.button(
+        "To the bug's minimum", key="at_wrong", on_click=_move_to, args=ends, width="stretch"
+    )
 
 
-def _stand(w1: float | None, w2: float | None) -> None:
+def _move_to(w1: float | None, w2: float | None) -> None:
     page_state().change_view(w1=w1, w2=w2)
 
 
-def _with_bias(asked: Settings, weights: np.ndarray) -> np.ndarray:
-    """The weights, and where there is a bias the best one beside them, which is the same for both
-    losses."""
-    if not asked.bias:
-        return weights
-    return np.append(weights, _statistics(asked.data, asked.batch_size).best_bias(weights))
-
-
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
-def _statistics(data: Data, batch_size: int) -> BatchStatistics:
-    return batch_statistics(table_of(data), batch_size)
-
-
-def _matrix(asked: Settings, weights: np.ndarray) -> None:
-    pairs = pairs_of(
-        table_of(asked.data), _with_bias(asked, weights), page_state().view(CauseView).rows
-    )
+def _matrix(result: CauseResult) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        draw(
-            lambda theme: single_figure(
-                gallery.MATRIX, cause_figures.matrix_figure(pairs, theme), theme
-            ),
-            "matrix",
-        )
+        draw(lambda theme: figures.matrix(result, theme), "matrix")
     with right:
-        st.markdown(cause_text.matrix_finding(pairs))
-        st.markdown(cause_text.matrix_table(pairs))
+        st.markdown(text.matrix_finding(result.pairs))
+        st.markdown(text.matrix_table(result.pairs))
         st.caption(
             "The parts add up to the loss of this batch, the mean over all its pairs, and to its"
-            " gradient; in brackets their"
-            f" shares. The batch is the first {len(pairs)} rows of the table; in training it has"
-            f" {asked.batch_size:,}."
+            f" gradient; in brackets their shares. The batch is the first {len(result.pairs)} rows"
+            f" of the table; in training it has {result.original.batch_size:,}."
         )
 
 
-def _terms(asked: Settings, weights: np.ndarray) -> None:
-    terms = _statistics(asked.data, asked.batch_size).terms(_with_bias(asked, weights))
+def _terms(result: CauseResult) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
-        draw(
-            lambda theme: single_figure(
-                gallery.TERMS, cause_figures.terms_figure(terms, theme), theme
-            ),
-            "terms",
-        )
+        draw(lambda theme: figures.terms(result, theme), "terms")
     with right:
-        st.markdown(cause_text.terms_finding(terms, weights))
+        st.markdown(text.terms_finding(result.terms, result.weights[:2]))
         st.markdown(
             "Matched, mean (pᵢ − yᵢ)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)².  \n"
             "Broadcast, mean (pᵢ − yⱼ)² = Var(p) + Var(y) + (p̄ − ȳ)²."
         )
-        if asked.bias:
+        if result.original.bias:
             st.caption(
                 "The bias is at its best for these weights, which makes the means equal over all"
                 " rows."
@@ -157,114 +111,62 @@ def _terms(asked: Settings, weights: np.ndarray) -> None:
         )
 
 
-def _bowls(asked: Settings, matched: Settings) -> None:
-    surfaces = [surface_of(asked), surface_of(matched)]
-    st.markdown(cause_text.bowls_finding(*surfaces))
+def _bowls(result: CauseResult) -> None:
+    st.markdown(text.bowls_finding(*result.surfaces))
     left, right = st.columns(2, gap="medium")
     with left:
-        draw(
-            lambda theme: single_figure(
-                gallery.BOWLS, cause_figures.bowls_figure(surfaces, theme), theme
-            ),
-            "bowls",
-        )
+        draw(lambda theme: figures.bowls(result, theme), "bowls")
     with right:
-        draw(
-            lambda theme: single_figure(
-                gallery.SECTION, cause_figures.section_figure(surfaces, theme), theme
-            ),
-            "section",
-        )
+        draw(lambda theme: figures.section(result, theme), "section")
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
-def _walked(data: Data, batch_size: int, bias: bool) -> MinimumByBatchSize:
-    return minimum_by_batch_size(table_of(data), Settings(data, batch_size=batch_size, bias=bias))
-
-
-def _walk(asked: Settings) -> None:
-    walk = _walked(asked.data, asked.batch_size, asked.bias)
+def _walk(result: CauseResult) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
-        draw(
-            lambda theme: single_figure(
-                gallery.WALK, cause_figures.walk_figure(walk, asked.batch_size, theme), theme
-            ),
-            "walk",
-        )
+        draw(lambda theme: figures.walk(result, theme), "walk")
     with right:
-        st.markdown(cause_text.walk_finding(walk, asked.batch_size, surface_of(asked)))
+        st.markdown(
+            text.walk_finding(
+                result.minimum_by_batch_size, result.original.batch_size, result.broadcast
+            )
+        )
         st.markdown(
             "In a batch of B rows, one pair in B is a row with its own target, so 1/B of the"
-            " covariance stays: for"
-            " independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and w*, the weights of least"
-            " squares, shrink to w*/B where"
-            " the means are near zero."
+            " covariance stays: for independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and w*, the"
+            " weights of least squares, shrink to w*/B where the means are near zero."
         )
         number("batch_size", "Batch size of the comparison", key_suffix=".again")
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
-def _four_runs(settings: Settings) -> Any:
-    return shape_or_value(table_of(settings.data), settings, yardstick_of(settings.data, False))
-
-
-@st.cache_data(show_spinner="Asking PyTorch …")
-def _attributes(seed: int) -> list[tuple[str, str, str, bool]]:
-    rows = APART.ask(
-        "experiments.pytorch_demos.layer_attributes",
-        Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed),
-    )
-    return [(row.name, row.before, row.after, row.changed) for row in rows]
-
-
-def _strange_line(asked: Settings) -> None:
+def _strange_line(comparison: Comparison, result: CauseResult) -> None:
     st.markdown("The question's way out is a line in the model that sets the weight by hand:")
     st.code(STRANGE_LINE, wrap_lines=True)
-    rows = _attributes(asked.seed)
-    changed = [row for row in rows if row[3]]
-    st.markdown(cause_text.attributes_finding([row[0] for row in changed], len(rows)))
+    rows = experiment.layer_attributes(result.original.seed, RESOURCES)
+    changed = [row for row in rows if row.changed]
+    st.markdown(text.attributes_finding([row.name for row in changed], len(rows)))
     plain_table(
-        {name: {"before the line": before, "after it": after} for name, before, after, _ in changed}
+        {row.name: {"before the line": row.before, "after it": row.after} for row in changed}
     )
     with st.expander(f"All {len(rows)} rows of vars(layer)"):
         plain_table(
-            {
-                name: {"before the line": before, "after it": after}
-                for name, before, after, _ in rows
-            }
+            {row.name: {"before the line": row.before, "after it": row.after} for row in rows}
         )
-    with compiled([asked.optimizer]):
-        cells = _four_runs(asked)
-    st.markdown(cause_text.shape_or_value_finding(cells))
-    plain_table(cause_text.shape_or_value_table(cells))
+    with compiled([result.original.optimizer]):
+        cells = result_of(experiment.shape_or_value_runs, comparison)
+    st.markdown(text.shape_or_value_finding(cells))
+    plain_table(text.shape_or_value_table(cells))
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner="Asking PyTorch …")
-def _losses_of_fixes(
-    data: Data, rows: int, weights: tuple[float, ...]
-) -> list[tuple[str, str, float]]:
-    table = table_of(data)
-    found: list[tuple[str, str, float]] = APART.ask(
-        "experiments.pytorch_demos.losses_of_fixes",
-        table.X[:rows],
-        table.y[:rows],
-        np.array(weights),
-    )
-    return found
-
-
-def _said(asked: Settings, weights: np.ndarray) -> None:
-    rows = min(asked.batch_size, LIMITS.paired_rows)  # PyTorch holds all their pairs
-    told = {key: reaction_of((rows, 1), (rows,), key) for key in ("mse", "raw", "bce_with_logits")}
-    for column, (key, answer) in zip(st.columns(3, gap="large"), told.items(), strict=True):
+def _pytorch(result: CauseResult) -> None:
+    reactions = experiment.reactions(result, RESOURCES)
+    for column, (key, reaction) in zip(st.columns(3, gap="large"), reactions.items(), strict=True):
         with column:
             st.markdown(f"`{LOSSES[key].title}`")
-            show_reaction(answer)
-    losses = _losses_of_fixes(asked.data, rows, tuple(_with_bias(asked, weights).tolist()))
+            show_reaction(reaction)
+    losses = experiment.losses_of_fixes(result, RESOURCES)
     st.markdown(
-        f"The loss that PyTorch gives at {numbers.point(weights)} on the first {rows:,} rows, as"
-        " written and with each of"
+        f"The loss that PyTorch gives at {numbers.point(result.weights[:2])} on the first"
+        f" {experiment.broadcast_rows(result):,} rows, as written and with each of"
         f" {len(losses) - 1} fixes:"
     )
-    plain_table(cause_text.fixes_table(losses))
+    plain_table(text.fixes_table(losses))

@@ -1,216 +1,96 @@
-"""The home page: training both sides with PyTorch behind a progress bar, replaying them, and saying
-what came of it."""
+"""The home page: training both sides with PyTorch, replaying the runs, and what came of them."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
-from linreg.figures import comparison as comparison_figures
-from linreg.figures import gallery
+from linreg.experiments import comparison as experiment
+from linreg.experiments.comparison import ComparisonResult
+from linreg.experiments.work import Work
+from linreg.figures import comparison as figures
 from linreg.quadratic.evaluation import CONVERGED_WITHIN
-from linreg.settings.fields import SettingsError
 from linreg.settings.limits import LIMITS
-from linreg.settings.model import LABELS, Comparison, Data, Settings, TableSettings
-from linreg.text import comparison as comparison_text
+from linreg.settings.model import LABELS, Comparison, Settings
+from linreg.text import comparison as text
 from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
-from linreg.training.apart import APART
-from linreg.training.outcome import Outcome, outcome
-from linreg.ui.cache import AS_TEXT, Kept, least_squares_of, surface_of, table_of
+from linreg.ui.cache import RESOURCES, RUNS, result_of, speed_key, table_of
 from linreg.ui.downloads import keep_download
 from linreg.ui.figure_view import Selection, draw
 from linreg.ui.replay import FRAME_SECONDS, step_controls, step_to_show
 from linreg.ui.state import page_state
 from linreg.ui.url import write_url
+from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left
 
-if TYPE_CHECKING:
-    from linreg.data.dataset import Dataset
-    from linreg.training.run import Run
-
-
-# ---- runs ----------------------------------------------------------------------------------------
+PROBE_STEPS = 200  # that tell how long a step takes
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=64, show_spinner=False)
-def _scene(
-    comparison: Comparison, trained: bool, _runs: Sequence[Run]
-) -> comparison_figures.Layout:
-    best = least_squares_of(comparison.original.data, comparison.original.bias)
-    return gallery.scene_of(
-        comparison, gallery.sides_of(comparison, _runs if trained else None, surface_of), best
-    )
-
-
-class _KeptRuns(Kept["Settings", "Run"]):
-    """The latest runs of all visitors, by their settings."""
-
-    def both(self, comparison: Comparison) -> list[Run] | None:
-        """Both runs of a comparison, or None where one of them has yet to be trained."""
-        found = [self.get(side) for side in (comparison.original, comparison.fixed)]
-        return [run for run in found if run] if all(found) else None
-
-    def missing(self, comparison: Comparison) -> list[Settings]:
-        """The sides that have yet to be trained."""
-        return [
-            side
-            for side in dict.fromkeys((comparison.original, comparison.fixed))
-            if self.get(side) is None
-        ]
-
-
-@st.cache_resource(show_spinner=False)
-def _kept_runs() -> _KeptRuns:
-    return _KeptRuns(
-        LIMITS.kept_run_bytes, lambda run: run.weights.nbytes + run.losses.nbytes, least=2
-    )
-
-
-@st.cache_resource(show_spinner=False)
-def _paces() -> dict[tuple[Any, ...], float]:
-    """Seconds a step, as last measured on this server."""
-    return {}
-
-
-def _pace_key(settings: Settings) -> tuple[Any, ...]:
-    return settings.wiring, settings.batch_size, settings.optimizer
+def result_for(comparison: Comparison) -> ComparisonResult:
+    """The result of a comparison, without runs where these have yet to be trained."""
+    return result_of(experiment.run, comparison)
 
 
 # ---- training ------------------------------------------------------------------------------------
 
 
-def runs_of(comparison: Comparison) -> Sequence[Run]:
-    """Both runs, trained now where they are not kept. Raises `SettingsError` where that needs a
-    button."""
-    sides = (comparison.original, comparison.fixed)
-    found = {side: run for side in sides if (run := _kept_runs().get(side))}
-    missing = [side for side in dict.fromkeys(sides) if side not in found]
-    steps = _steps(missing)
-    if steps > LIMITS.asked_steps:
-        raise SettingsError(
-            f"{steps:,} steps are trained only when asked for; open the page itself", "epochs"
-        )
-    if missing:
-        found |= {run.settings: run for run in _train_now(missing)}
-    return [found[side] for side in sides]
-
-
-def results(comparison: Comparison) -> list[tuple[Run, Outcome]] | None:
-    """Both runs with their outcomes, once they are trained."""
-    runs = _kept_runs().both(comparison)
-    return [(run, _outcome(run.settings, run)) for run in runs] if runs else None
-
-
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=128, show_spinner=False)
-def _outcome(settings: Settings, _run: Run) -> Outcome:
-    return outcome(_run, table_of(settings.data), surface_of(settings))
-
-
-def _expect(comparison: Comparison) -> None:
-    """How many steps the comparison has, and once a pace is known how long they take."""
-    paces = [_known_pace(side) for side in (comparison.original, comparison.fixed)]
-    place = page_state().expected
-    assert place is not None, "a page has been started"
-    place.caption(comparison_text.steps_and_time(comparison, paces))
-
-
-def _steps(sides: Sequence[Settings]) -> int:
-    return sum(settings.steps for settings in sides)
-
-
-def _train(comparison: Comparison, missing: Sequence[Settings]) -> bool:
-    """Train what is missing behind a progress bar, or offer a button for it. Returns whether there
-    is anything to show."""
-    steps = _steps(missing)
-    if not _paces():  # a server's first training: the expected time stands there before it begins
-        _pace(missing[0])
-        _expect(comparison)
-    place = st.empty()
+def _train(comparison: Comparison, work: Work[Settings, Any]) -> bool:
+    """Train what is missing, or offer a button for it. Whether it has been trained."""
+    if not RUNS.seconds_per_step:  # on a server's first training: so that the time is shown before
+        _seconds_per_step(work.keys[0])
+        _show_expected_time(comparison)
+    state, place = page_state(), st.empty()
+    is_short = work.steps <= LIMITS.asked_steps
     with place.container():
-        state = page_state()
-        is_short = steps <= LIMITS.asked_steps
         if not state.may_run(comparison, is_short):
-            seconds = sum(settings.steps * _pace(settings) for settings in missing)
-            st.info(f"{steps:,} steps will take about {numbers.duration(seconds)}.")
-            st.button(
-                f"Train {steps:,} steps",
-                type="primary",
-                key="train",
-                on_click=state.agree,
-                args=(comparison,),
-            )
+            seconds = sum(settings.steps * _seconds_per_step(settings) for settings in work.keys)
+            st.info(f"{work.steps:,} steps will take about {numbers.duration(seconds)}.")
+            start_button(f"Train {work.steps:,} steps", "train", comparison, primary=True)
             return False
         if not is_short:
-            st.button(
-                "Stop the training", key="stop_training", on_click=state.stop, args=(comparison,)
-            )
-        bar = st.progress(0.0, f"Training: 0 of {steps:,} steps")
-        started = time.monotonic()
-
-        def progress(done: int, total: int) -> None:
-            left = (time.monotonic() - started) / done * (total - done) if done else None
-            said = f", {numbers.duration(left)} left" if left is not None else ""
-            bar.progress(done / total, f"Training: {done:,} of {steps:,} steps{said}")
-
-        _train_now(missing, progress)
+            stop_button("Stop the training", "stop_training", comparison)
+        train_behind_bar(work)
     place.empty()
     return True
 
 
-def _train_now(
-    missing: Sequence[Settings], progress: Callable[[int, int], None] | None = None
-) -> list[Run]:
-    runs = _train_apart(missing, _table_to_send(missing[0].data), progress)
-    for run in runs:
-        if run.diverged_at is None:  # its seconds are those of all its steps
-            _paces()[_pace_key(run.settings)] = run.seconds / len(run.losses)
-        _kept_runs().keep(run.settings, run)
-    return runs
+def train_behind_bar(work: Work[Settings, Any]) -> None:
+    """Train, and show how many steps are done and how long the rest will take."""
+    left = time_left()
+
+    def bar_text(done: int, total: int) -> str:
+        return f"Training: {done:,} of {work.steps:,} steps{left(done, total)}"
+
+    run_behind_bar(work, bar_text, work.steps)
 
 
-def _train_apart(
-    settings: Sequence[Settings],
-    table: Dataset | None,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Run]:
-    """`linreg.train` where it takes nothing from the pages; with `progress` it ends when this
-    script does, unless others wait for the same: a link that many open at once is trained once."""
-    found: list[Run] = APART.ask(
-        "training.pytorch.train", settings, table, progress=progress, shared=tuple(settings)
-    )
-    return found
-
-
-def _table_to_send(data: Data) -> Dataset | None:
-    """A file's table; a synthetic one is drawn there."""
-    return table_of(data) if isinstance(data, TableSettings) else None
-
-
-def _known_pace(settings: Settings) -> float | None:
-    """Seconds a step, of runs like these or else of the slowest yet; None on a server that has
-    trained nothing."""
-    paces = _paces()
-    return paces.get(_pace_key(settings), max(paces.values(), default=None))
-
-
-def _pace(settings: Settings) -> float:
-    """Seconds a step: as measured before, or on up to 200 steps of these very settings."""
-    if _pace_key(settings) not in _paces():
-        short = replace(
-            settings, epochs=-(-200 // settings.steps_per_epoch), lr=1e-12
-        )  # so small that it cannot diverge
+def _seconds_per_step(settings: Settings) -> float:
+    """As measured before, or now on a few steps of these settings."""
+    if speed_key(settings) not in RUNS.seconds_per_step:
+        # a learning rate so small that the run cannot diverge
+        short = replace(settings, epochs=-(-PROBE_STEPS // settings.steps_per_epoch), lr=1e-12)
         table = table_of(settings.data)
-        rows = slice(0, 200 * settings.batch_size)
-        first = replace(table, X=table.X[rows], y=table.y[rows])
-        _train_apart([replace(short, epochs=1)], first)  # the first steps are slower
-        (run,) = _train_apart([short], first)
-        _paces()[_pace_key(settings)] = run.seconds / max(len(run.losses), 1)
-    return _paces()[_pace_key(settings)]
+        rows = slice(0, PROBE_STEPS * settings.batch_size)
+        head = replace(table, X=table.X[rows], y=table.y[rows])
+        RUNS.train([replace(short, epochs=1)], head)  # the first steps are slower
+        (run,) = RUNS.train([short], head)
+        RUNS.seconds_per_step[speed_key(settings)] = run.seconds / max(len(run.losses), 1)
+    return RUNS.seconds_per_step[speed_key(settings)]
+
+
+def _show_expected_time(comparison: Comparison) -> None:
+    """How many steps the comparison has, and once a speed is known how long they take."""
+    known = RUNS.seconds_per_step
+    slowest = max(known.values(), default=None)
+    seconds = [
+        known.get(speed_key(side), slowest) for side in (comparison.original, comparison.fixed)
+    ]
+    place = page_state().expected
+    assert place is not None, "a page has been started"
+    place.caption(text.steps_and_time(comparison, seconds))
 
 
 # ---- replay --------------------------------------------------------------------------------------
@@ -220,23 +100,17 @@ def replay(comparison: Comparison) -> None:
     """Both surfaces with their paths, loss and weights against step, and one slider that replays
     them all.
 
-    What has yet to be trained is trained before, by the whole page: what a fragment does no button
-    can stop."""
-    before = (
-        st.empty()
-    )  # holds the surfaces while their runs train, so that what follows has one place for good
-    missing = _kept_runs().missing(
-        comparison
-    )  # asked once: another visitor may train the same in the meantime
-    if missing:
-        _expect(comparison)
+    What has yet to be trained is trained before, by the whole page: no button can stop what a
+    fragment does.
+    """
+    before = st.empty()  # so that what follows has the same place whether or not runs were trained
+    work = experiment.outstanding(comparison, RESOURCES)
+    if work and not result_for(comparison).complete:
+        _show_expected_time(comparison)
         with before.container():
-            sides, scene = (
-                gallery.sides_of(comparison, None, surface_of),
-                _scene(comparison, False, []),
-            )
-            draw(lambda theme: gallery.surfaces_plate(sides, scene, 0, theme))
-            if not _train(comparison, missing):
+            untrained = result_for(comparison)
+            draw(lambda theme: figures.surfaces(untrained, theme))
+            if not _train(comparison, work):
                 return
         before.empty()
     playing = page_state().playing
@@ -244,32 +118,23 @@ def replay(comparison: Comparison) -> None:
 
 
 def _replay(comparison: Comparison) -> None:
-    _expect(
-        comparison
-    )  # on every run: a fragment may write only where it wrote in the last run of the whole page
-    runs = _kept_runs().both(comparison)
-    if not runs:  # so much was trained since that they are not kept any more
+    # on every run: a fragment may write only where it wrote in the last run of the whole page
+    _show_expected_time(comparison)
+    result = result_for(comparison)
+    if not result.complete:  # the runs are not in the cache any more
         st.rerun()
-    sides, scene = gallery.sides_of(comparison, runs, surface_of), _scene(comparison, True, runs)
-    last = max(len(run.losses) for run in runs)
-    step = step_to_show(last)
-    step_controls(step, last)
-    draw(lambda theme: gallery.surfaces_plate(sides, scene, step, theme), "surfaces", of=comparison)
+    step = step_to_show(result.last_step)
+    step_controls(step, result.last_step)
+    draw(lambda theme: figures.surfaces(result, theme, step), "surfaces", of=comparison)
     left, right = st.columns(2, gap="medium")
     with left:
-        click = Selection("loss", "clicked", _click)
-        draw(lambda theme: gallery.loss_plate(sides, step, theme), "loss", [click], of=comparison)
+        click = Selection("loss", "clicked", _show_clicked_step)
+        draw(lambda theme: figures.losses(result, theme, step), "loss", [click], of=comparison)
     with right:
-        best = least_squares_of(comparison.original.data, comparison.original.bias).tolist()
-        draw(
-            lambda theme: gallery.weights_plate(comparison, sides, best, step, theme),
-            "weights",
-            of=comparison,
-        )
+        draw(lambda theme: figures.weights(result, theme, step), "weights", of=comparison)
 
 
-def _click(key: str) -> None:
-    """Go to the clicked step."""
+def _show_clicked_step(key: str) -> None:
     state = page_state()
     clicked = [point["step"] for point in state.selected_points(key, "clicked")]
     if state.is_new_click(key, clicked):
@@ -281,45 +146,39 @@ def _click(key: str) -> None:
 
 
 def finding(comparison: Comparison, place: Any) -> None:
-    """The finding in words and in code: from the runs on the screen, or before them from the
-    settings alone."""
-    found = results(comparison)
-    outcomes = [result for _, result in found] if found else [None, None]
+    """The finding in words and in code: of the runs, or before them of the settings alone."""
+    result = result_for(comparison)
     lines = differing_lines(comparison.original, comparison.fixed)
     with place.container():
-        st.markdown(f"**{comparison_text.headline(*outcomes)}**")
-        for column, label, settings, result, code in zip(
-            st.columns(2, gap="medium"),
-            LABELS,
-            (comparison.original, comparison.fixed),
-            outcomes,
-            lines,
-            strict=True,
+        st.markdown(f"**{text.headline(*result.outcomes)}**")
+        for column, side, code in zip(
+            st.columns(2, gap="medium"), result.sides, lines, strict=True
         ):
-            column.markdown(f"**{label}.** {comparison_text.explanation(settings, result)}")
+            said = text.explanation(side.settings, side.outcome)
+            column.markdown(f"**{side.label}.** {said}")
             column.code(
                 "\n".join(code) or "# nothing that the other side does not have", wrap_lines=True
             )
 
 
 def evidence(comparison: Comparison) -> None:
-    """The numbers and verdicts of both sides, the three shapes, what PyTorch said, and all of it as
-    a script."""
-    found = results(comparison)
-    if found:
-        _evidence(found)
-    _script(comparison, [result for _, result in found] if found else None)
+    """The numbers and verdicts of both sides, the shapes, PyTorch's warnings, and the script."""
+    result = result_for(comparison)
+    if result.complete:
+        _numbers_and_warnings(result)
+    _script(result)
 
 
-def _evidence(found: Sequence[tuple[Run, Outcome]]) -> None:
+def _numbers_and_warnings(result: ComparisonResult) -> None:
+    outcomes = [outcome for outcome in result.outcomes if outcome]
     left, right = st.columns([4, 3], gap="medium")
     left.subheader("What each side comes to")
-    left.markdown(comparison_text.outcome_table([result for _, result in found], LABELS))
+    left.markdown(text.outcome_table(outcomes, LABELS))
     left.caption(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares.")
     right.subheader("The three shapes")
-    right.markdown(comparison_text.shape_table([run for run, _ in found], LABELS))
+    right.markdown(text.shape_table(result.runs, LABELS))
     st.subheader("What PyTorch says")
-    for label, (run, _) in zip(LABELS, found, strict=True):
+    for label, run in zip(LABELS, result.runs, strict=True):
         if run.warnings:
             st.markdown(f"**{label}**: a `UserWarning` on stderr, once for each pair of shapes")
             st.code("\n".join(run.warnings), language=None, wrap_lines=True)
@@ -327,8 +186,10 @@ def _evidence(found: Sequence[tuple[Run, Outcome]]) -> None:
             st.markdown(f"**{label}**: nothing")
 
 
-def _script(comparison: Comparison, outcomes: Sequence[Outcome] | None) -> None:
+def _script(result: ComparisonResult) -> None:
     """Both sides as a file to take away, made when it is asked for, and a look at it."""
+    comparison = result.comparison
+    outcomes = [outcome for outcome in result.outcomes if outcome] if result.complete else None
     st.subheader("Get the script")
     printed = "the losses and weights above" if outcomes else "the losses and weights of both"
     st.caption(
@@ -337,15 +198,15 @@ def _script(comparison: Comparison, outcomes: Sequence[Outcome] | None) -> None:
     )
     name = file_name(comparison)
     with st.container(horizontal=True):
-        for label, make, ending, kind in (
+        for label, make, ending, mime in (
             ("Python script", script, "py", "text/x-python"),
             ("Jupyter notebook", notebook, "ipynb", "application/x-ipynb+json"),
         ):
             st.download_button(
                 label,
-                keep_download(partial(make, comparison, outcomes), f"{name}.{ending}", kind),
+                keep_download(partial(make, comparison, outcomes), f"{name}.{ending}", mime),
                 f"{name}.{ending}",
-                kind,
+                mime,
                 key=f"get.{ending}",
                 on_click="ignore",
             )

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
-from linreg.figures import gallery
+from linreg.experiments.work import Work
+from linreg.figures.pages import outstanding, page_figures
 from linreg.settings.fields import SettingsError
-from linreg.settings.model import Comparison, Settings
+from linreg.settings.limits import LIMITS
+from linreg.settings.model import Comparison
 from linreg.settings.pages import PAGES
 from linreg.text.markdown import escape_markdown
 from linreg.ui import claims, sweep
-from linreg.ui import comparison as comparison_ui
-from linreg.ui.cache import CORE
+from linreg.ui import comparison as home
+from linreg.ui.cache import RESOURCES
 from linreg.ui.elements import compiled
 from linreg.ui.figure_view import current_theme, draw
 from linreg.ui.page import page as start_page
 from linreg.ui.state import page_state
 from linreg.ui.url import full_address
 
-if TYPE_CHECKING:
-    from linreg.training.run import Run
+# page -> the steps that are run without being asked for, and the function that runs them
+RUN: dict[str, tuple[int | None, Callable[[Work[Any, Any]], None]]] = {
+    "comparison": (LIMITS.asked_steps, home.train_behind_bar),
+    "claims": (None, claims.run_seeds_behind_bar),
+    "sweep": (LIMITS.asked_sweep_steps, sweep.run_cells_behind_bar),
+}
 
 
 def page(
     title: str,
-    kind: type[Any] | None = None,
+    view_type: type[Any] | None = None,
     controls: bool | Callable[[Comparison], bool] = True,
     shown: Callable[[Comparison], Comparison] | None = None,
 ) -> Comparison:
@@ -36,44 +41,46 @@ def page(
 
     `shown` gives the comparison of a page that shows another one than the session's.
     """
-    comparison = start_page(title, kind, controls)
+    comparison = start_page(title, view_type, controls)
     if st.context.is_embedded:
         if not any(sentence.startswith("table=") for sentence in page_state().ignored):
-            _figures_alone(comparison, kind, shown)
+            _figures_alone(comparison, view_type, shown)
         st.markdown(f"[All of it, with its controls]({full_address()})")
         st.stop()
     return comparison
 
 
 def _figures_alone(
-    comparison: Comparison, kind: type[Any] | None, shown: Callable[[Comparison], Comparison] | None
+    comparison: Comparison,
+    view_type: type[Any] | None,
+    shown: Callable[[Comparison], Comparison] | None,
 ) -> None:
-    name = next((name for name, one in PAGES.items() if one is kind), "comparison")
-    of = replace(
-        CORE,
-        runs=_runs,
-        by_seed=lambda seeds: claims.by_seed(seeds, st.empty()),
-        cells=sweep.all_cells,
-        tuned=lambda settings, optimizer, *how: _compiled(CORE.tuned, settings, optimizer, *how),
-        paths=lambda settings, optimizer, *how: _compiled(CORE.paths, settings, optimizer, *how),
-    )
+    name = next((name for name, kind in PAGES.items() if kind is view_type), "comparison")
     state = page_state()
-    views = {kind: state.view(kind)} if kind else {}
+    view = state.view(view_type) if view_type else None
     try:
         comparison = shown(comparison) if shown else comparison
-        for _, plate in gallery.figures(comparison, current_theme(), views, state.step, [name], of):
-            if plate.heading:
-                st.markdown(f"**{plate.heading}**")
-            draw(lambda _, plate=plate: plate)  # type: ignore[misc]
+        work = outstanding(name, comparison, view, RESOURCES)
+        if work:
+            _run(name, work)
+        optimizers = getattr(view, "optimizers", ())
+        with compiled(optimizers, 2 + comparison.original.bias):
+            figures = page_figures(name, comparison, view, RESOURCES, current_theme(), state.step)
+            for figure_set in figures:
+                if figure_set.heading:
+                    st.markdown(f"**{figure_set.heading}**")
+                draw(lambda _, drawn=figure_set: drawn)  # type: ignore[misc]
     except SettingsError as error:
         st.info(escape_markdown(f"{str(error)[0].upper()}{str(error)[1:]}."))
 
 
-def _compiled(call: Callable[..., Any], settings: Settings, optimizer: str, *how: Any) -> Any:
-    with compiled([optimizer], 2 + settings.bias):
-        return call(settings, optimizer, *how)
-
-
-def _runs(comparison: Comparison) -> Sequence[Run]:
-    with st.spinner("Training …", show_time=True):
-        return comparison_ui.runs_of(comparison)
+def _run(name: str, work: Work[Any, Any]) -> None:
+    most, run = RUN[name]
+    if most is not None and work.steps > most:
+        raise SettingsError(
+            f"{work.steps:,} steps are run only when asked for; open the page itself"
+        )
+    place = st.empty()
+    with place.container():
+        run(work)
+    place.empty()

@@ -16,10 +16,10 @@ import streamlit as st
 
 from linreg.figures.export import FORMATS, SIZES, exported, file_name
 from linreg.figures.figure import Figure, FigureSet
-from linreg.figures.gallery import state_words
 from linreg.figures.theme import LIGHT, THEMES, Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 from linreg.settings.model import Comparison
+from linreg.text.file_names import state_words
 from linreg.training.renderer import RENDERER
 from linreg.ui.downloads import keep_download
 from linreg.ui.state import page_state

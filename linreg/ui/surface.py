@@ -4,21 +4,17 @@ of a single batch."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
-from linreg.experiments.optimizer_paths import Panel, curvature
-from linreg.figures import gallery
-from linreg.figures import surface as surface_figures
-from linreg.figures.gallery import shown_sides
-from linreg.figures.surface import Batches, PathScene
-from linreg.settings.limits import LIMITS
-from linreg.settings.model import Comparison, DataSettings, Settings
+from linreg.experiments import surface as experiment
+from linreg.experiments.surface import SurfaceResult
+from linreg.figures import surface as figures
+from linreg.figures.optimizer_paths import snapped
+from linreg.settings.model import Comparison, DataSettings
 from linreg.settings.pages import MOST_STARTS, SurfaceView
-from linreg.text import comparison as comparison_text
 from linreg.text import surface as surface_text
-from linreg.ui.cache import AS_TEXT, CORE, moments_of, surface_of
+from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, several, slider, text, toggle
 from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import Selection, draw
@@ -116,24 +112,22 @@ def _paths_figures(comparison: Comparison) -> None:
     if state.start_was_added:
         state.start_was_added = False
         st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
-    shown = state.view(SurfaceView)
-    panels, scene = _panels(comparison, shown)
-    last = gallery.last_step(panels)
-    step = step_to_show(last)
-    st.markdown("  \n".join(surface_text.paths_finding(panel) for panel in panels))
-    step_controls(step, last)
+    result = _result(comparison, state.view(SurfaceView))
+    step = step_to_show(result.last_step)
+    st.markdown("  \n".join(surface_text.paths_finding(panel) for panel in result.panels))
+    step_controls(step, result.last_step)
     draw(
-        lambda theme: gallery.paths_plate(panels, scene, step, shown.arrows, theme),
+        lambda theme: figures.paths(result, theme, step),
         "paths",
-        [Selection(f"paths.{panel.label}", "clicked", _start_at) for panel in panels],
+        [Selection(f"paths.{panel.label}", "clicked", _start_at) for panel in result.panels],
         " A click on a surface adds a start.",
     )
-    plain_table(surface_text.paths_table(panels))
+    plain_table(surface_text.paths_table(result.panels))
     left, right = st.columns(2, gap="medium")
     with left:
-        draw(lambda theme: gallery.descent_plate(panels, "loss", step, theme), "descent")
+        draw(lambda theme: figures.losses(result, theme, step), "descent")
     with right:
-        draw(lambda theme: gallery.descent_plate(panels, "distance", step, theme), "distance")
+        draw(lambda theme: figures.distances(result, theme, step), "distance")
 
 
 def _start_at(key: str) -> None:
@@ -143,71 +137,46 @@ def _start_at(key: str) -> None:
         (int(point["column"]), int(point["row"])) for point in state.selected_points(key, "clicked")
     ]
     if state.is_new_click(key, clicked):
-        shown = state.view(SurfaceView)
-        _, scene = _panels(state.comparison, shown)
-        start = surface_figures.snapped(scene.domain, *clicked[0])
-        state.change_view(starts=(*shown.starts, *start)[-2 * MOST_STARTS :])
+        view = state.view(SurfaceView)
+        domain = figures.layout_of(_result(state.comparison, view)).domain
+        start = snapped(domain, *clicked[0])
+        state.change_view(starts=(*view.starts, *start)[-2 * MOST_STARTS :])
         state.start_was_added = True
 
 
-def _panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
-    with compiled(
-        shown.optimizers, max(2 + settings.bias for _, settings in shown_sides(comparison, shown))
-    ):
-        return _trained_panels(comparison, replace(shown, part="paths", arrows=False, batch=0))
-
-
-@st.cache_resource(hash_funcs=AS_TEXT, max_entries=8, show_spinner=False)
-def _trained_panels(comparison: Comparison, shown: SurfaceView) -> tuple[list[Panel], PathScene]:
-    """All paths of the view and their picture; shared by all visitors, since nothing changes
-    them."""
-    return gallery.panels_of(comparison, shown, CORE)
+def _result(comparison: Comparison, view: SurfaceView) -> SurfaceResult:
+    """The result of the page; the parts that only concern drawing do not compute it anew."""
+    sides = experiment.shown_sides(comparison, view)
+    with compiled(view.optimizers, max(2 + settings.bias for _, settings in sides)):
+        result = result_of(
+            experiment.run, comparison, replace(view, part="paths", arrows=False, batch=0)
+        )
+    return replace(result, view=view)
 
 
 def _curvature_part(comparison: Comparison) -> None:
-    """The bowl's axes, its condition number and the stable learning rates."""
-    shown = page_state().view(SurfaceView)
-    sides = shown_sides(comparison, shown)
-    surface = surface_of(sides[-1][1])
-    bowl = curvature(surface)
-    panels, scene = _panels(comparison, shown)
-    draw(lambda theme: gallery.curvature_plate(panels, scene, theme), "curvature")
+    """The axes of the bowl, its condition number, and the stable learning rates."""
+    result = _result(comparison, page_state().view(SurfaceView))
+    bowl = result.curvature
+    draw(lambda theme: figures.bowls(result, theme), "curvature")
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.markdown(surface_text.curvature_table(bowl.values, bowl.directions))
-        steepest = [moments_of(settings).stable_lr() for _, settings in sides]
-        st.markdown(
-            surface_text.curvature_finding(
-                [(surface_of(settings), settings) for _, settings in sides], steepest
-            )
-        )
+        steepest = [RESOURCES.moments(panel.settings).stable_lr() for panel in result.panels]
+        sides = [(panel.surface, panel.settings) for panel in result.panels]
+        st.markdown(surface_text.curvature_finding(sides, steepest))
     with right:
-        draw(lambda theme: gallery.rates_plate(comparison, panels, surface, theme), "rates")
+        draw(lambda theme: figures.learning_rates(result, theme), "rates")
 
 
 def _batches_part(comparison: Comparison) -> None:
-    """One batch's own surface, and where the other batches have their minima."""
-    shown = page_state().view(SurfaceView)
-    sides = shown_sides(comparison, shown)
+    """The surface of one batch, and the minima of the others."""
     st.markdown(
         "Each batch has a loss of its own, and a minimum of its own; a run descends on one batch"
         " after the other."
     )
-    every = [
-        Batches(label, comparison_text.shapes_met(settings), moments_of(settings))
-        for label, settings in sides
-    ]
-    count = min(len(one.moments) for one in every)
-    if count > 1:
+    result = experiment.batches(comparison, page_state().view(SurfaceView), RESOURCES)
+    if result.count > 1:
         with st.columns([1, 3])[0]:
-            number("view.batch", f"Batch, 0 to {count - 1:,}", maximum=count - 1)
-    k = min(shown.batch, count - 1)
-    minima = [_minima(settings) for _, settings in sides]
-    draw(lambda theme: gallery.batches_plate(every, minima, k, theme), "batches")
-
-
-@st.cache_data(
-    hash_funcs=AS_TEXT, max_entries=64, max_size=LIMITS.kept_path_bytes, show_spinner=False
-)
-def _minima(settings: Settings) -> Any:
-    return surface_figures.batch_minima(moments_of(settings))
+            number("view.batch", f"Batch, 0 to {result.count - 1:,}", maximum=result.count - 1)
+    draw(lambda theme: figures.one_batch(result, theme), "batches")

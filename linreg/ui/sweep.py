@@ -4,47 +4,29 @@ size."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from linreg.experiments.sweep_grid import (
-    BatchSizeLaw,
-    CellStats,
-    Sweep,
-    Task,
-    assemble_grid,
-    law_of_batch_size,
-    law_settings,
-    run_tasks,
-    shown_inits,
-    stability_limits,
-    sweep_around,
-)
-from linreg.figures import gallery
+from linreg.experiments import sweep as experiment
+from linreg.experiments.sweep_grid import CellStats, Sweep, Task, sweep_around
+from linreg.experiments.work import Work
+from linreg.figures import sweep as figures
 from linreg.settings.fields import SettingsError, format_number
 from linreg.settings.limits import LIMITS
-from linreg.settings.model import LABELS, VERSION, Comparison, Settings, TableSettings
+from linreg.settings.model import LABELS, VERSION, Comparison, TableSettings
 from linreg.settings.pages import SweepView
 from linreg.settings.query import to_query
 from linreg.settings.sweep_axes import AXES, METRICS
-from linreg.settings.wirings import WIRINGS
 from linreg.text import comparison as comparison_text
 from linreg.text import sweep as sweep_text
-from linreg.ui.cache import AS_TEXT, Kept, surface_of
+from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, text
 from linreg.ui.elements import compiled
 from linreg.ui.figure_view import Selection, draw
 from linreg.ui.state import page_state
-
-MOST_KEPT = 8_000  # tasks; each holds a few numbers a cell
-
-
-@st.cache_resource(show_spinner=False)
-def _kept_cells() -> Kept[Task, CellStats]:
-    return Kept(MOST_KEPT)
+from linreg.ui.work import run_behind_bar, start_button, stop_button
 
 
 def sweep_setup(comparison: Comparison) -> None:
@@ -79,112 +61,59 @@ def sweep_controls() -> None:
             number("view.steps", "Steps")
 
 
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=8, show_spinner=False)
-def _tasks(sweep: Sweep) -> list[Task]:
-    tasks = sweep.tasks()
-    work = sum(task.runs * task.steps for task in tasks)
-    if work > LIMITS.sweep_steps:
-        raise SettingsError(
-            f"{work:,} steps of all runs are above the {LIMITS.sweep_steps:,} that a sweep may have"
-            " here;"
-            " use fewer cells, inits or steps",
-            "steps",
-        )
-    return tasks
-
-
 def sweep_section(comparison: Comparison) -> None:
     """Both maps, as far as their cells are done, with a way to stop and to go on."""
     _open_clicked()
-    state = page_state()
-    shown_view = state.view(SweepView)
-    grid, metric = sweep_around(comparison, shown_view), METRICS[shown_view.metric]
+    view = page_state().view(SweepView)
     try:
-        tasks = _tasks(grid)
+        work = experiment.outstanding(comparison, view, RESOURCES)
     except SettingsError as error:
         st.info(f"{str(error)[0].upper()}{str(error)[1:]}.")
         return
     place, maps = st.empty(), st.container()
-    cells, missing, work = _done_so_far(tasks)
-    stopped = state.is_stopped(grid)
-    if missing and state.may_run(grid, is_short=work <= LIMITS.asked_sweep_steps):
-        _run(grid, missing, cells, place)
-    elif missing:
-        undone = (
-            f"{sum(len(task.cells) for task in missing):,} cells of {2 * grid.cells:,} are not done"
-        )
-        with place.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"Stopped: {undone}." if stopped else f"{undone}: {work:,} steps of all runs."
-            )
-            st.button(
-                "Go on" if stopped else "Run them", key="go_on", on_click=state.agree, args=(grid,)
-            )
-    numbers = assemble_grid(grid, cells)
+    if work:
+        _run_or_ask(sweep_around(comparison, view), work, place)
+    result = result_of(experiment.run, comparison, view)
     with maps:
-        st.markdown(sweep_text.sweep_finding(grid, numbers["share"], tasks))
-        shown = replace(grid, inits=shown_inits(grid, tasks))
-        keys = [f"map.{label}" for label in LABELS]
+        st.markdown(sweep_text.sweep_finding(result))
         draw(
-            lambda theme: gallery.maps_plate(
-                shown, numbers[metric.of], metric, _limits(grid), theme
-            ),
+            lambda theme: figures.maps(result, theme),
             "maps",
-            [Selection(key, "cell", _click) for key in keys],
+            [Selection(f"map.{label}", "cell", _click) for label in LABELS],
             " A click on a cell opens it side by side, rounded to whole epochs; so does the button"
             " below.",
         )
-        st.fragment(_cell_to_open)(grid)
+        st.fragment(_cell_to_open)(result.sweep)
 
 
-def _done_so_far(tasks: Sequence[Task]) -> tuple[dict[Task, CellStats | None], list[Task], int]:
-    """What is kept of the tasks, those that are not, and how many steps all their runs have."""
-    cells = {task: _kept_cells().get(task) for task in tasks}
-    missing = [task for task, found in cells.items() if found is None]
-    return cells, missing, sum(task.runs * task.steps for task in missing)
+def _run_or_ask(sweep: Sweep, work: Work[Task, CellStats], place: DeltaGenerator) -> None:
+    """Run the missing cells, or where that takes long or was stopped offer a button for it."""
+    state = page_state()
+    if state.may_run(sweep, is_short=work.steps <= LIMITS.asked_sweep_steps):
+        with place.container():
+            stop_button("Stop the sweep", "stop", sweep)
+            run_cells_behind_bar(work)
+        place.empty()
+        return
+    undone = f"{sum(len(task.cells) for task in work.keys):,} cells of {2 * sweep.cells:,}"
+    undone += " are not done"
+    stopped = state.is_stopped(sweep)
+    with place.container(horizontal=True, vertical_alignment="center"):
+        said = f"Stopped: {undone}." if stopped else f"{undone}: {work.steps:,} steps of all runs."
+        st.markdown(said)
+        start_button("Go on" if stopped else "Run them", "go_on", sweep)
 
 
-def _run(
-    grid: Sweep,
-    missing: Sequence[Task],
-    cells: dict[Task, CellStats | None],
-    place: Any,
-    stoppable: bool = True,
-) -> None:
-    """Run what is missing behind a bar, with a button that stops it; every task that is done is
-    kept."""
-    runs = sum(task.runs for task in missing)
-    with place.container():
-        if stoppable:
-            st.button("Stop the sweep", key="stop", on_click=page_state().stop, args=(grid,))
-        bar = st.progress(0.0, f"{runs:,} runs")
-        done = 0
-        optimizers = sorted({task.settings.optimizer for task in missing})
-        with compiled(optimizers, max(2 + task.settings.bias for task in missing)):
-            for task, found in zip(missing, run_tasks(missing, behind=True), strict=True):
-                _kept_cells().keep(task, found)
-                cells[task] = found
-                done += task.runs
-                bar.progress(done / runs, f"{done:,} of {runs:,} runs")
-    place.empty()
+def run_cells_behind_bar(work: Work[Task, CellStats]) -> None:
+    """Run the missing cells, and show how many runs are done."""
+    runs = sum(task.runs for task in work.keys)
 
+    def bar_text(done: int, total: int) -> str:
+        return f"{done:,} of {total:,} runs" if done else f"{total:,} runs"
 
-def all_cells(grid: Sweep, tasks: Sequence[Task]) -> dict[Task, CellStats | None]:
-    """Every cell, run now where it is not kept. Raises `SettingsError` where that needs a
-    button."""
-    cells, missing, work = _done_so_far(tasks)
-    if work > LIMITS.asked_sweep_steps:
-        raise SettingsError(
-            f"{work:,} steps of all runs are run only when asked for; open the page itself", "steps"
-        )
-    if missing:
-        _run(grid, missing, cells, st.empty(), stoppable=False)
-    return cells
-
-
-@st.cache_data(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
-def _limits(grid: Sweep) -> list[list[tuple[float, float]]]:
-    return stability_limits(grid, surface_of)
+    optimizers = sorted({task.settings.optimizer for task in work.keys})
+    parameters = max(2 + task.settings.bias for task in work.keys)
+    run_behind_bar(work, bar_text, runs, optimizers, parameters)
 
 
 def _click(key: str) -> None:
@@ -247,23 +176,15 @@ def _open_clicked() -> None:
 
 
 def law_section(comparison: Comparison) -> None:
-    """Where the bug's weights end against the batch size."""
+    """Where the bug's weights end, by batch size."""
     settings = comparison.original
-    if not WIRINGS[settings.wiring].pairs:
+    with compiled([settings.optimizer], 2 + settings.bias):
+        found = experiment.batch_size_law(comparison, page_state().view(SweepView), RESOURCES)
+    if found is None:
         st.caption("The original's shapes match, so its minimum does not depend on the batch size.")
         return
-    shown = page_state().view(SweepView)
-    with compiled([settings.optimizer], 2 + settings.bias):
-        found = _law(*law_settings(settings, shown.inits, shown.steps))
-    draw(lambda theme: gallery.law_plate(found, theme), "law")
+    draw(lambda theme: figures.law(found, theme), "law")
     if isinstance(settings.data, TableSettings):
         st.caption(
             "The law is for rows in random order. This table's rows come as they stand in the file."
         )
-
-
-@st.cache_data(
-    hash_funcs=AS_TEXT, max_entries=32, show_spinner="Working out the law of the batch size …"
-)
-def _law(settings: Settings, sizes: tuple[int, ...], inits: int, steps: int) -> BatchSizeLaw:
-    return law_of_batch_size(settings, sizes, inits, steps)

@@ -12,20 +12,19 @@ import pandas as pd
 import streamlit as st
 
 from linreg.data.dataset import register_table, table_named, table_settings
-from linreg.data.files import BUNDLED, Column, Dropped, Progress, Table, TableError, open_table
-from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
+from linreg.data.files import BUNDLED, Column, Progress, Table, TableError, open_table
+from linreg.experiments import your_data as experiment
 from linreg.settings.changes import update_both, with_table
 from linreg.settings.fields import SettingsError, shorten
-from linreg.settings.model import Comparison, Settings, TableSettings
+from linreg.settings.model import Comparison, TableSettings
 from linreg.text import comparison as comparison_text
 from linreg.text import markdown
 from linreg.text import your_data as your_data_text
-from linreg.ui.cache import AS_TEXT, table_of
+from linreg.ui.cache import result_of
 from linreg.ui.comparison import evidence, finding, replay
 from linreg.ui.elements import plain_table
 from linreg.ui.state import page_state
 
-OPENS_ON = "auto-mpg"
 PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 60
 ROLES = ("Target", "Feature 1", "Feature 2")
 
@@ -41,7 +40,7 @@ def your_data_section() -> None:
     data."""
     _take_upload()
     try:
-        comparison = compared_on_a_table(page_state().comparison)
+        comparison = experiment.on_a_table(page_state().comparison)
     except (TableError, SettingsError) as error:
         st.error(markdown.escape_markdown(f"{error}."))
         return
@@ -49,10 +48,11 @@ def your_data_section() -> None:
     assert isinstance(data, TableSettings)
     table = table_named(data.table)
     _choices(comparison, data, table)
-    st.markdown(your_data_text.rows_used(*_rows(data.table, data.target, data.features)))
+    result = result_of(experiment.run, comparison)
+    st.markdown(your_data_text.rows_used(result.kept, result.dropped))
     _preview(data, table)
     st.subheader("What this table does to the regression")
-    for paragraph in your_data_text.data_findings(_findings(comparison.original), data):
+    for paragraph in your_data_text.data_findings(result.diagnosis, data):
         st.markdown(paragraph)
     st.subheader("The comparison on this table")
     st.markdown(comparison_text.setup(comparison))
@@ -61,16 +61,6 @@ def your_data_section() -> None:
     replay(comparison)
     finding(comparison, place)
     evidence(comparison)
-
-
-def compared_on_a_table(comparison: Comparison) -> Comparison:
-    """The comparison on its own table, or else on the bundled one."""
-    if on_a_table(comparison):
-        return comparison
-    bundled = BUNDLED[OPENS_ON]
-    return with_table(
-        comparison, table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True)
-    )
 
 
 # ---- the file ------------------------------------------------------------------------------------
@@ -258,7 +248,7 @@ def _choose_bias() -> None:
     state = page_state()
     if not state.was_removed("control.with_bias"):
         bias = state.widget("control.with_bias")
-        state.change(lambda: update_both(compared_on_a_table(state.comparison), {"bias": bias}))
+        state.change(lambda: update_both(experiment.on_a_table(state.comparison), {"bias": bias}))
 
 
 def _take(data: TableSettings) -> None:
@@ -266,18 +256,6 @@ def _take(data: TableSettings) -> None:
 
 
 # ---- what is in it -------------------------------------------------------------------------------
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _rows(key: str, target: str, features: tuple[str, ...]) -> tuple[int, tuple[Dropped, ...]]:
-    """How many rows are used, and which are not: the rows themselves are not kept here."""
-    found = table_named(key).select(target, features)
-    return found.kept, found.dropped
-
-
-@st.cache_resource(hash_funcs=AS_TEXT, max_entries=32, show_spinner=False)
-def _findings(settings: Settings) -> TableDiagnosis:
-    return diagnose_table(table_of(settings.data), settings)
 
 
 def _preview(data: TableSettings, table: Table) -> None:

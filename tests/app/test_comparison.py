@@ -5,11 +5,11 @@ from apprunner import control, link, one, opened, ran, words
 from plain import plain_run
 
 from linreg.data.dataset import make_data
-from linreg.figures import gallery
 from linreg.settings.model import Settings
 from linreg.settings.presets import PRESETS
 from linreg.training.pytorch import train
 from linreg.ui import comparison as comparison_ui
+from linreg.ui.cache import CACHE
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -121,18 +121,19 @@ def test_impossible_settings_are_refused_with_a_reason():
 
 def test_another_visitor_trains_the_same_just_before(monkeypatch):
     """Between the look at what is kept and the training of what is missing."""
-    drawn = gallery.sides_of
+    train_missing, trained_meanwhile = comparison_ui._train, []
 
-    def meanwhile(comparison, runs, surface):
-        if runs is None:
-            for run in train([comparison.original, comparison.fixed]):
-                comparison_ui._kept_runs().keep(run.settings, run)
-        return drawn(comparison, runs, surface)
+    def meanwhile(comparison, work):
+        for run in train([comparison.original, comparison.fixed]):
+            CACHE.put(("run", run.settings), run)
+            trained_meanwhile.append(run.settings)
+        return train_missing(comparison, work)
 
-    monkeypatch.setattr(gallery, "sides_of", meanwhile)
+    monkeypatch.setattr(comparison_ui, "_train", meanwhile)
     app = opened(seed="4711", epochs="1")
     assert "**Original.** " in words(app)
-    assert {side.seed for side in comparison_ui._kept_runs().values} >= {4711}
+    assert "Verdict" in words(app)
+    assert [settings.seed for settings in trained_meanwhile] == [4711, 4711]
 
 
 @pytest.mark.parametrize(

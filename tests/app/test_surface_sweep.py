@@ -3,8 +3,6 @@ an independent count."""
 
 import threading
 import time
-from contextlib import nullcontext
-from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -168,20 +166,21 @@ def test_more_seeds_run_only_what_is_missing():
     assert one(app.query_params["seeds"]) == "12"
 
 
-def test_visitors_who_wait_for_the_same_seeds_share_them_out(monkeypatch):
-    from linreg.ui import claims
-    from linreg.ui.cache import Kept
+def test_visitors_who_wait_for_the_same_seeds_share_them(monkeypatch):
+    from linreg.ui import cache
 
-    kept, made, found = Kept(100), [], []
-    monkeypatch.setattr(claims, "_kept_seeds", lambda: kept)
-    monkeypatch.setattr(claims, "compiled", lambda _: nullcontext())
+    made, found = [], []
+    monkeypatch.setattr(cache, "CACHE", cache.Cache(10**6))
     monkeypatch.setattr(
-        claims, "of_seed", lambda seed: time.sleep(0.002) or made.append(seed) or {"of": seed}
+        cache, "of_seed", lambda seed: time.sleep(0.002) or made.append(seed) or {"of": seed}
     )
-    visitors = [
-        threading.Thread(target=lambda: found.append(claims.by_seed(40, MagicMock())))
-        for _ in range(4)
-    ]
+
+    def visit():
+        seeds = cache.ClaimSeeds()
+        seeds.compute(range(40))
+        found.append([seeds.get(seed) for seed in range(40)])
+
+    visitors = [threading.Thread(target=visit) for _ in range(4)]
     for visitor in visitors:
         visitor.start()
     for visitor in visitors:

@@ -1,8 +1,6 @@
 """Every limit in one place, raised by the environment, and the same in what is written of it."""
 
-import re
 import tomllib
-from dataclasses import fields
 
 import pytest
 from project import ROOT
@@ -10,7 +8,7 @@ from project import ROOT
 from linreg.data import dataset
 from linreg.data.files import TableError, open_table
 from linreg.settings import changes, model, query
-from linreg.settings.limits import Limits, limits, variable
+from linreg.settings.limits import Limits, limits
 
 
 def test_the_environment_raises_a_limit():
@@ -26,15 +24,6 @@ def test_what_is_no_limit_is_refused(text):
         match=r"^LINREG_ROWS=.* is not a limit; use a whole number above 0, such as 200000$",
     ):
         limits({"LINREG_ROWS": text})
-
-
-def test_the_readme_has_them_all():
-    table = dict(
-        re.findall(
-            r"^\| `(LINREG_\w+)` \| ([\d,]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE
-        )
-    )
-    assert table == {variable(one.name): f"{one.default:,}" for one in fields(Limits)}
 
 
 def test_an_upload_may_be_as_large_as_a_file_that_is_read():
