@@ -8,6 +8,12 @@ import vl_convert
 from linreg.figures.theme import SLOT
 
 
+def value_of(read, figure):
+    """What a figure's expression for a value of its frame comes to."""
+    name = re.fullmatch(r"data\('frame'\)\[0\]\['(.+)'\]", read["expr"])[1]
+    return figure.data["frame"][name].item()
+
+
 def is_filled_and_compiles(figure, theme):
     text = json.dumps(figure.spec)
     assert SLOT not in text, "a slot was left open"

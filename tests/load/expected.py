@@ -51,7 +51,7 @@ def plates_of(where):
         for plate in page_figures(name, comparison, view, RESOURCES, theme, where.step):
             plates.append(plate)  # those before an error count
     if name == "sweep":  # its law is drawn also where there is no map
-        law = sweep_experiment.batch_size_law(comparison, view)
+        law = sweep_experiment.batch_size_law(comparison, view, RESOURCES)
         plates += [sweep_figures.law(law, theme)] if law else []
     if name == "comparison":  # before its runs are trained
         untrained = comparison_experiment.run(comparison, UNTRAINED)

@@ -1,10 +1,8 @@
 """The paths of optimizers by their encodings, domains and data."""
 
-import re
-
 import numpy as np
 import pytest
-from figure_checks import is_filled_and_compiles
+from figure_checks import is_filled_and_compiles, value_of
 from trained_panels import BEST, STARTS, panel
 
 from linreg.figures import optimizer_paths as paths_figures
@@ -27,12 +25,6 @@ def test_the_paths_are_filled_and_compile(panels, scene, theme):
     is_filled_and_compiles(
         paths_figures.paths_figure(panels, 0, scene, 300, theme, arrows=True), theme
     )
-
-
-def value_of(read, figure):
-    """What a figure's expression for a value of its frame comes to."""
-    name = re.fullmatch(r"data\('frame'\)\[0\]\['(.+)'\]", read["expr"])[1]
-    return figure.data["frame"][name].item()
 
 
 def test_both_surfaces_share_their_picture(panels, scene):

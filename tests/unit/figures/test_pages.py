@@ -77,9 +77,9 @@ def of_one_result(page, of, step=None):
         result, batches = surface.run(ASKED, view, of), surface.batches(ASKED, view, of)
         return surface_figures.figures(result, batches, LIGHT, step)
     if page == "sweep":
-        law = sweep.batch_size_law(ASKED, view)
+        law = sweep.batch_size_law(ASKED, view, of)
         return sweep_figures.figures(sweep.run(ASKED, view, of), law, LIGHT)
-    return your_code_figures.figures(your_code.run(view), LIGHT)
+    return your_code_figures.figures(your_code.run(view, of), LIGHT)
 
 
 def contents(figure_sets):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import vl_convert
+from figure_checks import value_of
 from trained_sides import BOWL, SPIRAL, layers_over, side, trained
 
 from linreg.figures import layers
@@ -27,13 +28,14 @@ def test_both_surfaces_share_axes_and_levels(thread):
     for which in (0, 1):
         figure = surface_figure(sides, which, scene, 3000, LIGHT)
         encoding = layers_over(figure, "marks")[0]["encoding"]
-        domains.append((encoding["x"]["scale"]["domain"], encoding["y"]["scale"]["domain"]))
+        ends = [*encoding["x"]["scale"]["domain"], *encoding["y"]["scale"]["domain"]]
+        domains.append([value_of(end, figure) for end in ends])
         rings = figure.data["rings"]
         surface = sides[which].surface
         for level in rings["level"].unique()[2:]:
             ring = rings.loc[rings["level"] == level, ["w1", "w2"]].to_numpy(float)
             spacings.append(np.median(np.sqrt(surface.value(ring) - surface.floor)) / level)
-    assert domains[0] == domains[1]
+    assert domains[0] == domains[1] == list(scene.domain)
     assert spacings == pytest.approx([scene.spacing] * len(spacings), rel=0.01)
 
 
