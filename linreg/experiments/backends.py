@@ -12,7 +12,7 @@ from linreg.settings.dependencies import missing_message
 from linreg.settings.fields import SettingsError, shorten
 
 CONNECT_SECONDS = 10  # until a scheduler has answered, and until it has a worker
-NEEDED = "linreg.experiments.sweep.run_task.__name__"  # what a scheduler and a worker must know
+NEEDED = "linreg.experiments.sweep_grid.run_task.__name__"  # must resolve there, not only here
 Work = Callable[[Sequence[Task]], Iterator[CellStats]]
 
 

@@ -8,7 +8,7 @@ the arms' shares, never written down."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -365,12 +365,6 @@ def trials(
     """One arm's runs of all seeds."""
     weights, loss, converged = zip(*(runs[arm.settings] for runs in by_seed), strict=True)
     return Trials(np.stack(weights), np.array(loss), np.array(converged))
-
-
-def seeds_run(seeds: Sequence[int]) -> Iterator[dict[Settings, Any]]:
-    """`of_seed` for each of them, in order: so many short steps of NumPy take longer in two threads
-    than in one."""
-    return map(of_seed, seeds)
 
 
 # ---- verdicts ------------------------------------------------------------------------------------

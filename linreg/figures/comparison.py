@@ -11,13 +11,9 @@ import numpy as np
 from linreg.experiments.comparison import ComparisonResult
 from linreg.figures.curves import AIMS, loss_figure, weights_figure
 from linreg.figures.figure import CIRCLE, CROSS, FigureSet, LegendEntry, single_figure
-from linreg.figures.layers import (
-    STAR,
-)
+from linreg.figures.layers import STAR
 from linreg.figures.side_surfaces import Layout, Side, scene, surface_figure
-from linreg.figures.theme import (
-    Theme,
-)
+from linreg.figures.theme import Theme
 from linreg.settings.model import LABELS, DataSettings
 from linreg.text.comparison import shapes_met
 

@@ -15,8 +15,8 @@ from linreg.figures.theme import Theme
 DRAWING = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "dy")  # columns
 CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"
 CROSS = (
-    "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0L0.9,0.5L0.5,0.9L0,0.4L-0.5,0"
-    ".9L-0.9,0.5L-0.4,0Z"
+    "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0"
+    "L0.9,0.5L0.5,0.9L0,0.4L-0.5,0.9L-0.9,0.5L-0.4,0Z"
 )
 
 
@@ -36,7 +36,7 @@ class Figure:
     name: str = ""
 
     def drawn(self) -> dict[str, dict[str, pd.Series]]:
-        """The tables as the spec reads them, by column: the points of lines as `charts.lines_over`
+        """The tables as the spec reads them, by column: the points of lines as `layers.lines_over`
         wants them."""
         lines = {
             layer["data"]["name"]: layer["transform"][0]["groupby"]

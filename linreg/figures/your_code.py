@@ -1,4 +1,4 @@
-"""The figure of the shapes page: which prediction meets which target."""
+"""The figure of the page of your own code: which prediction meets which target."""
 
 from __future__ import annotations
 

@@ -18,14 +18,17 @@ from nist import STRD
 from linreg import train, train_ensemble
 from linreg.data.dataset import Dataset, make_data, register_table, table_settings
 from linreg.data.files import open_table
+from linreg.experiments import comparison as comparison_experiment
+from linreg.experiments import surface as surface_experiment
 from linreg.experiments.broadcast_terms import (
     batch_statistics,
     minimum_by_batch_size,
     pairs_of,
     shape_or_value,
 )
+from linreg.experiments.resources import resources
 from linreg.experiments.table_diagnosis import diagnose_table
-from linreg.figures import gallery
+from linreg.figures.pages import page_figures
 from linreg.figures.theme import THEMES
 from linreg.quadratic.evaluation import baseline
 from linreg.quadratic.least_squares import least_squares
@@ -33,7 +36,7 @@ from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.streaming import loss_surface, matched_surface, table_sums
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import LABELS, Comparison, DataSettings, Settings, TableSettings
-from linreg.settings.pages import SurfaceView, SweepView
+from linreg.settings.pages import PAGES, SurfaceView, SweepView
 from linreg.text import cause as cause_text
 from linreg.text import comparison as comparison_text
 from linreg.text import surface as surface_text
@@ -256,7 +259,9 @@ X, Y = Z[:, :2], Z @ [5.0, 3.0, 1.0]
 CASES = {
     "features of 1e-150": lambda: both(scale=1e-150),
     "features and noise of 1e150, with a bias": lambda: both(scale=1e150, noise=1e150, bias=True),
-    "weights of 1e-150, from zero": lambda: both(weights=(5e-150, 3e-150), noise=0.0, init=(0.0, 0.0)),
+    "weights of 1e-150, from zero": lambda: both(
+        weights=(5e-150, 3e-150), noise=0.0, init=(0.0, 0.0)
+    ),
     "a single row": lambda: both(samples=1, batch_size=1, bias=True),
     "no noise": lambda: both(noise=0.0, bias=True),
     "collinear": lambda: both(correlation=-1.0, noise=0.0, bias=True),
@@ -264,10 +269,21 @@ CASES = {
     "every run diverges": lambda: both(optimizer="SGD", lr=1e6),
     "a table of 1e-150": lambda: on_table(X * 1e-150, Y * 1e-150),
     "one column 1e90 times the other": lambda: on_table(X * [1e-45, 1e45], Y),
-    "two columns 1e-9 apart": lambda: on_table(np.column_stack([X[:, 0], X[:, 0] + 1e-9 * X[:, 1]]), Y),
-    "a constant column": lambda: on_table(np.column_stack([X[:, 0], np.full(20, 7.3)]), Y, standardise=True, bias=False),
+    "two columns 1e-9 apart": lambda: on_table(
+        np.column_stack([X[:, 0], X[:, 0] + 1e-9 * X[:, 1]]), Y
+    ),
+    "a constant column": lambda: on_table(
+        np.column_stack([X[:, 0], np.full(20, 7.3)]), Y, standardise=True, bias=False
+    ),
     "all constant": lambda: on_table(np.full((20, 2), 0.7), np.full(20, 0.1)),
-}  # fmt: skip
+}
+
+
+def figures_of(comparison, pages, of):
+    """Every figure of these pages, each with the view of `VIEWS` or its default."""
+    for page in pages:
+        view = VIEWS.get(PAGES.get(page))
+        yield from page_figures(page, comparison, view, of, THEMES["light"])
 
 
 SWEPT = ("features of 1e-150", "a single row", "every run diverges")
@@ -277,7 +293,8 @@ def sentences(comparison, of):
     """All that the pages say of a comparison."""
     settings, data = comparison.original, comparison.original.data
     table = of.table(data)
-    found = [outcome(run, table, of.surface(run.settings)) for run in of.runs(comparison)]
+    comparison_experiment.outstanding(comparison, of).run()
+    found = comparison_experiment.run(comparison, of).outcomes
     yield comparison_text.headline(*found)
     yield comparison_text.outcome_table(found, LABELS)
     yield from map(comparison_text.explanation, (settings, comparison.fixed), found)
@@ -302,17 +319,17 @@ def sentences(comparison, of):
     )
     cells = shape_or_value(table, settings, of.baseline(data, False))
     yield cause_text.shape_or_value_finding(cells) + str(cause_text.shape_or_value_table(cells))
-    panels, _ = gallery.panels_of(comparison, VIEWS[SurfaceView], of)
+    panels = surface_experiment.run(comparison, VIEWS[SurfaceView], of).panels
     yield from map(surface_text.paths_finding, panels)
     yield str(surface_text.paths_table(panels))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_no_figure_and_no_sentence_holds_what_is_no_number(case):
-    comparison, of = CASES[case](), gallery.core()
+    comparison, of = CASES[case](), resources()
     drawn = 0
     pages = ["comparison", "cause", "surface", *["sweep"] * (case in SWEPT)]
-    for _, plate in gallery.figures(comparison, THEMES["light"], VIEWS, None, pages, of):
+    for plate in figures_of(comparison, pages, of):
         for panel in plate.panels:
             json.dumps(panel.spec, allow_nan=False)
             assert not NO_NUMBER.search(panel.alt)
@@ -336,8 +353,8 @@ def test_no_figure_and_no_sentence_holds_what_is_no_number(case):
 def test_batches_that_agree_are_one_point_in_a_picture_of_the_weights_size():
     """Without noise every batch of the fixed side is least at (5, 3), but for rounding; the
     contours around it are drawn."""
-    shown = gallery.figures(both(noise=0.0, bias=True), THEMES["light"], VIEWS, None, ["surface"])
-    fixed = next(plate for _, plate in shown if plate.name == "one batch").panels[1]
+    shown = figures_of(both(noise=0.0, bias=True), ["surface"], resources())
+    fixed = next(plate for plate in shown if plate.name == "one batch").panels[1]
     frame = fixed.data["frame"].iloc[0]
     assert (frame["w1 from"], frame["w1 to"]) == pytest.approx((0, 10), abs=1e-6)
     assert fixed.data["cloud"].to_numpy() == pytest.approx(np.tile([5.0, 3.0], (4, 1)))
@@ -365,7 +382,8 @@ def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
             comparison_text.headline(found, found)
             == "Both sides diverge: the original at step 0, the fixed side at step 0."
         )
-    else:  # RMSprop divides by a root mean square, which has to be a number and larger than its ε of 1e-8
+    else:
+        # RMSprop divides by a root mean square, which has to be finite and larger than its ε, 1e-8
         squares = 1 <= scale <= (1e10 if dtype == torch.float32 else 1e70)
         assert found.verdict == ("converged" if squares else "did not converge")
 

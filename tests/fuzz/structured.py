@@ -149,9 +149,13 @@ def addresses(query):
 # ---- tables --------------------------------------------------------------------------------------
 
 CELLS = st.one_of(
-    st.floats(-1e3, 1e3).map(lambda value: f"{value:.6g}"), st.integers(-1000, 1000).map(str), SIZES.map(repr), WORDS,
-    st.sampled_from(["1,234", "1.234,5", "NA", "#N/A", " 7 ", "+3", "1e5", "2020-01-01", "yes", '"', "1\n2", "٣", "1e-200"]),
-)  # fmt: skip
+    st.floats(-1e3, 1e3).map(lambda value: f"{value:.6g}"),
+    st.integers(-1000, 1000).map(str),
+    SIZES.map(repr),
+    WORDS,
+    st.sampled_from(["1,234", "1.234,5", "NA", "#N/A", " 7 ", "+3", "1e5", "2020-01-01", "yes"])
+    | st.sampled_from(['"', "1\n2", "٣", "1e-200"]),
+)
 HEADERS = st.sampled_from(["y", "a", "b", "", " ", "a.b", '"', "x\ny", *MARKUP]) | st.text(
     max_size=12
 )
@@ -238,8 +242,9 @@ def tables(content, rows):
     from dataclasses import replace
 
     from linreg.data.dataset import register_table, table_settings
+    from linreg.experiments.resources import resources
     from linreg.experiments.table_diagnosis import diagnose_table
-    from linreg.figures import gallery
+    from linreg.figures.pages import page_figures
     from linreg.figures.theme import THEMES
     from linreg.settings.model import Comparison
     from linreg.text import comparison as comparison_text
@@ -279,14 +284,17 @@ def tables(content, rows):
         return
     run = Settings(data, batch_size=min(rows, data.samples), epochs=2, bias=rows % 3 > 0)
     comparison = Comparison(run, replace(run, wiring="squeeze"))
-    of = gallery.core()
+    of = resources()
     said = [
         *your_data_text.data_findings(diagnose_table(of.table(data), run), data),
         comparison_text.setup(comparison),
     ]
-    for _, plate in gallery.figures(
-        comparison, THEMES["light"], None, None, ["comparison", "cause"], of
-    ):
+    plates = [
+        plate
+        for page in ("comparison", "cause")
+        for plate in page_figures(page, comparison, None, of, THEMES["light"])
+    ]
+    for plate in plates:
         said.append(plate.caption)
         for panel in plate.panels:
             said.append(panel.alt)
@@ -353,10 +361,14 @@ def guard(first, second, name, requires):
     from linreg.guard.watch import no_silent_broadcast
 
     operations = {
-        "sub": lambda a, b: a - b, "mse": F.mse_loss, "l1": lambda a, b: F.l1_loss(a, b, reduction="none"),
-        "where": lambda a, b: torch.where(a > 0, a, b), "mul_": lambda a, b: a.clone().mul_(b),
-        "dot": lambda a, b: (a * b).sum(), "equal": lambda a, b: a == b,
-    }  # fmt: skip
+        "sub": lambda a, b: a - b,
+        "mse": F.mse_loss,
+        "l1": lambda a, b: F.l1_loss(a, b, reduction="none"),
+        "where": lambda a, b: torch.where(a > 0, a, b),
+        "mul_": lambda a, b: a.clone().mul_(b),
+        "dot": lambda a, b: (a * b).sum(),
+        "equal": lambda a, b: a == b,
+    }
     generator = torch.Generator().manual_seed(0)
     a, b = (
         torch.randn(shape, generator=generator, requires_grad=requires) for shape in (first, second)
@@ -549,8 +561,12 @@ def _moments():
 
 @target(
     st.sampled_from(["original", "weight_2d", "noop_squeeze", "weight_1d", "squeeze", "unsqueeze"]),
-    st.integers(1, 9), st.integers(1, 9), st.booleans(), st.integers(-40, 40), st.tuples(*[st.floats(-9, 9)] * 3),
-)  # fmt: skip
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.booleans(),
+    st.integers(-40, 40),
+    st.tuples(*[st.floats(-9, 9)] * 3),
+)
 def wirings(wiring, rows, size, bias, power, weights):
     """The surface of every wiring is what PyTorch's own loss gives, batch by batch, in double
     precision."""

@@ -41,17 +41,17 @@ def test_letters_and_marks_stand_out(theme):
 def test_templates_are_built_beforehand_for_both_schemes():
     """As a server does in the background: what a page draws then finds them, whoever comes
     first."""
-    from linreg.figures import comparison as comparison_figures
-    from linreg.figures import surface as surface_figures
-    from linreg.figures import sweep as sweep_figures  # all figures
+    from linreg.figures import curves, descent, optimizer_paths, pages, side_surfaces, sweep
+
+    assert pages, "all figures are imported"
 
     assert len(list(build_templates())) == 2 * len(theme_figures._TEMPLATES)
     for build, *variant in (
-        (comparison_figures._surface_template, 0),
-        (comparison_figures._weights_spec, "least squares weights"),
-        (surface_figures._paths_spec,),
-        (surface_figures._descent_spec, "loss"),
-        (sweep_figures._map_template,),
+        (side_surfaces._surface_template, 0),
+        (curves._weights_spec, "least squares weights"),
+        (optimizer_paths._paths_spec,),
+        (descent._descent_spec, "loss"),
+        (sweep._map_template,),
     ):
         before = build.cache_info().misses
         for scheme in THEMES.values():

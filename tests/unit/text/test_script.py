@@ -232,8 +232,8 @@ CHANGES = {
     "bias": {"bias": True, "init": (0.5, -1.25, 2.0)},
     "diverges": {"optimizer": "SGD", "lr": 2.0, "epochs": 20},
     "all": {
-        "init": (0.5, -1.25), "optimizer": "Nesterov", "momentum": 0.9, "lr": 1e-4, "batch_size": 7, "epochs": 1,
-        "shuffle": True, "seed": 7,
+        "init": (0.5, -1.25), "optimizer": "Nesterov", "momentum": 0.9, "lr": 1e-4,
+        "batch_size": 7, "epochs": 1, "shuffle": True, "seed": 7,
     },
 }  # fmt: skip
 
@@ -417,7 +417,8 @@ def test_an_upload_as_a_script(name, tmp_path, monkeypatch):
             [
                 'table = pd.read_csv("t.csv", sep=";", dtype=str)  # the table that was uploaded',
                 'columns = [1, 2, 0]  # the target, then the features: "y", "a", "b"',
-                'table = table.iloc[:, columns].replace(",", ".", regex=True).apply(pd.to_numeric, errors="coerce")',
+                'table = table.iloc[:, columns].replace(",", ".", regex=True)'
+                '.apply(pd.to_numeric, errors="coerce")',
             ],
         ),
     ],
@@ -500,8 +501,11 @@ def test_names_from_outside_stay_in_their_literals(tmp_path, monkeypatch):
     )
     code = script(comparison)
     well_made(code)
-    assigned = {node.targets[0].id: node.value for node in ast.parse(code).body if isinstance(node, ast.Assign)
-                if isinstance(node.targets[0], ast.Name)}  # fmt: skip
+    assigned = {
+        node.targets[0].id: node.value
+        for node in ast.parse(code).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     assert ast.literal_eval(assigned["names"]) == list(HOSTILE)
     assert ast.literal_eval(assigned["path"]) == held.name
     told, _ = shown(comparison)

@@ -10,7 +10,7 @@ from judging import judged
 
 from linreg import Comparison, DataSettings, Settings, SettingsError, make_data, train
 from linreg.data.dataset import initial_weights
-from linreg.experiments import sweep_grid as sweep_experiments
+from linreg.experiments import sweep_grid
 from linreg.experiments.sweep_grid import (
     CellStats,
     Sweep,
@@ -227,9 +227,9 @@ def test_cells_that_cannot_be_are_left_out_and_a_sweep_of_none_says_why():
     assert {cell for task in tasks for cell in task.cells} == {0}, (
         "a batch of 500 is more than the table has"
     )
+    adam = Comparison(*(replace(side, optimizer="Adam") for side in (SMALL.original, SMALL.fixed)))
     with pytest.raises(SettingsError, match=r"momentum 0\.5 does not fit Adam"):
-        Sweep(Comparison(*(replace(side, optimizer="Adam") for side in (SMALL.original, SMALL.fixed))),
-              "momentum", "lr", (0.5,), (0.01,)).tasks()  # fmt: skip
+        Sweep(adam, "momentum", "lr", (0.5,), (0.01,)).tasks()
 
 
 def test_metrics_name_the_numbers_of_a_cell():
@@ -258,9 +258,9 @@ def test_the_law_of_a_large_table_is_that_of_its_pieces_and_of_the_rows_that_run
     settings = Settings(DataSettings(samples=1_000, mean=3.0), init=(0.0, 0.0))
     whole = law_of_batch_size(*law_settings(settings, 1, 40))
     sizes = []
-    monkeypatch.setattr(sweep_experiments, "PIECE", 64)
+    monkeypatch.setattr(sweep_grid, "PIECE", 64)
     monkeypatch.setattr(
-        sweep_experiments,
+        sweep_grid,
         "batch_moments",
         lambda table, of: sizes.append(len(table)) or batch_moments(table, of),
     )
