@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -19,7 +18,7 @@ from linreg.settings.limits import LIMITS
 from linreg.settings.model import Data, Settings, TableSettings
 
 if TYPE_CHECKING:  # Arrow is loaded when a file is read
-    from linreg.data.files import Dropped, Progress, Source, Stream, Table
+    from linreg.data.files import Source, Table
 
 LARGEST_LENGTH, SMALLEST_REACH = (
     1e153,
@@ -69,8 +68,7 @@ def read_table(source: Source | Table, target: str, features: Sequence[str]) -> 
     from linreg.data.files import Table, open_table
 
     table = source if isinstance(source, Table) else open_table(source)
-    found = table.select(target, features)
-    return Dataset(found.X, found.y, found.features, found.target)
+    return table.select(target, features)
 
 
 _REGISTERED: WeakValueDictionary[str, Table] = (
@@ -133,7 +131,7 @@ def table_settings(
     """The settings of a table's columns, its rows counted. Raises `TableError` or `SettingsError`,
     which say why not."""
     found = table_named(key).select(target, features)
-    check_numbers(Dataset(found.X, found.y, found.features, found.target))
+    check_numbers(found)
     reach = max_abs(found.X)
     apart = 1.0 if standardise or not reach.all() else float(reach.max() / reach.min())
     if apart > math.sqrt(LARGEST_LOSS) / max(
@@ -147,44 +145,6 @@ def table_settings(
     return TableSettings(
         key, found.target, (found.features[0], found.features[1]), found.kept, standardise
     )
-
-
-def stream_table(
-    path: str | Path,
-    target: str,
-    features: Sequence[str],
-    rows_per_chunk: int = 1 << 17,
-    progress: Progress | None = None,
-) -> TableStream:
-    """The same rows in pieces of at most so many, for a file of any size: what `loss_surface` and
-    its like take.
-
-    `progress` is called as `progress(done, total)`, in bytes of a CSV file or rows of a Parquet
-    file. Raises `TableError`, at once or while it is read."""
-    from linreg.data.files import stream
-
-    return TableStream(stream(path, target, features, rows_per_chunk, progress))
-
-
-class TableStream:
-    """The pieces of a file, each a `Dataset`; every loop over them reads the file once, and
-    `dropped` is of the last one."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[Dataset]:
-        return (Dataset(part.X, part.y, part.features, part.target) for part in self._stream)
-
-    @property
-    def kept(self) -> int:
-        """How many rows were found to have a number in every chosen column."""
-        return self._stream.kept
-
-    @property
-    def dropped(self) -> tuple[Dropped, ...]:
-        """What was left out, and why."""
-        return self._stream.dropped
 
 
 def standardised(dataset: Dataset) -> Dataset:

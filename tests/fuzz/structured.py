@@ -24,7 +24,8 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from linreg.data.files import TableError, open_table, stream
+from linreg.data.files import TableError, open_table
+from linreg.data.stream import stream_table
 from linreg.settings.changes import all_specs, check_limits
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Settings
@@ -261,7 +262,7 @@ def tables(content, rows):
         path.write_bytes(content)
         refusal, pieces = "holds no numbers", []
         try:
-            pieces = list(stream(path, *chosen, rows_per_chunk=rows))
+            pieces = list(stream_table(path, *chosen, rows_per_chunk=rows))
         except TableError as error:  # so far it has had more texts than numbers
             refusal = str(error)
         assert "holds no numbers" in refusal

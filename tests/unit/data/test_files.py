@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linreg.data import files
-from linreg.data.files import BUNDLED, Dropped, TableError, open_bundled, open_table, stream
+from linreg.data.files import BUNDLED, Dropped, TableError, open_bundled, open_table
+from linreg.data.stream import stream_table
 from linreg.settings.limits import LIMITS
 
 PLAIN = "y,a,b\n1,2,3\n4,5.5,-6\n7e1,8,9\n"
@@ -34,7 +35,7 @@ def both(content, tmp_path, target="y", features=("a",), rows_per_chunk=2):
     path = tmp_path / "t.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     found = open_table(path).select(target, features)
-    pieces = stream(path, target, features, rows_per_chunk)
+    pieces = stream_table(path, target, features, rows_per_chunk)
     parts = list(pieces)
     assert all(1 <= part.kept <= rows_per_chunk for part in parts)
     np.testing.assert_array_equal(np.concatenate([part.X for part in parts]), found.X)
@@ -319,7 +320,7 @@ def test_a_stream_tells_how_far_it_is_and_can_be_read_again(tmp_path):
     pd.DataFrame(table).to_csv(tmp_path / "t.csv", index=False)
     for name, total in (("t.csv", (tmp_path / "t.csv").stat().st_size), ("t.parquet", rows)):
         told = []
-        pieces = stream(
+        pieces = stream_table(
             tmp_path / name, "y", ("a",), 10_000, lambda *at, told=told: told.append(at)
         )
         for _ in range(2):
@@ -334,7 +335,7 @@ def test_a_stream_holds_one_piece_at_a_time(tmp_path):
     """Python's own share; Arrow's is measured in the benchmarks."""
     pd.DataFrame(np.zeros((400_000, 2)), columns=["y", "a"]).to_csv(tmp_path / "t.csv", index=False)
     tracemalloc.start()
-    for _ in stream(tmp_path / "t.csv", "y", ("a",), 1_000):
+    for _ in stream_table(tmp_path / "t.csv", "y", ("a",), 1_000):
         pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -417,7 +418,7 @@ def test_a_stream_refuses_the_same(content, sentence, tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(TableError, match=sentence):
-        list(stream(path, "y", ("a",)))
+        list(stream_table(path, "y", ("a",)))
 
 
 @settings(max_examples=80, deadline=None)
@@ -450,13 +451,13 @@ def test_whatever_is_damaged_in_parquet_there_is_a_table_or_a_sentence(damage):
 def test_a_stream_refuses_at_once_what_the_beginning_shows(tmp_path):
     (tmp_path / "t.csv").write_text(PLAIN)
     with pytest.raises(TableError, match="has no column 'c'"):
-        stream(tmp_path / "t.csv", "y", ("c",))
+        stream_table(tmp_path / "t.csv", "y", ("c",))
     with pytest.raises(TableError, match="0 rows in a chunk are not possible; use at least 1"):
-        stream(tmp_path / "t.csv", "y", ("a",), rows_per_chunk=0)
+        stream_table(tmp_path / "t.csv", "y", ("a",), rows_per_chunk=0)
     with pytest.raises(
         TableError, match=r"gone.csv cannot be opened \(No such file or directory\); check the path"
     ):
-        stream(tmp_path / "gone.csv", "y", ("a",))
+        stream_table(tmp_path / "gone.csv", "y", ("a",))
 
 
 @pytest.mark.parametrize(
@@ -491,7 +492,7 @@ def test_a_choice_of_columns_that_cannot_be(target, features, sentence):
 def test_separators_of_thousands_are_refused_with_the_row(text, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f'y,a\n1,2\n3,?\n5,"{text}"\n6,3\n')
-    for work in (open_table(path).select, lambda *names: list(stream(path, *names))):
+    for work in (open_table(path).select, lambda *names: list(stream_table(path, *names))):
         with pytest.raises(
             TableError,
             match=f"row 4 of column 'a' in t.csv is '{text}'; write numbers with a decimal point",
@@ -503,7 +504,7 @@ def test_separators_of_thousands_are_refused_with_the_row(text, tmp_path):
 def test_dots_between_the_thousands_are_refused_beside_decimal_commas(text, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f"a;b;y\n{text};2;3,5\n4;5;6\n7;8;2\n")
-    for work in (open_table(path).select, lambda *names: list(stream(path, *names))):
+    for work in (open_table(path).select, lambda *names: list(stream_table(path, *names))):
         with pytest.raises(
             TableError,
             match=f"row 2 of column 'a' in t.csv is '{text}'; write numbers with a decimal point",
@@ -593,7 +594,9 @@ def test_progress_grows_to_the_end_and_comes_from_the_caller_s_thread(tmp_path, 
         seen.append((done, total))
         threads.add(threading.get_ident())
 
-    assert sum(len(part.y) for part in stream(path, "y", ["a", "b"], progress=progress)) == rows
+    assert (
+        sum(len(part.y) for part in stream_table(path, "y", ["a", "b"], progress=progress)) == rows
+    )
     if kind == "csv":
         open_table(path, progress=progress)
     assert threads == {threading.get_ident()}
