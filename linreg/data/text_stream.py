@@ -110,7 +110,7 @@ class TextStream(io.RawIOBase):
     def _not_decoded(self, error: UnicodeDecodeError) -> TableError:
         line = self._lines + error.object[: error.start].count(b"\n") + 1
         what = {
-            "utf-8": "is not UTF-8, unlike the lines before it",
+            "utf-8": "is not UTF-8, unlike what comes before it",
             "cp1252": "is neither UTF-8 nor Windows-1252",
         }.get(self.encoding or "", "is not UTF-16, unlike the beginning of the file")
         byte = f"byte 0x{error.object[error.start]:02x}"

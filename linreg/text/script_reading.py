@@ -10,6 +10,7 @@ from linreg.settings.model import TableSettings
 if TYPE_CHECKING:  # Arrow is loaded when a file is read
     from linreg.data.files import Table
 
+WIDTH = 100
 UPLOADED = "  # the table that was uploaded"
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")  # those that pandas knows
 
@@ -69,7 +70,8 @@ def _opening(key: str) -> tuple[str, str, Table | None]:
         return f"path = {path}{UPLOADED}", "pd.read_parquet(path)", table
     options = _options(table)
     if len(options) > 1:  # opened at once: the line after has no room for them
-        return f"table = pd.read_csv({', '.join([path, *options])}){UPLOADED}", "table", table
+        opened = f"table = pd.read_csv({', '.join([path, *options])})"
+        return opened + UPLOADED * (len(opened + UPLOADED) <= WIDTH), "table", table
     return f"path = {path}{UPLOADED}", f"pd.read_csv({', '.join(['path', *options])})", table
 
 
