@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from linreg.data.bundled import BUNDLED
 from linreg.data.dataset import table_named
+from linreg.data.errors import TableError
 from linreg.settings.model import TableSettings
 
 if TYPE_CHECKING:  # Arrow is loaded when a file is read
@@ -56,8 +58,6 @@ def _opening(key: str) -> tuple[str, str, Table | None]:
     """The first line, an expression for the table after it, and an uploaded table that is here.
 
     An upload that is no longer here gets a path to replace."""
-    from linreg.data.files import BUNDLED, TableError
-
     if key in BUNDLED:
         path = literal(f"linreg/data/bundled/{BUNDLED[key].file}")
         return f"path = {path}  # in linreg's repository", "pd.read_csv(path)", None
