@@ -21,8 +21,8 @@ class ParquetReader:
 
     first_row, decimal_comma = 1, False
 
-    def __init__(self, file: Any, name: str) -> None:
-        self.name = name
+    def __init__(self, file: Any, name: str, batch_rows: int = BATCH_ROWS) -> None:
+        self.name, self.batch_rows = name, batch_rows
         with _readable(name):
             file.seek(0)
             schema = pq.ParquetFile(file).schema_arrow
@@ -46,16 +46,15 @@ class ParquetReader:
         return sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups))
 
     def batches(
-        self,
-        names: Sequence[str],
-        progress: Callable[[int, int], None] | None = None,
-        rows: int = BATCH_ROWS,
+        self, names: Sequence[str], progress: Callable[[int, int], None] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """The cells of some columns, at most so many rows at a time. `progress` is called with the
-        rows read so far, and all."""
+        """The cells of some columns, `batch_rows` at a time. `progress` is called with the rows
+        read so far, and all."""
         done = 0
         with _readable(self.name):
-            for batch in self._file.iter_batches(rows, columns=list(names), use_threads=False):
+            for batch in self._file.iter_batches(
+                self.batch_rows, columns=list(names), use_threads=False
+            ):
                 # a nested column a.b comes along with a column named "a.b"
                 chosen = pa.RecordBatch.from_arrays(
                     [batch.column(name) for name in names], names=list(names)

@@ -11,7 +11,7 @@ from typing import Any
 
 from linreg.data.csv_reader import CsvReader
 from linreg.data.errors import TableError
-from linreg.data.parquet_reader import ParquetReader
+from linreg.data.parquet_reader import BATCH_ROWS, ParquetReader
 from linreg.data.text_stream import TextStream, read_bytes, utf_16
 from linreg.settings.fields import shorten
 
@@ -39,10 +39,13 @@ def open_source(source: Source, name: str | None = None) -> Iterator[tuple[Any, 
             file.close()
 
 
-def open_reader(file: Any, name: str, size: int, max_bytes: int | None = None) -> Reader:
+def open_reader(
+    file: Any, name: str, size: int, max_bytes: int | None = None, batch_rows: int = BATCH_ROWS
+) -> Reader:
     """A reader of the file's rows. Raises `TableError` for what is neither CSV nor Parquet.
 
-    `max_bytes` is the most that a compressed file may unpack to."""
+    `max_bytes` is the most that a compressed file may unpack to, and `batch_rows` the rows of
+    Parquet that are read at a time."""
     file.seek(0)
     on_disk, sample = file, file.read(1 << 16)
     file.seek(0)
@@ -54,7 +57,7 @@ def open_reader(file: Any, name: str, size: int, max_bytes: int | None = None) -
             f"{name} is empty; use CSV or Parquet with named columns and at least 2 rows"
         )
     if sample.startswith(b"PAR1") and not compressed:
-        return ParquetReader(file, name)
+        return ParquetReader(file, name, batch_rows)
     _require_text(sample, name)
     return CsvReader(TextStream(file, name, on_disk, max_bytes if compressed else None), size)
 

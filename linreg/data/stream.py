@@ -74,6 +74,6 @@ class TableStream:
     @contextmanager
     def _open(self) -> Iterator[tuple[Reader, RowFilter]]:
         with open_source(self.path) as (file, name, size):
-            reader = open_reader(file, name, size)
+            reader = open_reader(file, name, size, batch_rows=self.rows_per_chunk)
             names = chosen_columns(name, reader.names, self.target, self.features)
             yield reader, RowFilter(name, names, reader.first_row, reader.decimal_comma)
