@@ -16,9 +16,10 @@ if TYPE_CHECKING:
         make_data,
         read_table,
         standardised,
+        stream_table,
     )
     from linreg.data.files import BUNDLED, Table, TableError, open_bundled, open_table
-    from linreg.data.stream import TableStream, stream_table
+    from linreg.data.stream import TableStream
     from linreg.figures.figure import Figure
     from linreg.guard.fingerprint import Inconclusive, looks_broadcast
 
@@ -44,9 +45,10 @@ _HOMES = {
         "make_data",
         "read_table",
         "standardised",
+        "stream_table",
     ),
     "data.files": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table"),
-    "data.stream": ("TableStream", "stream_table"),
+    "data.stream": ("TableStream",),
     "figures.figure": ("Figure",),
     "guard.fingerprint": ("Inconclusive", "looks_broadcast"),
     "guard.report": ("Broadcast", "SilentBroadcastError", "SilentBroadcastWarning"),

@@ -25,7 +25,7 @@ from linreg.cli.output import (
     wrapped,
     write,
 )
-from linreg.data.dataset import make_data, table_named
+from linreg.data.dataset import make_data, stream_table, table_named
 from linreg.experiments.backends import BACKENDS
 from linreg.experiments.claims import (
     CLAIMS,
@@ -474,8 +474,6 @@ def _of_file(chosen: argparse.Namespace) -> Diagnosed:
         given.get("batch_size", Settings().batch_size), 1
     )  # the file's are counted as they come
     settings = Settings(DataSettings(samples=rows), **given)
-    from linreg.data.stream import stream_table
-
     with counting(f"Reading {chosen.file.name}") as progress:
         pieces = stream_table(chosen.file, chosen.target, chosen.features, progress=progress)
         try:

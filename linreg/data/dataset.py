@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -20,7 +21,8 @@ from linreg.settings.limits import LIMITS
 from linreg.settings.model import Data, Settings, TableSettings
 
 if TYPE_CHECKING:  # Arrow is loaded when a file is read
-    from linreg.data.files import Source, Table
+    from linreg.data.files import Progress, Source, Table
+    from linreg.data.stream import TableStream
 
 # The sum of a column's squares overflows above this norm, and underflows below this maximum.
 MAX_NORM, MIN_MAX_ABS = 1e153, 1e-152
@@ -69,6 +71,24 @@ def read_table(source: Source | Table, target: str, features: Sequence[str]) -> 
 
     table = source if isinstance(source, Table) else open_table(source)
     return table.select(target, features)
+
+
+def stream_table(
+    path: str | Path,
+    target: str,
+    features: Sequence[str],
+    rows_per_chunk: int = 1 << 17,
+    progress: Progress | None = None,
+) -> TableStream:
+    """The rows of `read_table` in chunks, for a file of any size: what `loss_surface` and
+    `table_sums` take.
+
+    `progress` is called as `progress(done, total)`: bytes of a CSV file, rows of a Parquet file.
+    Raises `TableError` at once for what the file's beginning shows, and while it is read for the
+    rest."""
+    from linreg.data.stream import TableStream
+
+    return TableStream(Path(path), target, tuple(features), rows_per_chunk, progress)
 
 
 _REGISTERED: WeakValueDictionary[str, Table] = WeakValueDictionary()  # by digest

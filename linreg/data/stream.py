@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,22 +10,6 @@ from linreg.data.csv_reader import Progress
 from linreg.data.errors import TableError
 from linreg.data.rows import Dropped, RowFilter, Selection, chosen_columns
 from linreg.data.source import Reader, open_reader, open_source
-
-
-def stream_table(
-    path: str | Path,
-    target: str,
-    features: Sequence[str],
-    rows_per_chunk: int = 1 << 17,
-    progress: Progress | None = None,
-) -> TableStream:
-    """The rows of a CSV or Parquet file as `Table.select` finds them, in chunks, so that a file may
-    be of any size: what `loss_surface` and `table_sums` take.
-
-    `progress` is called as `progress(done, total)`: bytes of a CSV file, rows of a Parquet file.
-    Raises `TableError` at once for what the file's beginning shows, and while it is read for the
-    rest."""
-    return TableStream(Path(path), target, tuple(features), rows_per_chunk, progress)
 
 
 class TableStream:

@@ -25,8 +25,8 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
+from linreg.data.dataset import stream_table
 from linreg.data.files import TableError, open_table
-from linreg.data.stream import stream_table
 from linreg.settings.changes import all_specs, check_limits
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Settings

@@ -12,9 +12,9 @@ from linreg.data.dataset import (
     make_data,
     read_table,
     standardised,
+    stream_table,
 )
 from linreg.data.files import TableError, open_bundled, open_table
-from linreg.data.stream import stream_table
 from linreg.quadratic.least_squares import least_squares, with_ones
 from linreg.settings.model import DataSettings, Settings
 
