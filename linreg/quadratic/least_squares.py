@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import Float
 
-from linreg.data.dataset import SMALLEST_REACH, Dataset, max_abs
+from linreg.data.dataset import MIN_MAX_ABS, Dataset, max_abs
 from linreg.quadratic.quadratic import RANK_TOLERANCE, least_norm
 
 
@@ -28,7 +28,7 @@ def origin_of(dataset: Dataset, bias: bool) -> np.ndarray:
     if bias not in known:
         X = with_ones(dataset.X) if bias else dataset.X  # (n, P)
         reach = max_abs(X)
-        tells = not ((reach > 0) & (reach < SMALLEST_REACH)).any()
+        tells = not ((reach > 0) & (reach < MIN_MAX_ABS)).any()
         known[bias] = (
             least_squares(X, dataset.y, rcond=RANK_TOLERANCE**0.5)
             if tells

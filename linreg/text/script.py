@@ -15,19 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from linreg.data.dataset import table_named
 from linreg.settings.fields import format_number
 from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.query import to_query
 from linreg.settings.wirings import WIRINGS
 from linreg.text import comparison as comparison_text
+from linreg.text.script_reading import table_lines
 from linreg.training.outcome import Outcome
 
 if TYPE_CHECKING:  # Arrow is loaded when a file is read, Jinja when a script is written
     import jinja2
 
-    from linreg.data.files import Header
 
 MAX_LINES, WIDTH = 59, 100  # of a file that trains both sides
 MARK = "  # <--"
@@ -219,7 +218,7 @@ def _data(data: DataSettings | TableSettings) -> dict[str, Any]:
     """Values for the features X (N, 2) and the target y (N,) in double precision, by the arithmetic
     of `make_data`."""
     if isinstance(data, TableSettings):
-        return {"table": "\n".join(_table(data))}
+        return {"table": "\n".join(table_lines(data))}
     return {
         "table": None,
         "data": data,
@@ -230,73 +229,6 @@ def _data(data: DataSettings | TableSettings) -> dict[str, Any]:
         "noise": float(data.noise),
         "correlation": float(data.correlation),
     }
-
-
-def _table(data: TableSettings) -> list[str]:
-    """The rows with a number in every chosen column, as `linreg.tables` reads them."""
-    opened, read, header = _reading(data.table)
-    chosen = (data.target, *data.features)
-    names = ", ".join(map(_text, chosen))
-    columns, cut = f"names = [{names}]  # the target, then the features", "[names]"
-    if header:
-        places = [header.names.index(name) for name in chosen]
-        if any(
-            header.written[place] != header.names[place] for place in places
-        ):  # pandas has other names for them
-            columns, cut = (
-                f"columns = {places}  # the target, then the features: {names}",
-                ".iloc[:, columns]",
-            )
-        if (
-            header.decimal_comma
-        ):  # pandas' own, decimal=",", leaves a column as text if one cell is a text or has a point
-            cut += '.replace(",", ".", regex=True)'
-    lines = [
-        opened,
-        columns,
-        f'table = {read}{cut}.apply(pd.to_numeric, errors="coerce")',
-        "table = torch.tensor(table[(table.abs() <= 1e100).all(axis=1)].to_numpy(float))  # numbers"
-        " only",
-        f"X, y = table[:, 1:], table[:, 0]  # {(data.samples, 2)}, {(data.samples,)}",
-    ]
-    if data.standardise:  # divided by infinity, a constant feature becomes all zeros
-        spread = "torch.where(X.amax(0) > X.amin(0), X.std(0, correction=0), torch.inf)"
-        lines.append(f"X = (X - X.mean(0)) / {spread}")
-    return lines
-
-
-def _reading(key: str) -> tuple[str, str, Header | None]:
-    """A line that says where a table is, the table after that line, and the header of a CSV file
-    that is here.
-
-    An upload that is no longer here gets a path to replace.
-    """
-    from linreg.data.files import BUNDLED, TableError
-
-    if key in BUNDLED:
-        return (
-            f"path = {_text(f'linreg/data/bundled/{BUNDLED[key].file}')}  # in linreg's repository",
-            "pd.read_csv(path)",
-            None,
-        )
-    note = "  # the table that was uploaded"
-    try:
-        table = table_named(key)
-    except TableError:
-        return f'path = "your_table.csv"{note}', "pd.read_csv(path)", None
-    path = _text(table.name)
-    if not table.header:
-        return f"path = {path}{note}", "pd.read_parquet(path)", None
-    if table.header.decimal_comma:  # opened at once: what follows has no room for it
-        return f'table = pd.read_csv({path}, sep=";", dtype=str){note}', "table", table.header
-    tabs = ', sep="\\t"' if table.header.delimiter == "\t" else ""
-    return f"path = {path}{note}", f"pd.read_csv(path{tabs})", table.header
-
-
-def _text(foreign: str) -> str:
-    """A Python literal of any text: nothing in it can end the literal or the line."""
-    literal = repr(foreign)
-    return f'"{literal[1:-1]}"' if literal[0] == "'" and '"' not in literal else literal
 
 
 def _loss(comparison: Comparison) -> dict[str, Any]:

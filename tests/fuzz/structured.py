@@ -6,6 +6,7 @@ right by another route."""
 
 import contextlib
 import functools
+import gzip
 import io
 import json
 import re
@@ -24,7 +25,8 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from linreg.data.files import TableError, open_table, stream
+from linreg.data.dataset import stream_table
+from linreg.data.files import TableError, open_table
 from linreg.settings.changes import all_specs, check_limits
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Settings
@@ -164,7 +166,7 @@ HEADERS = st.sampled_from(["y", "a", "b", "", " ", "a.b", '"', "x\ny", *MARKUP])
 @st.composite
 def csv_files(draw):
     columns = draw(st.integers(1, 5))
-    delimiter = draw(st.sampled_from(",;\t"))
+    delimiter = draw(st.sampled_from(",;\t|"))
     plain = draw(st.booleans())  # most cells are numbers, so that some tables are usable
     numbers = st.floats(-1e3, 1e3).map(lambda value: f"{value:.6g}")
     cells = st.one_of(*[numbers] * 9, CELLS) if plain else CELLS
@@ -180,9 +182,13 @@ def csv_files(draw):
         st.sampled_from(["", end, "\0"])
     )
     encoded = text.encode(
-        draw(st.sampled_from(["utf-8"] * 8 + ["utf-16", "latin-1"])), errors="replace"
+        draw(st.sampled_from(["utf-8"] * 8 + ["utf-16", "latin-1", "cp1252"])), errors="replace"
     )
-    return draw(st.sampled_from([b""] * 8 + [b"\xef\xbb\xbf"])) + encoded
+    content = draw(st.sampled_from([b""] * 8 + [b"\xef\xbb\xbf"])) + encoded
+    if draw(st.integers(0, 9)):
+        return content
+    packed = gzip.compress(content)
+    return packed[: draw(st.sampled_from([len(packed)] * 4 + [len(packed) // 2]))]
 
 
 def _array(kind, values):
@@ -266,7 +272,7 @@ def tables(content, rows):
         path.write_bytes(content)
         refusal, pieces = "holds no numbers", []
         try:
-            pieces = list(stream(path, *chosen, rows_per_chunk=rows))
+            pieces = list(stream_table(path, *chosen, rows_per_chunk=rows))
         except TableError as error:  # so far it has had more texts than numbers
             refusal = str(error)
         assert "holds no numbers" in refusal
