@@ -3,6 +3,7 @@ and changes no bit."""
 
 import copy
 import functools
+import gc
 import inspect
 import os
 import pickle
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import warnings
+import weakref
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
@@ -19,11 +21,13 @@ import torch
 import torch.nn.functional as F
 from project import ROOT
 from torch import nn
+from torch.optim.optimizer import _global_optimizer_pre_hooks
 from torch.overrides import TorchFunctionMode, get_overridable_functions, resolve_name
 from torch.utils.data import DataLoader, Dataset
 
 from linreg.guard import watch
 from linreg.guard.fingerprint import Inconclusive, looks_broadcast
+from linreg.guard.operations import WATCHED
 from linreg.guard.report import Broadcast, SilentBroadcastError, SilentBroadcastWarning
 from linreg.guard.torch_reaction import reaction
 from linreg.guard.watch import no_silent_broadcast
@@ -865,7 +869,7 @@ def is_reported(function, args, more):
 def test_every_function_that_broadcasts_is_watched():
     """All overridable functions of PyTorch, called with (3, 1) and (3,)."""
     functions = {f for several in get_overridable_functions().values() for f in several} | set(
-        watch._WATCHED
+        WATCHED
     )
     missed, reported = set(), set()
     with torch.random.fork_rng(devices=[]):
@@ -886,7 +890,7 @@ def test_every_function_that_broadcasts_is_watched():
                 if function in reported:
                     break
     assert missed == set(NOT_WATCHED)
-    written = {name for function, (_, name) in watch._WATCHED.items() if function not in reported}
+    written = {name for function, (_, name) in WATCHED.items() if function not in reported}
     assert written == {
         "torch.broadcast_tensors",  # watched inside torch.distributions
         "torch.Tensor.__complex__",  # of one number
@@ -1273,7 +1277,174 @@ def test_importing_the_guard_loads_no_compiler_and_no_trainer():
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
+# ---- PyTorch's optimizers stay as they are -------------------------------------------------------
+
+
+def test_importing_the_guard_and_leaving_it_changes_nothing_in_torch():
+    program = """
+import inspect, sys, torch
+from torch.optim import optimizer
+
+def state():
+    modules = [m for name, m in sys.modules.items() if name.startswith("torch.optim")]
+    owners = {o for m in modules for o in vars(m).values() if inspect.isclass(o)}
+    found = {(m.__name__, name): value for m in modules for name, value in vars(m).items()}
+    found |= {(o, name): value for o in owners for name, value in vars(o).items()}
+    hooks = (optimizer._global_optimizer_pre_hooks, optimizer._global_optimizer_post_hooks)
+    return found, *map(dict, hooks)
+
+def constructed():
+    weights = [torch.nn.Parameter(torch.ones(2, 2)) for _ in range(2)]
+    weights[0].grad = torch.ones(2, 2)
+    return torch.optim.RMSprop(weights), torch.optim.AdamW(weights), torch.optim.Muon(weights)
+
+optimizers = constructed()  # PyTorch itself wraps `step` of a class at its first object
+before = state()
+import linreg.guard, linreg.guard.watch
+assert state() == before, "after the import"
+own = [dict(vars(one)) for one in optimizers]
+with linreg.guard.no_silent_broadcast():
+    for one in optimizers * 2:
+        one.step(), one.zero_grad()
+    later = torch.optim.Adam([torch.nn.Parameter(torch.ones(2))])
+    later.step(), later.step()
+adam = vars(torch.optim.Adam)["step"]
+assert adam.hooked and not hasattr(adam.__wrapped__, "hooked"), "wrapped by PyTorch alone"
+changed = {key for key, value in state()[0].items() if before[0].get(key) != value}
+assert changed == {(torch.optim.Adam, "step")}, changed
+assert state()[1:] == before[1:]
+assert [set(vars(one)) for one in optimizers] == [set(one) for one in own]
+assert not {"step", "zero_grad"} & set(vars(later))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def stepping(build=torch.optim.Adam):
+    weight = nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    return build([weight])
+
+
+class Inherited(torch.optim.Adam):
+    """An optimizer of one's own that steps as PyTorch's."""
+
+
+def scheduled(weights):
+    optimizer = torch.optim.Adam(weights)
+    optimizer.scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    return optimizer
+
+
+@pytest.mark.parametrize("build", [torch.optim.Adam, torch.optim.AdamW, Inherited, scheduled])
+def test_after_its_first_step_an_optimizer_is_not_watched(monkeypatch, build, pred, y):
+    calls = []
+
+    def counting(mode, func, types, args=(), kwargs=None):
+        calls.append(func)
+        return original(mode, func, types, args, kwargs)
+
+    original = watch._Watch.__torch_function__
+    monkeypatch.setattr(watch._Watch, "__torch_function__", counting)
+    optimizer = stepping(build)
+    own = dict(vars(optimizer))
+    for _ in range(2):
+        with no_silent_broadcast():
+            optimizer.step()  # watched in the first round only
+            calls.clear()
+            for _ in range(3):
+                optimizer.step()
+            optimizer.zero_grad()
+            assert not calls
+            with pytest.raises(SilentBroadcastError):
+                pred - y
+        assert {name: vars(optimizer).get(name) for name in ("step", "zero_grad")} == {
+            name: own.get(name) for name in ("step", "zero_grad")
+        }
+
+
+def test_a_scheduler_works_before_inside_and_after_a_guard(recwarn):
+    rates = []
+    for place in ("before", "inside", "after a step inside"):
+        optimizer = stepping()
+        if place == "before":
+            scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        with no_silent_broadcast():
+            if place == "after a step inside":
+                optimizer.step()
+            if place != "before":
+                scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+            for _ in range(2):
+                optimizer.step()
+                scheduler.step()
+        optimizer.step()
+        scheduler.step()
+        rates.append(scheduler.get_last_lr())
+    assert rates == [[0.001 * 0.5**3]] * 3
+    assert not recwarn.list
+
+
+def test_optimizers_are_restored_when_the_last_thread_leaves_its_guard():
+    optimizer = stepping()
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with no_silent_broadcast():
+            inside.set()
+            leave.wait(60)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(60)
+    with no_silent_broadcast():
+        optimizer.step()
+        assert "step" in vars(optimizer)
+    assert "step" in vars(optimizer)
+    optimizer.step()
+    leave.set()
+    thread.join()
+    assert "step" not in vars(optimizer)
+    assert not _global_optimizer_pre_hooks
+
+
+def test_an_optimizer_can_be_copied_and_dropped_inside_a_guard():
+    with no_silent_broadcast():
+        optimizer = stepping()
+        optimizer.step()
+        twin = copy.deepcopy(optimizer)
+        assert "step" not in vars(twin)
+        assert pickle.loads(pickle.dumps(optimizer)).state_dict()["param_groups"]
+        gone = weakref.ref(optimizer)
+        del optimizer
+        gc.collect()
+        assert gone() is None
+        twin.step()
+
+
+def test_a_replacement_of_the_step_stays():
+    optimizer = stepping()
+    steps = []
+    with no_silent_broadcast():
+        optimizer.step()
+        inner = optimizer.step
+
+        @functools.wraps(inner)
+        def counted():
+            steps.append(1)
+            return inner()
+
+        optimizer.step = counted
+    optimizer.step()
+    assert vars(optimizer)["step"] is counted
+    assert steps == [1]
+
+
 def test_optimizers_keep_their_signatures_and_copies():
     assert list(inspect.signature(torch.optim.Adam.step).parameters) == ["self", "closure"]
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(2))], lr=0.1)
+    with no_silent_broadcast():
+        optimizer.step()
+        assert list(inspect.signature(optimizer.step).parameters) == ["closure"]
     assert copy.deepcopy(optimizer).state_dict() == optimizer.state_dict()
