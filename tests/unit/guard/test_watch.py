@@ -1287,7 +1287,8 @@ from torch.optim import optimizer
 
 def state():
     modules = [m for name, m in sys.modules.items() if name.startswith("torch.optim")]
-    owners = {o for m in modules for o in vars(m).values() if inspect.isclass(o)}
+    classes = {o for m in modules for o in vars(m).values() if inspect.isclass(o)}
+    owners = {o for o in classes if issubclass(o, torch.optim.Optimizer)}
     found = {(m.__name__, name): value for m in modules for name, value in vars(m).items()}
     found |= {(o, name): value for o in owners for name, value in vars(o).items()}
     hooks = (optimizer._global_optimizer_pre_hooks, optimizer._global_optimizer_post_hooks)
