@@ -26,7 +26,7 @@ from linreg import (
 )
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.wirings import WIRINGS
-from linreg.training.ensemble import WORTH_A_THREAD, in_parallel
+from linreg.training.ensemble import MIN_STEPS_FOR_THREADS, in_parallel
 from linreg.training.kernels import RULES
 
 SMALL = DataSettings(
@@ -236,7 +236,7 @@ def test_what_is_not_possible_is_named(given, message):
 def large():
     """An ensemble that is cut into chunks for threads, and its last weights."""
     settings = replace(Settings(data=SMALL), wiring="squeeze")
-    init = np.random.default_rng(1).normal(size=(WORTH_A_THREAD // 500, 2))
+    init = np.random.default_rng(1).normal(size=(MIN_STEPS_FOR_THREADS // 500, 2))
     return train_ensemble(
         batch_moments(make_data(SMALL), settings), init, 0.01, steps=1_000, record_every=1_000
     )
