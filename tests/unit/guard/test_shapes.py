@@ -15,7 +15,7 @@ from project import ROOT
 from torch import nn
 
 from linreg.guard.shapes import (
-    MOST_SIZE,
+    MAX_SIZE,
     broadcast_shape,
     diagnose_shapes,
     find_fixes,
@@ -209,7 +209,7 @@ def test_the_words_for_the_threads_shapes():
     )
     assert "mean over nothing is NaN" in diagnose_shapes((0, 1), (0,)).finding
     assert diagnose_shapes((1, 1), (1,)).kind == "matched", "a batch of one mixes nothing"
-    assert diagnose_shapes([MOST_SIZE, 1], torch.Size([MOST_SIZE])).terms == MOST_SIZE**2
+    assert diagnose_shapes([MAX_SIZE, 1], torch.Size([MAX_SIZE])).terms == MAX_SIZE**2
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_the_words_for_the_threads_shapes():
         ((1,) * 9, "prediction shape has more axes than the 8 that are handled; leave some out"),
         (
             (2**63,),
-            f"a size in prediction shape is above {MOST_SIZE}, the most that PyTorch can count;"
+            f"a size in prediction shape is above {MAX_SIZE}, the most that PyTorch can count;"
             " give a smaller one",
         ),
         ((2.0,), "size 2.0 in prediction shape is not a whole number; give one from 0 up"),
@@ -283,7 +283,7 @@ def test_an_unknown_loss_is_refused():
         ("0, 3", (0, 3)),
         ("007", (7,)),
         ("1,2,3,4,5,6,7,8", (1, 2, 3, 4, 5, 6, 7, 8)),
-        (str(MOST_SIZE), (MOST_SIZE,)),
+        (str(MAX_SIZE), (MAX_SIZE,)),
     ],
 )
 def test_a_typed_shape_is_read(text, shape):
@@ -336,7 +336,7 @@ def test_reading_a_shape_is_total(text):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, MOST_SIZE), max_size=8).map(tuple))
+@given(st.lists(st.integers(0, MAX_SIZE), max_size=8).map(tuple))
 def test_every_shape_is_read_back(shape):
     for text in (str(shape), str(list(shape)), f"torch.Size({list(shape)})"):
         assert parse_shape(text) == shape
