@@ -1,5 +1,6 @@
-"""The guard catches every silent broadcast, names the line and the way out, raises no false alarm
-and changes no bit."""
+"""The guard reports every silent broadcast with its line and fixes, without false alarms.
+
+It does not change any value, and leaves PyTorch as it was."""
 
 import copy
 import functools
@@ -154,12 +155,12 @@ PASSES = {
 
 
 @pytest.mark.parametrize("operation", PASSES.values(), ids=PASSES)
-def test_what_is_meant_passes(operation, pred, y):
+def test_intended_broadcasting_passes(operation, pred, y):
     with no_silent_broadcast():
         operation(pred, y)
 
 
-def test_what_pytorch_refuses_keeps_pytorchs_error(pred):
+def test_errors_of_pytorch_are_kept(pred):
     with no_silent_broadcast():
         with pytest.raises(RuntimeError, match="must match the size"):
             pred.expand(3, 2) - torch.zeros(3)
@@ -201,7 +202,7 @@ def test_the_error_names_operation_shapes_line_and_fixes(pred, y):
     assert (str(again), again.broadcast) == (str(caught.value), caught.value.broadcast)
 
 
-def test_operands_without_a_name_get_one(pred, y):
+def test_operands_without_a_variable_get_a_name(pred, y):
     (loss,) = reports_of(lambda: F.poisson_nll_loss(pred + 0, y + 0))
     (minus,) = reports_of(lambda: (y + 0) - (pred + 0))
     (keyword,) = reports_of(lambda: torch.sub(input=pred + 0, other=y + 0))
@@ -225,9 +226,8 @@ def test_operands_without_a_name_get_one(pred, y):
     ],
     ids=str,
 )
-def test_the_fixes_are_right_for_the_shapes(first, second, fixes):
-    """Each, run, passes the guard; and it pairs the elements as a loop does, or keeps all pairs
-    where it says so."""
+def test_the_fixes_fit_the_shapes(first, second, fixes):
+    """With each fix the guard is silent, and elements are paired as in a loop, or all pairs are kept."""
     a, b = torch.rand(first), torch.rand(second)
     (report,) = reports_of(lambda: a - b)
     assert report.fixes == fixes
@@ -245,7 +245,7 @@ def test_the_fixes_are_right_for_the_shapes(first, second, fixes):
             assert result.numel() == max(a.numel(), b.numel()), "no more terms than elements"
 
 
-def test_a_fix_for_three_tensors_leaves_no_other_pair(pred, y):
+def test_a_fix_for_three_tensors_leaves_no_silent_pair(pred, y):
     (report,) = reports_of(lambda: torch.where(pred > 0, y, pred))
     assert report.fixes == ("y.unsqueeze(1)",)
     with no_silent_broadcast():
@@ -262,7 +262,7 @@ def test_a_fix_for_three_tensors_leaves_no_other_pair(pred, y):
     assert report.result == (3, 3)
 
 
-def test_each_report_is_of_the_users_line(pred, y):
+def test_each_report_names_the_users_line(pred, y):
     def metric(outputs, labels):
         return (outputs - labels).abs().mean()
 
@@ -308,7 +308,7 @@ def test_a_warning_can_be_turned_into_an_error(pred, y):
         pred * y  # warnings are errors in these tests
 
 
-def test_one_operation_can_be_exempted_in_all_its_forms(pred, y):
+def test_an_operation_can_be_allowed_in_all_its_forms(pred, y):
     for allow in (
         "mul",
         "torch.mul",
@@ -329,7 +329,7 @@ def test_one_operation_can_be_exempted_in_all_its_forms(pred, y):
         nn.MSELoss()(pred, y)
 
 
-def test_what_cannot_be_meant_is_refused_in_one_sentence():
+def test_invalid_arguments_are_refused_in_one_sentence():
     with pytest.raises(
         ValueError, match="action 'explode' is unknown; give 'raise', 'warn' or a function"
     ):
@@ -422,7 +422,7 @@ def test_a_decorated_generator_is_watched_while_it_runs_and_not_while_it_waits(p
     assert list(result()) == [1]
 
 
-def test_what_a_guard_cannot_follow_is_refused():
+def test_classes_and_async_functions_are_refused():
     async def later():
         pass
 
@@ -432,7 +432,7 @@ def test_what_a_guard_cannot_follow_is_refused():
     for function in (later, stream):
         with pytest.raises(TypeError, match="is async, and a guard cannot follow an await"):
             no_silent_broadcast()(function)
-    forgotten = no_silent_broadcast(torch.relu)  # as @no_silent_broadcast without its parentheses
+    forgotten = no_silent_broadcast(torch.relu)  # as @no_silent_broadcast without parentheses
     with pytest.raises(TypeError, match=r"write @no_silent_broadcast\(\) above a function"):
         forgotten(torch.ones(3))
     for value in (nn.Linear, None):
@@ -441,7 +441,7 @@ def test_what_a_guard_cannot_follow_is_refused():
 
 
 def test_a_guard_holds_for_its_own_thread(pred, y):
-    """Also when one object serves several threads at the same time."""
+    """Also if several threads use one object at the same time."""
     guard, ready, go, caught = no_silent_broadcast(), threading.Barrier(3), threading.Barrier(3), []
 
     def work(guarded):
@@ -468,7 +468,7 @@ def test_a_guard_holds_for_its_own_thread(pred, y):
 
 
 class Differences(Dataset):
-    """Computed in the worker, under a guard of the worker's own or not."""
+    """Computed in the worker of a loader, with or without a guard of its own."""
 
     def __init__(self, pred, y, around):
         self.pred, self.y, self.around = pred, y, around
@@ -541,7 +541,7 @@ def test_a_forked_process_can_leave_the_blocks_and_enter_its_own(pred, y):
 
 
 class Count(TorchFunctionMode):
-    """Sees every call, and changes none."""
+    """Records every call."""
 
     def __init__(self):
         super().__init__()
@@ -567,8 +567,7 @@ AROUND = {
     "backward", [torch.Tensor.backward, torch.autograd.backward], ids=["method", "function"]
 )
 def test_an_optimizer_that_steps_inside_of_backward(outside, inside, backward, pred, y):
-    """As memory is saved: each parameter is stepped, and its gradient dropped, as soon as it has
-    one."""
+    """Each parameter is stepped in a hook of its gradient, to save memory."""
 
     def trained(guard):
         net = nn.Linear(1, 1)
@@ -593,7 +592,7 @@ def test_an_optimizer_that_steps_inside_of_backward(outside, inside, backward, p
     assert torch.equal(trained(no_silent_broadcast()), trained(nullcontext()))
 
 
-def test_another_mode_inside_keeps_its_place(pred, y):
+def test_another_mode_inside_stays_on_the_stack(pred, y):
     weight = nn.Parameter(torch.ones(2))
     weight.grad = torch.ones(2)
     optimizer = torch.optim.SGD([weight], lr=0.1)
@@ -608,8 +607,7 @@ def test_another_mode_inside_keeps_its_place(pred, y):
 
 
 def trained(guarded, optimizer):
-    """Weights after ten steps of a small network, with forward, backward and step under the guard
-    or not."""
+    """Weights after ten steps of a small network, all under the guard or not."""
     torch.manual_seed(0)
     x, target = torch.randn(20, 3), torch.randn(20)
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
@@ -625,12 +623,12 @@ def trained(guarded, optimizer):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_training_gives_the_same_bits(optimizer):
+def test_training_gives_identical_values(optimizer):
     for ours, plain in zip(trained(True, optimizer), trained(False, optimizer), strict=True):
         assert torch.equal(ours, plain)
 
 
-def test_reported_operations_give_the_same_bits(pred, y):
+def test_reported_operations_give_identical_gradients(pred, y):
     def gradient(around):
         p = pred.clone().requires_grad_()
         with around, warnings.catch_warnings():
@@ -655,7 +653,7 @@ def test_a_step_that_raises_leaves_the_guard_on(pred, y):
     pred - y
 
 
-def test_a_closure_and_an_optimizer_of_ones_own_are_watched(pred, y):
+def test_closures_and_custom_optimizers_are_watched(pred, y):
     class Own(torch.optim.Optimizer):
         def __init__(self, parameters):
             super().__init__(parameters, {})
@@ -715,8 +713,8 @@ class Transformer(nn.Module):
 
 def convolution():
     return nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.GroupNorm(2, 4), nn.PReLU(4), nn.Dropout(),
-        nn.Flatten(), nn.LazyLinear(5), nn.LayerNorm(5),
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.GroupNorm(2, 4),
+        nn.PReLU(4), nn.Dropout(), nn.Flatten(), nn.LazyLinear(5), nn.LayerNorm(5),
     )  # fmt: skip
 
 
@@ -820,7 +818,7 @@ def test_no_false_alarm_in_distributions(make):
 # ---- every function of PyTorch -------------------------------------------------------------------
 
 NOT_WATCHED = {
-    "torch.functional.broadcast_tensors": "says what it does; torch.distributions' own calls are watched",
+    "torch.functional.broadcast_tensors": "explicit; watched if torch.distributions calls it",
     "torch.nn.functional.gumbel_softmax": "the second argument is a temperature",
     "torch.sym_sum": "adds sizes, not tensors",
 }
@@ -833,8 +831,7 @@ def made(kind, shape, seed):
 
 
 def broadcasts(function, args, more):
-    """Whether the result is a tensor, the same as of the arguments expanded to (3, 3): the
-    definition of broadcasting."""
+    """Whether the result equals that of the arguments expanded to (3, 3), as broadcasting does."""
     try:
         torch.default_generator.manual_seed(0)
         ours = function(*(one.clone() for one in args), **more)
@@ -861,7 +858,7 @@ def is_reported(function, args, more):
         with no_silent_broadcast(reports.append):
             function(*(one.clone() for one in args), **more)
     except Exception:
-        return bool(reports)  # what works in place is refused by PyTorch, after the report
+        return bool(reports)  # PyTorch refuses in-place operations, after the report
     return bool(reports)
 
 
@@ -894,9 +891,9 @@ def test_every_function_that_broadcasts_is_watched():
     assert written == {
         "torch.broadcast_tensors",  # watched inside torch.distributions
         "torch.Tensor.__complex__",  # of one number
-        "torch.Tensor.normal_",  # takes numbers
+        "torch.Tensor.normal_",  # of numbers
         "torch.poisson_nll_loss",  # takes more arguments
-        "torch.nn.functional.binary_cross_entropy",  # these three: their weights are watched
+        "torch.nn.functional.binary_cross_entropy",  # of these three, the weights are watched
         "torch.nn.functional.binary_cross_entropy_with_logits",
         "torch.binary_cross_entropy_with_logits",
     }
@@ -907,7 +904,7 @@ def test_every_function_that_broadcasts_is_watched():
 
 @pytest.fixture
 def compiled():
-    """Compiles a function, and counts the graphs that it is compiled to."""
+    """Compile a function, and count its graphs."""
     torch._dynamo.reset()
     graphs = []
 
@@ -928,7 +925,7 @@ def test_compiled_code_is_watched(compiled, before, pred, y):
     if before:
         fast(pred, y), fast(y, y)
     count = len(graphs)
-    for _ in range(12):  # more often than the compiler compiles anew
+    for _ in range(12):  # more often than the recompile limit
         with no_silent_broadcast(), pytest.raises(SilentBroadcastError) as caught:
             fast(pred, y)
         (report,) = reports_of(lambda: fast(pred, y))
@@ -954,8 +951,7 @@ def test_compiled_code_is_watched(compiled, before, pred, y):
     ids=["a number taken out", "a branch", "a shape that depends on values"],
 )
 def test_compiled_code_gives_the_right_values_where_its_graph_is_split(compiled, function, y):
-    """With a mode that the compiler traces, torch 2.13 loses what follows the first of these; the
-    guard must not be one."""
+    """Under a mode that the compiler traces, torch 2.13 loses what follows the first graph break."""
     fast, _ = compiled(function)
     with no_silent_broadcast():
         assert torch.equal(fast(y), function(y))
@@ -996,7 +992,7 @@ def test_fullgraph_raises_and_says_how_to_go_on(compiled, pred, y):
     assert len(graphs) == count, "outside, it is compiled as before"
 
 
-@pytest.mark.filterwarnings("ignore")  # of the compiler
+@pytest.mark.filterwarnings("ignore")  # warnings of the compiler
 def test_a_compiled_training_step(compiled):
     def after(guarded):
         torch.manual_seed(0)
@@ -1033,7 +1029,7 @@ def batch(rows=50, dtype=torch.float32, seed=0):
 @pytest.mark.parametrize(
     "loss", [one for one in LOSSES.values() if not one.refuses], ids=lambda loss: loss.key
 )
-def test_the_fingerprint_tells_every_loss(loss, rows, dtype):
+def test_the_fingerprint_is_right_for_every_loss(loss, rows, dtype):
     p, t = batch(rows, dtype)
     assert looks_broadcast(loss.run, p[:, None], t)
     assert looks_broadcast(loss.run, p, t[:, None])
@@ -1052,7 +1048,7 @@ def test_the_fingerprint_at_any_scale(scale):
 
 
 def test_the_fingerprint_of_the_threads_script():
-    """Targets of hundreds, predictions of an untrained model."""
+    """Targets in the hundreds, predictions of an untrained model."""
     torch.manual_seed(0)
     x = 100 * torch.randn(100, 2)
     target = x @ torch.tensor([5.0, 3.0])
@@ -1131,13 +1127,13 @@ CANNOT = {
 @pytest.mark.parametrize(
     ("says", "loss", "p", "t"), [(k, *v) for k, v in CANNOT.items()], ids=CANNOT
 )
-def test_the_fingerprint_says_when_it_cannot_tell(says, loss, p, t):
+def test_the_fingerprint_raises_if_it_is_inconclusive(says, loss, p, t):
     with pytest.raises(Inconclusive, match=says):
         looks_broadcast(loss, p, t)
     assert issubclass(Inconclusive, ValueError)
 
 
-def test_the_fingerprint_touches_nothing():
+def test_the_fingerprint_has_no_side_effects():
     p, t = (one.requires_grad_() for one in batch())
     torch.manual_seed(5)
     state, filters = torch.get_rng_state(), list(warnings.filters)
@@ -1156,7 +1152,7 @@ def test_the_fingerprint_touches_nothing():
 # ---- what PyTorch does ---------------------------------------------------------------------------
 
 
-def test_a_reaction_keeps_pytorchs_own_words(recwarn):
+def test_a_reaction_has_pytorchs_messages(recwarn):
     said = reaction((4, 1), (4,))
     with pytest.warns(UserWarning, match="Using a target size") as heard:
         nn.MSELoss()(torch.zeros(4, 1), torch.zeros(4))
@@ -1176,7 +1172,7 @@ def test_a_reaction_keeps_pytorchs_own_words(recwarn):
     assert not recwarn.list
 
 
-def test_a_reaction_is_bounded():
+def test_the_size_of_a_reaction_is_limited():
     for shapes in (((3_000, 1), (3_000,)), ((10**18,), (5,)), ((0, 10**9), (1,))):
         with pytest.raises(
             ValueError, match="more than the 4,000,000 elements that are run; give smaller sizes"
@@ -1207,7 +1203,8 @@ def other():
             assert len(run.warnings) == 1
     except BaseException as error:
         failed.append(error)
-reaction((4, 1), (4,)), train([Settings(data=DataSettings(samples=100), epochs=1)])  # what is loaded late adds filters
+# modules that are imported late add filters
+reaction((4, 1), (4,)), train([Settings(data=DataSettings(samples=100), epochs=1)])
 filters = list(warnings.filters)
 threads = [threading.Thread(target=target) for target in (work, work, other)]
 [thread.start() for thread in threads]; [thread.join() for thread in threads]
@@ -1216,9 +1213,8 @@ assert warnings.filters == filters
 """
 
 
-def test_threads_keep_only_their_own_warnings():
-    """In a process of its own, as the trainer's: the checker of shapes in these tests swaps the
-    process's filters."""
+def test_threads_capture_only_their_own_warnings():
+    """In a new process, as these tests' shape checker replaces the filters of this one."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", REACTIONS],
         cwd=ROOT,
@@ -1330,7 +1326,7 @@ def stepping(build=torch.optim.Adam):
 
 
 class Inherited(torch.optim.Adam):
-    """An optimizer of one's own that steps as PyTorch's."""
+    """A subclass that inherits `step`."""
 
 
 def scheduled(weights):
