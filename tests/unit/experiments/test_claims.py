@@ -124,7 +124,7 @@ def test_the_fixes_give_identical_runs():
 
 
 def test_a_run_reproduces_the_path_printed_in_the_answer():
-    """The printed path lies within the range of 40 tables, except for the sign of the first step."""
+    """The printed path is within the range of 40 tables, except the sign of the first step."""
     found = printed_paths(40)
     assert found.shape == (40, len(PRINTED), 2)
     low, high = found.min(0) - 0.05, found.max(0) + 0.05

@@ -16,7 +16,7 @@ STARTS = ring(np.array([5.0, 3.0]), 4.0, 3)
 
 
 def steps_needed(optimizer, lr, steps=600):
-    """From a full record: the first step after which the mean excess stays below 1 % of the first."""
+    """From a full record: the first step after which the mean excess stays below 1 %."""
     momentum = fitting_momentum(optimizer, 0.0)
     given = {"momentum": momentum} if momentum else {}
     found = train_ensemble(MOMENTS, STARTS, lr, optimizer, steps=steps, **given)

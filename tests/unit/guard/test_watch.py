@@ -227,7 +227,7 @@ def test_operands_without_a_variable_get_a_name(pred, y):
     ids=str,
 )
 def test_the_fixes_fit_the_shapes(first, second, fixes):
-    """With each fix the guard is silent, and elements are paired as in a loop, or all pairs are kept."""
+    """With each fix the guard is silent, and elements are paired as stated."""
     a, b = torch.rand(first), torch.rand(second)
     (report,) = reports_of(lambda: a - b)
     assert report.fixes == fixes
@@ -951,7 +951,7 @@ def test_compiled_code_is_watched(compiled, before, pred, y):
     ids=["a number taken out", "a branch", "a shape that depends on values"],
 )
 def test_compiled_code_gives_the_right_values_where_its_graph_is_split(compiled, function, y):
-    """Under a mode that the compiler traces, torch 2.13 loses what follows the first graph break."""
+    """Under a mode that the compiler traces, torch 2.13 loses what follows a graph break."""
     fast, _ = compiled(function)
     with no_silent_broadcast():
         assert torch.equal(fast(y), function(y))

@@ -1,4 +1,4 @@
-"""The loss surface equals brute force over all pairs, least squares, and the gradient of PyTorch."""
+"""The loss surface equals brute force over all pairs, least squares, and autograd."""
 
 import dataclasses
 import tracemalloc
@@ -286,7 +286,7 @@ def pieces(table, *cuts):
 
 
 def assert_same(found, expected, scale=1.0):
-    """Assert that two quadratics with different origins are equal, at the origin and the minimum."""
+    """Assert that two quadratics with different origins are equal."""
     np.testing.assert_allclose(
         found.A, expected.A, rtol=1e-12, atol=1e-12 * np.abs(expected.A).max()
     )
@@ -334,7 +334,7 @@ def test_every_wiring_in_pieces_equals_brute_force(wiring, bias, batch_size):
 @pytest.mark.parametrize("order", ["as drawn", "sorted", "a constant first"])
 @pytest.mark.parametrize("noise", [0.0, 1e-6, 1.0])
 def test_pieces_are_as_accurate_as_least_squares_on_the_whole(noise, order, bias):
-    """Means are 10⁶ standard deviations, noise is small, and the first piece determines no weights."""
+    """Means are 10⁶ deviations, noise is small, and the first piece determines no weights."""
     table = make_data(
         DataSettings(samples=3_000, mean=1e6, scale=1.0, noise=noise, correlation=0.3)
     )
@@ -482,7 +482,7 @@ def area(ring):
 @pytest.mark.parametrize("ratio", [1.0, 0.03, 1e-4])
 @pytest.mark.parametrize("turned", [0.0, 0.4, 2.0])
 def test_contours_enclose_the_area_found_by_counting_points(middle, ratio, turned):
-    """Minima inside, in a corner and far outside; round and narrow ellipses; small and large levels."""
+    """Minima inside, in a corner and far outside; round and narrow ellipses; all levels."""
     domain = (-3.0, 3.0, -2.0, 2.0)
     axes = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
     A = axes @ np.diag([1.0, ratio]) @ axes.T

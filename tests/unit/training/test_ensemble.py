@@ -85,8 +85,8 @@ def test_every_optimizer_equals_pytorch_for_every_wiring_and_batch_size(batch_si
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_every_optimizer_equals_pytorch_over_3000_steps(bias):
-    """Not with full batches: there RMSprop and Adadelta end in a chaotic oscillation, in PyTorch too,
-    where two runs that start 1e-15 apart end in different places."""
+    """Not with full batches: there RMSprop and Adadelta end in a chaotic oscillation, in PyTorch
+    too, where two runs that start 1e-15 apart end in different places."""
     both = [
         one
         for key in ("original", "squeeze")
