@@ -9,12 +9,15 @@ PyTorch stay as they are."""
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+import torch
 from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -25,6 +28,8 @@ __tracebackhide__ = True  # so that pytest shows the user's line last
 Method = Callable[..., Any]
 METHODS = ("step", "zero_grad")
 
+_TORCH = str(Path(torch.__file__).parent) + os.sep
+
 
 class OptimizerPatch:
     """Wrap methods of optimizers from the first `acquire` to the last `release`.
@@ -34,7 +39,7 @@ class OptimizerPatch:
 
     def __init__(self, call: Callable[[Method, tuple[Any, ...], dict[str, Any]], Any]) -> None:
         self._call = call
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # garbage collection may close a guarded generator inside
         self._users = 0
         self._hook: RemovableHandle | None = None
         self._optimizers: WeakSet[Optimizer] = WeakSet()
@@ -47,7 +52,7 @@ class OptimizerPatch:
             self._users += 1
             if self._users == 1:
                 self._hook = register_optimizer_step_pre_hook(self._find)
-                for optimizer in self._optimizers:
+                for optimizer in list(self._optimizers):
                     self._wrap(optimizer)
 
     def release(self) -> None:
@@ -59,16 +64,16 @@ class OptimizerPatch:
 
     def reset(self, users: int) -> None:
         """Set the number of users: a forked process has those of the forking thread only."""
-        self._lock = threading.Lock()  # another thread may have held the old one
+        self._lock = threading.RLock()  # another thread may have held the old one
         self._users = users
         if not users:
             self._restore()
 
     def _find(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
-        """Step hook: wrap an optimizer whose `step` comes from `torch.optim`."""
+        """Step hook: wrap an optimizer whose `step` is that of PyTorch."""
         if is_dynamo_compiling() or optimizer in self._optimizers:
             return
-        if type(optimizer).step.__module__.startswith("torch.optim."):
+        if _is_of_torch(optimizer.step):
             with self._lock:
                 if self._users and optimizer not in self._optimizers:
                     self._optimizers.add(optimizer)
@@ -76,9 +81,11 @@ class OptimizerPatch:
 
     def _wrap(self, optimizer: Optimizer) -> None:
         for name in METHODS:
-            wrapper = self._wrapper(getattr(optimizer, name))
-            self._replaced[wrapper] = vars(optimizer).get(name)  # that of a scheduler, for example
-            setattr(optimizer, name, MethodType(wrapper, optimizer))
+            method = getattr(optimizer, name)
+            if _is_of_torch(method):
+                wrapper = self._wrapper(method)
+                self._replaced[wrapper] = vars(optimizer).get(name)  # of a scheduler, for example
+                setattr(optimizer, name, MethodType(wrapper, optimizer))
 
     def _wrapper(self, method: Method) -> Any:
         call = self._call
@@ -93,7 +100,7 @@ class OptimizerPatch:
         if self._hook is not None:
             self._hook.remove()
             self._hook = None
-        for optimizer in self._optimizers:
+        for optimizer in list(self._optimizers):
             for name in METHODS:
                 wrapper: Any = getattr(vars(optimizer).get(name), "__func__", None)
                 if wrapper not in self._replaced:  # somebody else has replaced it since
@@ -103,3 +110,14 @@ class OptimizerPatch:
                     delattr(optimizer, name)
                 else:
                     setattr(optimizer, name, before)
+
+
+def _is_of_torch(method: Method) -> bool:
+    """Whether a method is defined in `torch.optim`, and not wrapped by anybody else.
+
+    PyTorch itself wraps `step`, that of users too, so both the name and the code count."""
+    function = getattr(method, "__func__", method)
+    module, code = getattr(function, "__module__", None), getattr(function, "__code__", None)
+    if not module or code is None:
+        return False
+    return bool(module.startswith("torch.optim.") and code.co_filename.startswith(_TORCH))

@@ -1420,7 +1420,7 @@ def test_an_optimizer_can_be_copied_and_dropped_inside_a_guard():
         twin.step()
 
 
-def test_a_replacement_of_the_step_stays():
+def test_a_replacement_of_the_step_stays_and_is_watched(pred, y):
     optimizer = stepping()
     steps = []
     with no_silent_broadcast():
@@ -1429,13 +1429,16 @@ def test_a_replacement_of_the_step_stays():
 
         @functools.wraps(inner)
         def counted():
-            steps.append(1)
+            steps.append(pred - y)
             return inner()
 
         optimizer.step = counted
     optimizer.step()
     assert vars(optimizer)["step"] is counted
-    assert steps == [1]
+    assert len(steps) == 1
+    with no_silent_broadcast(), pytest.raises(SilentBroadcastError):
+        optimizer.step()
+    assert vars(optimizer)["step"] is counted
 
 
 def test_optimizers_keep_their_signatures_and_copies():
