@@ -314,28 +314,28 @@ def of_seed(seed: int) -> dict[Settings, tuple[Float[np.ndarray, " P"], float, b
 
     found = {}
     runs = [arm.settings for arm in arms()]
-    for data, of_table in _grouped(runs, lambda run: run.data):
+    for data, table_runs in _grouped(runs, lambda run: run.data):
         table = make_data(replace(data, seed=seed))
         judge = baseline(table)
-        for _, of_batches in _grouped(
-            of_table, lambda run: (run.batch_size, WIRINGS[run.wiring].pairs)
+        for _, batch_runs in _grouped(
+            table_runs, lambda run: (run.batch_size, WIRINGS[run.wiring].pairs)
         ):
-            moments = batch_moments(table, of_batches[0])
+            moments = batch_moments(table, batch_runs[0])
             surface = moments.mean()
-            for (optimizer, steps), together in _grouped(
-                of_batches, lambda run: (run.optimizer, run.steps)
+            for (optimizer, steps), group in _grouped(
+                batch_runs, lambda run: (run.optimizer, run.steps)
             ):
-                ended = train_ensemble(
+                final_weights = train_ensemble(
                     moments,
-                    np.stack([initial_weights(run, seed) for run in together]),
-                    np.array([run.lr for run in together]),
+                    np.stack([initial_weights(run, seed) for run in group]),
+                    np.array([run.lr for run in group]),
                     optimizer,
                     steps=steps,
                     record_every=steps,
                 ).final
-                losses, converged = surface.value(ended), judge.converged(ended)
+                losses, converged = surface.value(final_weights), judge.converged(final_weights)
                 for run, weights, loss, good in zip(
-                    together, ended, losses, converged, strict=True
+                    group, final_weights, losses, converged, strict=True
                 ):
                     found[run] = (weights, float(loss), bool(good))
     return found

@@ -24,8 +24,8 @@ from linreg.settings.model import Comparison, Data, DataSettings, Settings
 from linreg.settings.pages import SweepView
 from linreg.settings.sweep_axes import AXES, Axis, Metric
 
-WORTH_A_THREAD = 1_000_000  # steps of all runs of a task, on average; fewer run in one thread
-MOST_AT_ONCE = 200_000_000  # steps of all runs of a task: about a second; then a sweep can stop
+MIN_STEPS_FOR_THREADS = 1_000_000  # of a task, on average; shorter tasks run in one thread
+MAX_TASK_STEPS = 200_000_000  # steps of all runs of a task: about a second; then a sweep can stop
 RECORDED = 60  # recorded steps per run, from which the step of convergence is determined
 LAW_INITS, LAW_STEPS = 20, 20_000  # limits
 LAW_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
@@ -92,11 +92,9 @@ class Sweep:
                     "init",
                 )
             original = replace(original, init=start)
-        run_tasks = {"init" if name == "distance" else name for name in (self.x, self.y)}
+        varied = {"init" if name == "distance" else name for name in (self.x, self.y)}
         own = {
-            name: value
-            for name, value in overrides(self.comparison).items()
-            if name not in run_tasks
+            name: value for name, value in overrides(self.comparison).items() if name not in varied
         }
         sides = [original, apply_overrides(original, own)]
         if "epochs" not in changes:
@@ -128,7 +126,7 @@ class Sweep:
             raise refusal
         tasks = []
         for (side, settings, distance, steps), (cells, rates) in found.items():
-            size = max(MOST_AT_ONCE // (steps * self.inits), 1)  # cells
+            size = max(MAX_TASK_STEPS // (steps * self.inits), 1)  # cells
             for first in range(0, len(cells), size):
                 part = slice(first, first + size)
                 tasks.append(
@@ -229,8 +227,8 @@ def run_task(task: Task) -> CellStats:
     converged = judge.converged(found.weights)  # (S, C · I)
     final = converged[-1].reshape(cells)
     last_index = len(found.steps) - 1
-    last_apart = last_index - np.argmax(~converged[::-1], axis=0)  # (C · I,), last not converged
-    since = np.where(converged.all(0), 0, found.steps[np.minimum(last_apart + 1, last_index)])
+    last_unconverged = last_index - np.argmax(~converged[::-1], axis=0)  # (C · I,)
+    since = np.where(converged.all(0), 0, found.steps[np.minimum(last_unconverged + 1, last_index)])
     with np.errstate(over="ignore", invalid="ignore"):
         losses = moments.mean().value(found.final).reshape(cells)
     return CellStats(
@@ -271,16 +269,16 @@ def _starts(settings: Settings, inits: int, distance: float | None) -> np.ndarra
 
 def _table(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
     """A table and its baseline, cached because successive tasks share them."""
-    return (_synthetic if isinstance(data, DataSettings) else _of_file)(data, bias)
+    return (_synthetic_table if isinstance(data, DataSettings) else _file_table)(data, bias)
 
 
-def _judged(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
+def _table_and_baseline(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
     table = make_data(data)
     return table, baseline(table, bias)
 
 
-_synthetic = lru_cache(maxsize=4)(_judged)
-_of_file = lru_cache(maxsize=1)(_judged)  # a table may have ten million rows
+_synthetic_table = lru_cache(maxsize=4)(_table_and_baseline)
+_file_table = lru_cache(maxsize=1)(_table_and_baseline)  # a table may have ten million rows
 
 
 def run_tasks(tasks: Sequence[Task], behind: bool = False) -> Iterator[CellStats]:
@@ -289,8 +287,8 @@ def run_tasks(tasks: Sequence[Task], behind: bool = False) -> Iterator[CellStats
     With `behind`, the threads have the lowest priority."""
     from linreg.training.ensemble import in_parallel
 
-    worth = sum(task.runs * task.steps for task in tasks) > WORTH_A_THREAD * len(tasks)
-    return in_parallel(run_task, tasks, behind) if worth else map(run_task, tasks)
+    parallel = sum(task.runs * task.steps for task in tasks) > MIN_STEPS_FOR_THREADS * len(tasks)
+    return in_parallel(run_task, tasks, behind) if parallel else map(run_task, tasks)
 
 
 def assemble_grid(
@@ -330,8 +328,8 @@ def stability_limits(
             continue
         for side, settings in enumerate((cell.original, cell.fixed)):
             if settings.optimizer in ("SGD", "Nesterov"):
-                of_all = surface(replace(settings, lr=1.0, epochs=1, shuffle=False))
-                lr = of_all.stable_lr(settings.momentum, nesterov=settings.optimizer == "Nesterov")
+                full = surface(replace(settings, lr=1.0, epochs=1, shuffle=False))
+                lr = full.stable_lr(settings.momentum, nesterov=settings.optimizer == "Nesterov")
                 if lr == 0:
                     continue
                 found[side].append(
@@ -382,10 +380,13 @@ def law_of_batch_size(
     table, judge = _table(settings.data, settings.bias)
     minima, groups = [], []
     for size in sizes:
-        of_size = replace(settings, batch_size=size, epochs=1, shuffle=False)
-        met = _first_rows(table, steps * size)  # a run gets no further
-        groups.append(batch_moments(met, of_size))
-        surface = groups[-1].mean() if met is table else loss_surface(_in_pieces(table), of_size)
+        at_size = replace(settings, batch_size=size, epochs=1, shuffle=False)
+        rows_used = _first_rows(table, steps * size)  # a run gets no further
+        groups.append(batch_moments(rows_used, at_size))
+        if rows_used is table:
+            surface = groups[-1].mean()
+        else:
+            surface = loss_surface(_in_pieces(table), at_size)
         minima.append(surface.minimum[:2])
     inits = inits if settings.start_is_drawn else 1  # otherwise all would be equal
     starts = _starts(settings, inits, None)  # (I, P)

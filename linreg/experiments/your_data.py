@@ -113,14 +113,15 @@ def _reach(settings: Settings, steps: int) -> float:
 
 
 def _fit(weights: np.ndarray, matched: Quadratic, covariance: np.ndarray, sums: TableSums) -> Fit:
-    worth = (
+    r_squared = (
         1 - float(matched.value(weights)) / sums.target_variance
         if sums.target_variance
         else math.nan
     )
-    return Fit(weights, worth, math.sqrt(max(float(weights[:2] @ covariance @ weights[:2]), 0.0)))
+    variance = max(float(weights[:2] @ covariance @ weights[:2]), 0.0)
+    return Fit(weights, r_squared, math.sqrt(variance))
 
 
-def _training(condition_number: float, stable_lr: float, way: np.ndarray) -> Training:
-    furthest = int(np.abs(way).argmax())
-    return Training(condition_number, stable_lr, float(np.abs(way[furthest])), furthest)
+def _training(condition_number: float, stable_lr: float, displacement: np.ndarray) -> Training:
+    furthest = int(np.abs(displacement).argmax())
+    return Training(condition_number, stable_lr, float(np.abs(displacement[furthest])), furthest)
