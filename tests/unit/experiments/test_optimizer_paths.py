@@ -1,4 +1,4 @@
-"""Tuned rates, rings of starts and the curvature, against brute force and closed forms."""
+"""Tuned learning rates, starting points and curvature, against brute force and closed forms."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,7 @@ STARTS = ring(np.array([5.0, 3.0]), 4.0, 3)
 
 
 def steps_needed(optimizer, lr, steps=600):
-    """From a full record: the first step from which the mean excess stays below 1 % of the
-    first."""
+    """From a full record: the first step after which the mean excess stays below 1 %."""
     momentum = fitting_momentum(optimizer, 0.0)
     given = {"momentum": momentum} if momentum else {}
     found = train_ensemble(MOMENTS, STARTS, lr, optimizer, steps=steps, **given)
@@ -37,7 +36,7 @@ def test_no_rate_of_a_wide_grid_is_much_faster_than_the_tuned_one(optimizer):
 
 @pytest.mark.parametrize("promising", [1, 8])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_search_that_stops_early_finds_what_a_whole_one_finds(optimizer, promising, monkeypatch):
+def test_the_early_stop_of_a_search_does_not_change_its_result(optimizer, promising, monkeypatch):
     monkeypatch.setattr(optimizer_paths, "PROMISING", promising)
     momentum = fitting_momentum(optimizer, 0.0)
     for moments, steps in ((MOMENTS, 600), (PAIRED, 600), (PAIRED, 40)):
@@ -55,7 +54,7 @@ def test_the_tuned_rate_of_gradient_descent_is_stable():
     assert tuned_lr(MOMENTS, "SGD", STARTS, 600) < MOMENTS.mean().stable_lr()
 
 
-def test_where_every_rate_diverges_the_smallest_is_returned():
+def test_the_smallest_rate_is_returned_if_all_diverge():
     data = DataSettings(samples=100, scale=1e6)
     moments = batch_moments(make_data(data), Settings(data=data, wiring="squeeze"))
     assert 0.6e-7 < tuned_lr(moments, "SGD", STARTS, 600) < 1.1e-7
@@ -68,7 +67,7 @@ def test_a_ring_is_round_and_keeps_the_bias():
     assert found[:, :2].mean(0) == pytest.approx([1, 2])
 
 
-def test_paths_keep_their_ends_and_measure_loss_and_distance():
+def test_paths_keep_first_and_last_step_and_measure_loss_and_distance():
     found = paths(MOMENTS, "Adam", 0.05, STARTS, 2_500)
     assert len(found.steps) <= 1_001
     assert (found.steps[0], found.steps[-1]) == (0, 2_500)
@@ -79,7 +78,7 @@ def test_paths_keep_their_ends_and_measure_loss_and_distance():
     )
 
 
-def test_the_curvature_is_the_hessians():
+def test_the_curvature_is_that_of_the_hessian():
     surface = MOMENTS.mean()
     found = curvature(surface)
     assert found.values[0] > found.values[1]

@@ -1,4 +1,4 @@
-"""What is said of a table, against least squares, brute force and the standardised table itself."""
+"""The diagnosis of a table, against least squares, brute force and the standardised table."""
 
 import math
 
@@ -29,8 +29,7 @@ def skewed(rows=400, seed=0):
 
 
 def all_pairs_minimum(table, batch_size):
-    """The minimum of the loss as written by brute force: the normal equations of every pair of
-    every batch."""
+    """The minimum of the loss with the bug, from the normal equations over all pairs."""
     A, c = np.zeros((3, 3)), np.zeros(3)
     for first in range(0, len(table), batch_size):
         X = np.column_stack([table.X, np.ones(len(table))])[first : first + batch_size]
@@ -40,7 +39,7 @@ def all_pairs_minimum(table, batch_size):
     return np.linalg.solve(A, c)
 
 
-def test_both_fits_are_those_of_brute_force():
+def test_both_fits_equal_brute_force():
     table = skewed()
     found = diagnose_table(
         table, Settings(bias=True, batch_size=80, data=DataSettings(samples=400))
@@ -58,7 +57,7 @@ def test_both_fits_are_those_of_brute_force():
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_standardising_would_change_what_it_does_change(bias):
+def test_the_predicted_effect_of_standardising_is_the_actual_one(bias):
     table, settings = (
         skewed(),
         Settings(bias=bias, wiring="squeeze", data=DataSettings(samples=400)),
@@ -74,7 +73,7 @@ def test_standardising_would_change_what_it_does_change(bias):
     assert said.furthest == way.argmax()
 
 
-def test_training_is_that_of_the_table_as_it_is():
+def test_training_describes_the_table_as_it_is():
     table, settings = (
         skewed(),
         Settings(bias=True, data=DataSettings(samples=400), lr=0.02, epochs=10),
@@ -88,8 +87,8 @@ def test_training_is_that_of_the_table_as_it_is():
     assert found.reach == pytest.approx(0.02 * (10 * 4 + 9))
 
 
-def test_the_reach_is_how_far_the_thread_s_run_gets():
-    """RMSprop from (100, 100) for 3,000 steps: it ends at (69.5, 69.5), so it has come 30.5."""
+def test_the_reach_is_the_distance_of_the_threads_run():
+    """From (100, 100), RMSprop ends at (69.5, 69.5) after 3,000 steps: it has moved 30.5."""
     found = diagnose_table(make_data(DataSettings()), Settings(init=(100.0, 100.0)))
     assert found.reach == pytest.approx(30.5, abs=0.5)
     assert found.training.distance == pytest.approx(97, abs=0.1)
@@ -116,7 +115,7 @@ def test_momentum_lengthens_the_reach(momentum):
 
 
 @pytest.mark.parametrize("momentum", [1.0, 1.5])
-def test_steps_that_grow_without_end_reach_everything(momentum):
+def test_the_reach_is_infinite_for_a_momentum_of_one_or_more(momentum):
     assert (
         diagnose_table(skewed(), Settings(DataSettings(samples=400), momentum=momentum)).reach
         == math.inf
@@ -144,8 +143,8 @@ def test_constant_and_collinear_features_are_named(bias):
 
 
 @pytest.mark.parametrize(("value", "rows"), [(3.0, 400), (0.1, 1_000), (72.3, 398), (3.3, 50)])
-def test_a_constant_target_is_no_ground_for_r_squared(value, rows):
-    """The mean of the last three is rounded to beside them."""
+def test_a_constant_target_has_no_r_squared(value, rows):
+    """The mean of the last three is rounded to another number."""
     table = Dataset(skewed(rows).X, np.full(rows, value))
     pieces = [Dataset(table.X[:17], table.y[:17]), Dataset(table.X[17:], table.y[17:])]
     for tables in (table, pieces):
@@ -158,7 +157,7 @@ def test_a_constant_target_is_no_ground_for_r_squared(value, rows):
         assert "R² is" not in said
 
 
-def test_one_row_a_batch_loses_nothing():
+def test_a_batch_size_of_one_loses_nothing():
     found = diagnose_table(
         skewed(), Settings(data=DataSettings(samples=400), bias=True, batch_size=1)
     )
@@ -166,7 +165,7 @@ def test_one_row_a_batch_loses_nothing():
     assert "(" not in your_data_text.data_findings(found, COLUMNS)[0]
 
 
-def test_a_table_s_settings_count_its_rows():
+def test_the_settings_of_a_table_count_its_rows():
     settings = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), standardise=True)
     assert settings.samples == 392
     table = make_data(settings)
