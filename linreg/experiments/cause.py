@@ -135,4 +135,4 @@ def _losses_of_fixes(
 
 def broadcast_rows(result: CauseResult) -> int:
     """The rows of a batch, as many as PyTorch can hold all pairs of."""
-    return min(result.original.batch_size, LIMITS.paired_rows)
+    return min(result.original.batch_size, LIMITS.broadcast_rows)

@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from importlib.resources import as_file, files
 from typing import Any
 
-from linreg.settings.limits import LIMITS
 from linreg.training import child, memory
 
+ENGINE_BYTES = 115_000_000  # kept between two pictures
 VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
 IDLE, LONGEST = 15, 60  # seconds without a question, and of one answer
 
@@ -147,6 +147,6 @@ def serve() -> None:
                 said = "error", str(error)
             child.write(answered, said)
             memory.give_back()
-            if memory.own_bytes() > LIMITS.renderer_bytes:  # the engine keeps what it once had
+            if memory.own_bytes() > ENGINE_BYTES:  # the engine keeps what it once had
                 os._exit(0)
             idle = child.end_later(IDLE)
