@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from linreg.settings.wirings import Forward, Loss
 
 Progress = Callable[[int, int], None]
+Slices = Generator[tuple[int, int], None, list[Run]]  # yields (steps done, steps in total)
 Shapes = tuple[
     tuple[int, ...], tuple[int, ...], tuple[int, ...]
 ]  # of the prediction, the target, the element-wise loss
@@ -51,6 +52,25 @@ def train(
     `dataset` replaces the synthetic one. `progress(done, total)` is called about ten times a second
     with the steps of all runs; what it raises ends the training. Raises `SettingsError` if a batch
     is larger than the table."""
+    slices = train_in_slices(settings, dataset, dtype)
+    while True:
+        try:
+            done = next(slices)
+        except StopIteration as end:
+            runs: list[Run] = end.value
+            return runs
+        if progress:
+            progress(*done)
+
+
+def train_in_slices(
+    settings: Sequence[Settings],
+    dataset: Dataset | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Slices:
+    """`train` as a generator, which yields (done, total) about ten times a second, and at the end.
+
+    In between others may use the interpreter, another training too."""
     passes: dict[tuple[object, ...], list[int]] = {}
     for index, one in enumerate(settings):
         order = one.seed if one.shuffle else None
@@ -66,15 +86,12 @@ def train(
                 f"initial weights {to_text(one.init)} are not finite in {dtype}; use smaller ones",
                 "init",
             )
-    report = _ThrottledProgress(
-        progress, sum(_steps(one, len(tables[one.data])) for one in settings)
-    )
+    count = _StepCount(sum(_steps(one, len(tables[one.data])) for one in settings))
     runs: dict[int, Run] = {}
     for members in passes.values():
         group = [settings[index] for index in members]
-        runs.update(
-            zip(members, _train_pass(group, tables[group[0].data], report, dtype), strict=True)
-        )
+        trained = yield from _train_pass(group, tables[group[0].data], count, dtype)
+        runs.update(zip(members, trained, strict=True))
     return [runs[index] for index in range(len(settings))]
 
 
@@ -82,20 +99,18 @@ def _steps(settings: Settings, rows: int) -> int:
     return settings.epochs * -(-rows // settings.batch_size)
 
 
-class _ThrottledProgress:
-    """Counts steps and passes them on about ten times a second, and once at the end."""
+class _StepCount:
+    """Counts steps, and yields their number about ten times a second and at the end."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self.progress, self.total, self.done = progress, total, 0
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
         self.next = time.monotonic() + REPORT_SECONDS
 
-    def __call__(self, steps: int) -> None:
+    def add(self, steps: int) -> Iterator[tuple[int, int]]:
         self.done += steps
-        if self.progress and (self.done == self.total or time.monotonic() >= self.next):
-            self.progress(self.done, self.total)
-            self.next = (
-                time.monotonic() + REPORT_SECONDS
-            )  # from now: others may have had their turn in between
+        if self.done == self.total or time.monotonic() >= self.next:
+            yield self.done, self.total
+            self.next = time.monotonic() + REPORT_SECONDS  # from here, since others may have run
 
 
 # ---- one pass ------------------------------------------------------------------------------------
@@ -125,8 +140,8 @@ class _OptimizerGroup:
 
 
 def _train_pass(
-    group: Sequence[Settings], dataset: Dataset, report: _ThrottledProgress, dtype: torch.dtype
-) -> list[Run]:
+    group: Sequence[Settings], dataset: Dataset, count: _StepCount, dtype: torch.dtype
+) -> Slices:
     started = time.perf_counter()
     X, y = (
         torch.tensor(dataset.X, dtype=dtype),
@@ -155,11 +170,11 @@ def _train_pass(
             path = weights[lanes[i].family][done : end + 1, lanes[i].columns]
             lanes[i].diverged_at = _first_not_finite(losses[done:end, i], path, done)
         live = [i for i in live if lanes[i].diverged_at is None]
-        report((end - done) * len(group))
         pace = (time.perf_counter() - began) / (end - done)
+        yield from count.add((end - done) * len(group))
         done, chunk = end, int(min(max(REPORT_SECONDS / pace, 1), MOST_CHUNK))
     if done < steps:
-        report((steps - done) * len(group))
+        yield from count.add((steps - done) * len(group))
     share = (time.perf_counter() - started) / len(group)
     return [
         _run(lane, weights[lane.family][:, lane.columns].numpy(), losses[:, i].numpy(), share)

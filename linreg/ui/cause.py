@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from linreg.experiments import pytorch_calls
 from linreg.experiments.cause import (
     BatchStatistics,
     MinimumByBatchSize,
@@ -29,7 +30,7 @@ from linreg.settings.wirings import STRANGE_INIT, STRANGE_LINE
 from linreg.text import cause as cause_text
 from linreg.text import comparison as comparison_text
 from linreg.text import numbers
-from linreg.training.apart import APART
+from linreg.training.worker import PYTORCH
 from linreg.ui.cache import AS_TEXT, surface_of, table_of, yardstick_of
 from linreg.ui.drawing import compiled, draw, plain_table
 from linreg.ui.frame import change_view, number, slider, view
@@ -207,8 +208,8 @@ def _four_runs(settings: Settings) -> Any:
 
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _attributes(seed: int) -> list[tuple[str, str, str, bool]]:
-    rows = APART.ask(
-        "experiments.pytorch_demos.layer_attributes",
+    rows = PYTORCH.call(
+        pytorch_calls.layer_attributes,
         Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed),
     )
     return [(row.name, row.before, row.after, row.changed) for row in rows]
@@ -241,13 +242,9 @@ def _losses_of_fixes(
     data: Data, rows: int, weights: tuple[float, ...]
 ) -> list[tuple[str, str, float]]:
     table = table_of(data)
-    found: list[tuple[str, str, float]] = APART.ask(
-        "experiments.pytorch_demos.losses_of_fixes",
-        table.X[:rows],
-        table.y[:rows],
-        np.array(weights),
+    return PYTORCH.call(
+        pytorch_calls.losses_of_fixes, table.X[:rows], table.y[:rows], np.array(weights)
     )
-    return found
 
 
 def _said(asked: Settings, weights: np.ndarray) -> None:

@@ -19,6 +19,7 @@ from linreg.experiments.claims import (
     Factor,
     Trials,
     arms,
+    asked,
     cause,
     of_seed,
     printed_paths,
@@ -35,7 +36,7 @@ from linreg.settings.pages import ClaimsView
 from linreg.settings.query import to_query
 from linreg.settings.wirings import STRANGE_LINE
 from linreg.text import claims as claims_text
-from linreg.training.apart import APART
+from linreg.training.worker import PYTORCH
 from linreg.ui.cache import Kept, yardstick_of
 from linreg.ui.drawing import compiled, draw, plain_table
 from linreg.ui.frame import number, view
@@ -116,9 +117,7 @@ def _of(claim: Claim | Factor, found: Mapping[Settings, Trials]) -> list[Trials]
 
 @st.cache_data(show_spinner="Asking PyTorch …")
 def _checked(key: str) -> tuple[bool | None, str]:
-    found: tuple[bool | None, str] = (
-        APART.ask("experiments.claims.asked", key) if CLAIMS[key].check else (None, "")
-    )
+    found: tuple[bool | None, str] = PYTORCH.call(asked, key) if CLAIMS[key].check else (None, "")
     return found
 
 

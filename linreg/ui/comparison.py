@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from linreg.experiments import pytorch_calls
 from linreg.figures import comparison as comparison_figures
 from linreg.figures import gallery
 from linreg.quadratic.evaluation import CONVERGED_WITHIN
@@ -20,8 +21,8 @@ from linreg.settings.model import LABELS, Comparison, Data, Settings, TableSetti
 from linreg.text import comparison as comparison_text
 from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
-from linreg.training.apart import APART
 from linreg.training.outcome import Outcome, outcome
+from linreg.training.worker import PYTORCH
 from linreg.ui.cache import AS_TEXT, Kept, least_squares_of, surface_of, table_of
 from linreg.ui.drawing import (
     FRAME_SECONDS,
@@ -169,7 +170,7 @@ def _agree(comparison: Comparison | None) -> None:
 def _train_now(
     missing: Sequence[Settings], progress: Callable[[int, int], None] | None = None
 ) -> list[Run]:
-    runs = _train_apart(missing, _table_to_send(missing[0].data), progress)
+    runs = _train_in_worker(missing, _table_to_send(missing[0].data), progress)
     for run in runs:
         if run.diverged_at is None:  # its seconds are those of all its steps
             _paces()[_pace_key(run.settings)] = run.seconds / len(run.losses)
@@ -177,17 +178,16 @@ def _train_now(
     return runs
 
 
-def _train_apart(
+def _train_in_worker(
     settings: Sequence[Settings],
     table: Dataset | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Run]:
     """`linreg.train` where it takes nothing from the pages; with `progress` it ends when this
     script does, unless others wait for the same: a link that many open at once is trained once."""
-    found: list[Run] = APART.ask(
-        "training.pytorch.train", settings, table, progress=progress, shared=tuple(settings)
+    return PYTORCH.call(
+        pytorch_calls.train, settings, table, progress=progress, dedupe_key=tuple(settings)
     )
-    return found
 
 
 def _table_to_send(data: Data) -> Dataset | None:
@@ -211,8 +211,8 @@ def _pace(settings: Settings) -> float:
         table = table_of(settings.data)
         rows = slice(0, 200 * settings.batch_size)
         first = replace(table, X=table.X[rows], y=table.y[rows])
-        _train_apart([replace(short, epochs=1)], first)  # the first steps are slower
-        (run,) = _train_apart([short], first)
+        _train_in_worker([replace(short, epochs=1)], first)  # the first steps are slower
+        (run,) = _train_in_worker([short], first)
         _paces()[_pace_key(settings)] = run.seconds / max(len(run.losses), 1)
     return _paces()[_pace_key(settings)]
 

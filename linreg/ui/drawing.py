@@ -16,6 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # Streamlit's own
 import streamlit as st
 from streamlit.runtime import get_instance
 
+from linreg.figures import renderer
 from linreg.figures.export import FORMATS, SIZES, exported, file_name
 from linreg.figures.figure import Figure, FigureSet
 from linreg.figures.gallery import state_words
@@ -23,7 +24,6 @@ from linreg.figures.theme import LIGHT, THEMES, Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 from linreg.settings.model import Comparison
 from linreg.text import markdown
-from linreg.training.renderer import RENDERER
 from linreg.ui.frame import current, set_widget, view, was_removed, write_url
 
 FRAMES, FRAME_SECONDS = 40, 0.2  # of a replay
@@ -127,7 +127,7 @@ def _save(plate_of: Callable[[Theme], FigureSet], key: str, of: Comparison | Non
     if missing(FIGURES):
         st.info(f"{missing_message('Figures as files need', missing(FIGURES))}.")
         return
-    RENDERER.wake()  # while the visitor chooses
+    renderer.prestart()  # while the visitor chooses
     state = st.session_state
     size = _kept_choice("size", key, {size.key: size.title for size in SIZES.values()}, "page")
     theme = THEMES[

@@ -8,15 +8,11 @@ step."""
 
 from __future__ import annotations
 
-import gc
 import math
 import re
-import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +21,6 @@ import streamlit as st
 
 from linreg.data.dataset import table_named, table_settings
 from linreg.data.files import BUNDLED
-from linreg.figures.theme import build_templates
 from linreg.guard.shapes import parse_shape
 from linreg.settings.changes import (
     all_specs,
@@ -42,12 +37,10 @@ from linreg.settings.pages import PAGES as VIEWS
 from linreg.settings.pages import View, with_view_changes
 from linreg.settings.presets import PRESETS
 from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
-from linreg.settings.warnings import FILTERS_LOCK
 from linreg.settings.wirings import WIRINGS
 from linreg.text.comparison import regression
 from linreg.text.markdown import escape_markdown
-from linreg.training import memory
-from linreg.training.apart import APART
+from linreg.ui.startup import warm_up
 
 PAGES = {  # the menu, in its order
     "streamlit_app.py": "Original vs fixed",
@@ -58,11 +51,7 @@ PAGES = {  # the menu, in its order
     "pages/your_data.py": "Your data",
     "pages/your_code.py": "Your code",
 }
-FIRST_SECONDS = 30  # the most that all other work waits for the first page
 BEHIND_SECONDS = 2  # until a browser surely shows the links of a menu that has been drawn anew
-TIDY_SECONDS = 10
-# a page hands on each of its elements and waits so long to go on while another one computes
-SWITCH_SECONDS = 0.0005
 KINDS = {
     f"pages/{page}.py": kind for page, kind in VIEWS.items()
 }  # the view of each page that has one
@@ -81,7 +70,7 @@ def page(
     st.html(Path(__file__).with_name("legible.css"))
     if not st.context.is_embedded:
         st.html(Path(__file__).with_name("columns.css"))
-    _warm_up()
+    warm_up()
     _read_url(title, kind)
     data = current().original.data
     st.session_state["in_use"] = (
@@ -171,54 +160,6 @@ def begin_fragment() -> None:
         st.rerun()
     if state.pop("changed", False):
         write_url()
-
-
-@st.cache_resource(show_spinner=False)
-def _warm_up() -> threading.Thread:
-    """In the background, once in a server's life: start PyTorch's process and, when the first page
-    has been drawn, compile the kernels, build the figures' templates, and then keep the memory
-    tidy."""
-
-    memory.spare()
-    memory.hold_files()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    APART.wake()
-    first = threading.current_thread()
-
-    def work() -> None:
-        first.join(FIRST_SECONDS)
-        _set_aside()
-        with FILTERS_LOCK:  # what numba loads swaps them
-            from linreg.figures.simplify import compile_simplify
-            from linreg.training.ensemble import precompile
-
-        compile_simplify()
-        for _ in chain(precompile(), build_templates()):
-            time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
-        modules = 0
-        while True:  # what Streamlit would do after every run
-            if (
-                len(sys.modules) > modules
-            ):  # with what a page has loaded when it was first asked for
-                modules = len(sys.modules)
-                _set_aside()
-            else:
-                gc.collect()
-            memory.give_back()
-            time.sleep(TIDY_SECONDS)
-
-    thread = threading.Thread(target=work, name="warm-up", daemon=True)
-    thread.start()
-    return thread
-
-
-def _set_aside() -> None:
-    """Take all that is loaded out of what the garbage collector looks at.
-
-    To collect garbage is to hold the interpreter: with Numba and all modules loaded for a tenth of
-    a second, for objects that stay anyway."""
-    gc.collect()
-    gc.freeze()
 
 
 def current() -> Comparison:

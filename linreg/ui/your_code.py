@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from linreg.experiments import pytorch_calls
 from linreg.figures import gallery
 from linreg.figures.your_code import drawn_shapes
 from linreg.guard.shapes import diagnose_shapes
@@ -15,7 +16,7 @@ from linreg.settings.losses import LOSSES
 from linreg.settings.pages import CodeView
 from linreg.text import markdown
 from linreg.text import your_code as your_code_text
-from linreg.training.apart import APART
+from linreg.training.worker import PYTORCH
 from linreg.ui.drawing import draw
 from linreg.ui.frame import choice, shape, view
 
@@ -71,8 +72,7 @@ def show_reaction(answer: Reaction) -> None:
 @st.cache_data(max_entries=256, show_spinner="Asking PyTorch …")
 def reaction_of(prediction: tuple[int, ...], target: tuple[int, ...], loss: str) -> Reaction:
     """What PyTorch does with a loss of these shapes."""
-    found: Reaction = APART.ask("guard.torch_reaction.reaction", prediction, target, loss)
-    return found
+    return PYTORCH.call(pytorch_calls.reaction, prediction, target, loss)
 
 
 def guard_section() -> None:
@@ -86,5 +86,4 @@ def guard_section() -> None:
 
 @st.cache_data(show_spinner="Running it …")
 def _output() -> str:
-    found: str = APART.ask("experiments.pytorch_demos.example_s_end")
-    return found
+    return PYTORCH.call(pytorch_calls.guard_example_end)
