@@ -229,9 +229,8 @@ def initial_weights(settings: Settings, seed: int | None = None) -> Float[np.nda
 @lru_cache(maxsize=4096)  # to seed a twister takes longer than all the rest
 def _drawn(seed: int, features: int = 2) -> tuple[float, ...]:
     """The weights and then the bias that a seed draws."""
-    bits = np.random.RandomState(seed & 0xFFFFFFFF)._bit_generator.random_raw(
-        features + 1
-    )  # (D + 1,)
+    twister = np.random.RandomState(seed & 0xFFFFFFFF)
+    bits = twister.randint(2**32, size=features + 1, dtype=np.uint32)  # (D + 1,), its raw output
     gain = math.sqrt(
         2 / (1 + 5)
     )  # of nn.Linear's kaiming_uniform_ with a = √5: once more 1/√D, but for rounding

@@ -51,19 +51,19 @@ class Optimizer:
 
 @contextmanager
 def without_tracer() -> Iterator[None]:
-    """Around the building of optimizers: without the tracer of `torch.compile`.
+    """Build optimizers inside without importing `torch._dynamo`, the tracer of `torch.compile`.
 
-    It takes seconds, 90 MB and a folder to write to, all for a decorator that is of no effect
-    outside of compiled code."""
+    `Optimizer.add_param_group` is wrapped in a decorator that imports it at the first call, which
+    takes seconds, 90 MB and a folder to write to, and matters in compiled code only. There is no
+    public way around it: the decorator looks for the wrapped function's `__dynamo_disable`, which
+    is set to the function itself meanwhile. A test says so when PyTorch changes this."""
     import torch
 
     decorated = inspect.unwrap(torch.optim.Optimizer.add_param_group)
     if "torch._dynamo" in sys.modules:
         yield
         return
-    vars(decorated)["__dynamo_disable"] = (
-        decorated  # where the decorator looks for what it has loaded
-    )
+    vars(decorated)["__dynamo_disable"] = decorated
     try:
         yield
     finally:

@@ -30,6 +30,8 @@ from typing import Any, NamedTuple, TypeVar, overload
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
+from linreg.training import memory
+
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
@@ -249,6 +251,7 @@ def _initialize(preload: str, parent: int) -> None:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+    memory.limit_arenas()
     if preload:
         with suppress(ImportError):  # the call will raise it
             import_module(preload)

@@ -30,7 +30,7 @@ def warm_up() -> threading.Thread:
     has been drawn, compile the kernels, build the figures' templates, and then keep the memory
     tidy."""
 
-    memory.spare()
+    memory.limit_arenas()
     use_memory_tempdir()
     sys.setswitchinterval(SWITCH_SECONDS)
     PYTORCH.prestart()
@@ -55,7 +55,7 @@ def warm_up() -> threading.Thread:
                 _set_aside()
             else:
                 gc.collect()
-            memory.give_back()
+            memory.trim()
             time.sleep(TIDY_SECONDS)
 
     thread = threading.Thread(target=work, name="warm-up", daemon=True)
