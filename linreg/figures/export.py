@@ -16,17 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from linreg.figures import fonts
+from linreg.figures import fonts, renderer
 from linreg.figures.figure import Figure, FigureSet, LegendEntry
 from linreg.figures.layers import ASPECT
-from linreg.figures.renderer import (
-    RenderError,
-    javascript_bundle,
-    render,
-    spec_to_svg,
-    svg_to_pdf,
-    svg_to_png,
-)
+from linreg.figures.renderer import RenderError, render
 from linreg.figures.theme import SMALLEST, in_frame
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 
@@ -143,7 +136,7 @@ def _drawn(
     left out: the vertical axis and the legends."""
     spec = _laid_out(figure.standalone(), size, width, height)
     spec = _without(spec, axis=True) if shared else _without_empty_legend(spec)
-    svg = render(spec_to_svg, spec)
+    svg = render(renderer.spec_to_svg, spec)
     head = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>', svg)
     plot = re.search(r'<g [^>]*transform="translate\(([\d.-]+),([\d.-]+)\)"', svg)
     if head is None or plot is None:
@@ -414,11 +407,11 @@ def _as_svg(plate: FigureSet, size: Size) -> bytes:
 
 
 def _as_pdf(plate: FigureSet, size: Size) -> bytes:
-    return render(svg_to_pdf, _svg(plate, size, "pt"))
+    return render(renderer.svg_to_pdf, _svg(plate, size, "pt"))
 
 
 def _as_png(plate: FigureSet, size: Size) -> bytes:
-    return render(svg_to_png, _svg(plate, size, "pt"), 300)
+    return render(renderer.svg_to_png, _svg(plate, size, "pt"), 300)
 
 
 def _as_csv(plate: FigureSet, _: Size) -> bytes:
@@ -438,7 +431,7 @@ def _as_caption(plate: FigureSet, _: Size) -> bytes:
 @lru_cache(maxsize=1)
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
-    return render(javascript_bundle).replace("</script", "<\\/script")
+    return render(renderer.javascript_bundle).replace("</script", "<\\/script")
 
 
 def _as_html(plate: FigureSet, _: Size) -> bytes:

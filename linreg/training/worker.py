@@ -270,7 +270,7 @@ def _start(number: int, function: Callable[..., Any], args: tuple[Any, ...]) -> 
     except Exception as error:
         raise _portable(error) from error
     if not isgenerator(result):
-        return _Step(True, result, _used_bytes())
+        return _finished(result)
     _generators[number] = result
     return _advance(number)
 
@@ -280,7 +280,7 @@ def _advance(number: int) -> _Step:
         return _Step(False, next(_generators[number]), _used_bytes())
     except StopIteration as end:
         del _generators[number]
-        return _Step(True, end.value, _used_bytes())
+        return _finished(end.value)
     except Exception as error:
         del _generators[number]
         raise _portable(error) from error
@@ -288,7 +288,12 @@ def _advance(number: int) -> _Step:
 
 def _stop(number: int) -> _Step:
     _generators.pop(number).close()
-    return _Step(True, None, _used_bytes())
+    return _finished(None)
+
+
+def _finished(result: Any) -> _Step:
+    memory.trim()
+    return _Step(True, result, _used_bytes())
 
 
 def _portable(error: Exception) -> Exception:
