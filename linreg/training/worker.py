@@ -276,6 +276,8 @@ def _start(number: int, function: Callable[..., Any], args: tuple[Any, ...]) -> 
 
 
 def _advance(number: int) -> _Step:
+    if number not in _generators:  # with psutil, loky replaces a process that grows by 300 MB
+        raise BrokenProcessPool("another process has taken over")
     try:
         return _Step(False, next(_generators[number]), _used_bytes())
     except StopIteration as end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from linreg.training.worker import PYTORCH
 FIRST_SECONDS = 30  # the most that all other work waits for the first page
 # A page hands each of its elements to the server's thread, and waits up to this long to go on while
 # another page computes. With Python's 5 ms, the 95th percentile of a control's change beside four
-# other visitors was 0.7 to 1.0 s instead of 0.4 to 0.6 s.
+# other visitors was 0.7 to 1.4 s instead of 0.4 to 0.9 s (three servers each).
 SWITCH_SECONDS = 0.0005
 IN_MEMORY = "/dev/shm"
 
@@ -43,6 +44,7 @@ def warm_up() -> threading.Thread:
         compile_simplify()
         for _ in chain(precompile(), build_templates()):
             time.sleep(0.05)  # the compiler holds the interpreter; let the pages go on
+        gc.collect()  # what the compiler leaves in cycles
         memory.trim()
 
     thread = threading.Thread(target=work, name="warm-up", daemon=True)

@@ -317,6 +317,18 @@ def test_a_crash_between_two_steps_is_noticed(worker, tmp_path):
     assert lines(log)[-1] == f"{found[0]} 10"
 
 
+def test_work_whose_process_has_been_replaced_starts_again(worker, tmp_path):
+    log, found = tmp_path / "log", []
+    threads = in_threads(lambda: found.append(worker.call(functions.steps, 10, 0.1, str(log))))
+    while len(lines(log)) < 3:
+        time.sleep(0.01)
+    worker.call(functions.forget_generators)
+    joined(threads)
+    assert [line.split()[1] for line in lines(log)][-10:] == [str(k + 1) for k in range(10)]
+    assert len(lines(log)) < 20
+    assert found
+
+
 def test_an_idle_process_ends_and_another_one_follows():
     worker = Worker("Nothing", idle_seconds=0.5)
     first = worker.call(functions.process)
