@@ -157,8 +157,10 @@ class Worker:
                         env={"PYTHONSAFEPATH": "1"},
                     )
                 job = self._jobs[key] = _Job(next(self._numbers), key, self._pool)
+                job.waiting += 1  # before a fast step can be over
                 self._submit(job, _start, function, args)
-            job.waiting += 1
+            else:
+                job.waiting += 1
             return job
 
     def _wait(self, job: _Job, progress: Progress | None) -> Any:
