@@ -16,12 +16,12 @@ from typing import Any
 
 import pandas as pd
 
-from linreg.figures import fonts
+from linreg.figures import fonts, renderer
 from linreg.figures.figure import Figure, FigureSet, LegendEntry
 from linreg.figures.layers import ASPECT
+from linreg.figures.renderer import RenderError, render
 from linreg.figures.theme import SMALLEST, in_frame
 from linreg.settings.dependencies import FIGURES, missing, missing_message
-from linreg.training.renderer import RENDERER, VEGA_LITE, RenderError
 
 POINTS = 72 / 25.4  # a millimetre
 LEAST_TEXT = 7  # points
@@ -136,7 +136,7 @@ def _drawn(
     left out: the vertical axis and the legends."""
     spec = _laid_out(figure.standalone(), size, width, height)
     spec = _without(spec, axis=True) if shared else _without_empty_legend(spec)
-    svg = RENDERER.ask("vegalite_to_svg", vl_spec=spec, vl_version=VEGA_LITE).decode()
+    svg = render(renderer.spec_to_svg, spec)
     head = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>', svg)
     plot = re.search(r'<g [^>]*transform="translate\(([\d.-]+),([\d.-]+)\)"', svg)
     if head is None or plot is None:
@@ -407,11 +407,11 @@ def _as_svg(plate: FigureSet, size: Size) -> bytes:
 
 
 def _as_pdf(plate: FigureSet, size: Size) -> bytes:
-    return RENDERER.ask("svg_to_pdf", svg=_svg(plate, size, "pt"))
+    return render(renderer.svg_to_pdf, _svg(plate, size, "pt"))
 
 
 def _as_png(plate: FigureSet, size: Size) -> bytes:
-    return RENDERER.ask("svg_to_png", svg=_svg(plate, size, "pt"), scale=1, ppi=300)
+    return render(renderer.svg_to_png, _svg(plate, size, "pt"), 300)
 
 
 def _as_csv(plate: FigureSet, _: Size) -> bytes:
@@ -431,11 +431,7 @@ def _as_caption(plate: FigureSet, _: Size) -> bytes:
 @lru_cache(maxsize=1)
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
-    return (
-        RENDERER.ask("javascript_bundle", alone=True, vl_version=VEGA_LITE)
-        .decode()
-        .replace("</script", "<\\/script")
-    )
+    return render(renderer.javascript_bundle).replace("</script", "<\\/script")
 
 
 def _as_html(plate: FigureSet, _: Size) -> bytes:
