@@ -55,7 +55,7 @@ class Unpicklable(Exception):
 class Misleading(Exception):
     """Can be pickled, but not read again."""
 
-    def __init__(self, text, more):
+    def __init__(self, text, _more):
         super().__init__(text)
 
 

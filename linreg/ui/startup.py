@@ -31,10 +31,10 @@ def warm_up() -> threading.Thread:
     """Prepare the server, once in its life: start PyTorch's process and, in the background when the
     first page has been drawn, compile the kernels and build the figures' templates.
 
-    After that it collects garbage every ten seconds. Streamlit would do so after each run, which is
-    switched off in its configuration; Python by itself hardly ever does, and without it the server
-    of 20 visitors took 486 MB instead of 396. What is loaded by then is left out of it (`freeze`):
-    else each collection would hold up all pages for 0.1 to 0.4 s."""
+    After that it collects garbage every ten seconds, which Streamlit is told not to do after each
+    run, and which Python by itself hardly ever does. What is loaded by then is left out of it
+    (`gc.freeze`): else each collection would hold up all pages for 0.1 to 0.4 s.
+    """
     memory.limit_arenas()
     use_memory_tempdir()
     sys.setswitchinterval(SWITCH_SECONDS)
