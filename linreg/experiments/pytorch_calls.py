@@ -1,9 +1,13 @@
-"""PyTorch functions for `training.worker.PYTORCH`: a caller imports them without importing PyTorch,
-which each of them does when it runs."""
+"""PyTorch functions for `training.worker.PYTORCH`, and what they return.
+
+A caller imports them, and reads their results, without importing PyTorch: each function does that
+when it runs, and the classes of the results live in modules that do not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +16,21 @@ from linreg.data.dataset import Dataset
 from linreg.settings.model import Settings
 
 if TYPE_CHECKING:
-    from linreg.experiments.pytorch_demos import Attribute
     from linreg.guard.report import Reaction
     from linreg.training.run import Run
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An entry of `vars(layer)`, or a parameter, before and after a line."""
+
+    name: str
+    before: str
+    after: str
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
 
 
 def train(

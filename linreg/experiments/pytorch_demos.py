@@ -13,23 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from linreg.experiments.pytorch_calls import Attribute
 from linreg.settings.model import Settings
 from linreg.settings.optimizers import without_tracer
 from linreg.settings.wirings import WIRINGS
 from linreg.training.pytorch import layer_of, uninitialised_layer
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """An entry of `vars(layer)`, or a parameter, before and after a line."""
-
-    name: str
-    before: str
-    after: str
-
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
 
 
 def layer_attributes(settings: Settings) -> list[Attribute]:

@@ -141,6 +141,26 @@ def test_the_caller_loads_no_pytorch():
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
+def test_no_result_of_a_demonstration_loads_pytorch():
+    """Reading a pickle imports the module of its class: 100 MB in the server if that needs torch."""
+    program = (
+        "import sys, numpy as np; from linreg.training.worker import PYTORCH;"
+        " from linreg.experiments import claim_trials, pytorch_calls as calls;"
+        " from linreg.settings import Settings;"
+        " PYTORCH.call(calls.layer_attributes, Settings(wiring='weight_1d', init=(2.0, 3.0)));"
+        " PYTORCH.call(calls.losses_of_fixes, np.ones((4, 2)), np.ones(4), np.ones(2));"
+        " PYTORCH.call(calls.guard_example_end);"
+        " assert PYTORCH.call(calls.reaction, (4, 1), (4,), 'mse').broadcast;"
+        " [PYTORCH.call(claim_trials.asked, key)"
+        " for key, claim in claim_trials.CLAIMS.items() if claim.check];"
+        " sys.exit('torch' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
 # ---- any function --------------------------------------------------------------------------------
 
 
