@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from linreg.data.dataset import table_named
-from linreg.figures.theme import build_templates
+from linreg.figures.templates import build_templates
 from linreg.settings.model import Comparison, TableSettings
 from linreg.settings.warnings import FILTERS_LOCK
 from linreg.text.markdown import escape_markdown
