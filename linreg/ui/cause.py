@@ -112,7 +112,7 @@ def _terms(result: CauseResult) -> None:
 
 
 def _bowls(result: CauseResult) -> None:
-    st.markdown(text.bowls_finding(*result.surfaces))
+    st.markdown(text.surfaces_finding(*result.surfaces))
     left, right = st.columns(2, gap="medium")
     with left:
         draw(lambda theme: figures.both_surfaces(result, theme), "bowls")
@@ -126,7 +126,7 @@ def _walk(result: CauseResult) -> None:
         draw(lambda theme: figures.minimum_by_batch_size(result, theme), "walk")
     with right:
         st.markdown(
-            text.walk_finding(
+            text.minimum_by_batch_size_finding(
                 result.minimum_by_batch_size, result.original.batch_size, result.broadcast
             )
         )

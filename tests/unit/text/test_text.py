@@ -15,7 +15,7 @@ from linreg.experiments.table_diagnosis import diagnose_table
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
 from linreg.settings.presets import PRESETS
-from linreg.text.cause import bowls_finding, cause_finding, shape_or_value_finding
+from linreg.text.cause import cause_finding, shape_or_value_finding, surfaces_finding
 from linreg.text.comparison import (
     explanation,
     headline,
@@ -146,8 +146,8 @@ def test_which_of_shape_and_value_decides():
 
 def test_the_least_loss_may_be_lowered():
     bowls = [Quadratic(np.eye(2), np.zeros(2), floor) for floor in (121.0, 172.0)]
-    assert "lowers the least loss by 51.0, from 172 to 121." in bowls_finding(*bowls)
-    assert "lifts the least loss by 51.0, from 121 to 172." in bowls_finding(*bowls[::-1])
+    assert "lowers the least loss by 51.0, from 172 to 121." in surfaces_finding(*bowls)
+    assert "lifts the least loss by 51.0, from 121 to 172." in surfaces_finding(*bowls[::-1])
 
 
 def test_the_stable_learning_rate_is_of_the_optimizer_and_of_its_steepest_batch():
