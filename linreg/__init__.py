@@ -13,13 +13,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from linreg.data.dataset import (
         Dataset,
-        TableStream,
         make_data,
         read_table,
         standardised,
         stream_table,
     )
     from linreg.data.files import BUNDLED, Table, TableError, open_bundled, open_table
+    from linreg.data.stream import TableStream
     from linreg.figures.figure import Figure
     from linreg.guard.fingerprint import Inconclusive, looks_broadcast
 
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "data.dataset": (
         "Dataset",
-        "TableStream",
         "make_data",
         "read_table",
         "standardised",
         "stream_table",
     ),
     "data.files": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table"),
+    "data.stream": ("TableStream",),
     "figures.figure": ("Figure",),
     "guard.fingerprint": ("Inconclusive", "looks_broadcast"),
     "guard.report": ("Broadcast", "SilentBroadcastError", "SilentBroadcastWarning"),

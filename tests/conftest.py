@@ -14,6 +14,8 @@ CHECKED = (
     "experiments",
     "figures.layers",
     "figures.comparison",
+    "figures.side_surfaces",
+    "figures.curves",
 )
 install_import_hook([f"linreg.{name}" for name in CHECKED], "shapes.checked")
 pytest_plugins = ["browsing"]

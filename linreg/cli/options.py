@@ -1,373 +1,266 @@
-"""The settings as options of the command line: each by its URL name, within the same limits, and
-links of the app.
+"""The options of the commands.
 
-What an option or a link asks for is done as it says or refused with a `SettingsError`; nothing is
-passed over."""
+Every setting is an option under its URL name. Its type, limits and help come from the description
+of the field (`FieldSpec`), so that it takes what a link takes.
+"""
 
 from __future__ import annotations
 
-import argparse
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from types import SimpleNamespace
+from typing import Any
 
-from linreg.cli.output import counting
-from linreg.settings.changes import (
-    all_specs,
-    apply_overrides,
-    check_limits,
-    overrides,
-    with_changes,
-    with_table,
-)
-from linreg.settings.fields import (
-    FieldSpec,
-    SettingsError,
-    format_number,
-    from_text,
-    shorten,
-    specs_of,
-    to_text,
-)
-from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
+import click
+from click.core import ParameterSource
+
+from linreg.cli.output import check_place
+from linreg.settings import fields
+from linreg.settings.changes import all_specs, data_field, data_specs
+from linreg.settings.fields import FieldSpec, SettingsError, format_number, shorten, specs_of
+from linreg.settings.model import DataSettings, Settings
+from linreg.settings.pages import ClaimsView, SweepView
 from linreg.settings.presets import PRESETS
-from linreg.settings.query import TABLE_NAMES, from_query
 
-if TYPE_CHECKING:
-    from linreg.data.files import Table
-    from linreg.settings.pages import View
-
-OF_THE_FRAME = (
-    "embed",
-    "embed_options",
-    "step",
-)  # names in a link that are neither a setting nor a page's own
-NONE = {
-    "init": "PyTorch's own",
-    "x_range": "the axis's own",
-    "y_range": "the axis's own",
-}  # what no value stands for
+START = "the comparison to start from"
+DATA = "the synthetic data"
+BOTH = "both sides; each of these also as --fixed-NAME, for the fixed side alone"
+PAGE = "the page's own settings"
+WHERE = "where it runs"
+UNSET_MEANS = {"init": "PyTorch's own", "x_range": "the axis's own", "y_range": "the axis's own"}
 
 
-# ---- declaring -----------------------------------------------------------------------------------
+class Option(click.Option):
+    """An option that the help shows under the heading of its group.
 
-
-def add_comparison(parser: argparse.ArgumentParser) -> None:
-    """The options that make up a comparison."""
-    start = parser.add_argument_group("the comparison to start from")
-    _add(start, "preset", FieldSpec("preset", str, choices=tuple(PRESETS)))
-    add_link(start)
-    start.add_argument(
-        "--table",
-        metavar="FILE",
-        help="a CSV or Parquet file, or auto-mpg, in place of the synthetic data",
-    )
-    start.add_argument("--target", metavar="COLUMN", help="of the table")
-    start.add_argument("--features", nargs=2, metavar="COLUMN", help="of the table, two")
-    _add(
-        start, "table.standardise", FieldSpec("its features at mean 0 and deviation 1", bool), True
-    )
-    data = parser.add_argument_group("the synthetic data")
-    for name in (name for name in all_specs() if name not in specs_of(Settings)):
-        _add(
-            data,
-            f"set.{name}",
-            all_specs()[name],
-            getattr(DataSettings(), name.removeprefix("data_")),
-        )
-    run = parser.add_argument_group(
-        "both sides; each of these also as --fixed-NAME, for the fixed side alone"
-    )
-    for name, kind in specs_of(Settings).items():
-        _add(run, f"set.{name}", kind, getattr(Settings(), name))
-        _add(run, f"fixed.{name}", kind)
-
-
-def add_link(parser: Any) -> None:
-    parser.add_argument(
-        "--link", metavar="LINK", help="an address of the app, or its query: '?v=1&lr=0.05'"
-    )
-
-
-def add_view(parser: argparse.ArgumentParser, view: type[Any]) -> None:
-    """The options of a page's own settings."""
-    group = parser.add_argument_group("the page's own settings")
-    for name, kind in specs_of(view).items():
-        _add(group, f"view.{name}", kind, getattr(view(), name))
-
-
-def add_setting(parser: Any, name: str, default: Any) -> None:
-    """One setting of both sides, within all that is possible and not only what the app offers."""
-    kind = all_specs()[name]
-    _add(parser, f"set.{name}", replace(kind, ui_range=kind.valid_range), default)
-
-
-def _add(group: Any, place: str, kind: FieldSpec, default: Any = None) -> None:
-    """An option whose value stands at `place`, of.name, in what was parsed; it is not there unless
-    it was given."""
-    of, _, name = place.rpartition(".")
-    given: dict[str, Any] = {"dest": place, "default": argparse.SUPPRESS}
-    stands_at = (
-        ("no", "yes")[default]
-        if isinstance(default, bool)
-        else NONE.get(name, "")
-        if default is None
-        else to_text(default)
-    )
-    told = ": ".join(part for part in (kind.label, _limits(kind, short=True)) if part)
-    given["help"] = (
-        argparse.SUPPRESS if of == "fixed" else f"{told} ({stands_at})" if stands_at else told
-    )
-    if kind.type is bool:
-        given["action"] = argparse.BooleanOptionalAction
-    else:
-        given |= {"type": partial(_read, kind=kind), "metavar": _metavar(kind)}
-    group.add_argument(f"--{'fixed-' * (of == 'fixed')}{name.replace('_', '-')}", **given)
-
-
-def _metavar(kind: FieldSpec) -> str:
-    one = "KEY" if kind.choices else {int: "N", float: "X"}.get(kind.type, "TEXT")
-    return ",".join([one] * kind.parts[0]) if kind.parts and not kind.choices else one
-
-
-def _limits(kind: FieldSpec, short: bool = False) -> str:
-    """What a setting may be, in words; nothing where any number is possible."""
-    if kind.choices:
-        return ", ".join(kind.choices)
-    bounds = kind.ui_range
-    if kind.type is bool or str(bounds) == "a finite number":
-        return ""
-    return (
-        f"{format_number(bounds.low)} to {format_number(bounds.high)}"
-        if short and math.isfinite(bounds.high)
-        else str(bounds)
-    )
-
-
-def _read(text: str, kind: FieldSpec) -> Any:
-    try:
-        return from_text(text, kind)
-    except ValueError as error:
-        limits = _limits(kind)
-        told = f" ({limits})" if limits and limits not in str(error) else ""
-        raise argparse.ArgumentTypeError(f"{shorten(text)} {error}{told}") from None
-
-
-# ---- links ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link of the app, taken apart: the settings of its comparison, what its page shows by the
-    kind of view, and a step.
-
-    A query without an address may be of every page that has all of its names.
+    An option for a field of the settings has an `owner`: `settings` for both sides, `fixed` for
+    the fixed side alone, `view` for the page.
     """
 
-    settings: Mapping[str, str] = field(default_factory=dict)
-    views: Mapping[type[Any], Any] = field(default_factory=dict)
-    step: int | None = None
+    def __init__(
+        self, *names: str, group: str = "options", owner: str = "", field: str = "", **more: Any
+    ) -> None:
+        super().__init__(names, hidden=owner == "fixed", **more)
+        self.group, self.owner, self.field = group, owner, field
 
 
-def parse_link(text: str) -> Link:
-    """A full address or a query, with or without its question mark, as the app itself would read
-    it."""
-    address, mark, query = text.strip().partition("?")
-    if not mark and "://" not in address:
-        if address and "=" not in address:
-            raise SettingsError(
-                f"--link {shorten(text)} is neither an address nor a query; use one such as"
-                " '?v=1&lr=0.05'"
-            )
-        address, query = "", address
-    names = dict(parse_qsl(query.partition("#")[0], keep_blank_values=True))
-    step = names.get("step")
-    if step and not (step.isascii() and step.isdigit() and len(step) < 10):
-        raise _refused(f"step={shorten(step)} was ignored: it is not a whole number.")
-    shared = {*all_specs(), *(f"fixed.{name}" for name in specs_of(Settings)), *TABLE_NAMES, "v"}
-    settings = {name: value for name, value in names.items() if name in shared}
-    own = {
-        name: value
-        for name, value in names.items()
-        if name not in shared and name not in OF_THE_FRAME
-    }
-    page = address.partition("#")[0].rstrip("/").rpartition("/")[2]
-    return Link(
-        settings, _views(own, page if address else None) if own else {}, int(step) if step else None
+def given_options(ctx: click.Context) -> SimpleNamespace:
+    """The options of a command by name. `settings`, `fixed` and `view` are dictionaries that have
+    only the fields that were given."""
+    given = SimpleNamespace(settings={}, fixed={}, view={})
+    for param in ctx.command.params:
+        value = ctx.params[param.name]
+        if not (isinstance(param, Option) and param.owner):
+            setattr(given, param.name, value)
+        elif ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+            getattr(given, param.owner)[param.field] = value
+    return given
+
+
+# ---- from the description of a field -------------------------------------------------------------
+
+
+class FieldType(click.ParamType):
+    """A value as it stands in a link."""
+
+    name = "setting"
+
+    def __init__(self, spec: FieldSpec) -> None:
+        self.spec = spec
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return fields.from_text(value, self.spec)
+        except ValueError as error:
+            limits = _limits(self.spec)
+            note = f" ({limits})" if limits and limits not in str(error) else ""
+            self.fail(f"{shorten(value)} {error}{note}", param, ctx)
+
+
+def field_option(
+    field: str, spec: FieldSpec, default: Any = None, group: str = "options", owner: str = ""
+) -> Option:
+    """An option for a field, which has its label, its limits and its default in the help:
+    `batch size: 1 to 200000 (100)`."""
+    name = ("fixed-" if owner == "fixed" else "") + field.replace("_", "-")
+    text = ": ".join(part for part in (spec.label, _limits(spec, short=True)) if part)
+    shown = UNSET_MEANS.get(field, "") if default is None else fields.to_text(default)
+    names, more = f"--{name}", {"type": FieldType(spec), "metavar": _metavar(spec)}
+    if spec.type is bool:
+        shown = "yes" if default else "no"
+        names, more = f"--{name}/--no-{name}", {"default": None}
+    return Option(
+        names,
+        f"{owner}_{field}".lstrip("_"),
+        group=group,
+        owner=owner,
+        field=field,
+        help=f"{text} ({shown})" if shown else text,
+        **more,
     )
 
 
-def _views(own: Mapping[str, str], page: str | None) -> dict[type[Any], Any]:
-    """The views of a link's own names: of its page, or without one of every page that has them."""
-    from linreg.settings.pages import PAGES
-    from linreg.settings.query import from_view_query
+def _metavar(spec: FieldSpec) -> str:
+    if spec.choices:
+        return "KEY"
+    one = {int: "N", float: "X"}.get(spec.type, "TEXT")
+    return ",".join([one] * spec.parts[0]) if spec.parts else one
 
-    possible = [
-        kind
-        for name, kind in PAGES.items()
-        if page in (None, name) and set(own) <= set(specs_of(kind))
+
+def _limits(spec: FieldSpec, short: bool = False) -> str:
+    """The choices or the range of a field in words; empty if any number is possible."""
+    if spec.choices:
+        return ", ".join(spec.choices)
+    bounds = spec.ui_range
+    if spec.type is bool or str(bounds) == "a finite number":
+        return ""
+    if short and math.isfinite(bounds.high):
+        return f"{format_number(bounds.low)} to {format_number(bounds.high)}"
+    return str(bounds)
+
+
+# ---- the options of each command -----------------------------------------------------------------
+
+
+def compare() -> list[Option]:
+    return [*_comparison(), *_output("every recorded step")]
+
+
+def claims() -> list[Option]:
+    return [*_view(ClaimsView), _link(), *_output()]
+
+
+def sweep() -> list[Option]:
+    cluster = "of a Dask cluster, tcp://host:8786; without it, one is made"
+    where = [
+        _choice("--backend", ["cores", "dask"], "cores", "cores, of this machine, or dask", WHERE),
+        Option("--scheduler", group=WHERE, metavar="ADDRESS", help=cluster),
     ]
-    if not possible:
-        known = {
-            name for key, kind in PAGES.items() if page in (None, key) for name in specs_of(kind)
-        }
-        unknown = [shorten(name) for name in own if name not in known]
-        why = "there is no such setting" if unknown else "no page has all of them"
-        raise _refused(
-            f"{unknown[0] if unknown else ', '.join(map(shorten, own))} was ignored: {why}."
-        )
-    read_as = {kind: from_view_query(kind, own) for kind in possible}
-    views = {kind: view for kind, (view, ignored) in read_as.items() if not ignored}
-    if not views:
-        raise _refused(read_as[possible[0]][1][0])
-    return views
+    return [*_view(SweepView), *_comparison(), *where, *_output("a row a cell and side")]
 
 
-def _refused(sentence: str) -> SettingsError:
-    """What the app would have told a visitor, and opened something else."""
-    return SettingsError(
-        f"--link cannot be followed: {sentence} Correct it, or leave it out of the link"
+def diagnose() -> list[click.Parameter]:
+    """The settings take all that is possible, not only what the app offers."""
+    text = "CSV or Parquet of any size, read in pieces"
+    file = click.Argument(["file"], required=False, type=Path, metavar="FILE", help=text)
+    settings = []
+    for name in ("bias", "batch_size", "lr", "epochs"):
+        spec = replace(all_specs()[name], ui_range=all_specs()[name].valid_range)
+        default = getattr(Settings(bias=True), name)
+        settings.append(field_option(name, spec, default, owner="settings"))
+    columns = _columns("what is regressed", "on what, two of them")
+    return [file, *columns, _link(), *settings, *_output()]
+
+
+def script() -> list[Option]:
+    notebook = Option("--notebook", is_flag=True, help="a Jupyter notebook instead")
+    return [*_comparison(), notebook, _out(".ipynb holds the notebook")]
+
+
+def figures() -> list[Option]:
+    from linreg.figures.export import FORMATS, SIZES
+    from linreg.figures.pages import FIGURES
+    from linreg.figures.theme import THEMES
+
+    text = "made if it is not there"
+    return [
+        Option("--out", "folder", required=True, type=Path, metavar="DIR", help=text),
+        _choice("--format", FORMATS, ["svg"]),
+        _choice("--size", SIZES, "page"),
+        _choice("--theme", THEMES, "light"),
+        _choice("--only", FIGURES, [], f"the figures of these pages: {', '.join(FIGURES)}"),
+        *_comparison(),
+    ]
+
+
+# ---- options that commands share -----------------------------------------------------------------
+
+
+def _comparison() -> list[Option]:
+    """The options that make up a comparison."""
+    preset = FieldSpec("preset", str, choices=tuple(PRESETS))
+    table = "a CSV or Parquet file, or auto-mpg, in place of the synthetic data"
+    standardise = FieldSpec("its features at mean 0 and deviation 1", bool)
+    options = [
+        field_option("preset", preset, group=START),
+        _link(START),
+        Option("--table", group=START, metavar="FILE", help=table),
+        *_columns("of the table", "of the table, two", START),
+        field_option("standardise", standardise, True, START),
+    ]
+    for name, spec in data_specs().items():
+        default = getattr(DataSettings(), data_field(name))
+        options.append(field_option(name, spec, default, DATA, "settings"))
+    for name, spec in specs_of(Settings).items():
+        options.append(field_option(name, spec, getattr(Settings(), name), BOTH, "settings"))
+        options.append(field_option(name, spec, owner="fixed"))
+    return options
+
+
+def _link(group: str = "options") -> Option:
+    text = "an address of the app, or its query: '?v=1&lr=0.05'"
+    return Option("--link", group=group, metavar="LINK", help=text)
+
+
+def _columns(target: str, features: str, group: str = "options") -> list[Option]:
+    """The columns of a table, each with its help."""
+    return [
+        Option("--target", group=group, metavar="COLUMN", help=target),
+        Option("--features", group=group, nargs=2, metavar="COLUMN COLUMN", help=features),
+    ]
+
+
+def _view(view: type[Any]) -> list[Option]:
+    """The options of a page's own settings."""
+    return [
+        field_option(name, spec, getattr(view(), name), PAGE, "view")
+        for name, spec in specs_of(view).items()
+    ]
+
+
+def _choice(
+    name: str, choices: Iterable[str], default: Any, text: str = "", group: str = "options"
+) -> Option:
+    """One of the choices, or several if the default is a list."""
+    several = isinstance(default, list)
+    shown = ", ".join(default) if several else default
+    return Option(
+        name,
+        group=group,
+        type=click.Choice(list(choices)),
+        default=default,
+        multiple=several,
+        metavar="KEY [KEY ...]" if several else "KEY",
+        help=(text or ", ".join(choices)) + (f" ({shown})" if shown else ""),
     )
 
 
-# ---- asking --------------------------------------------------------------------------------------
+def _output(rows: str = "") -> list[Option]:
+    """The form of the result; `rows` says what a CSV file holds, if the command can write one."""
+    forms = "by its end .json" + (f", .csv ({rows})" if rows else "") + ", else text"
+    as_json = Option("--json", is_flag=True, is_eager=True, help="all numbers, as JSON")
+    return [as_json, _out(forms, rows=bool(rows))]
 
 
-@dataclass(frozen=True, eq=False)
-class Request:
-    """What the options ask for. It keeps an opened table alive, which the settings name by its
-    key."""
-
-    comparison: Comparison
-    link: Link
-    table: Table | None = None
+def _out(forms: str, rows: bool = False) -> Option:
+    check, text = partial(_check_out, rows=rows), f"write to a file: {forms}"
+    return Option("--out", type=Path, metavar="FILE", callback=check, help=text)
 
 
-def resolve(chosen: argparse.Namespace) -> Request:
-    """The comparison of the options: a start, and on it what else was given. Raises `SettingsError`
-    or `TableError`."""
-    given = vars(chosen)
-    if given.get("preset") and given["link"] is not None:
-        raise SettingsError(
-            "--preset and --link are two comparisons to start from; use one of them"
-        )
-    link = parse_link(given["link"]) if given["link"] is not None else Link()
-    start = PRESETS[given["preset"]].comparison if given.get("preset") else Comparison()
-    table = _opened(given, link)
-    if link.settings:
-        start = _of_link(link, given, table)
-    if table and not isinstance(start.original.data, TableSettings):
-        start = with_table(start, _table_settings(table, given))
-    both, own = given_settings(chosen), _under(given, "fixed")
-    original = check_limits(with_changes(start.original, both))
-    try:
-        fixed = check_limits(apply_overrides(original, {**overrides(start), **own}))
-    except SettingsError as error:
-        raise SettingsError(f"on the fixed side, {error}", *error.fields) from None
-    return Request(Comparison(original, fixed), link, table[1] if table else None)
-
-
-def resolve_view(kind: type[View], chosen: argparse.Namespace, link: Link) -> View:
-    """What a page shows: as a link to it says, and on that what else was given."""
-    view: View = replace(link.views.get(kind, kind()), **_under(vars(chosen), "view"))
-    return view
-
-
-def given_settings(chosen: argparse.Namespace) -> dict[str, Any]:
-    """The settings of both sides that were given."""
-    return _under(vars(chosen), "set")
-
-
-def _under(given: Mapping[str, Any], of: str) -> dict[str, Any]:
-    return {
-        name.removeprefix(f"{of}."): value
-        for name, value in given.items()
-        if name.startswith(f"{of}.")
-    }
-
-
-def _opened(given: Mapping[str, Any], link: Link) -> tuple[str, Table] | None:
-    """The table that was given, by its key."""
-    name = given.get("table")
-    if name is None:
-        idle = [
-            option
-            for option in ("target", "features", "table.standardise")
-            if given.get(option) is not None
-        ]
-        if idle and "table" not in link.settings:
-            option = idle[0].removeprefix("table.")
-            raise SettingsError(
-                f"--{option} is of a table, and there is none; give it too, with --table FILE"
-            )
+def _check_out(
+    ctx: click.Context, _: click.Parameter, path: Path | None, rows: bool
+) -> Path | None:
+    """The file, if it can be written and would hold what its name says."""
+    if path is None:
         return None
-    from linreg.data.dataset import register_table, table_named
-    from linreg.data.files import BUNDLED, open_table
-
-    if name in BUNDLED and not Path(name).exists():
-        return name, table_named(name)
-    with counting(f"Reading {Path(name).name}") as progress:
-        table = register_table(open_table(Path(name), progress=progress))
-    return table.digest, table
-
-
-def _of_link(link: Link, given: Mapping[str, Any], table: tuple[str, Table] | None) -> Comparison:
-    """The comparison of a link; a table that was given is the one that the link names."""
-    from linreg.data.dataset import table_settings
-
-    settings = dict(link.settings)
-    key = settings.get("table")
-    if key is not None:
-        from linreg.data.files import BUNDLED
-
-        if table is None and key not in BUNDLED:
-            raise SettingsError(
-                "the link is of an uploaded file, which no link holds; give the file too, with"
-                " --table FILE"
-            )
-        if (
-            table is not None
-            and table[0] != key
-            and not (given.get("target") and given.get("features"))
-        ):
-            raise SettingsError(
-                f"{table[1].name} is not the table of the link, or has changed since; to go on with"
-                " it, name its columns"
-                " with --target and --features"
-            )
-        columns = dict(
-            zip(
-                TABLE_NAMES[1:],
-                (given.get("target"), *(given.get("features") or (None, None))),
-                strict=False,
-            )
-        )
-        settings |= {name: value for name, value in columns.items() if value is not None}
-        settings |= {name: to_text(value) for name, value in _under(given, "table").items()}
-        settings["table"] = table[0] if table else key
-    comparison, ignored = from_query(settings, table_settings)
-    if ignored:
-        raise _refused(ignored[0])
-    return comparison
-
-
-def _table_settings(table: tuple[str, Table], given: Mapping[str, Any]) -> TableSettings:
-    """The columns that were named; a bundled table has some of its own."""
-    from linreg.data.dataset import table_settings
-    from linreg.data.files import BUNDLED
-
-    key, opened = table
-    bundled = BUNDLED.get(key)
-    target = given.get("target") or (bundled and bundled.target)
-    features = given.get("features") or (bundled and bundled.features)
-    if not target or not features:
-        there = ", ".join(shorten(column.name) for column in opened.columns[:10] if column.numeric)
-        raise SettingsError(
-            f"{opened.name} has the columns {there}; choose with --target COLUMN --features COLUMN"
-            " COLUMN"
-        )
-    return table_settings(key, target, features, given.get("table.standardise", True))
+    check_place(path)
+    if path.suffix.lower() == ".csv" and ctx.params.get("json"):  # which is eager, so it is known
+        reason = f"--json and --out {path} ask for two forms; leave one of them out"
+        raise SettingsError(reason, "out")
+    if path.suffix.lower() == ".csv" and not rows:
+        reason = f"{ctx.info_name} has no rows for {path}; name a file that ends otherwise"
+        raise SettingsError(reason, "out")
+    return path

@@ -32,43 +32,29 @@ def unmarked(text: str) -> str:
     """Markdown without its marks: emphasis, code and escapes as the text that they are of."""
     from linreg.text.markdown import WORD_JOINER
 
-    return re.sub(rf"\\(.)|\*\*|`|{WORD_JOINER}", lambda found: found[1] or "", text).replace(
-        "  \n", "\n"
-    )
+    text = re.sub(rf"\\(.)|\*\*|`|{WORD_JOINER}", lambda found: found[1] or "", text)
+    return text.replace("  \n", "\n")
 
 
 def wrapped(text: str, indent: int = 0) -> str:
     """A paragraph of Markdown in lines that fit the terminal."""
-    space = " " * indent
-    return "\n".join(
-        textwrap.fill(
-            line,
-            columns(),
-            initial_indent=space,
-            subsequent_indent=space,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for line in unmarked(text).splitlines()
-    )
+    wrapper = textwrap.TextWrapper(columns(), break_long_words=False, break_on_hyphens=False)
+    wrapper.initial_indent = wrapper.subsequent_indent = " " * indent
+    return "\n".join(map(wrapper.fill, unmarked(text).splitlines()))
 
 
 def aligned(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
     """Rows of cells in columns that line up."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "\n".join((" " * indent + line).rstrip() for line in lines)
+    padded = [[f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)] for row in rows]
+    return "\n".join((" " * indent + "  ".join(row)).rstrip() for row in padded)
 
 
 def markdown_table(table: str, indent: int = 0) -> str:
     """A table of Markdown in columns that line up."""
-    header, _, *rows = (
-        [cell.strip() for cell in line[1:-1].split(" | ")] for line in table.splitlines()
-    )
-    return aligned([[unmarked(cell) for cell in row] for row in (header, *rows)], indent)
+    header, _, *rows = table.splitlines()
+    cells = [line[1:-1].split(" | ") for line in (header, *rows)]
+    return aligned([[unmarked(cell.strip()) for cell in row] for row in cells], indent)
 
 
 def named_rows(rows: Mapping[str, Mapping[str, str]], chosen: Sequence[str]) -> list[list[str]]:
@@ -93,9 +79,8 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
         drawn, share = now, done / max(total, 1)
         left = (now - began) / share * (1 - share) if share else 0.0
         said = f"{label}: {share:.0%}" + (f", {left:.0f} s left" if left >= 1 else "")
-        said = said[
-            : shutil.get_terminal_size().columns - len("^C") - 1
-        ]  # a line that wraps cannot be rewritten
+        room = shutil.get_terminal_size().columns - len("^C") - 1
+        said = said[:room]  # a line that wraps cannot be rewritten
         print(f"\r{said:<{width}}", end="", file=sys.stderr, flush=True)
         width = len(said)
 
@@ -118,28 +103,28 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
 def check_place(path: Path) -> None:
     """Raise a `SettingsError` before any work is done if a file cannot be written there."""
     folder = path.absolute().parent
-    reason = (
-        "it is a folder"
-        if path.is_dir()
-        else f"there is no folder {folder}"
-        if not folder.is_dir()
-        else "it may not be written"
-        if not os.access(path if path.exists() else folder, os.W_OK)
-        else ""
-    )
-    if reason and path != STANDARD:
-        raise SettingsError(f"--out {path} is not possible: {reason}; name another file", "out")
+    if path == STANDARD:
+        return
+    if path.is_dir():
+        reason = "it is a folder"
+    elif not folder.is_dir():
+        reason = f"there is no folder {folder}"
+    elif not os.access(path if path.exists() else folder, os.W_OK):
+        reason = "it may not be written"
+    else:
+        return
+    raise SettingsError(f"--out {path} is not possible: {reason}; name another file", "out")
 
 
 def write(content: str | bytes, path: Path | None = None) -> None:
     """Print it, or put it into a file that holds all of it or is not there."""
-    data = content.encode() if isinstance(content, str) else content
     if path is None or path == STANDARD:
         if isinstance(content, str):
             sys.stdout.write(content)
         else:
-            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.write(content)
         return
+    data = content.encode() if isinstance(content, str) else content
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if path.exists() and not path.is_file():  # a device or a pipe
@@ -150,8 +135,7 @@ def write(content: str | bytes, path: Path | None = None) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OSError(
-            error.errno, f"{error.strerror}; make room or name another file", str(path)
-        ) from None
+        hint = f"{error.strerror}; make room or name another file"
+        raise OSError(error.errno, hint, str(path)) from None
     finally:
         part.unlink(missing_ok=True)

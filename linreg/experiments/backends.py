@@ -1,16 +1,18 @@
-"""Where a sweep's tasks are done: on this machine's cores, or on a Dask cluster."""
+"""Where a sweep runs: on the cores of this machine, or on a Dask cluster through joblib."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pkgutil import resolve_name
 
 from linreg.experiments.sweep_grid import CellStats, Task, run_task, run_tasks
 from linreg.settings.dependencies import missing_message
 from linreg.settings.fields import SettingsError, shorten
 
 CONNECT_SECONDS = 10  # until a scheduler has answered, and until it has a worker
+NEEDED = "linreg.experiments.sweep_grid.run_task.__name__"  # must resolve there, not only here
 Work = Callable[[Sequence[Task]], Iterator[CellStats]]
 
 
@@ -26,8 +28,10 @@ def _cores(address: str | None) -> Iterator[Work]:
 
 @contextmanager
 def _dask(address: str | None) -> Iterator[Work]:
-    """Every task goes to the cluster, however short: whoever asks for one has the rest of a sweep
-    waiting there too."""
+    """joblib's Dask backend, with a client that is closed at the end.
+
+    Given only an address, joblib waits 30 s for a scheduler, leaves its client open, and waits for
+    ever where linreg is not installed. All tasks go to the cluster, even short ones."""
     import joblib
 
     from linreg.training.ensemble import in_parallel
@@ -37,25 +41,20 @@ def _dask(address: str | None) -> Iterator[Work]:
     except ImportError:
         raise SettingsError(missing_message("--backend dask needs", ["distributed"])) from None
     for name in ("distributed", "tornado"):
-        logging.getLogger(name).setLevel(
-            logging.CRITICAL
-        )  # what goes wrong is said once, by whom it concerns
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported below, once
+    dashboard = {} if address else {"dashboard_address": None}  # a cluster of our own needs none
     try:
-        client = distributed.Client(
-            address, timeout=CONNECT_SECONDS, **({} if address else {"dashboard_address": ":0"})
-        )
+        client = distributed.Client(address, timeout=CONNECT_SECONDS, **dashboard)
     except (OSError, ValueError) as error:
         told = " ".join(str(error).split()) or type(error).__name__
         raise SettingsError(
             f"--scheduler {shorten(address)} cannot be reached: {told}", "scheduler"
         ) from None
     try:
-        with (
-            client,
-            joblib.parallel_config(backend="dask", wait_for_workers_timeout=CONNECT_SECONDS),
-        ):
-            if not client.scheduler_info()["workers"]:
-                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        with client, joblib.parallel_config(backend="dask"):
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            client.run_on_scheduler(resolve_name, NEEDED)
+            client.submit(resolve_name, NEEDED, pure=False).result()
             yield lambda tasks: in_parallel(run_task, tasks)
     except TimeoutError:
         raise SettingsError(
@@ -63,11 +62,8 @@ def _dask(address: str | None) -> Iterator[Work]:
         ) from None
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"the cluster's workers have no {error.name}; install linreg there too"
+            f"the cluster has no {error.name}; install linreg on its scheduler and its workers"
         ) from None
-    finally:
-        if address is None and client.cluster:
-            client.cluster.close()
 
 
 BACKENDS: dict[str, Callable[[str | None], AbstractContextManager[Work]]] = {

@@ -1,5 +1,4 @@
-"""The bug taken apart: the matrix of a batch, the four terms of both losses, and where the minimum
-walks."""
+"""How the bug works: pairs of a batch, the four terms of both losses, minimum by batch size."""
 
 from __future__ import annotations
 
@@ -17,17 +16,16 @@ from linreg.quadratic.streaming import loss_surface
 from linreg.settings.model import Settings
 from linreg.settings.wirings import STRANGE_INIT
 
-MOST_WALKED = 4_096  # rows of a batch, at the end of the minimum's walk
+MAX_BATCH_SIZE = 4_096  # for the minimum by batch size
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """A batch of B rows at some weights: predictions (B, 1) against targets (B,) give B²
-    differences.
+    """A batch of B rows at some weights: predictions (B, 1) and targets (B,) give B² differences.
 
-    The loss is their mean square, and its gradient 2·mean_ij (p_i − y_j)·x_i; both are sums over
-    the pairs, so that the share of the diagonal, where each prediction meets its own target, can be
-    told from the rest."""
+    The loss is the mean of their squares, and its gradient is 2·mean_ij (p_i − y_j)·x_i. Both are
+    sums over the pairs, so they split into the diagonal, where each prediction is compared with its
+    own target, and the rest."""
 
     features: Float[np.ndarray, "B D"]
     predictions: Float[np.ndarray, " B"]
@@ -38,7 +36,7 @@ class Pairs:
 
     @property
     def differences(self) -> Float[np.ndarray, "B B"]:
-        """p_i − y_j: a row for each prediction, a column for each target."""
+        """p_i − y_j, with a row for each prediction and a column for each target."""
         difference: np.ndarray = (
             self.predictions[:, None] - self.targets[None, :]
         )  # (B, 1) − (1, B)
@@ -46,22 +44,21 @@ class Pairs:
 
     @property
     def loss_parts(self) -> tuple[float, float]:
-        """What the pairs on the diagonal and those off it add to the loss; their sum is the
-        loss."""
+        """The contributions of the pairs on and off the diagonal to the loss."""
         squares = self.differences**2  # (B, B)
         on = float(np.trace(squares)) / squares.size
         return on, float(squares.mean()) - on
 
     @property
     def gradient_parts(self) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:
-        """What the pairs on the diagonal and those off it add to the gradient over the weights."""
+        """The contributions of the pairs on and off the diagonal to the gradient."""
         differences = self.differences
         on = 2 * np.diag(differences) @ self.features / differences.size  # (D,)
         return on, 2 * differences.sum(1) @ self.features / differences.size - on
 
     @property
     def meant(self) -> float:
-        """The loss that was meant: the mean square of the diagonal alone."""
+        """The intended loss: the mean square of the diagonal only."""
         return float(np.mean(np.diag(self.differences) ** 2))
 
 
@@ -73,11 +70,11 @@ def pairs_of(dataset: Dataset, weights: Float[np.ndarray, " P"], rows: int) -> P
 
 @dataclass(frozen=True)
 class Terms:
-    """The four terms of the losses at some weights, in squared units of the target, each a mean
-    over the batches.
+    """The four terms of both losses at some weights, in squared units of the target.
 
     mean_i (p_i − y_i)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)², and mean_ij (p_i − y_j)² is the
-    same without the covariance (population variances)."""
+    same without the covariance. Variances are population variances; each term is a mean over the
+    batches."""
 
     var_p: float
     var_y: float
@@ -86,22 +83,23 @@ class Terms:
 
     @property
     def all_pairs(self) -> float:
-        """The loss in which every prediction meets every target of its batch."""
+        """The loss that compares every prediction with every target of its batch."""
         return self.var_p + self.var_y + self.means
 
     @property
     def matched(self) -> float:
-        """The loss in which every prediction meets its own target."""
+        """The loss that compares every prediction with its own target."""
         return self.all_pairs + self.minus_twice_cov
 
 
 @dataclass(frozen=True, eq=False)
 class BatchStatistics:
-    """Means over the batches of what the four terms are made of; the columns are the features and
-    then the target."""
+    """Statistics that give the four terms at any weights; means over the batches.
 
-    covariance: Float[np.ndarray, "D1 D1"]  # of a batch's rows
-    products: Float[np.ndarray, "D1 D1"]  # of a batch's means
+    The columns are the features and the target."""
+
+    covariance: Float[np.ndarray, "D1 D1"]  # of the rows of a batch
+    products: Float[np.ndarray, "D1 D1"]  # of the column means of a batch
     means: Float[np.ndarray, " D1"]
 
     def terms(self, weights: Float[np.ndarray, " P"]) -> Terms:
@@ -117,12 +115,12 @@ class BatchStatistics:
         )
 
     def best_bias(self, weights: Float[np.ndarray, " D"]) -> float:
-        """The bias at which both losses are least, beside these weights: ȳ − w·x̄."""
+        """The bias that minimises both losses for these weights: ȳ − w·x̄."""
         return float(self.means[-1] - weights @ self.means[:-1])
 
 
 def batch_statistics(dataset: Dataset, batch_size: int) -> BatchStatistics:
-    """What the four terms are made of. Every batch counts as one step, a smaller last one too."""
+    """The statistics of a table. All batches have the same weight, also a smaller last one."""
     columns = np.column_stack([dataset.X, dataset.y])  # (N, D + 1)
     covariance, products = np.zeros((2, columns.shape[1], columns.shape[1]))
     means, count = np.zeros(columns.shape[1]), 0
@@ -137,7 +135,7 @@ def batch_statistics(dataset: Dataset, batch_size: int) -> BatchStatistics:
 
 
 def _equal_batches(columns: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """The full batches (K, B, C), and then the smaller last one (1, B', C) if there is one."""
+    """The full batches (K, B, C), then the smaller last batch (1, B', C), if any."""
     full = len(columns) - len(columns) % batch_size
     if full:
         yield columns[:full].reshape(-1, batch_size, columns.shape[1])
@@ -147,8 +145,7 @@ def _equal_batches(columns: np.ndarray, batch_size: int) -> Iterator[np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class MinimumByBatchSize:
-    """Where the all-pairs loss is least for batches of 1, 2, 4, … rows, beside w*/B for independent
-    rows."""
+    """The minima of the all-pairs loss for several batch sizes, and those predicted."""
 
     sizes: tuple[int, ...]
     minima: Float[np.ndarray, "S 2"]
@@ -157,23 +154,23 @@ class MinimumByBatchSize:
 
 
 def minimum_by_batch_size(dataset: Dataset, settings: Settings) -> MinimumByBatchSize:
-    """The exact minimum of the all-pairs loss for batches of 1, 2, 4, … rows and of the settings'
-    own.
+    """The exact minima of the all-pairs loss for batches of 1, 2, 4, … rows and of `batch_size`.
 
-    E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B predicts it: w*/B with means near zero, or with a bias that
-    absorbs them; otherwise the means' part stays."""
-    powers = (2**power for power in range(MOST_WALKED.bit_length()))
+    The prediction for independent rows follows from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B: it is w*/B if
+    the means are near zero, or if a bias absorbs them; otherwise the means contribute a constant
+    part."""
+    powers = (2**power for power in range(MAX_BATCH_SIZE.bit_length()))
     sizes = tuple(
         sorted(
             {
                 settings.batch_size,
-                *(size for size in powers if size <= min(len(dataset), MOST_WALKED)),
+                *(size for size in powers if size <= min(len(dataset), MAX_BATCH_SIZE)),
             }
         )
     )
     surfaces = [_all_pairs(dataset, settings, size) for size in sizes]
     whole = batch_statistics(dataset, len(dataset))
-    varies = dataset.X.max(0) > dataset.X.min(0)  # rounding leaves a constant some covariance
+    varies = dataset.X.max(0) > dataset.X.min(0)  # rounding may give a constant some covariance
     V, cov = (
         whole.covariance[:-1, :-1] * np.outer(varies, varies),
         whole.covariance[:-1, -1] * varies,
@@ -181,9 +178,8 @@ def minimum_by_batch_size(dataset: Dataset, settings: Settings) -> MinimumByBatc
     M, of_means = whole.products[:-1, :-1], whole.products[:-1, -1]
     if settings.bias:
         M, of_means = np.zeros_like(M), np.zeros_like(of_means)
-    predicted = np.array(
-        [Quadratic(V + M, cov / size + of_means, 0.0).minimum for size in sizes]
-    )  # whatever their units
+    # `Quadratic` handles features in very different units
+    predicted = np.array([Quadratic(V + M, cov / size + of_means, 0.0).minimum for size in sizes])
     return MinimumByBatchSize(
         sizes,
         np.array([surface.minimum[:2] for surface in surfaces]),
@@ -200,7 +196,7 @@ def _all_pairs(dataset: Dataset, settings: Settings, size: int) -> Quadratic:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One of the four runs that tell the weight's shape from its values."""
+    """One of the four runs that tell the effect of the weight's shape from that of its values."""
 
     weight_shape: tuple[int, ...]
     init: tuple[float, ...]
@@ -213,12 +209,10 @@ class RunResult:
 def shape_or_value(
     dataset: Dataset, settings: Settings, judge: Baseline
 ) -> tuple[tuple[RunResult, RunResult], tuple[RunResult, RunResult]]:
-    """The weight's shape, (1, 2) or (2,), by its values, PyTorch's own or the strange line's (2,
-    3): four runs.
+    """Four runs: the weight's shape, (1, 2) or (2,), times its values, default or [2, 3].
 
-    A row for each shape. The optimizer, its learning rate, the batches and the steps are the
-    settings' own, without a bias: beside a one-dimensional weight PyTorch takes none. `judge` is
-    the table's yardstick without a bias."""
+    Returns one row for each shape. Everything else is as in the settings, but without a bias, which
+    PyTorch does not allow with a one-dimensional weight. `judge` is the baseline without a bias."""
     from linreg.training.ensemble import train_ensemble
 
     plain = replace(settings, bias=False, init=None)

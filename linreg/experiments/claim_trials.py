@@ -1,14 +1,13 @@
-"""The thread's claims as experiments: what was run, over many seeds of data and init, and what came
-of it.
+"""The claims of the thread, tested by experiments over many seeds of data and initial weights.
 
-An experiment is a few arms. An arm is a run that is repeated for every seed, with the prediction
-that follows from the claim: that it converges, or that it does not. The verdict is computed from
-the arms' shares, never written down."""
+A claim is tested by a few arms. An arm is a run that is repeated for every seed, together with the
+prediction of the claim: that it converges, or that it does not. The verdict is computed from the
+shares of runs that converge."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -25,34 +24,31 @@ from linreg.settings.wirings import STRANGE_INIT, WIRINGS
 
 CAUSE, NO_CAUSE, IN_PART = "cause", "not the cause", "in part"
 CONFIRMED, REFUTED, LIMITED = "confirmed", "refuted", "true within limits"
-PRINTED_RUNS = 40  # beside the answer's printed path
-Z = 1.959963984540054  # of a two-sided interval of 95 %
+PRINTED_RUNS = 40  # that are compared with the path printed in the answer
+Z = 1.959963984540054  # quantile for a two-sided 95 % interval
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One run, repeated for every seed: its settings but for the seeds, and whether the claim says
-    that it converges."""
+    """A run that is repeated for every seed, and whether the claim predicts that it converges."""
 
     label: str
     settings: Settings
     predicted: bool
 
     def seeded(self, seed: int) -> Settings:
-        """The arm's run for one seed of data and init."""
+        """The settings for one seed of data and initial weights."""
         return with_changes(self.settings, {"seed": seed, "data_seed": seed})
 
     def comparison(self) -> Comparison:
-        """The comparison that shows the arm's first seed: beside it the same run with the shapes
-        matched."""
+        """The comparison of the arm, at its first seed, with the same run with matched shapes."""
         settings = self.seeded(0)
         return Comparison(settings, replace(settings, wiring="squeeze"))
 
 
 @dataclass(frozen=True)
 class Check:
-    """A question to PyTorch itself: what is asked, and a function that answers whether the claim
-    has it right, and how."""
+    """A question that PyTorch answers; `ask` returns whether the claim is right, and why."""
 
     question: str
     ask: Callable[[], tuple[bool, str]]
@@ -64,8 +60,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Claim:
-    """What is said, where, and the arms that test it. `why` says how the arms follow from the
-    claim."""
+    """A claim: what is said, who says it, the arms that test it, and why these arms."""
 
     key: str
     who: str
@@ -85,7 +80,7 @@ TRUTH = DataSettings().weights
 
 
 def _line_changes_only_the_weight() -> tuple[bool, str]:
-    """Build the layer, apply the line, and compare `vars()`."""
+    """Compare `vars(layer)` before and after the line."""
     from linreg.experiments.pytorch_demos import layer_attributes
 
     changes = [
@@ -98,7 +93,7 @@ def _line_changes_only_the_weight() -> tuple[bool, str]:
 
 
 def _line_does_not_run() -> tuple[bool, str]:
-    """Train the line's model on two batches."""
+    """Train a model with the line on two batches."""
     from linreg.training.pytorch import train
 
     settings = Settings(wiring="weight_1d", init=STRANGE_INIT, epochs=1)
@@ -110,7 +105,7 @@ def _line_does_not_run() -> tuple[bool, str]:
 
 
 def asked(key: str) -> tuple[bool, str]:
-    """What PyTorch answers to a claim's question: whether the claim has it right, and how."""
+    """The answer of PyTorch to the question of a claim: whether it is right, and the details."""
     check = CLAIMS[key].check
     if check is None:
         raise ValueError(f"claim {key} asks nothing of PyTorch")
@@ -235,7 +230,7 @@ CLAIMS: dict[str, Claim] = {
 
 @dataclass(frozen=True)
 class Factor:
-    """One thing that may be the cause, switched alone: if it is, the arms converge."""
+    """A possible cause, changed alone; the arms converge if it is the cause."""
 
     key: str
     title: str
@@ -274,7 +269,7 @@ FACTORS: dict[str, Factor] = {
 
 @cache
 def arms() -> tuple[Arm, ...]:
-    """Every arm once."""
+    """All arms of the claims and factors, without duplicates."""
     every = [arm for claim in CLAIMS.values() for arm in claim.arms] + [
         arm for entry in FACTORS.values() for arm in entry.arms
     ]
@@ -286,8 +281,7 @@ def arms() -> tuple[Arm, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """One arm over many seeds: the weights at the end, the loss there, and which of them
-    converged."""
+    """The results of one arm over S seeds: final weights, final loss, and whether it converged."""
 
     weights: Float[np.ndarray, "S P"]
     loss: Float[np.ndarray, " S"]
@@ -302,13 +296,12 @@ class Trials:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's interval of 95 % for the share (Wilson, 1927)."""
+        """The 95 % confidence interval of the share; see `wilson`."""
         return wilson(int(self.converged.sum()), len(self))
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The score interval of 95 % for a share (Wilson, 1927): within 0 and 1, and of use at 0 of n
-    and n of n."""
+    """The 95 % score interval of a proportion (Wilson, 1927); also valid for 0 and all of n."""
     p, n = successes / trials, trials
     middle, half = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     low, high = ((middle + sign * half) / (1 + Z**2 / n) for sign in (-1, 1))
@@ -316,34 +309,33 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 
 def of_seed(seed: int) -> dict[Settings, tuple[Float[np.ndarray, " P"], float, bool]]:
-    """Every arm's run for one seed: its last weights, the mean loss of its batches there, and
-    whether it converged."""
+    """All arms for one seed: final weights, mean batch loss there, and whether it converged."""
     from linreg.training.ensemble import train_ensemble
 
     found = {}
     runs = [arm.settings for arm in arms()]
-    for data, of_table in _grouped(runs, lambda run: run.data):
+    for data, table_runs in _grouped(runs, lambda run: run.data):
         table = make_data(replace(data, seed=seed))
         judge = baseline(table)
-        for _, of_batches in _grouped(
-            of_table, lambda run: (run.batch_size, WIRINGS[run.wiring].pairs)
+        for _, batch_runs in _grouped(
+            table_runs, lambda run: (run.batch_size, WIRINGS[run.wiring].pairs)
         ):
-            moments = batch_moments(table, of_batches[0])
+            moments = batch_moments(table, batch_runs[0])
             surface = moments.mean()
-            for (optimizer, steps), together in _grouped(
-                of_batches, lambda run: (run.optimizer, run.steps)
+            for (optimizer, steps), group in _grouped(
+                batch_runs, lambda run: (run.optimizer, run.steps)
             ):
-                ended = train_ensemble(
+                final_weights = train_ensemble(
                     moments,
-                    np.stack([initial_weights(run, seed) for run in together]),
-                    np.array([run.lr for run in together]),
+                    np.stack([initial_weights(run, seed) for run in group]),
+                    np.array([run.lr for run in group]),
                     optimizer,
                     steps=steps,
                     record_every=steps,
                 ).final
-                losses, converged = surface.value(ended), judge.converged(ended)
+                losses, converged = surface.value(final_weights), judge.converged(final_weights)
                 for run, weights, loss, good in zip(
-                    together, ended, losses, converged, strict=True
+                    group, final_weights, losses, converged, strict=True
                 ):
                     found[run] = (weights, float(loss), bool(good))
     return found
@@ -352,7 +344,7 @@ def of_seed(seed: int) -> dict[Settings, tuple[Float[np.ndarray, " P"], float, b
 def _grouped(
     runs: Sequence[Settings], key: Callable[[Settings], Any]
 ) -> list[tuple[Any, list[Settings]]]:
-    """The runs with the same key together, in the order in which the keys first come."""
+    """The runs grouped by key, in the order of first appearance."""
     groups: dict[Any, list[Settings]] = {}
     for run in runs:
         groups.setdefault(key(run), []).append(run)
@@ -362,29 +354,24 @@ def _grouped(
 def trials(
     by_seed: Sequence[Mapping[Settings, tuple[np.ndarray, float, bool]]], arm: Arm
 ) -> Trials:
-    """One arm's runs of all seeds."""
+    """The results of one arm for all seeds."""
     weights, loss, converged = zip(*(runs[arm.settings] for runs in by_seed), strict=True)
     return Trials(np.stack(weights), np.array(loss), np.array(converged))
-
-
-def seeds_run(seeds: Sequence[int]) -> Iterator[dict[Settings, Any]]:
-    """`of_seed` for each of them, in order: so many short steps of NumPy take longer in two threads
-    than in one."""
-    return map(of_seed, seeds)
 
 
 # ---- verdicts ------------------------------------------------------------------------------------
 
 
 def agrees(arm: Arm, found: Trials) -> bool:
-    """Whether most runs do what the claim says: the whole interval lies on its side of one half."""
+    """Whether significantly more than half of the runs do what the claim predicts."""
     low, high = found.interval
     return low > 0.5 if arm.predicted else high < 0.5
 
 
 def verdict(claim: Claim, found: Sequence[Trials], checked: bool | None = None) -> str:
-    """Confirmed if every arm, and PyTorch where it is asked, agrees with the claim; refuted if none
-    does."""
+    """Confirmed if all arms, and the check if there is one, agree with the claim.
+
+    Refuted if none agrees, and otherwise true within limits."""
     answers = [agrees(arm, of) for arm, of in zip(claim.arms, found, strict=True)] + (
         [] if checked is None else [checked]
     )
@@ -392,8 +379,7 @@ def verdict(claim: Claim, found: Sequence[Trials], checked: bool | None = None) 
 
 
 def cause(found: Sequence[Trials]) -> str:
-    """What a factor is, switched alone: `cause` if most runs converge in each of its arms, `not the
-    cause` if in none."""
+    """Whether a factor is the cause: most runs converge in all of its arms, in some, or in none."""
     answers = [of.interval[0] > 0.5 for of in found]
     return CAUSE if all(answers) else IN_PART if any(answers) else NO_CAUSE
 
@@ -401,18 +387,18 @@ def cause(found: Sequence[Trials]) -> str:
 # ---- the answer's printed path -------------------------------------------------------------------
 
 PRINTED = (
-    (0.7388, 0.3678), (1.7438, 1.0657), (2.3338, 1.5431), (2.9008, 1.9784), (3.2375, 2.1437), (3.6419, 2.4014),
-    (4.0652, 2.6458), (4.5095, 2.7628), (4.7711, 2.8982), (4.9131, 2.9768), (4.9887, 2.9979),
-)  # fmt: skip  # of the answer, one print a hundred steps, the first after step 1
+    (0.7388, 0.3678), (1.7438, 1.0657), (2.3338, 1.5431), (2.9008, 1.9784), (3.2375, 2.1437),
+    (3.6419, 2.4014), (4.0652, 2.6458), (4.5095, 2.7628), (4.7711, 2.8982), (4.9131, 2.9768),
+    (4.9887, 2.9979),
+)  # fmt: skip  # in the answer, after step 1 and then every hundred steps
 PRINT_STEPS = tuple(range(1, 100 * len(PRINTED), 100))
 
 
 def printed_paths(seeds: int) -> Float[np.ndarray, "seeds 11 2"]:
-    """What a batch of one prints at the answer's steps, from where its first print must have come,
-    on so many tables.
+    """The weights of runs with a batch size of one at the steps printed in the answer.
 
-    RMSprop's first step moves each weight by lr/√(1 − α) = 10·lr = 0.1, whatever the gradient's
-    size."""
+    The initial weights follow from the first printed ones: the first step of RMSprop moves each
+    weight by lr/√(1 − α) = 10·lr = 0.1, whatever the size of the gradient."""
     from linreg.training.ensemble import train_ensemble
 
     settings = Settings(batch_size=1, epochs=1, init=(PRINTED[0][0] - 0.1, PRINTED[0][1] - 0.1))

@@ -1,5 +1,4 @@
-"""Many optimizers from many starts on one surface: each at a learning rate that suits it, all steps
-kept."""
+"""Paths of several optimizers from several starting points, and their best learning rates."""
 
 from __future__ import annotations
 
@@ -14,16 +13,16 @@ from linreg.quadratic.moments import Moments
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import Settings
 
-SETTLED = 0.01  # of the excess loss at the start
-MOST_RECORDED = 1_000  # steps of a path that are kept, its ends among them
-COARSE = np.geomspace(1e-7, 100, 55)  # learning rates: six a decade, …
-FINE = np.geomspace(10 ** (-1 / 6), 10 ** (1 / 6), 9)  # … then between the neighbours of the best
-PROMISING = 8  # of the learning rates of a search: what is trained to the end at first
+SETTLED = 0.01  # fraction of the initial excess loss at which a path counts as settled
+MOST_RECORDED = 1_000  # recorded steps per path, with the first and the last
+COARSE = np.geomspace(1e-7, 100, 55)  # learning rates of the first search, six per decade
+FINE = np.geomspace(10 ** (-1 / 6), 10 ** (1 / 6), 9)  # of the second, relative to the best so far
+PROMISING = 8  # how many learning rates of a search are trained to the end first
 
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """The runs of one optimizer, one from each start, at one learning rate."""
+    """The runs of one optimizer at one learning rate, one from each starting point."""
 
     optimizer: str
     lr: float
@@ -37,33 +36,31 @@ class Paths:
             return surface.value(self.weights)
 
     def excess(self, surface: Quadratic) -> Float[np.ndarray, " S"]:
-        """The mean over the starts of loss − floor at each recorded step; infinite once one of the
-        runs has diverged."""
+        """Loss − minimum loss, averaged over the runs, at each recorded step.
+
+        Infinite from the step on at which a run diverges."""
         with np.errstate(over="ignore", invalid="ignore"):
             excess: np.ndarray = (self.losses(surface) - surface.floor).mean(-1)
         return np.where(np.isnan(excess), np.inf, excess)
 
     def settled_at(self, surface: Quadratic) -> int | None:
-        """The recorded step from which on the excess loss stays below 1 % of what it was at the
-        start."""
+        """The recorded step from which on the excess loss is below 1 % of its initial value."""
         excess = self.excess(surface)
         above = np.flatnonzero(~(excess <= SETTLED * excess[0]))
         looks = int(above[-1]) + 1 if len(above) else 0
         return int(self.steps[looks]) if looks < len(self.steps) else None
 
     def distances(self, surface: Quadratic) -> Float[np.ndarray, "S R"]:
-        """How far the weights are from the minimum."""
+        """The distance of the weights from the minimum."""
         with np.errstate(over="ignore", invalid="ignore"):
-            away: np.ndarray = np.hypot.reduce(
-                self.weights - surface.minimum, axis=-1
-            )  # no square, which could overflow
-        return away
+            # `hypot` does not overflow where a square would
+            distances: np.ndarray = np.hypot.reduce(self.weights - surface.minimum, axis=-1)
+        return distances
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One side: its surface, the baseline that its fit is measured against, and the paths that
-    every optimizer took from the same starts."""
+    """One side: its loss surface, its baseline, and the paths of all optimizers."""
 
     label: str
     settings: Settings
@@ -80,7 +77,7 @@ def paths(
     steps: int,
     momentum: float = 0.0,
 ) -> Paths:
-    """Train one optimizer from every start, and keep up to MOST_RECORDED steps of it."""
+    """Train one optimizer from every starting point; records up to `MOST_RECORDED` steps."""
     from linreg.training.ensemble import train_ensemble
 
     every = -(-steps // MOST_RECORDED)
@@ -97,13 +94,12 @@ def tuned_lr(
     steps: int,
     momentum: float = 0.0,
 ) -> float:
-    """The learning rate that needs the fewest steps: of a sweep over nine decades, then of one
-    around its best.
+    """The learning rate that needs the fewest steps, searched over nine decades, then more finely.
 
-    Steps are counted until the excess loss, the mean over the starts of loss − floor, stays below 1
-    % of what it was at the start; among equals, and where no rate gets there, the one with the
-    least excess over the last tenth of the steps wins. A rate at which one start diverges is out;
-    if all are, the smallest is returned."""
+    Steps count until the excess loss (see `Paths.excess`) stays below 1 % of its initial value.
+    Ties, also among rates that do not get there, go to the smallest mean excess over the last tenth
+    of the steps. Rates at which a run diverges are excluded; if all diverge, the smallest rate is
+    returned."""
     search = _Search(moments, moments.mean(), optimizer, starts, steps, momentum)
     best = search.best_of(COARSE, 150)
     return search.best_of(best * FINE, MOST_RECORDED)
@@ -111,7 +107,7 @@ def tuned_lr(
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """What the learning rates of one search have in common."""
+    """A search for the best of several learning rates."""
 
     moments: Moments
     surface: Quadratic
@@ -121,10 +117,10 @@ class _Search:
     momentum: float
 
     def best_of(self, rates: Float[np.ndarray, " n"], looks: int) -> float:
-        """The rate that needs the fewest of so many looks.
+        """The rate that needs the fewest steps; the excess is compared at `looks` of them.
 
-        A rate needs at least as many as it seems to need after the first few steps. So only those
-        have to be trained to the end that seem to need no more than the best one does."""
+        A short training gives a lower bound of the steps that a rate needs. Only rates whose bound
+        is not above the best full result have to be trained to the end."""
         every = max(self.steps // looks, 1)
         first = looks // 16 * every
         least = (
@@ -142,8 +138,9 @@ class _Search:
         return float(rates[run[np.lexsort((run, last, needed))[0]]])
 
     def _compared(self, rates: np.ndarray, steps: int, every: int) -> tuple[np.ndarray, np.ndarray]:
-        """For each rate the number of looks until it is there for good, one more than there are if
-        it never is, and the excess over the last tenth of the steps."""
+        """For each rate, when its excess settles and its mean excess over the last tenth of steps.
+
+        The first is an index of the recorded steps, one above the last if it does not settle."""
         from linreg.training.ensemble import train_ensemble
         from linreg.training.kernels import compile_scores
 
@@ -181,11 +178,11 @@ class _Search:
 def ring(
     middle: Float[np.ndarray, " P"], radius: float, count: int
 ) -> Float[np.ndarray, "count P"]:
-    """So many starts evenly around the first two weights of a point; further weights are the
-    point's own."""
-    angles = (
-        2 * np.pi * (np.arange(count) + 0.25) / count
-    )  # no start on an axis, where two would look like one
+    """`count` starting points, evenly on a circle around the first two weights of `middle`.
+
+    Any further weights are those of `middle`."""
+    # the offset keeps points off the axes, where two of them could look like one
+    angles = 2 * np.pi * (np.arange(count) + 0.25) / count
     around = np.repeat(middle[None], count, axis=0).astype(np.float64)  # (count, P)
     around[:, 0] += radius * np.cos(angles)
     around[:, 1] += radius * np.sin(angles)
@@ -194,8 +191,7 @@ def ring(
 
 @dataclass(frozen=True, eq=False)
 class Curvature:
-    """The bowl's axes: eigenvalues of the Hessian, the steepest first, their directions in rows,
-    and what follows."""
+    """Eigenvalues of the Hessian, the largest first, and their eigenvectors, one per row."""
 
     values: Float[np.ndarray, " P"]
     directions: Float[np.ndarray, "P P"]
@@ -203,12 +199,11 @@ class Curvature:
 
 
 def curvature(surface: Quadratic) -> Curvature:
-    """The curvature of a surface: the same at every point, and the same with the bug and
-    without."""
+    """The curvature of a surface, which is the same at every point."""
     values, vectors = np.linalg.eigh(surface.hessian)
     return Curvature(values[::-1].copy(), vectors.T[::-1].copy(), surface.condition_number)
 
 
 def as_points(numbers: Sequence[float]) -> Float[np.ndarray, "R 2"]:
-    """w1, w2, w1, w2, … as rows."""
+    """The numbers w1, w2, w1, w2, … as rows (w1, w2)."""
     return np.array(numbers, dtype=np.float64).reshape(-1, 2)

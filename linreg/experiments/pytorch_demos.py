@@ -1,5 +1,4 @@
-"""What PyTorch itself shows, obtained by running it: the layer before and after a line, and the
-loss that each fix gives."""
+"""Demonstrations in PyTorch itself: a layer before and after a line, and the loss with each fix."""
 
 from __future__ import annotations
 
@@ -22,8 +21,7 @@ from linreg.training.pytorch import layer_of, uninitialised_layer
 
 @dataclass(frozen=True)
 class Attribute:
-    """One row of `vars(layer)` before and after a line; parameters stand in it by their own
-    names."""
+    """An entry of `vars(layer)`, or a parameter, before and after a line."""
 
     name: str
     before: str
@@ -35,8 +33,7 @@ class Attribute:
 
 
 def layer_attributes(settings: Settings) -> list[Attribute]:
-    """`vars(layer)` as PyTorch makes it, and after the wiring's line has put the settings' init
-    there."""
+    """`vars(layer)` as PyTorch creates it, and after the line that sets the initial weights."""
     before, after = layer_of(replace(settings, init=None)), layer_of(settings)
     WIRINGS[settings.wiring].place(after)
     shown = _attributes(before), _attributes(after)
@@ -44,8 +41,7 @@ def layer_attributes(settings: Settings) -> list[Attribute]:
 
 
 def _attributes(layer: nn.Linear) -> dict[str, str]:
-    """Each of `vars(layer)` as a debugger shows it; the parameters by their type, shape and
-    values."""
+    """`vars(layer)` as a debugger shows it, the parameters with type, shape and values."""
     plain = {name: repr(value) for name, value in vars(layer).items() if name != "_parameters"}
     return plain | {name: _parameter(one) for name, one in layer._parameters.items()}
 
@@ -59,7 +55,7 @@ def _parameter(one: nn.Parameter | None) -> str:
 
 
 def _values(numbers: list[Any] | float) -> str:
-    """Numbers in their brackets, to four digits."""
+    """Nested numbers in brackets, with four digits."""
     return (
         f"[{', '.join(map(_values, numbers))}]" if isinstance(numbers, list) else f"{numbers:.4g}"
     )
@@ -67,8 +63,7 @@ def _values(numbers: list[Any] | float) -> str:
 
 @dataclass(frozen=True)
 class Fix:
-    """A line that keeps shapes from being mixed; `loss` is what it makes of a layer, rows (B, 2)
-    and targets (B,)."""
+    """A line that fixes the bug; `loss` computes the loss with it, of rows (B, 2), targets (B,)."""
 
     code: str
     where: str
@@ -82,9 +77,8 @@ def _with_1d_weight(layer: nn.Linear, x: Tensor, y: Tensor) -> Any:
 AS_WRITTEN = Fix(
     "criterion(pred_y, batch_y)",
     "as written",
-    lambda layer, x, y: nn.MSELoss()(
-        *torch.broadcast_tensors(layer(x), y)
-    ),  # as it does itself, after a warning: (B, B)
+    # broadcast to (B, B), as the loss does itself, after a warning
+    lambda layer, x, y: nn.MSELoss()(*torch.broadcast_tensors(layer(x), y)),
 )
 FIXES = (
     Fix(
@@ -111,11 +105,10 @@ FIXES = (
 def losses_of_fixes(
     X: Float[np.ndarray, "B 2"], y: Float[np.ndarray, " B"], weights: Float[np.ndarray, " P"]
 ) -> list[tuple[str, str, float]]:
-    """What the loss of a batch is as written, and with each fix, in float32 as in the thread; (w1,
-    w2) or (w1, w2, bias).
+    """The loss of a batch as written and with each fix: code, where it belongs, and loss.
 
-    Each with its code and where that stands. A one-dimensional weight takes no bias beside it, so
-    with a bias that fix is left out."""
+    `weights` are (w1, w2) or (w1, w2, bias); the computation is in float32 as in the thread. With a
+    bias, the fix with a one-dimensional weight is left out, since PyTorch does not allow it."""
     bias = len(weights) > X.shape[1]
     layer = uninitialised_layer(X.shape[1], bias, torch.float32)
     with torch.no_grad():
@@ -130,7 +123,7 @@ def losses_of_fixes(
 
 
 def example_s_end() -> str:
-    """Run the example of the guard, and say how it ends."""
+    """Run the example of the guard; returns the error that ends it."""
     from linreg.experiments import guard_example
     from linreg.guard.report import SilentBroadcastError
 

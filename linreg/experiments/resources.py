@@ -144,6 +144,7 @@ def resources(
 def _run_seeds(
     seeds: Sequence[int], progress: Progress | None
 ) -> Iterator[tuple[int, Mapping[Settings, Any]]]:
+    # One after the other: so many short steps of NumPy take longer in two threads than in one.
     for done, seed in enumerate(seeds, 1):
         yield seed, of_seed(seed)
         if progress:

@@ -1,4 +1,4 @@
-"""The sweep page: two settings varied over a grid of cells, both sides, and the law of batch size."""
+"""The sweep page: two settings varied over a grid, for both sides, and the law of batch size."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
-"""Phase diagrams: two settings varied over a grid of cells, many inits a cell, both sides, all in
-the compiled ensemble.
+"""Phase diagrams: two settings vary over a grid of cells, with many initial weights per cell.
 
-A sweep is cut into tasks, one for each table, batch size and wiring among its cells; each is
-reduced to a few numbers a cell where it is computed, so the memory stays flat however many runs
-there are."""
+A sweep consists of tasks, one for each table, batch size and wiring in the grid. A task is reduced
+to a few numbers per cell where it is computed, so memory does not grow with the number of runs."""
 
 from __future__ import annotations
 
@@ -26,20 +24,17 @@ from linreg.settings.model import Comparison, Data, DataSettings, Settings
 from linreg.settings.pages import SweepView
 from linreg.settings.sweep_axes import AXES, Axis, Metric
 
-WORTH_A_THREAD = 1_000_000  # steps of all runs of a task
-MOST_AT_ONCE = (
-    200_000_000  # steps of all runs of a task: about a second, after which a sweep can be stopped
-)
-RECORDED = 60  # steps of each run that are looked at, to tell when it converges
-LAW_INITS, LAW_STEPS = 20, 20_000  # at most
+MIN_STEPS_FOR_THREADS = 1_000_000  # of a task, on average; shorter tasks run in one thread
+MAX_TASK_STEPS = 200_000_000  # steps of all runs of a task: about a second; then a sweep can stop
+RECORDED = 60  # recorded steps per run, from which the step of convergence is determined
+LAW_INITS, LAW_STEPS = 20, 20_000  # limits
 LAW_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 
 
 def axis_values(
     axis: Axis, count: int, low: float | None = None, high: float | None = None
 ) -> tuple[float, ...]:
-    """Up to `count` values from `low` to `high`, evenly or in even ratios; whole ones without
-    repetition."""
+    """Up to `count` values from `low` to `high`, on the scale of the axis, without duplicates."""
     low, high = axis.low if low is None else low, axis.high if high is None else high
     spread = (np.geomspace if axis.log else np.linspace)(low, high, count)
     if axis.whole:
@@ -48,7 +43,7 @@ def axis_values(
 
 
 def color_limits(metric: Metric, values: np.ndarray) -> tuple[float, float]:
-    """What the two ends of the colour scale stand for, from the cells of both sides."""
+    """The range of the colour scale, from the values of both sides."""
     if metric.known:
         return metric.known
     finite = values[np.isfinite(values) & (values > 0)]
@@ -58,8 +53,7 @@ def color_limits(metric: Metric, values: np.ndarray) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Which two settings are varied around a comparison, over which values, from how many inits and
-    for how many steps."""
+    """A comparison in which two settings vary, with `inits` initial weights per cell."""
 
     comparison: Comparison
     x: str = "lr"
@@ -74,11 +68,11 @@ class Sweep:
         return len(self.x_values) * len(self.y_values)
 
     def cell(self, column: int, row: int) -> Comparison:
-        """The comparison of one cell, its first init. Both sides take the swept values; the fixed
-        keeps what else it has.
+        """The comparison of one cell, with the first of its initial weights.
 
-        Its epochs are whole, so it may run a little longer or shorter than the sweep. Raises
-        `SettingsError` where there is no such comparison, or none that the app offers."""
+        The fixed side keeps its overrides, except of the settings that vary. Epochs are whole, so
+        the comparison may train a little longer or shorter than the sweep. Raises `SettingsError`
+        if the comparison is impossible, or beyond the limits of the app."""
         changes = {self.x: self.x_values[column], self.y: self.y_values[row]}
         distance = changes.pop("distance", None)
         for name, value in changes.items():
@@ -98,11 +92,9 @@ class Sweep:
                     "init",
                 )
             original = replace(original, init=start)
-        run_tasks = {"init" if name == "distance" else name for name in (self.x, self.y)}
+        varied = {"init" if name == "distance" else name for name in (self.x, self.y)}
         own = {
-            name: value
-            for name, value in overrides(self.comparison).items()
-            if name not in run_tasks
+            name: value for name, value in overrides(self.comparison).items() if name not in varied
         }
         sides = [original, apply_overrides(original, own)]
         if "epochs" not in changes:
@@ -113,7 +105,7 @@ class Sweep:
         return Comparison(*map(check_limits, sides))
 
     def tasks(self) -> list[Task]:
-        """The work, cut where the table, the batches, the steps or the optimizer change."""
+        """The tasks of the sweep; runs of a task share table, batches, steps and optimizer."""
         found: dict[tuple[int, Settings, float | None, int], tuple[list[int], list[float]]] = {}
         refusal: SettingsError | None = None
         for row in range(len(self.y_values)):
@@ -134,7 +126,7 @@ class Sweep:
             raise refusal
         tasks = []
         for (side, settings, distance, steps), (cells, rates) in found.items():
-            size = max(MOST_AT_ONCE // (steps * self.inits), 1)  # cells
+            size = max(MAX_TASK_STEPS // (steps * self.inits), 1)  # cells
             for first in range(0, len(cells), size):
                 part = slice(first, first + size)
                 tasks.append(
@@ -161,7 +153,7 @@ class Sweep:
 
 
 def sweep_around(comparison: Comparison, view: SweepView) -> Sweep:
-    """The sweep that a view asks for around a comparison."""
+    """The sweep of a view around a comparison."""
     return Sweep(
         comparison,
         view.x,
@@ -174,16 +166,14 @@ def sweep_around(comparison: Comparison, view: SweepView) -> Sweep:
 
 
 def _shared(settings: Settings, steps: int) -> Settings:
-    """The settings of a cell without what its runs have for themselves, so that cells which share a
-    task compare equal."""
+    """The settings of a cell without what differs within a task, so that equal ones share one."""
     epochs = -(-steps // settings.steps_per_epoch) if settings.shuffle else 1
     return replace(settings, lr=1.0, epochs=epochs)
 
 
 @dataclass(frozen=True)
 class Task:
-    """Cells of one side whose runs share their batches: one learning rate a cell, the same inits in
-    each."""
+    """Cells of one side whose runs share their batches; they differ in the learning rate only."""
 
     side: int
     settings: Settings
@@ -199,13 +189,13 @@ class Task:
 
     @property
     def fixed_start(self) -> bool:
-        """Whether every run of a cell would start at the same point: then one is enough."""
+        """Whether all runs of a cell start at the same point, so that one is enough."""
         return self.distance is None and not self.settings.start_is_drawn
 
 
 @dataclass(frozen=True, eq=False)
 class CellStats:
-    """The numbers of a task's cells: share that converged, and medians over the inits."""
+    """Results per cell: the share of runs that converged, and medians over the initial weights."""
 
     share: Float[np.ndarray, " C"]
     r_squared: Float[np.ndarray, " C"]
@@ -214,11 +204,11 @@ class CellStats:
 
 
 def run_task(task: Task) -> CellStats:
-    """Train the runs of a task and reduce them.
+    """Train the runs of a task, and reduce them to numbers per cell.
 
-    A run that diverged has not converged, and has neither a final loss nor an R²; where all of a
-    cell have, these are NaN. The steps to converge are those until the first of RECORDED looks from
-    which on the run stays converged."""
+    Runs that diverged count as not converged and are left out of the medians of R² and loss, which
+    are NaN if all runs of a cell diverged. The steps to converge are counted up to the first
+    recorded step after which the run stays converged."""
     from linreg.training.ensemble import train_ensemble
 
     table, judge = _table(task.settings.data, task.settings.bias)
@@ -236,12 +226,9 @@ def run_task(task: Task) -> CellStats:
     cells = (len(task.rates), len(starts))
     converged = judge.converged(found.weights)  # (S, C · I)
     final = converged[-1].reshape(cells)
-    last_apart = (
-        len(found.steps) - 1 - np.argmax(~converged[::-1], axis=0)
-    )  # (C · I,): the last look at which it is not
-    since = np.where(
-        converged.all(0), 0, found.steps[np.minimum(last_apart + 1, len(found.steps) - 1)]
-    )
+    last_index = len(found.steps) - 1
+    last_unconverged = last_index - np.argmax(~converged[::-1], axis=0)  # (C · I,)
+    since = np.where(converged.all(0), 0, found.steps[np.minimum(last_unconverged + 1, last_index)])
     with np.errstate(over="ignore", invalid="ignore"):
         losses = moments.mean().value(found.final).reshape(cells)
     return CellStats(
@@ -253,7 +240,7 @@ def run_task(task: Task) -> CellStats:
 
 
 def _median(values: np.ndarray) -> np.ndarray:
-    """The median of each row's finite numbers; NaN where there is none."""
+    """The median of the finite numbers of each row; NaN if there are none."""
     ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)  # (C, I), NaN last
     count = np.isfinite(ordered).sum(1)  # (C,)
     low, high = (np.maximum(count - 1, 0)) // 2, count // 2
@@ -265,11 +252,10 @@ def _median(values: np.ndarray) -> np.ndarray:
 
 
 def _starts(settings: Settings, inits: int, distance: float | None) -> np.ndarray:
-    """The starts of a cell (I, P): PyTorch's own of as many seeds, a ring around the true weights,
-    or the one set.
+    """The initial weights of a cell (I, P).
 
-    The true weights of a table are those of least squares.
-    """
+    With `distance` they lie on a circle around the true weights (for a table from a file, the
+    least-squares solution); otherwise they are drawn from successive seeds, where not set."""
     if distance is not None:
         data = settings.data
         true = (
@@ -282,37 +268,33 @@ def _starts(settings: Settings, inits: int, distance: float | None) -> np.ndarra
 
 
 def _table(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
-    """A table and what its runs are judged by: tasks that follow each other ask for the same
-    ones."""
-    return (_synthetic if isinstance(data, DataSettings) else _of_file)(data, bias)
+    """A table and its baseline, cached because successive tasks share them."""
+    return (_synthetic_table if isinstance(data, DataSettings) else _file_table)(data, bias)
 
 
-def _judged(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
+def _table_and_baseline(data: Data, bias: bool) -> tuple[Dataset, Baseline]:
     table = make_data(data)
     return table, baseline(table, bias)
 
 
-_synthetic = lru_cache(maxsize=4)(_judged)
-_of_file = lru_cache(maxsize=1)(_judged)  # which may have ten million rows
+_synthetic_table = lru_cache(maxsize=4)(_table_and_baseline)
+_file_table = lru_cache(maxsize=1)(_table_and_baseline)  # a table may have ten million rows
 
 
 def run_tasks(tasks: Sequence[Task], behind: bool = False) -> Iterator[CellStats]:
-    """The cells of every task, in order: on all cores, unless the tasks are so short that threads
-    would only wait.
+    """The results of all tasks, in order; on all cores, unless the tasks are very short.
 
-    With `behind` they stand back for the other threads of this process.
-    """
+    With `behind`, the threads have the lowest priority."""
     from linreg.training.ensemble import in_parallel
 
-    worth = sum(task.runs * task.steps for task in tasks) > WORTH_A_THREAD * len(tasks)
-    return in_parallel(run_task, tasks, behind) if worth else map(run_task, tasks)
+    parallel = sum(task.runs * task.steps for task in tasks) > MIN_STEPS_FOR_THREADS * len(tasks)
+    return in_parallel(run_task, tasks, behind) if parallel else map(run_task, tasks)
 
 
 def assemble_grid(
     sweep: Sweep, cells: Mapping[Task, CellStats | None]
 ) -> dict[str, Float[np.ndarray, "2 rows columns"]]:
-    """Each number of the cells, of the original and of the fixed side; NaN where a task is not
-    done."""
+    """The fields of `CellStats` as grids for both sides; NaN where a task is not done."""
     tables = {entry.name: np.full((2, sweep.cells), np.nan) for entry in fields(CellStats)}
     for task, found in cells.items():
         if found:
@@ -325,15 +307,16 @@ def assemble_grid(
 
 
 def shown_inits(sweep: Sweep, tasks: Sequence[Task]) -> int:
-    """From how many inits a cell is trained: one where all would be the same."""
+    """The number of initial weights per cell: one if all would be equal."""
     return 1 if all(task.fixed_start for task in tasks) else sweep.inits
 
 
 def stability_limits(
     sweep: Sweep, surface: Callable[[Settings], Quadratic]
 ) -> list[list[tuple[float, float]]]:
-    """For each side the points (x, y) of the stability limit of SGD or Nesterov, where lr is one of
-    the axes."""
+    """For each side, points (x, y) of the stability limit of SGD or Nesterov.
+
+    Empty for other optimizers, and if the learning rate is not on an axis."""
     found: list[list[tuple[float, float]]] = [[], []]
     if "lr" not in (sweep.x, sweep.y):
         return found
@@ -345,8 +328,8 @@ def stability_limits(
             continue
         for side, settings in enumerate((cell.original, cell.fixed)):
             if settings.optimizer in ("SGD", "Nesterov"):
-                of_all = surface(replace(settings, lr=1.0, epochs=1, shuffle=False))
-                lr = of_all.stable_lr(settings.momentum, nesterov=settings.optimizer == "Nesterov")
+                full = surface(replace(settings, lr=1.0, epochs=1, shuffle=False))
+                lr = full.stable_lr(settings.momentum, nesterov=settings.optimizer == "Nesterov")
                 if lr == 0:
                     continue
                 found[side].append(
@@ -360,8 +343,7 @@ def stability_limits(
 
 @dataclass(frozen=True, eq=False)
 class BatchSizeLaw:
-    """Where the original's runs end at each batch size, beside its exact minimum and the law
-    w*/B."""
+    """Final weights of the original at each batch size B, the exact minima, and the law w*/B."""
 
     sizes: tuple[int, ...]
     true: Float[np.ndarray, " 2"]  # least squares: w*
@@ -370,16 +352,16 @@ class BatchSizeLaw:
 
     @property
     def theory(self) -> Float[np.ndarray, "S 2"]:
-        """w*/B for each batch size, from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B of independent rows, with
-        means near zero."""
+        """w*/B for each batch size.
+
+        This follows from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B for independent rows with means near 0."""
         return np.asarray(self.true / np.array(self.sizes)[:, None])
 
 
 def law_settings(
     settings: Settings, inits: int, steps: int
 ) -> tuple[Settings, tuple[int, ...], int, int]:
-    """What `law_of_batch_size` takes for a run: batches of every size that its table has rows for,
-    in plain order."""
+    """The arguments of `law_of_batch_size` for a run: all batch sizes that its table allows."""
     sizes = tuple(size for size in LAW_SIZES if size <= settings.data.samples)
     return (
         replace(settings, batch_size=1, epochs=1, shuffle=False),
@@ -392,19 +374,21 @@ def law_settings(
 def law_of_batch_size(
     settings: Settings, sizes: tuple[int, ...], inits: int, steps: int
 ) -> BatchSizeLaw:
-    """Train a wiring at each batch size from as many inits, and find the exact minimum of each
-    size's surface."""
+    """Train at each batch size from several initial weights, and compute the exact minima."""
     from linreg.training.ensemble import train_ensemble
 
     table, judge = _table(settings.data, settings.bias)
     minima, groups = [], []
     for size in sizes:
-        of_size = replace(settings, batch_size=size, epochs=1, shuffle=False)
-        met = _first_rows(table, steps * size)  # no run comes further
-        groups.append(batch_moments(met, of_size))
-        surface = groups[-1].mean() if met is table else loss_surface(_in_pieces(table), of_size)
+        at_size = replace(settings, batch_size=size, epochs=1, shuffle=False)
+        rows_used = _first_rows(table, steps * size)  # a run gets no further
+        groups.append(batch_moments(rows_used, at_size))
+        if rows_used is table:
+            surface = groups[-1].mean()
+        else:
+            surface = loss_surface(_in_pieces(table), at_size)
         minima.append(surface.minimum[:2])
-    inits = inits if settings.start_is_drawn else 1  # all would be the same
+    inits = inits if settings.start_is_drawn else 1  # otherwise all would be equal
     starts = _starts(settings, inits, None)  # (I, P)
     found = train_ensemble(
         groups,
@@ -424,8 +408,7 @@ PIECE = 1 << 17  # rows
 
 
 def _in_pieces(table: Dataset) -> Dataset | Iterator[Dataset]:
-    """A table in pieces where it is a large one: the moments of all its batches at once would take
-    more than it does."""
+    """A large table in pieces, since the moments of all its batches would need more memory."""
     if len(table) <= PIECE:
         return table
     return (

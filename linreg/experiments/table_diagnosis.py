@@ -1,5 +1,4 @@
-"""What the bug does to a table, what stands in the way of training on it, and what standardising
-would change."""
+"""What the bug does to a table, what makes training on it hard, and what standardising changes."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ NEARLY_COLLINEAR = 0.999  # a correlation beyond it makes single weights meaning
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The weights at which a loss is least, R² there, and the standard deviation of their
-    predictions."""
+    """The minimum of a loss, R² there, and the standard deviation of the predictions."""
 
     weights: Float[np.ndarray, " P"]
     r_squared: float
@@ -29,11 +27,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class Training:
-    """What gradient descent meets on a surface: its condition number, SGD's stable learning rate,
-    and the way to go.
+    """How hard a surface is for gradient descent.
 
-    `distance` is the longest way of a single weight from its start to the minimum, `furthest` the
-    index of that weight."""
+    `stable_lr` is the limit for SGD. `distance` is the largest distance of a single weight from its
+    initial value to the minimum, `furthest` the index of that weight."""
 
     condition_number: float
     stable_lr: float
@@ -43,10 +40,11 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class TableDiagnosis:
-    """The findings of a table, in its own units.
+    """The diagnosis of a table, in its own units.
 
-    `reach` is about how far RMSprop comes with the settings' steps, learning rate and momentum;
-    infinite where the momentum is 1 or more, and its steps grow without end."""
+    `written` is the fit with the bug, `fixed` the correct one. `training` describes the table as it
+    is, `standardised` with standardised features. `reach` is about how far RMSprop can move a
+    weight with the settings; infinite for a momentum of 1 or more."""
 
     settings: Settings
     sums: TableSums
@@ -60,21 +58,20 @@ class TableDiagnosis:
 
     @property
     def collinear(self) -> bool:
-        """Whether the features say nearly the same, so that single weights mean little."""
+        """Whether the features are nearly collinear, so that single weights mean little."""
         return not abs(self.correlation) <= NEARLY_COLLINEAR and not self.constant
 
 
 def diagnose_table(tables: Tables, settings: Settings) -> TableDiagnosis:
-    """The findings of a table, or of one in pieces, in one pass. As written means that all pairs of
-    a batch meet.
+    """The diagnosis of a table, or of a table in pieces, in one pass over its rows.
 
-    With features at mean 0 and standard deviation 1 the second moments of two features and a bias
-    are [[1, ρ, 0], [ρ, 1, 0], [0, 0, 1]], with the eigenvalues 1 ± ρ and 1; a weight is then its
-    old value times the feature's deviation, and the bias the target's mean. Raises `SettingsError`
-    as `loss_surface` does."""
+    With standardised features, the second moments of two features and a bias are
+    [[1, ρ, 0], [ρ, 1, 0], [0, 0, 1]], with the eigenvalues 1 ± ρ and 1. A weight is then multiplied
+    by the standard deviation of its feature, and the bias is the mean of the target. Raises
+    `SettingsError` as `loss_surface` does."""
     sums = table_sums(tables, replace(settings, wiring="original"))
     matched = sums.matched_with_bias if settings.bias else sums.matched
-    covariance = sums.matched_with_bias.profile().A  # (2, 2): the best bias takes the means out
+    covariance = sums.matched_with_bias.profile().A  # (2, 2), as the bias absorbs the means
     deviations = np.sqrt(sums.feature_variances)  # (2,)
     constant = tuple(np.flatnonzero(deviations == 0).tolist())
     rho = (
@@ -106,22 +103,25 @@ def diagnose_table(tables: Tables, settings: Settings) -> TableDiagnosis:
 
 
 def _reach(settings: Settings, steps: int) -> float:
-    """About lr a step, and ten times that in the first; momentum β goes on with each, to 1 + β + β²
-    + … times its length."""
+    """About how far RMSprop can move a weight.
+
+    A step is about lr, the first one ten times that; momentum β makes each 1 + β + β² + … times as
+    long."""
     return (
         settings.lr * (steps + 9) / (1 - settings.momentum) if settings.momentum < 1 else math.inf
     )
 
 
 def _fit(weights: np.ndarray, matched: Quadratic, covariance: np.ndarray, sums: TableSums) -> Fit:
-    worth = (
+    r_squared = (
         1 - float(matched.value(weights)) / sums.target_variance
         if sums.target_variance
         else math.nan
     )
-    return Fit(weights, worth, math.sqrt(max(float(weights[:2] @ covariance @ weights[:2]), 0.0)))
+    variance = max(float(weights[:2] @ covariance @ weights[:2]), 0.0)
+    return Fit(weights, r_squared, math.sqrt(variance))
 
 
-def _training(condition_number: float, stable_lr: float, way: np.ndarray) -> Training:
-    furthest = int(np.abs(way).argmax())
-    return Training(condition_number, stable_lr, float(np.abs(way[furthest])), furthest)
+def _training(condition_number: float, stable_lr: float, displacement: np.ndarray) -> Training:
+    furthest = int(np.abs(displacement).argmax())
+    return Training(condition_number, stable_lr, float(np.abs(displacement[furthest])), furthest)

@@ -1,12 +1,10 @@
-"""Catch the silent broadcast where it happens: two tensors of different rank in one operation, and
-both expanded.
+"""Catch silent broadcasts: operations on two tensors of different rank that are both expanded.
 
-`(B, 1)` with `(B,)` gives `(B, B)`: every prediction meets every target, and PyTorch at most warns.
-`no_silent_broadcast` watches a block of code for it, `looks_broadcast` asks a loss, `reaction`
-shows what PyTorch does with two shapes.
+`(B, 1)` with `(B,)` gives `(B, B)`: every prediction is compared with every target, and PyTorch at
+most warns. `no_silent_broadcast` watches a block of code, `looks_broadcast` tests a loss function,
+`diagnose_shapes` tells what a loss computes from two shapes, and `reaction` runs it in PyTorch.
 
-Names are loaded when they are first used: what only looks at shapes does not import torch.
-"""
+Names are imported when first used, so that checking shapes does not import torch."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ _MODULES = {
     "torch_reaction": ("reaction",),
     "watch": ("no_silent_broadcast",),
 }
-_ALIASES = {"CannotTell": "Inconclusive"}  # names of earlier versions
+_ALIASES = {"CannotTell": "Inconclusive"}  # old names
 
 __all__ = [
     "LOSSES",

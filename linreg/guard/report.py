@@ -1,4 +1,4 @@
-"""What the guard reports: the broadcast, and the error or warning that carries it."""
+"""The reports of the guard, and the error and the warning that it raises."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from linreg.settings.losses import Shape
 
 @dataclass(frozen=True)
 class Broadcast:
-    """A silent broadcast: the operation, the two shapes that met, and the result's shape before any
-    reduction.
+    """A silent broadcast: the operation, its two shapes, and the result's shape before reduction.
 
-    `where` is `file:line` of the innermost frame outside of PyTorch. `fixes` are one or two ways to
-    write an operand so that elements pair one by one, or, if no change of axes does that, so that
-    it states that all pairs are meant. Operands go by the names that they have on that line, if
-    they have one. `message` says it in words, without `where`."""
+    `where` is `file:line` of the innermost frame outside PyTorch. `fixes` are one or two ways to
+    write an operand so that elements are paired one by one or, if no change of axes does that, so
+    that it states that all pairs are meant. Operands have the names of the variables on that line,
+    if there are any. `message` is a description, without `where`."""
 
     operation: str
     shapes: tuple[Shape, Shape]
@@ -27,11 +26,11 @@ class Broadcast:
 
 @dataclass(frozen=True)
 class Reaction:
-    """What PyTorch did when it ran this loss on numbers of these shapes.
+    """What PyTorch does when it computes a loss of two tensors with these shapes.
 
-    `warnings` are its words, `error` is the text of what it raised and None otherwise, `value` is
-    the loss (NaN for a mean over nothing) and None if it raised. `broadcast` is what
-    `no_silent_broadcast` reports, None if it lets it pass."""
+    `warnings` are the texts of its warnings. If it raises, `error` is the message and `value` is
+    None; otherwise `error` is None and `value` is the loss (NaN for a mean over no terms).
+    `broadcast` is the report of `no_silent_broadcast`, or None."""
 
     prediction_shape: Shape
     target_shape: Shape
@@ -43,18 +42,18 @@ class Reaction:
 
 
 class SilentBroadcastError(RuntimeError):
-    """Raised in the place of an operation that would broadcast silently; `broadcast` is the report.
+    """Raised instead of running an operation that would broadcast silently.
 
-    It is None in an error made from a text, as PyTorch makes one anew of what a worker of a
-    DataLoader raised."""
+    `broadcast` is the report. It is None if PyTorch has re-created the error from its text, as it
+    does with errors from the workers of a `DataLoader`."""
 
     def __init__(self, broadcast: Broadcast | str) -> None:
-        text = (
-            broadcast if isinstance(broadcast, str) else f"{broadcast.where}: {broadcast.message}"
-        )
-        super().__init__(text)  # the only argument, so that a pickle can make the error from it
-        self.broadcast = None if isinstance(broadcast, str) else broadcast
+        if isinstance(broadcast, str):
+            text, self.broadcast = broadcast, None
+        else:
+            text, self.broadcast = f"{broadcast.where}: {broadcast.message}", broadcast
+        super().__init__(text)  # one argument, so that the error can be pickled
 
 
 class SilentBroadcastWarning(UserWarning):
-    """What `no_silent_broadcast("warn")` issues."""
+    """Issued by `no_silent_broadcast("warn")`."""

@@ -1,8 +1,8 @@
-"""What a loss makes of the two shapes that it is given. Importing this does not import torch.
+"""What a loss computes from two shapes, and how to fix it. Importing this does not import torch.
 
-The rule: two tensors meet in a silent broadcast if they differ in rank and both are expanded, as
-`(B, 1)` and `(B,)` are to `(B, B)`. With equal ranks somebody has written the axes out; with one
-side expanded it is a bias, a scale or a mask."""
+The rule: a broadcast is silent if the two shapes differ in rank and both are expanded, as `(B, 1)`
+and `(B,)` are to `(B, B)`. Equal ranks show that the axes were written out on purpose; expanding
+one side only is common for a bias, a scale or a mask."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import Any
 
 from linreg.settings.losses import MOST_AXES, Loss, Shape, loss_named
 
-MOST_SIZE = 2**63 - 1  # PyTorch counts in 64 bits
-MOST_TEXT = 200
+MAX_SIZE = 2**63 - 1  # sizes are 64-bit integers in PyTorch
+MAX_TEXT = 200  # characters of a shape
 
 
 # ---- the rule ------------------------------------------------------------------------------------
 
 
 def broadcast_shape(*shapes: Shape) -> Shape | None:
-    """The shape to which all of them broadcast, or None where PyTorch raises."""
+    """The shape that the shapes broadcast to, or None if PyTorch raises."""
     rank = max(map(len, shapes))
     sizes = []
     for column in zip(*(_padded(shape, rank) for shape in shapes), strict=True):
@@ -39,7 +39,7 @@ def broadcast_shape(*shapes: Shape) -> Shape | None:
 
 
 def meet_silently(first: Shape, second: Shape) -> bool:
-    """Whether the two differ in rank and both are expanded."""
+    """Whether the two shapes are a silent broadcast: different ranks, and both expanded."""
     return len(first) != len(second) and _both_expanded(first, second)
 
 
@@ -55,16 +55,15 @@ def _both_expanded(first: Shape, second: Shape) -> bool:
     )
 
 
-# ---- the way out ---------------------------------------------------------------------------------
+# ---- fixes ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Fix:
-    """One operand written so that it no longer meets another silently: `target.unsqueeze(1)`, now
-    of this shape.
+    """A new way to write one operand, such as `target.unsqueeze(1)`, and its shape then.
 
-    `all_pairs` marks those that keep the result and state that it is meant.
-    """
+    `operand` is its index. `all_pairs` marks fixes that keep the result, and state that all pairs
+    are meant."""
 
     operand: int
     code: str
@@ -73,29 +72,27 @@ class Fix:
 
 
 def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]:
-    """Ways to change one operand so that no two of them meet silently, those that pair elements one
-    by one first.
+    """Changes of one operand that remove the silent broadcast; none if there is none.
 
-    For two shapes at least two, of which one states that all pairs are meant; none if nothing meets
-    silently. Of more than two shapes, where no single change is enough, those that are right for a
-    pair of them."""
+    Fixes that pair elements one by one come first. For two shapes there are at least two fixes, one
+    of which states that all pairs are meant. If there are more shapes and no single change is
+    enough, the fixes are those of the pairs."""
     found: dict[str, Fix] = {}
     for i, j in combinations(range(len(shapes)), 2):
         if meet_silently(shapes[i], shapes[j]):
             high, low = (i, j) if len(shapes[i]) > len(shapes[j]) else (j, i)
             found |= {fix.code: fix for fix in _fixes_of_two(shapes, names, high, low)}
-    complete = [fix for fix in found.values() if not _silent_pairs(_with(shapes, fix))]
+    complete = [fix for fix in found.values() if not _any_silent(_with(shapes, fix))]
     return tuple(sorted(complete or found.values(), key=lambda fix: fix.all_pairs))
 
 
 def shown_fixes(fixes: Sequence[Fix]) -> tuple[Fix, ...]:
-    """One or two to offer: they pair elements one by one, or, if no change of axes does, state that
-    all pairs are meant."""
+    """The one or two fixes to show: those that pair elements one by one, if there are any."""
     pairing = [fix for fix in fixes if not fix.all_pairs]
     return tuple(pairing or fixes)[:2]
 
 
-def _silent_pairs(shapes: Sequence[Shape]) -> bool:
+def _any_silent(shapes: Sequence[Shape]) -> bool:
     return any(meet_silently(*two) for two in combinations(shapes, 2))
 
 
@@ -106,13 +103,16 @@ def _with(shapes: Sequence[Shape], fix: Fix) -> list[Shape]:
 def _fixes_of_two(
     shapes: Sequence[Shape], names: Sequence[str], high: int, low: int
 ) -> Iterator[Fix]:
-    """Fixes for an operand of higher and one of lower rank: the first loses axes of size one, or
-    the second gains some."""
+    """Fixes for an operand of higher and one of lower rank, given by their indices.
+
+    The first loses axes of size one, or the second gains some."""
     higher, lower = shapes[high], shapes[low]
     squeezed = _best(_squeezes(higher), lower)
     if squeezed is not None:
         axes, shape = squeezed
-        dim = -1 if axes == (len(higher) - 1,) else axes[0] if len(axes) == 1 else axes
+        dim: int | Shape = axes
+        if len(axes) == 1:
+            dim = -1 if axes[0] == len(higher) - 1 else axes[0]
         yield Fix(high, f"{names[high]}.squeeze({dim})", shape)
     unsqueezed = _best(_unsqueezes(lower, len(higher)), higher)
     if unsqueezed is not None:
@@ -131,7 +131,7 @@ def _fixes_of_two(
 
 
 def _squeezes(shape: Shape) -> Iterator[tuple[Shape, Shape]]:
-    """The shape without some of its axes of size one, and these axes; the last ones first."""
+    """Sets of axes of size one, the last axes first, and the shape without them."""
     ones = [axis for axis, size in reversed(tuple(enumerate(shape))) if size == 1]
     for count in range(1, len(ones) + 1):
         for axes in combinations(ones, count):
@@ -142,7 +142,7 @@ def _squeezes(shape: Shape) -> Iterator[tuple[Shape, Shape]]:
 
 
 def _unsqueezes(shape: Shape, rank: int) -> Iterator[tuple[Shape, Shape]]:
-    """The shape with new axes of size one, up to this rank, and where they are."""
+    """Positions of new axes of size one, up to this rank, and the shape with them."""
     for count in range(len(shape) + 1, rank + 1):
         for axes in combinations(range(count), count - len(shape)):
             sizes = iter(shape)
@@ -150,14 +150,15 @@ def _unsqueezes(shape: Shape, rank: int) -> Iterator[tuple[Shape, Shape]]:
 
 
 def _best(candidates: Iterable[tuple[Shape, Shape]], other: Shape) -> tuple[Shape, Shape] | None:
-    """Of axes and shape, the one that meets `other` best: equal if possible, else expanding one
-    side at most, and little."""
+    """The axes and shape that fit `other` best: equal if possible, otherwise the smallest result.
+
+    None if both sides would be expanded with all of them."""
     usable = []
     for axes, shape in candidates:
         result = broadcast_shape(shape, other)
         if result is not None and not _both_expanded(shape, other):
             usable.append((shape != other, prod(result), len(axes), axes, shape))
-    return min(usable, key=lambda one: one[:3])[3:] if usable else None
+    return min(usable, key=lambda candidate: candidate[:3])[3:] if usable else None
 
 
 # ---- the diagnosis -------------------------------------------------------------------------------
@@ -165,21 +166,20 @@ def _best(candidates: Iterable[tuple[Shape, Shape]], other: Shape) -> tuple[Shap
 
 @dataclass(frozen=True)
 class ShapeDiagnosis:
-    """What a loss computes from these two shapes.
+    """What a loss computes from two shapes.
 
     `kind` is one of
-      matched    each prediction meets its own target
-      silent     the ranks differ and both sides are expanded: what `no_silent_broadcast` reports
-      outer      both sides are expanded, the ranks are equal: all pairs too, but written out, so
-      not reported
-      one-sided  one side is repeated, the other is not
+      matched    each prediction is compared with its own target
+      silent     the ranks differ and both sides are expanded: `no_silent_broadcast` reports it
+      outer      the ranks are equal and both sides are expanded: all pairs on purpose, no report
+      one-sided  only one side is expanded
       raises     PyTorch raises; `broadcast_shape` and `terms` are None
 
-    `terms` is how many terms the loss averages. `shrinks_by` is k where the minimum moves from w*
-    to w*/k: the terms for each one that compares a prediction with its own target. It holds for
-    squared errors of independent rows with means near zero, and is None elsewhere. `warns`: PyTorch
-    warns of the shapes, be it before it raises. `fixes` are the changed operands, one or two of
-    them, `corrected` the lines with them, `finding` says it all in words."""
+    `terms` is the number of terms that the loss averages. `shrinks_by` is k if the minimum moves
+    from w* to w*/k: one in k terms compares a prediction with its own target. This holds for
+    squared errors of independent rows with means near zero; otherwise it is None. `warns` says
+    whether PyTorch warns. `fixes` are one or two changed operands, `corrected` the lines with them,
+    and `finding` is a description."""
 
     prediction_shape: Shape
     target_shape: Shape
@@ -197,10 +197,10 @@ class ShapeDiagnosis:
 def diagnose_shapes(
     prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse"
 ) -> ShapeDiagnosis:
-    """What the loss, a key of `LOSSES`, computes from a prediction and a target of these shapes.
+    """What a loss, a key of `LOSSES`, computes from a prediction and a target of these shapes.
 
-    Raises `ValueError` for what is no shape of at most eight axes, and for an unknown loss.
-    """
+    Raises `ValueError` for an invalid shape, or one of more than eight axes, and for an unknown
+    loss."""
     prediction = checked_shape(prediction_shape, "prediction shape")
     target = checked_shape(target_shape, "target shape")
     entry = loss_named(loss)
@@ -209,11 +209,13 @@ def diagnose_shapes(
     if kind == "raises":
         result = None
     terms = None if result is None else prod(result)
-    meets_all = kind in ("silent", "outer")
-    shrinks_by = (
-        _terms_per_own(prediction, target) if meets_all and entry.squared and terms else None
-    )
+    shrinks_by = None
+    if kind in ("silent", "outer") and entry.squared and terms:
+        shrinks_by = _terms_per_matched_term(prediction, target)
+    finding = _finding(kind, prediction, target, result, entry, shrinks_by)
     fixes = _fixes_for(kind, prediction, target)
+    if kind == "silent" and fixes[0].all_pairs:
+        finding += " No change of axes pairs them one by one; write it so if all pairs are meant."
     operands = [("prediction", fix.code) if fix.operand else (fix.code, "target") for fix in fixes]
     return ShapeDiagnosis(
         prediction,
@@ -226,12 +228,7 @@ def diagnose_shapes(
         warns=entry.warns and prediction != target,
         fixes=tuple(fix.code for fix in fixes),
         corrected=tuple(f"loss = {entry.code.format(prediction=p, target=t)}" for p, t in operands),
-        finding=_finding(kind, prediction, target, result, entry, shrinks_by)
-        + (
-            " No change of axes pairs them one by one; write it so if all pairs are meant."
-            if kind == "silent" and fixes[0].all_pairs
-            else ""
-        ),
+        finding=finding,
     )
 
 
@@ -240,24 +237,18 @@ def _kind(prediction: Shape, target: Shape, result: Shape | None, loss: Loss) ->
         return "raises"
     if _both_expanded(prediction, target):
         return "silent" if len(prediction) != len(target) else "outer"
-    return (
-        "matched"
-        if _padded(prediction, len(result)) == _padded(target, len(result))
-        else "one-sided"
-    )
+    equal = _padded(prediction, len(result)) == _padded(target, len(result))
+    return "matched" if equal else "one-sided"
 
 
 def _fixes_for(kind: str, prediction: Shape, target: Shape) -> tuple[Fix, ...]:
-    """For a silent broadcast, one or two; for the others those that pair prediction and target one
-    by one, if any do."""
+    """One or two fixes of a silent broadcast; otherwise those that match the shapes, if any."""
     names = ("prediction", "target")
     if kind == "silent":
         return shown_fixes(find_fixes((prediction, target), names))
-    if (
-        kind not in ("outer", "raises")
-        or prediction == target
-        or _several(prediction) != _several(target)
-    ):
+    if kind not in ("outer", "raises") or prediction == target:
+        return ()
+    if _without_ones(prediction) != _without_ones(target):
         return ()
     if len(prediction) != len(target):
         high, low = (0, 1) if len(prediction) > len(target) else (1, 0)
@@ -269,20 +260,20 @@ def _fixes_for(kind: str, prediction: Shape, target: Shape) -> tuple[Fix, ...]:
     )
 
 
-def _several(shape: Shape) -> Shape:
-    """The sizes other than one: equal for two shapes of which one is a reshaped other, without a
-    change of order."""
+def _without_ones(shape: Shape) -> Shape:
+    """The sizes other than one: if they are equal, the elements correspond one by one."""
     return tuple(size for size in shape if size != 1)
 
 
-def _terms_per_own(prediction: Shape, target: Shape) -> int | None:
-    """Of the terms, one in so many compares a prediction with its own target. None if the two do
-    not correspond.
+def _terms_per_matched_term(prediction: Shape, target: Shape) -> int | None:
+    """The number of terms for each one that compares a prediction with its own target.
 
-    A result's index picks the element of a side by that side's axes. Both pick the same element if
-    each of its axes gets the same index from both, so the result's axes fall into groups that must
-    agree; each group has one free index."""
-    if _several(prediction) != _several(target):
+    None if predictions and targets do not correspond one by one.
+
+    A term has one index for each axis of the result. It compares a prediction with its own target
+    if corresponding axes of the two sides have the same index. So axes of the result fall into
+    groups with equal indices, and each group contributes one free index."""
+    if _without_ones(prediction) != _without_ones(target):
         return None
     result = broadcast_shape(prediction, target)
     assert result is not None
@@ -291,8 +282,8 @@ def _terms_per_own(prediction: Shape, target: Shape) -> int | None:
         [axis for axis, size in enumerate(_padded(side, len(result))) if size != 1]
         for side in (prediction, target)
     )
-    for one, other in zip(*axes, strict=True):
-        group = [group[one] if g == group[other] else g for g in group]
+    for first, second in zip(*axes, strict=True):
+        group = [group[first] if g == group[second] else g for g in group]
     return prod(result) // prod(result[axis] for axis in set(group))
 
 
@@ -308,37 +299,41 @@ def _finding(
     if result is None:
         if broadcast_shape(prediction, target) is None:
             return f"PyTorch raises: {both} do not broadcast."
-        return f"PyTorch raises: `{loss.title}` takes a target of the prediction's shape only, not {both}."
+        return (
+            f"PyTorch raises: `{loss.title}` takes a target of the prediction's shape only,"
+            f" not {both}."
+        )
     terms = prod(result)
     if not terms:
         return f"{both} give `{result}`, no terms at all, and the mean over nothing is NaN."
+    count = _count(terms, "term")
     if kind == "matched":
-        return f"{both} give `{result}`: each prediction meets its own target, {_count(terms, 'term')}."
+        return f"{both} give `{result}`: each prediction meets its own target, {count}."
     if kind == "one-sided":
-        repeated, side = (
-            (target, "target") if prod(target) < prod(prediction) else (prediction, "prediction")
-        )
-        return f"{both} give `{result}`, {_count(terms, 'term')}: the {side} `{repeated}` is repeated, the other is not."
-    each = terms // prod(prediction)
-    said = f"{both} broadcast to `{result}`, {_count(terms, 'term')}: each prediction meets {_count(each, 'target')}."
+        if prod(target) < prod(prediction):
+            repeated = f"target `{target}`"
+        else:
+            repeated = f"prediction `{prediction}`"
+        return f"{both} give `{result}`, {count}: the {repeated} is repeated, the other is not."
+    targets = _count(terms // prod(prediction), "target")
+    text = f"{both} broadcast to `{result}`, {count}: each prediction meets {targets}."
     if shrinks_by:
-        share = f"1/{shrinks_by:,} of least squares'"
-        said += (
-            f" For independent rows with means near zero, the weights at its minimum are {share}."
+        text += (
+            " For independent rows with means near zero, the weights at its minimum are"
+            f" 1/{shrinks_by:,} of least squares'."
         )
-    return said
+    return text
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-# ---- shapes from outside -------------------------------------------------------------------------
+# ---- validation and parsing ----------------------------------------------------------------------
 
 
 def checked_shape(shape: Iterable[int], name: str = "shape") -> Shape:
-    """The shape as a tuple of ints; `ValueError` with one sentence if it has too many axes or sizes
-    that cannot be."""
+    """The shape as a tuple of ints. Raises `ValueError` for too many axes or impossible sizes."""
     if isinstance(shape, str | bytes):
         raise ValueError(
             f"{name} {_shown(shape)} is text; give a tuple such as (100, 1), or read the text with"
@@ -372,9 +367,9 @@ def _checked_size(size: Any, name: str) -> int:
         raise ValueError(
             f"size {_shown(number)} in {name} is below 0; give a whole number from 0 up"
         )
-    if number > MOST_SIZE:
+    if number > MAX_SIZE:
         raise ValueError(
-            f"a size in {name} is above {MOST_SIZE}, the most that PyTorch can count; give a"
+            f"a size in {name} is above {MAX_SIZE}, the most that PyTorch can count; give a"
             " smaller one"
         )
     return number
@@ -389,16 +384,15 @@ _SHAPE = re.compile(
 
 
 def parse_shape(text: str) -> Shape:
-    """The shape that a text shows: `(100, 1)`, `100,1`, `100 x 1`, `[100]`, `torch.Size([100, 1])`,
-    or `()`.
+    """The shape of a text such as `(100, 1)`, `100,1`, `100 x 1`, `[100]` or `()`.
 
-    The text is matched, never evaluated. Raises `ValueError` with one sentence for everything else.
-    """
+    `torch.Size([100, 1])` works too. The text is never evaluated. Raises `ValueError` for any other
+    text."""
     if not isinstance(text, str):
         raise ValueError(f"{_shown(text)} is not text; give a shape such as (100, 1)")
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_TEXT:
         raise ValueError(
-            f"a shape of {len(text)} characters is above the limit of {MOST_TEXT}; give one such as"
+            f"a shape of {len(text)} characters is above the limit of {MAX_TEXT}; give one such as"
             " (100, 1)"
         )
     match = _SHAPE.fullmatch(text.strip())
@@ -416,9 +410,9 @@ def parse_shape(text: str) -> Shape:
 
 
 def _shown(value: object) -> str:
-    """A value that somebody has given, short enough for a sentence."""
+    """An untrusted value, short enough for a message."""
     try:
         text = repr(value)
-    except Exception:  # any object may come, and an int too long to print raises here
+    except Exception:  # from any object, or an int too long to print
         return f"of type {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:60]}…"

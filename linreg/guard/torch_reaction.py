@@ -1,4 +1,4 @@
-"""Show what PyTorch does with two shapes."""
+"""Run a loss in PyTorch on two shapes, and report what happens."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from linreg.settings.warnings import captured_warnings
 def reaction(
     prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse"
 ) -> Reaction:
-    """Run the loss, a key of `LOSSES`, on seeded numbers from 0 to 1 of these shapes, and say what
-    PyTorch did.
+    """Compute a loss, a key of `LOSSES`, of random numbers in [0, 1) with these shapes.
 
-    Raises `ValueError` for what is no shape, for an unknown loss, and if more than 4,000,000
-    elements would be needed."""
+    Raises `ValueError` for an invalid shape, for an unknown loss, and for tensors with more than
+    `LIMITS.elements` elements."""
     prediction = checked_shape(prediction_shape, "prediction shape")
     target = checked_shape(target_shape, "target shape")
     entry = loss_named(loss)
@@ -36,11 +35,10 @@ def reaction(
     p, y = (torch.rand(shape, generator=generator) for shape in (prediction, target))
     reports: list[Broadcast] = []
     value, error = None, None
-    with captured_warnings() as said, no_silent_broadcast(reports.append), torch.no_grad():
+    with captured_warnings() as messages, no_silent_broadcast(reports.append), torch.no_grad():
         try:
             value = float(entry.run(p, y))
         except (RuntimeError, ValueError) as raised:
             error = str(raised)
-    return Reaction(
-        prediction, target, loss, tuple(said), error, value, reports[0] if reports else None
-    )
+    broadcast = reports[0] if reports else None
+    return Reaction(prediction, target, loss, tuple(messages), error, value, broadcast)

@@ -1,1 +1,1 @@
-"""The loss of every batch as an exact quadratic."""
+"""The loss as an exact quadratic function of the weights: moments, minimum, curvature."""

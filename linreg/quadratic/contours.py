@@ -1,4 +1,4 @@
-"""Contour lines of a quadratic over two weights."""
+"""Contours of a quadratic over two weights."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from jaxtyping import Float
 
 from linreg.quadratic.quadratic import Quadratic
 
-FLAT = 1e-10  # of the largest eigenvalue: below it no ellipse is drawn from its axes
+# If the ratio of the eigenvalues is below this, contours are found on a grid, not from the axes.
+SINGULAR = 1e-10
 
-
-# of an ellipse between two crossings of the picture's edge; a whole one is exact to 2e-4 of its
-# half axis
+# Points per arc between two crossings of the domain's edge. With these, a full ellipse is off by at
+# most 2e-4 of its semi-axis.
 ARC_POINTS = 193
-
 
 Domain = tuple[float, float, float, float]  # w1 from, w1 to, w2 from, w2 to
 
@@ -24,77 +23,76 @@ Domain = tuple[float, float, float, float]  # w1 from, w1 to, w2 from, w2 to
 def sublevel_rings(
     quadratic: Quadratic, excess: Float[np.ndarray, " L"], domain: Domain, cells: int = 240
 ) -> list[Float[np.ndarray, "n 2"]]:
-    """The outlines of {w in the domain: loss − floor ≤ excess}, one for each level, cut at the
-    domain's edge.
+    """The outline of {w in the domain: loss − minimum loss ≤ excess} for each of the L levels.
 
-    Of a quadratic each is convex, so one polygon; an empty array where the level misses the domain.
-    An ellipse is followed along its own angle; where the surface is all but flat in one direction,
-    the outlines are found on a grid of so many cells."""
+    These sets are convex, so each outline is one closed polygon, and an empty array if the level
+    misses the domain. Ellipses are computed exactly; if the Hessian is close to singular, the
+    outlines are interpolated on a grid of `cells` × `cells`."""
     values, vectors = np.linalg.eigh(quadratic.A)
-    if values[0] > FLAT * values[-1]:
-        rings = _ellipses_within(
-            quadratic.minimum, vectors / np.sqrt(values), np.sqrt(excess), domain
-        )
-    else:
-        rings = _rings_on_grid(quadratic, excess, domain, cells)
-    return rings
+    if values[0] > SINGULAR * values[-1]:
+        axes = vectors / np.sqrt(values)
+        return _clipped_ellipses(quadratic.minimum, axes, np.sqrt(excess), domain)
+    return _contours_on_grid(quadratic, excess, domain, cells)
 
 
-def _ellipses_within(
-    middle: np.ndarray, axes: np.ndarray, sizes: np.ndarray, domain: Domain
+def _clipped_ellipses(
+    centre: np.ndarray, axes: np.ndarray, sizes: np.ndarray, domain: Domain
 ) -> list[Float[np.ndarray, "n 2"]]:
-    """The outline of what each ellipse, middle + size · axes @ (cos t, sin t), and the domain have
-    in common, from the angles at which it crosses the domain's edge."""
+    """The outlines of the ellipses centre + size · axes @ (cos t, sin t), cut to the domain.
+
+    `centre` is (2,), `axes` (2, 2) and `sizes` (L,). The outline of an ellipse consists of the arcs
+    inside the domain and of the domain's corners inside the ellipse, ordered by their angle."""
     low, high = np.array(domain[::2]), np.array(domain[1::2])
-    turn = np.arctan2(
-        axes[:, 1], axes[:, 0]
-    )  # (2,), the angle at which an ellipse gets furthest along each weight …
-    reach = np.hypot(axes[:, 0], axes[:, 1])  # … and how far, for size 1
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # a point; an edge that an ellipse does not reach
-        apart = np.arccos(
-            (np.stack([low, high]) - middle) / (sizes[:, None, None] * reach)
-        )  # (L, 2, 2)
-    crossed = np.concatenate([turn - apart, turn + apart], axis=1).reshape(-1, 8) % (2 * np.pi)
-    begin = np.sort(crossed, axis=1)  # (L, 8), what is NaN last
-    begin[np.isnan(begin[:, 0]), 0] = 0  # one that does not meet the edge: a whole turn
-    turned = begin[:, :1] + 2 * np.pi
-    arcs = np.diff(np.where(np.isnan(begin), turned, begin), append=turned)
-    real = (arcs > 0) & (sizes > 0)[:, None]  # (L, 8)
-    of = np.nonzero(real)[0]  # (arcs,), the ellipse of each
-    t = begin[real][:, None] + arcs[real][:, None] * np.linspace(0, 1, ARC_POINTS)  # (arcs, points)
-    points = middle + sizes[of, None, None] * (
-        np.stack([np.cos(t), np.sin(t)], axis=-1) @ axes.T
-    )  # (arcs, points, 2)
-    halfway = points[:, ARC_POINTS // 2]
-    seen = ((halfway >= low) & (halfway <= high)).all(1)
+
+    # the angles t at which the ellipses cross the four edges, and the arcs between them
+    extreme_t = np.arctan2(axes[:, 1], axes[:, 0])  # (2,), where a weight is largest
+    extent = np.hypot(axes[:, 0], axes[:, 1])  # (2,), how large for size 1
+    with np.errstate(divide="ignore", invalid="ignore"):  # size 0; edges that are not reached
+        offset = np.arccos((np.stack([low, high]) - centre) / (sizes[:, None, None] * extent))
+    crossings = np.concatenate([extreme_t - offset, extreme_t + offset], axis=1)  # (L, 4, 2)
+    begin = np.sort(crossings.reshape(-1, 8) % (2 * np.pi), axis=1)  # (L, 8), NaN last
+    begin[np.isnan(begin[:, 0]), 0] = 0  # no crossing: the whole ellipse is one arc
+    end = begin[:, :1] + 2 * np.pi
+    lengths = np.diff(np.where(np.isnan(begin), end, begin), append=end)
+    is_arc = (lengths > 0) & (sizes > 0)[:, None]  # (L, 8)
+
+    # the points of the arcs inside the domain
+    arc_level = np.nonzero(is_arc)[0]  # (arcs,)
+    t = begin[is_arc][:, None] + lengths[is_arc][:, None] * np.linspace(0, 1, ARC_POINTS)
+    unit = np.stack([np.cos(t), np.sin(t)], axis=-1) @ axes.T  # (arcs, points, 2)
+    arcs = centre + sizes[arc_level, None, None] * unit
+    midpoints = arcs[:, ARC_POINTS // 2]
+    inside = ((midpoints >= low) & (midpoints <= high)).all(1)
+    on_arcs = np.clip(arcs[inside].reshape(-1, 2), low, high)
+
+    # the corners of the domain inside the ellipses
     corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
-    held = np.hypot(*np.linalg.solve(axes, (corners - middle).T)) <= sizes[:, None] * (
-        1 + 1e-12
-    )  # with what rounding takes
-    holder, corner = np.nonzero(held & (sizes > 0)[:, None])
-    points = np.concatenate([np.clip(points[seen].reshape(-1, 2), low, high), corners[corner]])
-    of = np.concatenate([np.repeat(of[seen], ARC_POINTS), holder])
-    counts = np.bincount(of, minlength=len(sizes))  # (L,)
-    inner = (
-        np.stack([np.bincount(of, column, len(sizes)) for column in points.T], axis=1)
-        / np.maximum(counts, 1)[:, None]
-    )
-    around = (points - inner[of]) / (high - low)  # from inside, since what they outline is convex
-    points = points[np.lexsort((np.arctan2(around[:, 1], around[:, 0]), of))]
-    rings = np.split(points, np.cumsum(counts)[:-1])
-    return [np.concatenate([ring, ring[:1]]) if len(ring) > 2 else ring[:0] for ring in rings]
+    distances = np.hypot(*np.linalg.solve(axes, (corners - centre).T))  # (4,), as sizes
+    contained = distances <= sizes[:, None] * (1 + 1e-12)  # (L, 4), tolerant to rounding
+    corner_level, corner = np.nonzero(contained & (sizes > 0)[:, None])
+
+    # all points of a level, ordered by their angle around their mean
+    points = np.concatenate([on_arcs, corners[corner]])
+    level = np.concatenate([np.repeat(arc_level[inside], ARC_POINTS), corner_level])
+    counts = np.bincount(level, minlength=len(sizes))  # (L,)
+    sums = np.stack([np.bincount(level, column, len(sizes)) for column in points.T], axis=1)
+    means = sums / np.maximum(counts, 1)[:, None]  # (L, 2)
+    direction = (points - means[level]) / (high - low)
+    points = points[np.lexsort((np.arctan2(direction[:, 1], direction[:, 0]), level))]
+    outlines = np.split(points, np.cumsum(counts)[:-1])
+    return [
+        np.concatenate([outline, outline[:1]]) if len(outline) > 2 else outline[:0]
+        for outline in outlines
+    ]
 
 
-def _rings_on_grid(
+def _contours_on_grid(
     quadratic: Quadratic, excess: np.ndarray, domain: Domain, cells: int
 ) -> list[Float[np.ndarray, "n 2"]]:
     w1, w2 = np.linspace(*domain[:2], cells + 1), np.linspace(*domain[2:], cells + 1)
     grid = np.stack(np.meshgrid(w1, w2), axis=-1)  # (cells + 1, cells + 1, 2)
-    height = np.sqrt(
-        np.maximum(quadratic.value(grid) - quadratic.floor, 0)
-    )  # a cone: linear interpolation fits it best
+    # the root is a cone, for which linear interpolation is most accurate
+    height = np.sqrt(np.maximum(quadratic.value(grid) - quadratic.floor, 0))
     generator = contourpy.contour_generator(w1, w2, height, fill_type="OuterOffset")
-    levels: list[Any] = [generator.filled(-np.inf, level)[0] for level in np.sqrt(excess)]
-    return [max(outlines, key=len) if outlines else np.empty((0, 2)) for outlines in levels]
+    polygons: list[Any] = [generator.filled(-np.inf, level)[0] for level in np.sqrt(excess)]
+    return [max(outlines, key=len) if outlines else np.empty((0, 2)) for outlines in polygons]

@@ -1,4 +1,4 @@
-"""The quadratic of every batch, as moments."""
+"""The loss of every batch as an exact quadratic, computed from the moments of its rows."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from jaxtyping import Float, Int
 
 from linreg.quadratic.least_squares import origin_of, with_ones
 from linreg.quadratic.quadratic import Quadratic
-from linreg.quadratic.streaming import Tables, checked_tables
+from linreg.quadratic.streaming import Tables, rows_in_run_order
 from linreg.settings.model import Settings
 from linreg.settings.wirings import WIRINGS
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """One quadratic a step of an epoch (in file order) or of the run (shuffled): K batches of n
-    rows, one shared origin."""
+    """The quadratics of K batches, with a shared origin: L(w) = dᵀA d − 2 cᵀd + s, d = w − origin.
+
+    The batches are those of one epoch if the rows keep their order, and those of the whole run if
+    they are shuffled. `n` is the number of rows of each batch."""
 
     A: Float[np.ndarray, "K P P"]
     c: Float[np.ndarray, "K P"]
@@ -34,35 +36,34 @@ class Moments:
         return Quadratic(self.A[k], self.c[k], float(self.s[k]), self.origin)
 
     def mean(self) -> Quadratic:
-        """The mean over the batches: what the run descends on. Every batch counts as one step, a
-        smaller last one too."""
+        """The mean of the batch losses, which a run minimises; all batches have the same weight."""
         return Quadratic(self.A.mean(0), self.c.mean(0), float(self.s.mean()), self.origin)
 
     def stable_lr(self) -> float:
-        """2/λ_max of the steepest batch: below it plain SGD stays bounded, whatever the order of
-        the batches.
+        """2/λ_max of the steepest batch: below it SGD is stable for any order of the batches.
 
-        A step multiplies the difference of two runs by I − lr·H, with the batch's Hessian H; its
-        eigenvalues are then in (−1, 1], so that no difference grows, and one that some batch curves
-        along shrinks in every epoch. Sufficient, not necessary, and at most the limit of the mean
-        surface. Not for momentum: its steps may drive apart in turn what each alone would bring
-        together."""
+        A step multiplies the difference of two runs by I − lr·H, where H is the Hessian of the
+        batch. Below the limit the eigenvalues of this matrix are in (−1, 1], so no difference
+        grows. The condition is sufficient, not necessary, and at most the limit of the mean
+        surface. It does not hold with momentum: steps that are stable each by itself can diverge
+        when they alternate."""
         steepest = 2 * float(np.linalg.eigvalsh(self.A)[:, -1].max())
         return 2 / steepest if steepest > 0 else np.inf
 
 
 def batch_moments(tables: Tables, settings: Settings) -> Moments:
-    """The exact quadratic of every batch, in the order in which the run meets them; batches go on
-    from piece to piece.
+    """The exact quadratic of every batch, in the order of the run.
 
-    With the origin o at the least squares of the table (of its first piece) and r = y − X·o, so
-    that nothing large cancels near it: matched shapes have A = XᵀX/B, c = Xᵀr/B, s = mean(r²); all
-    pairs have the same A, c = x̄·r̄ − V·o and s = oᵀV o + Var(y) + r̄², with V = Cov(X) of the
-    batch. With a bias, X has a last column of ones. Raises `SettingsError` if a batch is larger
-    than the table, or if a table in pieces is to be shuffled."""
+    The origin o is the least-squares solution of the table (of its first piece, if it comes in
+    pieces), so that no large terms cancel near the minimum. With the residuals r = y − X·o:
+      matched shapes   A = XᵀX/B, c = Xᵀr/B, s = mean(r²)
+      all pairs        A = XᵀX/B, c = x̄·r̄ − V·o, s = oᵀV o + Var(y) + r̄², with V = Cov(X)
+    With a bias, X has a last column of ones. Batches may extend over several pieces. Raises
+    `SettingsError` if a batch is larger than the table, or if a table in pieces is to be shuffled.
+    """
     pairs = WIRINGS[settings.wiring].pairs
     parts: list[tuple[np.ndarray, ...]] = []
-    for piece in checked_tables(tables, settings):
+    for piece in rows_in_run_order(tables, settings):
         if not parts:
             origin = origin_of(piece, settings.bias)  # (P,)
         X = with_ones(piece.X) if settings.bias else piece.X  # (n, P)
@@ -74,7 +75,7 @@ def batch_moments(tables: Tables, settings: Settings) -> Moments:
 def _pass_moments(
     X: np.ndarray, y: np.ndarray, origin: np.ndarray, batch_size: int, pairs: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A (K, P, P), c (K, P), s (K,) and n (K,) of one pass over the rows."""
+    """A (K, P, P), c (K, P), s (K,) and n (K,) of the batches of one pass over the rows."""
     columns = np.ascontiguousarray(X.T)  # (P, N)
     predictions = X @ origin  # (N,)
     parts = []
@@ -94,9 +95,9 @@ def _pass_moments(
             V = np.empty_like(A)
             for i, j in combinations_with_replacement(range(len(origin)), 2):
                 V[:, i, j] = V[:, j, i] = _mean(centred[i] * centred[j])
-            spread = V @ origin  # (K, P)
-            c = mean * _mean(r)[:, None] - spread
-            s = spread @ origin + _mean((target - _mean(target)[:, None]) ** 2) + _mean(r) ** 2
+            Vo = V @ origin  # (K, P)
+            c = mean * _mean(r)[:, None] - Vo
+            s = Vo @ origin + _mean((target - _mean(target)[:, None]) ** 2) + _mean(r) ** 2
         else:
             c = np.stack([_mean(column * r) for column in x], axis=1)  # (K, P)
             s = _mean(r**2)
@@ -106,10 +107,8 @@ def _pass_moments(
 
 
 def _mean(batches: np.ndarray) -> np.ndarray:
-    """The mean of each batch (K, B) -> (K,)."""
-    if (
-        batches.shape[1] < 8
-    ):  # many short sums: one addition of a whole column after the other is faster
-        return sum(batches[:, k] for k in range(batches.shape[1])) / batches.shape[1]  # type: ignore[no-any-return]
-    found: np.ndarray = batches.mean(1)
-    return found
+    """The mean of each batch: (K, B) -> (K,)."""
+    size = batches.shape[1]
+    if size < 8:  # for many short rows, adding up the columns is faster
+        return np.asarray(sum(batches[:, k] for k in range(size)) / size)
+    return np.asarray(batches.mean(1))

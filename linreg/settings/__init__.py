@@ -1,8 +1,7 @@
-"""What is asked for: settings of a run and of a comparison, what each page shows, limits, and the
-way into a URL and back.
+"""Settings of runs, comparisons and pages, their limits, and their conversion to and from URLs.
 
-The fields carry their own limits: `FieldSpec.valid_range` is what is possible at all (a
-`SettingsError` otherwise), `FieldSpec.ui_range` what the app lets a link or a control ask for."""
+Each field describes itself: values outside `FieldSpec.valid_range` raise a `SettingsError`, and
+values outside `FieldSpec.ui_range` are valid, but neither a link nor a control can set them."""
 
 from linreg.settings.changes import (
     all_specs,
@@ -42,7 +41,7 @@ from linreg.settings.model import (
 )
 from linreg.settings.query import TABLE_NAMES, Tables, from_query, to_query
 
-# names of earlier versions
+# aliases: names of earlier versions
 Kind = FieldSpec
 plain, clipped, written, read, check, kinds_of = (
     format_number,

@@ -1,5 +1,4 @@
-"""Change a comparison: update both sides, override the fixed side, keep within the limits of a
-server."""
+"""Change the settings of a comparison, and keep them within the limits of the server."""
 
 from __future__ import annotations
 
@@ -23,15 +22,17 @@ from linreg.settings.wirings import WIRINGS
 
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """The settings with changes by URL name: those of `DataSettings` change the data, `data_seed`
-    its seed."""
-    data = {data_field(name): value for name, value in changes.items() if name in data_specs()}
-    run = {name: value for name, value in changes.items() if name not in data_specs()}
+    """The settings with changes, given by URL name (see `all_specs`).
+
+    Raises `SettingsError` for impossible values, and for fields of the synthetic data when the
+    settings use a table."""
+    specs = data_specs()
+    data = {data_field(name): value for name, value in changes.items() if name in specs}
+    run = {name: value for name, value in changes.items() if name not in specs}
     if data and isinstance(settings.data, TableSettings):
-        name = next(name for name in changes if name in data_specs())
+        name = next(name for name in changes if name in specs)
         raise SettingsError(
-            f"{data_specs()[name].label} belongs to the synthetic data, and this is a table of its"
-            " own;"
+            f"{specs[name].label} belongs to the synthetic data, and this is a table of its own;"
             " choose another setting, or go back to the synthetic data",
             name,
         )
@@ -39,68 +40,57 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def with_table(comparison: Comparison, table: TableSettings, bias: bool = True) -> Comparison:
-    """The comparison on a table: as many steps as before, batches no larger than the table, a bias
-    where both take one."""
-    bias = bias and all(
-        WIRINGS[side.wiring].takes_bias for side in (comparison.original, comparison.fixed)
-    )
-    return Comparison(
-        *(_moved(side, table, bias) for side in (comparison.original, comparison.fixed))
-    )
+    """The comparison on a table, trained for about as many steps as before.
+
+    Batches are at most as large as the table. With `bias`, both sides get a bias if both loss
+    variants allow one."""
+    sides = comparison.original, comparison.fixed
+    bias = bias and all(WIRINGS[side.wiring].takes_bias for side in sides)
+    return Comparison(*(_with_data(side, table, bias) for side in sides))
 
 
 def without_table(comparison: Comparison) -> Comparison:
-    """The comparison on the synthetic data of the defaults, without a bias, for as many steps as
-    before."""
+    """The comparison on the default synthetic data, without a bias, for about as many steps."""
     data = DEFAULTS[VERSION].original.data
-    return Comparison(
-        *(_moved(side, data, bias=False) for side in (comparison.original, comparison.fixed))
-    )
+    sides = comparison.original, comparison.fixed
+    return Comparison(*(_with_data(side, data, bias=False) for side in sides))
 
 
-def _moved(side: Settings, data: Data, bias: bool) -> Settings:
-    size = min(side.batch_size, data.samples)
-    epochs = max(round(side.steps / -(-data.samples // size)), 1)
+def _with_data(side: Settings, data: Data, bias: bool) -> Settings:
+    batch_size = min(side.batch_size, data.samples)
+    steps_per_epoch = -(-data.samples // batch_size)
+    epochs = max(round(side.steps / steps_per_epoch), 1)
     init = side.init and side.init[: 2 + bias]
-    return replace(side, data=data, bias=bias, batch_size=size, epochs=epochs, init=init)
+    return replace(side, data=data, bias=bias, batch_size=batch_size, epochs=epochs, init=init)
 
 
 def update_both(comparison: Comparison, changes: Mapping[str, Any]) -> Comparison:
-    """The comparison with changes on both sides, by URL name.
+    """The comparison with changes, given by URL name, on both sides.
 
-    On the fixed side a setting of its own (where it differs from the original's) stays, but for a
-    momentum that a new optimizer does not take. The wiring belongs to one side alone, so here it is
-    the original's."""
-    own = overrides(comparison)
+    The overrides of the fixed side stay, except a momentum that the new optimizer does not take. A
+    change of the wiring applies to the original only."""
+    kept = overrides(comparison)
     if "optimizer" in changes and "momentum" not in changes:
         optimizer = str(changes["optimizer"])
         changes = {**changes, "momentum": fitting_momentum(optimizer, comparison.original.momentum)}
-        if (
-            "optimizer" not in own
-            and own.get("momentum")
-            and not fitting_momentum(optimizer, own["momentum"])
-        ):
-            del own["momentum"]
+        inherits_optimizer = "optimizer" not in kept
+        momentum = kept.get("momentum")
+        if inherits_optimizer and momentum and not fitting_momentum(optimizer, momentum):
+            del kept["momentum"]
     original = with_changes(comparison.original, changes)
-    return Comparison(original, apply_overrides(original, own))
+    return Comparison(original, apply_overrides(original, kept))
 
 
-def apply_overrides(original: Settings, own: Mapping[str, Any]) -> Settings:
-    """The original with the fixed side's own settings; a momentum that it inherits is made to fit
-    its optimizer."""
-    if "momentum" not in own:
-        own = {
-            **own,
-            "momentum": fitting_momentum(
-                own.get("optimizer", original.optimizer), original.momentum
-            ),
-        }
-    return replace(original, **own)
+def apply_overrides(original: Settings, changes: Mapping[str, Any]) -> Settings:
+    """The fixed side: the original with changes; an inherited momentum is made to fit."""
+    if "momentum" not in changes:
+        optimizer = changes.get("optimizer", original.optimizer)
+        changes = {**changes, "momentum": fitting_momentum(optimizer, original.momentum)}
+    return replace(original, **changes)
 
 
 def fitting_momentum(optimizer: str, momentum: float) -> float:
-    """The momentum that an optimizer can go on with: none where it takes none, 0.9 where it needs
-    some and there is none."""
+    """The momentum adapted to an optimizer: 0 if it takes none, 0.9 if it needs some and has 0."""
     entry = OPTIMIZERS.get(optimizer)
     if entry is None or entry.takes_momentum:
         return 0.9 if entry and entry.needs_momentum and not momentum else momentum
@@ -108,8 +98,9 @@ def fitting_momentum(optimizer: str, momentum: float) -> float:
 
 
 def check_limits(settings: Settings) -> Settings:
-    """The settings, if the app lets a visitor run them; a `SettingsError` that says how to get
-    below the limit if not."""
+    """The settings unchanged, if they are within the limits of the server.
+
+    Otherwise raises a `SettingsError` that says how to get below the limit."""
     if settings.steps > LIMITS.steps:
         raise SettingsError(
             f"{settings.steps:,} steps are above the {LIMITS.steps:,} that a run may have here;"
@@ -121,8 +112,7 @@ def check_limits(settings: Settings) -> Settings:
     if WIRINGS[settings.wiring].pairs and settings.batch_size > LIMITS.paired_rows:
         raise SettingsError(
             f"batch size {settings.batch_size:,} would compare {settings.batch_size**2:,} pairs at"
-            " every step;"
-            f" use up to {LIMITS.paired_rows:,}, or a wiring that matches the shapes",
+            f" every step; use up to {LIMITS.paired_rows:,}, or a wiring that matches the shapes",
             "batch_size",
             "wiring",
         )
@@ -130,19 +120,20 @@ def check_limits(settings: Settings) -> Settings:
 
 
 def clamp_to_limits(settings: Settings) -> Settings:
-    """The settings if they are `offered`; else with as many rows, as large batches and as many
-    epochs as are."""
-    data, pairs = settings.data, WIRINGS[settings.wiring].pairs
+    """The settings with rows, batch size and epochs reduced to the limits where needed."""
+    data = settings.data
     if isinstance(data, DataSettings):
         data = replace(data, samples=min(data.samples, LIMITS.rows))
-    size = min(settings.batch_size, data.samples, LIMITS.paired_rows if pairs else data.samples)
-    epochs = max(min(settings.epochs, LIMITS.steps // -(-data.samples // size)), 1)
-    return replace(settings, data=data, batch_size=size, epochs=epochs)
+    batch_size = min(settings.batch_size, data.samples)
+    if WIRINGS[settings.wiring].pairs:
+        batch_size = min(batch_size, LIMITS.paired_rows)
+    steps_per_epoch = -(-data.samples // batch_size)
+    epochs = max(min(settings.epochs, LIMITS.steps // steps_per_epoch), 1)
+    return replace(settings, data=data, batch_size=batch_size, epochs=epochs)
 
 
 def overrides(comparison: Comparison) -> dict[str, Any]:
-    """The settings in which the fixed side differs from the original, its wiring always among
-    them."""
+    """The settings in which the fixed side differs from the original, and always its wiring."""
     return {
         name: getattr(comparison.fixed, name)
         for name in specs_of(Settings)
@@ -151,18 +142,18 @@ def overrides(comparison: Comparison) -> dict[str, Any]:
 
 
 def data_specs() -> dict[str, FieldSpec]:
-    """URL name -> kind of the data's fields. Their seed is `data_seed`, since a run has one of its
-    own."""
+    """The fields of `DataSettings` by URL name; `seed` is `data_seed`, as a run has a seed too."""
     return {
-        ("data_seed" if name == "seed" else name): kind
-        for name, kind in specs_of(DataSettings).items()
+        ("data_seed" if name == "seed" else name): spec
+        for name, spec in specs_of(DataSettings).items()
     }
 
 
 def data_field(name: str) -> str:
+    """The field of `DataSettings` that has this URL name."""
     return "seed" if name == "data_seed" else name
 
 
 def all_specs() -> dict[str, FieldSpec]:
-    """Every setting by its URL name: those of the data, then those of the run."""
+    """All fields by URL name: those of the data, then those of the run."""
     return {**data_specs(), **specs_of(Settings)}

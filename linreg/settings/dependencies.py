@@ -1,4 +1,4 @@
-"""The packages that linreg needs: which of them are not here, and the command that brings them."""
+"""Which of the required packages are not installed, and the command that installs them."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ CORE = (
     "jaxtyping",
     "numba",
     "joblib",
+    "jinja2",
+    "click",
 )
-FIGURES = ("vl_convert", "fontTools", "font_source_sans_pro")  # for figures as files
+FIGURES = ("vl_convert", "fontTools", "font_source_sans_pro")  # to export figures
 PIP_NAMES = {
     "vl_convert": "vl-convert-python",
     "fontTools": "fonttools",
     "font_source_sans_pro": "font-source-sans-pro",
     "distributed": "dask[distributed]",
 }
-PINNED = Path(__file__).parents[2] / "requirements.txt"  # in a checkout
+PINNED = Path(__file__).parents[2] / "requirements.txt"  # exists in a checkout only
 
 
 def missing(modules: Sequence[str]) -> list[str]:
-    """Those of the modules that are not here."""
+    """The modules that are not installed."""
     return [name for name in modules if find_spec(name) is None]
 
 
 def missing_message(need: str, modules: Sequence[str]) -> str:
-    """What is said of modules that are not here: `need` them, and the command that brings them."""
-    names = [PIP_NAMES.get(name, name) for name in modules]
-    pinned = PINNED.exists() and not set(modules) - {*CORE, *FIGURES}
-    command = (
-        f"-r {PINNED.name}"
-        if pinned
-        else " ".join(f"'{name}'" if "[" in name else name for name in names)
-    )
-    return f"{need} {', '.join(names)}, which {'is' if len(names) == 1 else 'are'} not installed; pip install {command}"
+    """The message for modules that are not installed.
+
+    `need` is its beginning, such as "Figures need"; the command to install them is its end."""
+    packages = [PIP_NAMES.get(name, name) for name in modules]
+    if PINNED.exists() and not set(modules) - {*CORE, *FIGURES}:
+        arguments = f"-r {PINNED.name}"
+    else:
+        arguments = " ".join(f"'{name}'" if "[" in name else name for name in packages)
+    verb = "is" if len(packages) == 1 else "are"
+    return f"{need} {', '.join(packages)}, which {verb} not installed; pip install {arguments}"

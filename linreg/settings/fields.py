@@ -1,4 +1,4 @@
-"""One field of a settings dataclass: its name, type, limits, and its way into text and back."""
+"""Fields of settings dataclasses: type, limits, validation, conversion to and from text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class SettingsError(ValueError):
-    """Impossible settings. `fields` names the fields that can mend it, the most likely first."""
+    """Impossible settings; `fields` names the fields to change, the most likely one first."""
 
     def __init__(self, message: str, *names: str) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Interval:
-    """Numbers between `low` and `high`, both included unless `open_low`."""
+    """The finite numbers from `low` to `high`, without `low` itself if `open_low`."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -32,7 +32,7 @@ class Interval:
     def __contains__(self, value: Any) -> bool:
         try:
             finite = math.isfinite(value)
-        except OverflowError:  # a whole number beyond every float
+        except OverflowError:  # an int too large for a float
             return False
         return (
             finite and self.low <= value <= self.high and not (self.open_low and value == self.low)
@@ -50,45 +50,44 @@ class Interval:
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """How one field is named, written, read and limited."""
+    """Description of one field: label, type and limits.
+
+    `valid_range` holds everywhere, `ui_range` for links and controls of the app."""
 
     label: str
-    type: type  # of the value, or of each part of it
+    type: type  # of the value, or of each number of a tuple
     valid_range: Interval = Interval()
     ui_range: Interval = Interval()
-    parts: Sequence[int] = ()  # how many numbers a tuple may have; () for a single value
+    parts: Sequence[int] = ()  # allowed lengths of a tuple; () for a single value
     choices: tuple[str, ...] = ()
-    several: bool = False  # of the choices, as a tuple; none is allowed
-    optional: bool = False  # None is allowed, written `default`
+    several: bool = False  # the value is a tuple of choices, possibly empty
+    optional: bool = False  # None is allowed; its text is `default`
 
 
-def setting(default: Any, kind: FieldSpec) -> Any:
-    """A field of a settings dataclass, with its kind."""
-    return field(default=default, metadata={"kind": kind})
+def setting(default: Any, spec: FieldSpec) -> Any:
+    """A field of a settings dataclass, with its description."""
+    return field(default=default, metadata={"spec": spec})
 
 
 def format_number(value: float) -> str:
-    """A number as short as it can be written without loss: `100`, `0.01`, `1e-05`."""
+    """The shortest text that gives the same number: `100`, `0.01`, `1e-05`."""
     if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
         return str(int(value))
     return repr(float(value))
 
 
 def shorten(value: object, most: int = 40) -> str:
-    """A foreign value as text for a message: never longer than `most`, never with a line break."""
+    """An untrusted value as text for a message: one line of at most `most` characters."""
     try:
         text = to_text(value) if isinstance(value, bool | int | float | tuple) else str(value)
-    except (
-        ValueError,
-        OverflowError,
-    ):  # a number too long to print, infinities and what is not a number
+    except (ValueError, OverflowError):  # an int too long to print, an infinity or a NaN
         text = repr(value) if isinstance(value, float) else "out of range"
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return f"{text[:most]}…" if len(text) > most else text or "''"
 
 
 def to_text(value: Any) -> str:
-    """A setting as it stands in a URL: `100`, `5,3`, `1` for yes, `default` for None."""
+    """The text of a value in a URL: `100`, `5,3`, `1` for True, `default` for None."""
     if value is None:
         return "default"
     if isinstance(value, bool):
@@ -99,107 +98,106 @@ def to_text(value: Any) -> str:
 
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
-
-
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
 
 
-def from_text(text: str, kind: FieldSpec) -> Any:
-    """A setting read from text, within what the app offers.
+def from_text(text: str, spec: FieldSpec) -> Any:
+    """The value of a text, within `ui_range`.
 
-    Raises `ValueError` with a clause that says what is wrong with it.
-    """
-    if kind.optional and text == "default":
+    Raises `ValueError` with the end of a sentence, such as "is out of range (at least 1)"."""
+    if spec.optional and text == "default":
         return None
-    if kind.choices:
+    if spec.choices:
         chosen = (
-            (tuple(dict.fromkeys(text.split(","))) if text else ()) if kind.several else (text,)
+            (tuple(dict.fromkeys(text.split(","))) if text else ()) if spec.several else (text,)
         )
-        if not set(chosen) <= set(kind.choices):
-            raise ValueError(f"is unknown; the choices are {', '.join(kind.choices)}")
-        return chosen if kind.several else text
-    if kind.type is bool:
+        if not set(chosen) <= set(spec.choices):
+            raise ValueError(f"is unknown; the choices are {', '.join(spec.choices)}")
+        return chosen if spec.several else text
+    if spec.type is bool:
         if text not in ("0", "1"):
             raise ValueError("is neither 0 nor 1")
         return text == "1"
-    pattern = _WHOLE if kind.type is int else _DECIMAL
-    pieces = (text.split(",", max(kind.parts) + 1) if text else []) if kind.parts else [text]
-    if kind.parts and len(pieces) not in kind.parts:
-        raise ValueError(f"does not have {_counts(kind)} numbers")
+    pattern = _WHOLE if spec.type is int else _DECIMAL
+    pieces = (text.split(",", max(spec.parts) + 1) if text else []) if spec.parts else [text]
+    if spec.parts and len(pieces) not in spec.parts:
+        raise ValueError(f"does not have {_counts(spec)} numbers")
     numbers = []
     for piece in pieces:
         if not pattern.fullmatch(piece.strip()):
-            raise ValueError(f"is not {_article(kind.type)}")
-        number = kind.type(piece)
-        if number not in kind.valid_range or number not in kind.ui_range:
-            raise ValueError(f"is out of range ({kind.ui_range})")
+            raise ValueError(f"is not {_type_name(spec.type)}")
+        number = spec.type(piece)
+        if number not in spec.valid_range or number not in spec.ui_range:
+            raise ValueError(f"is out of range ({spec.ui_range})")
         numbers.append(number)
-    return tuple(numbers) if kind.parts else numbers[0]
+    return tuple(numbers) if spec.parts else numbers[0]
 
 
 def check_fields(settings: Any) -> None:
-    """Raise a `SettingsError` if a field of a settings dataclass is beyond its limit."""
-    for name, kind in specs_of(type(settings)).items():
-        _check_value(name, getattr(settings, name), kind)
+    """Raise a `SettingsError` if a field of a settings dataclass has an invalid value."""
+    for name, spec in specs_of(type(settings)).items():
+        _check_value(name, getattr(settings, name), spec)
 
 
-def _check_value(name: str, value: Any, kind: FieldSpec) -> None:
-    if value is None and kind.optional:
+def _check_value(name: str, value: Any, spec: FieldSpec) -> None:
+    if value is None and spec.optional:
         return
-    if kind.choices:
-        if not (set(value) <= set(kind.choices) if kind.several else value in kind.choices):
+    if spec.choices:
+        if not (set(value) <= set(spec.choices) if spec.several else value in spec.choices):
             raise SettingsError(
-                f"{kind.label} {shorten(value)} is unknown; use one of {', '.join(kind.choices)}",
+                f"{spec.label} {shorten(value)} is unknown; use one of {', '.join(spec.choices)}",
                 name,
             )
         return
-    if kind.parts and not (isinstance(value, tuple) and len(value) in kind.parts):
+    if spec.parts and not (isinstance(value, tuple) and len(value) in spec.parts):
         raise SettingsError(
-            f"{kind.label} {shorten(value)} is not a tuple of {_counts(kind)} numbers", name
+            f"{spec.label} {shorten(value)} is not a tuple of {_counts(spec)} numbers", name
         )
-    for part in value if kind.parts else (value,):
-        if kind.type is bool or isinstance(part, bool):
-            if not (kind.type is bool and isinstance(part, bool)):
+    for part in value if spec.parts else (value,):
+        if spec.type is bool or isinstance(part, bool):
+            if not (spec.type is bool and isinstance(part, bool)):
                 raise SettingsError(
-                    f"{kind.label} {shorten(part)} is not {_article(kind.type)}", name
+                    f"{spec.label} {shorten(part)} is not {_type_name(spec.type)}", name
                 )
-        elif not isinstance(part, Integral if kind.type is int else Real):
-            raise SettingsError(f"{kind.label} {shorten(part)} is not {_article(kind.type)}", name)
-        elif part not in kind.valid_range:
+        elif not isinstance(part, Integral if spec.type is int else Real):
             raise SettingsError(
-                f"{kind.label} {shorten(part)} is not possible; use"
-                f" {_asked(kind, kind.valid_range)}",
+                f"{spec.label} {shorten(part)} is not {_type_name(spec.type)}", name
+            )
+        elif part not in spec.valid_range:
+            raise SettingsError(
+                f"{spec.label} {shorten(part)} is not possible;"
+                f" use {_allowed(spec, spec.valid_range)}",
                 name,
             )
 
 
-def _counts(kind: FieldSpec) -> str:
-    """How many numbers, in words: `2 or 3`, `an even number, at most 80, of`."""
-    if isinstance(kind.parts, range):
+def _counts(spec: FieldSpec) -> str:
+    """The allowed lengths in words: `2 or 3`, `at most 10`, `an even count, at most 24, of`."""
+    if isinstance(spec.parts, range):
         return (
-            f"an even count, at most {kind.parts[-1]}, of"
-            if kind.parts.step == 2
-            else f"at most {kind.parts[-1]}"
+            f"an even count, at most {spec.parts[-1]}, of"
+            if spec.parts.step == 2
+            else f"at most {spec.parts[-1]}"
         )
-    return " or ".join(map(str, kind.parts))
+    return " or ".join(map(str, spec.parts))
 
 
-def _article(wanted: type) -> str:
+def _type_name(wanted: type) -> str:
     return {bool: "True or False", int: "a whole number", float: "a number"}.get(
         wanted, wanted.__name__
     )
 
 
-def _asked(kind: FieldSpec, interval: Interval) -> str:
+def _allowed(spec: FieldSpec, interval: Interval) -> str:
     bounds = str(interval)
-    noun = "a whole number" if kind.type is int else "a finite number"
+    noun = "a whole number" if spec.type is int else "a finite number"
     return noun if bounds == "a finite number" else f"{noun} {bounds}"
 
 
 def specs_of(owner: type) -> dict[str, FieldSpec]:
-    """The kind of each field of a settings dataclass."""
+    """The descriptions of the fields of a settings dataclass, by name."""
     return {
-        entry.name: entry.metadata["kind"] for entry in fields(owner) if "kind" in entry.metadata
+        entry.name: entry.metadata["spec"] for entry in fields(owner) if "spec" in entry.metadata
     }
 
 

@@ -1,8 +1,7 @@
-"""How much one visitor may ask for, and how much a server keeps for all of them: every limit, in
-one place.
+"""All limits: what one visitor may request, and what the server keeps in memory.
 
-Whoever runs their own server raises them in its environment: `LINREG_STEPS=5000000 streamlit run
-streamlit_app.py`. The size of an upload is Streamlit's own setting, `server.maxUploadSize`."""
+Environment variables change them: `LINREG_STEPS=5000000 streamlit run streamlit_app.py`. The size
+of an upload is limited by Streamlit's own setting, `server.maxUploadSize`."""
 
 from __future__ import annotations
 
@@ -13,15 +12,16 @@ from dataclasses import dataclass, field, fields
 
 
 def limit(most: int, what: str) -> int:
-    """A field of `Limits`: its value, and in words what it is the most of."""
-    found: int = field(default=most, metadata={"what": what})
-    return found
+    """A field of `Limits`: its default, and what it limits, in words."""
+    default: int = field(default=most, metadata={"what": what})
+    return default
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits, whole numbers above 0. Those of files hold in the library too; those of kept
-    things are of a server."""
+    """The limits, whole numbers above 0.
+
+    Those of files apply to the library too; those of kept things apply to a server."""
 
     rows: int = limit(200_000, "rows of a synthetic table, and of a batch")
     steps: int = limit(1_000_000, "steps of a run")
@@ -50,23 +50,24 @@ class Limits:
 
 
 def limits(environment: Mapping[str, str]) -> Limits:
-    """The limits with those that an environment sets. Raises `ValueError` for what is no whole
-    number above 0."""
+    """The limits, with those that environment variables set.
+
+    Raises `ValueError` for a value that is not a whole number above 0."""
     changed = {}
-    for one in fields(Limits):
-        text = environment.get(variable(one.name))
+    for entry in fields(Limits):
+        text = environment.get(variable(entry.name))
         if text is not None:
             if not re.fullmatch(r"0*[1-9][0-9_]{0,17}", text):
                 raise ValueError(
-                    f"{variable(one.name)}={text[:40]!r} is not a limit; use a whole number above"
-                    f" 0, such as {one.default}"
+                    f"{variable(entry.name)}={text[:40]!r} is not a limit;"
+                    f" use a whole number above 0, such as {entry.default}"
                 )
-            changed[one.name] = int(text)
+            changed[entry.name] = int(text)
     return Limits(**changed)
 
 
 def variable(name: str) -> str:
-    """The variable of the environment that sets a limit."""
+    """The environment variable that sets a limit."""
     return f"LINREG_{name.upper()}"
 
 

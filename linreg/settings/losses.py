@@ -1,4 +1,4 @@
-"""The losses whose shapes linreg knows. Importing this does not import torch."""
+"""Registry of losses whose shapes can be checked. Importing this does not import torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-MOST_AXES = 8  # of a shape
+MOST_AXES = 8  # of a shape that is checked
 
 
 def _module(name: str, prediction: Tensor, target: Tensor) -> Tensor:
@@ -35,10 +35,10 @@ def _raw(prediction: Tensor, target: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss as PyTorch offers it. `run` calls it; `code` is the call as a reader would write it.
+    """A loss of PyTorch: `run` calls it, `code` is the call as source code.
 
-    `squared`: its minimum is that of the squared error. `warns`: PyTorch warns of unequal shapes.
-    `refuses`: it raises."""
+    `squared` says that it has the same minimum as the squared error, `warns` that PyTorch warns if
+    the shapes are unequal, `refuses` that PyTorch raises then."""
 
     key: str
     title: str
@@ -75,7 +75,7 @@ LOSSES: dict[str, Loss] = {
             "nn.GaussianNLLLoss",
             "nn.GaussianNLLLoss()({prediction}, {target}, torch.ones_like({prediction}))",
             _gaussian_nll,
-            squared=True,  # the variance is held at one
+            squared=True,  # with a constant variance of one
         ),
         _of_module("poisson_nll", "PoissonNLLLoss"),
         _of_module("bce_with_logits", "BCEWithLogitsLoss", refuses=True),

@@ -1,4 +1,4 @@
-"""The settings of a run and of a comparison, as frozen dataclasses."""
+"""Settings of the data, of a run and of a comparison, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from linreg.settings.limits import LIMITS
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.wirings import WIRINGS
 
-VERSION = 1
-
+VERSION = 1  # of links
 
 SEED = FieldSpec("seed", int, Interval(0, 2**63 - 1), Interval(0, 999_999))
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """The synthetic table: y = w1·x1 + w2·x2 + noise, with x normal of the given mean, scale and
-    correlation."""
+    """A synthetic table: y = w1·x1 + w2·x2 + noise.
+
+    x1 and x2 are normal with the given mean, standard deviation (`scale`) and correlation; the
+    noise is normal with standard deviation `noise`."""
 
     samples: int = setting(10_000, FieldSpec("samples", int, Interval(1), Interval(2, LIMITS.rows)))
     weights: tuple[float, ...] = setting(
@@ -48,11 +49,11 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class TableSettings:
-    """A table that was read: its key (a bundled one's name, or an upload's digest), its columns,
-    and the rows that it keeps.
+    """A table from a file: which table, which columns, and how many rows are used.
 
-    `linreg.data.table_settings` counts them. With `standardise` each feature has mean 0 and
-    standard deviation 1."""
+    `table` is the name of a bundled table or the digest of an upload. `samples` is counted by
+    `linreg.data.table_settings`. With `standardise`, each feature has mean 0 and standard deviation
+    1."""
 
     table: str
     target: str
@@ -74,11 +75,11 @@ Data = DataSettings | TableSettings
 
 @dataclass(frozen=True)
 class Settings:
-    """One run: the data, the wiring, the optimizer and how long.
+    """Settings of one run: data, wiring (a key of `WIRINGS`), optimizer, and training.
 
-    `init` holds the starting weights, and with `bias` optionally the starting bias as a third
-    number; None is PyTorch's own default init, drawn from `seed`. `seed` also orders the batches
-    when `shuffle` is on."""
+    `init` holds the two initial weights, and with `bias` optionally the initial bias as a third
+    number. None is PyTorch's default initialisation, drawn from `seed`, which also determines the
+    order of the rows if `shuffle` is on. Raises `SettingsError` for impossible combinations."""
 
     data: Data = DataSettings()
     wiring: str = setting("original", FieldSpec("wiring", str, choices=tuple(WIRINGS)))
@@ -112,9 +113,8 @@ class Settings:
         if self.momentum and not optimizer.takes_momentum:
             takers = ", ".join(entry.name for entry in OPTIMIZERS.values() if entry.takes_momentum)
             raise SettingsError(
-                f"momentum {format_number(self.momentum)} does not fit {self.optimizer}, which"
-                " takes none;"
-                f" use 0, or one of {takers}",
+                f"momentum {format_number(self.momentum)} does not fit {self.optimizer},"
+                f" which takes none; use 0, or one of {takers}",
                 "momentum",
                 "optimizer",
             )
@@ -128,8 +128,7 @@ class Settings:
             takers = ", ".join(key for key, entry in WIRINGS.items() if entry.takes_bias)
             raise SettingsError(
                 f"wiring {self.wiring} has a one-dimensional weight, and PyTorch's linear layer"
-                " takes no bias beside it;"
-                f" use no bias, or one of {takers}",
+                f" takes no bias beside it; use no bias, or one of {takers}",
                 "wiring",
                 "bias",
             )
@@ -143,25 +142,23 @@ class Settings:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches of one pass over the data, the smaller last one included."""
+        """Batches per pass over the data; the last one may be smaller."""
         return -(-self.data.samples // self.batch_size)
 
     @property
     def steps(self) -> int:
-        """Optimizer steps of the whole run."""
+        """Optimizer steps of the run."""
         return self.epochs * self.steps_per_epoch
 
     @property
     def start_is_drawn(self) -> bool:
-        """Whether the seed decides on an initial weight: on all of them, or on the bias beside two
-        that are set."""
+        """Whether the seed determines an initial weight: all of them, or only the bias."""
         return self.init is None or len(self.init) < 2 + self.bias
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the app shows: two runs on the same data, as the fixed side differs from the original in
-    its wiring at least."""
+    """Two runs on the same data, as the app compares them; the wirings usually differ."""
 
     original: Settings = Settings()
     fixed: Settings = Settings(wiring="squeeze")
@@ -171,7 +168,6 @@ class Comparison:
             raise SettingsError("the two sides of a comparison need the same data settings", "data")
 
 
-LABELS = ("Original", "Fixed")  # of the two sides, wherever they are named
+LABELS = ("Original", "Fixed")  # of the two sides
 
-
-DEFAULTS: dict[int, Comparison] = {VERSION: Comparison()}  # what each version of a link leaves out
+DEFAULTS: dict[int, Comparison] = {VERSION: Comparison()}  # by the version of a link

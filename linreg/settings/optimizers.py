@@ -1,5 +1,4 @@
-"""Registry of optimizers: a name and the `torch.optim` class behind it. Importing this does not
-import torch."""
+"""Registry of optimizers of `torch.optim`. Importing this does not import torch."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """One optimizer: every hyperparameter not named here keeps the default of its PyTorch class."""
+    """An optimizer; hyperparameters that are not given here keep the defaults of PyTorch."""
 
     name: str
     torch_name: str  # a class of torch.optim
@@ -25,45 +24,45 @@ class Optimizer:
     needs_momentum: bool = False
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
 
-    def _chosen(self, lr: float, momentum: float) -> dict[str, object]:
-        chosen = {"momentum": momentum} if self.takes_momentum and momentum else {}
-        return {"lr": lr, **chosen, **self.options}
+    def _arguments(self, lr: float, momentum: float) -> dict[str, object]:
+        given = {"momentum": momentum} if self.takes_momentum and momentum else {}
+        return {"lr": lr, **given, **self.options}
 
     def build(
         self, parameters: Iterable[torch.Tensor], lr: float, momentum: float
     ) -> torch.optim.Optimizer:
-        """The `torch.optim` object for these parameters. On the CPU `foreach=False` is what PyTorch
-        chooses itself."""
+        """The optimizer of `torch.optim`, with `foreach=False`, the default on the CPU."""
         import torch
 
         with without_tracer():
-            made = getattr(torch.optim, self.torch_name)(
-                parameters, foreach=False, **self._chosen(lr, momentum)
+            optimizer = getattr(torch.optim, self.torch_name)(
+                parameters, foreach=False, **self._arguments(lr, momentum)
             )
-        assert isinstance(made, torch.optim.Optimizer)
-        return made
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        return optimizer
 
     def code(self, lr: float, momentum: float) -> str:
-        """The line of a script that builds it."""
-        given = ", ".join(f"{name}={value!r}" for name, value in self._chosen(lr, momentum).items())
-        return f"torch.optim.{self.torch_name}(net.parameters(), {given})"
+        """The call that builds it, as source code."""
+        arguments = ", ".join(
+            f"{name}={value!r}" for name, value in self._arguments(lr, momentum).items()
+        )
+        return f"torch.optim.{self.torch_name}(net.parameters(), {arguments})"
 
 
 @contextmanager
 def without_tracer() -> Iterator[None]:
-    """Around the building of optimizers: without the tracer of `torch.compile`.
+    """Keep the construction of an optimizer from importing `torch._dynamo`.
 
-    It takes seconds, 90 MB and a folder to write to, all for a decorator that is of no effect
-    outside of compiled code."""
+    The import takes seconds and 90 MB and needs a writable folder, for a decorator that has no
+    effect outside compiled code."""
     import torch
 
     decorated = inspect.unwrap(torch.optim.Optimizer.add_param_group)
     if "torch._dynamo" in sys.modules:
         yield
         return
-    vars(decorated)["__dynamo_disable"] = (
-        decorated  # where the decorator looks for what it has loaded
-    )
+    # The decorator caches its import under this name, and calls what it finds there.
+    vars(decorated)["__dynamo_disable"] = decorated
     try:
         yield
     finally:

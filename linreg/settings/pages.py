@@ -1,4 +1,4 @@
-"""What a page shows beside the comparison: one frozen dataclass a page."""
+"""What each page shows besides the comparison: one frozen dataclass per page."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ LR = FieldSpec(
     "learning rates", float, POSITIVE, Interval(1e-12, 1e6), parts=range(len(OPTIMIZERS) + 1)
 )
 
-
 MOST_STARTS = 12
-
 
 RANGE = FieldSpec("range", float, ui_range=Interval(-1e9, 1e9), parts=(2,), optional=True)
 
 
 @dataclass(frozen=True)
 class SurfaceView:
-    """Which optimizers start where on which surface, and which part of the page is shown.
+    """Page *surface*: which optimizers start where, and which part of the page is shown.
 
-    `rates`: `tuned` finds each optimizer's own, `one` is the comparison's lr for all, `own` takes
-    `lrs`, in the order of the optimizers. `starts` are w1, w2, w1, w2, …; with none, and no ring,
-    the run's own init. `ring` is how many stand evenly around the minimum, `radius` away. `batch`
-    is the batch whose own surface is shown."""
+    `rates` is `tuned` (a learning rate is found for each optimizer), `one` (that of the comparison
+    for all) or `own` (`lrs`, in the order of `optimizers`). `starts` are w1, w2, w1, w2, …. `ring`
+    starting points lie evenly on a circle of the given `radius` around the minimum. Without any
+    starting points, the paths start at the initial weights of the run. `batch` is the batch whose
+    own surface is shown."""
 
     part: str = setting(
         "paths", FieldSpec("part of the page", str, choices=("paths", "curvature", "batches"))
@@ -73,7 +72,7 @@ class SurfaceView:
 
 @dataclass(frozen=True)
 class ClaimsView:
-    """Over how many seeds of data and init the claims are tested."""
+    """Page *claims*: over how many seeds of data and initial weights the claims are tested."""
 
     seeds: int = setting(
         min(200, LIMITS.seeds), FieldSpec("seeds", int, Interval(1), Interval(10, LIMITS.seeds))
@@ -87,14 +86,14 @@ SHAPE = partial(
     FieldSpec, type=int, valid_range=Interval(0), ui_range=Interval(0), parts=range(MOST_AXES + 1)
 )
 
-
 WEIGHT = FieldSpec("weight", float, ui_range=Interval(-1e6, 1e6), optional=True)
 
 
 @dataclass(frozen=True)
 class CauseView:
-    """How many rows the matrix has, and the weights at which the losses are taken apart; None is
-    least squares' own."""
+    """Page *cause*: the rows of the matrix, and the weights at which the losses are decomposed.
+
+    None stands for the weight of the least-squares solution."""
 
     rows: int = setting(6, FieldSpec("rows of the matrix", int, Interval(2), Interval(2, 12)))
     w1: float | None = setting(None, WEIGHT)
@@ -104,15 +103,15 @@ class CauseView:
         check_fields(self)
 
     def weights(self, best: Sequence[float]) -> tuple[float, float]:
-        """The weights to look at, where `best` are those of least squares."""
-        return float(best[0]) if self.w1 is None else self.w1, float(
-            best[1]
-        ) if self.w2 is None else self.w2
+        """The weights (w1, w2) of the view, where `best` is the least-squares solution."""
+        w1 = float(best[0]) if self.w1 is None else self.w1
+        w2 = float(best[1]) if self.w2 is None else self.w2
+        return w1, w2
 
 
 @dataclass(frozen=True)
 class CodeView:
-    """Two shapes that meet in a loss."""
+    """Page *your code*: the two shapes that a loss is given."""
 
     prediction: tuple[int, ...] = setting((100, 1), SHAPE("prediction shape"))
     truth: tuple[int, ...] = setting((100,), SHAPE("target shape"))
@@ -124,8 +123,10 @@ class CodeView:
 
 @dataclass(frozen=True)
 class SweepView:
-    """Which two settings are varied, over which ranges (None is the axis's own), and how a cell is
-    coloured."""
+    """Page *sweep*: the two settings that vary, their ranges, and what the colour shows.
+
+    A range of None stands for the default of its axis. `inits` is the number of initial weights per
+    cell."""
 
     x: str = setting("lr", FieldSpec("horizontal axis", str, choices=tuple(AXES)))
     y: str = setting("batch_size", FieldSpec("vertical axis", str, choices=tuple(AXES)))
@@ -143,20 +144,20 @@ class SweepView:
             raise SettingsError(
                 f"both axes are {AXES[self.x].title}; choose another for one of them", "y", "x"
             )
-        for name, key, limits in (
-            ("x_range", self.x, self.x_range),
-            ("y_range", self.y, self.y_range),
-        ):
-            if limits and (limits[0] >= limits[1] or (AXES[key].log and limits[0] <= 0)):
-                floor = " above 0" if AXES[key].log else ""
-                raise SettingsError(
-                    f"range {to_text(limits)} is not one; use two numbers{floor}, the smaller"
-                    " first",
-                    name,
-                )
+        self._check_range("x_range", self.x, self.x_range)
+        self._check_range("y_range", self.y, self.y_range)
+
+    def _check_range(self, name: str, key: str, limits: tuple[float, float] | None) -> None:
+        log = AXES[key].log
+        if limits and (limits[0] >= limits[1] or (log and limits[0] <= 0)):
+            floor = " above 0" if log else ""
+            raise SettingsError(
+                f"range {to_text(limits)} is not one; use two numbers{floor}, the smaller first",
+                name,
+            )
 
 
-PAGES: dict[str, type[Any]] = {  # by the last part of the page's address
+PAGES: dict[str, type[Any]] = {  # by the last part of the page's URL
     "cause": CauseView,
     "claims": ClaimsView,
     "surface": SurfaceView,
@@ -164,12 +165,10 @@ PAGES: dict[str, type[Any]] = {  # by the last part of the page's address
     "your_code": CodeView,
 }
 
-
 View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)
 
 
 def with_view_changes(view: View, changes: Mapping[str, Any]) -> View:
-    """The view with changes; a range belongs to its axis, and does not outlive it. Raises
-    `SettingsError`."""
+    """The view with changes; a new axis resets its range. Raises `SettingsError`."""
     ranges = {name: None for axis in changes if (name := f"{axis}_range") in specs_of(type(view))}
     return replace(view, **{**ranges, **changes})

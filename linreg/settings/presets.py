@@ -1,4 +1,4 @@
-"""Named comparisons: what the thread says and tries, the bad ideas included."""
+"""Named comparisons: what is proposed in the thread and its answers, and variations of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from linreg.settings.model import Comparison, Settings
 
 @dataclass(frozen=True)
 class Preset:
-    """A comparison with a name and a comment that says what to look for."""
+    """A comparison with a title, and a comment that says what to look for."""
 
     key: str
     title: str
@@ -18,10 +18,10 @@ class Preset:
     comparison: Comparison
 
 
-def _both(fixed: dict[str, Any] | None = None, **both: Any) -> Comparison:
-    """A comparison whose fixed side is the original with `squeeze`, and with what else is named."""
-    own = {"wiring": "squeeze", **(fixed or {})}
-    return Comparison(Settings(**both), Settings(**{**both, **own}))
+def _comparison(fixed: dict[str, Any] | None = None, **both: Any) -> Comparison:
+    """A comparison with these settings on both sides; `fixed` overrides them on the fixed side."""
+    overrides = {"wiring": "squeeze", **(fixed or {})}
+    return Comparison(Settings(**both), Settings(**{**both, **overrides}))
 
 
 PRESETS: dict[str, Preset] = {
@@ -32,68 +32,68 @@ PRESETS: dict[str, Preset] = {
             "The thread, as asked",
             "A forum's script without the line that sets its weights; the fixed side removes one"
             " axis from the output.",
-            _both(),
+            _comparison(),
         ),
         Preset(
             "strange_line",
             "With its strange line",
             "The line that makes it work replaces a `(1, 2)` weight by a `(2,)` one. The shape"
             " matters, not the values.",
-            _both({"wiring": "weight_1d", "init": (2.0, 3.0)}),
+            _comparison({"wiring": "weight_1d", "init": (2.0, 3.0)}),
         ),
         Preset(
             "answer_2d",
             "The answer's [[2, 3]]",
             "The answer corrects `[2, 3]` to `[[2, 3]]`: the same values, `(1, 2)` again, and the"
             " bug is back.",
-            _both({"wiring": "weight_1d"}, wiring="weight_2d", init=(2.0, 3.0)),
+            _comparison({"wiring": "weight_1d"}, wiring="weight_2d", init=(2.0, 3.0)),
         ),
         Preset(
             "answer_batch_of_one",
             "The answer's batch of one",
             "The script unchanged but for a batch size of one: one prediction meets one target, so"
             " nothing is mixed.",
-            _both({"wiring": "original", "batch_size": 1, "epochs": 1}),
+            _comparison({"wiring": "original", "batch_size": 1, "epochs": 1}),
         ),
         Preset(
             "forum_squeeze",
             "The forum's x.squeeze()",
             "`x.squeeze()` returns a new tensor. Nobody keeps it, so it changes nothing.",
-            _both(wiring="noop_squeeze"),
+            _comparison(wiring="noop_squeeze"),
         ),
         Preset(
             "from_the_truth",
             "Started at the truth",
             "Both sides start at the true weights. If small initial weights were the cause, both"
             " would stay there.",
-            _both(init=(5.0, 3.0)),
+            _comparison(init=(5.0, 3.0)),
         ),
         Preset(
             "from_zero",
             "Started at (0, 0)",
             "Weights do not come smaller than these, and the fixed side still finds its way.",
-            _both(init=(0.0, 0.0)),
+            _comparison(init=(0.0, 0.0)),
         ),
         Preset(
             "from_far",
             "Started at (100, 100)",
             "RMSprop moves about one lr a step, so a run has a reach. From here not even the fixed"
             " side arrives.",
-            _both(init=(100.0, 100.0)),
+            _comparison(init=(100.0, 100.0)),
         ),
         Preset(
             "sgd_overflows",
             "SGD at lr 0.01",
             "The second trap in the script: on features of this scale the same lr is far too large"
             " for SGD.",
-            _both(optimizer="SGD"),
+            _comparison(optimizer="SGD"),
         ),
         Preset(
             "sgd_stable",
             "SGD at a stable lr",
             "Below 2/λ_max SGD settles within a few steps, on either surface, at that surface's own"
             " minimum.",
-            _both(optimizer="SGD", lr=1e-5),
+            _comparison(optimizer="SGD", lr=1e-5),
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""What a sweep can vary, and what its cells can be coloured by."""
+"""Registries of the axes of a sweep, and of the metrics that colour its cells."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting that a sweep can vary: its default range, on a log or a linear scale, in whole
-    numbers or not."""
+    """A setting that a sweep can vary: default range, log or linear scale, whole numbers or not."""
 
     key: str
     title: str
@@ -35,13 +34,13 @@ AXES: dict[str, Axis] = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that a cell is coloured by."""
+    """A number that determines the colour of a cell."""
 
     key: str
     title: str
-    of: str  # the field of Cells that holds it
+    of: str  # the field of CellStats that holds it
     log: bool = False
-    known: tuple[float, float] | None = None  # what the colours stand for, whatever was found
+    known: tuple[float, float] | None = None  # a fixed range for the colours
 
 
 METRICS: dict[str, Metric] = {

@@ -1,4 +1,4 @@
-"""What PyTorch warns of, kept instead of shown."""
+"""Capture warnings raised in one thread."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-FILTERS_LOCK = (
-    threading.RLock()
-)  # `warnings` keeps its filters in one list for all threads: to be held by all who swap them
+# `warnings` has one list of filters for all threads: hold this lock while replacing it.
+FILTERS_LOCK = threading.RLock()
 
 
 @contextmanager
 def captured_warnings() -> Iterator[list[str]]:
-    """The texts of what this thread is warned of inside. Other threads go on meanwhile, and are
-    told as ever."""
-    said: list[str] = []
+    """Collect the texts of the warnings that this thread raises, instead of showing them.
+
+    Other threads can run meanwhile; their warnings are shown as usual."""
+    captured: list[str] = []
     thread, show = threading.get_ident(), warnings.showwarning
 
-    def keep(
-        message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any
+    def capture(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any
     ) -> None:
         if threading.get_ident() == thread:
-            said.append(str(message))
+            captured.append(str(message))
         else:
-            show(message, category, filename, lineno, *more)
+            show(message, category, filename, lineno, *rest)
 
     with FILTERS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = keep  # type: ignore[assignment]  # it passes on what it does not name
-        yield said
+        warnings.showwarning = capture  # type: ignore[assignment]  # `rest` holds file and line
+        yield captured

@@ -1,5 +1,6 @@
-"""Registry of wirings: how prediction and target meet in the loss. Importing this does not import
-torch."""
+"""Registry of wirings: the ways to pass prediction and target to the loss.
+
+They differ in the shapes that reach the loss. Importing this does not import torch."""
 
 from __future__ import annotations
 
@@ -15,25 +16,24 @@ if TYPE_CHECKING:
     Forward = Callable[[nn.Linear, Tensor], Tensor]
     Loss = Callable[[Criterion, Tensor, Tensor], Tensor]
 
-STRANGE_LINE = (
-    "self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))"  # as the thread has it
-)
-STRANGE_INIT = (2.0, 3.0)  # what it sets
+# The line of the thread that makes the script work, and the weights that it sets.
+STRANGE_LINE = "self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))"
+STRANGE_INIT = (2.0, 3.0)
 
 
 def _keep(layer: nn.Linear) -> None:
-    """Leave the weight as `nn.Linear` made it, (1, 2)."""
+    """Keep the weight of `nn.Linear`, of shape (1, 2)."""
 
 
 def _replace_1d(layer: nn.Linear) -> None:
-    """The strange line: a new weight of shape (2,)."""
+    """Replace the weight by one of shape (2,), as the thread's strange line does."""
     from torch import nn
 
     layer.weight = nn.Parameter(layer.weight.detach()[0].clone())  # (2,)
 
 
 def _replace_2d(layer: nn.Linear) -> None:
-    """The answer's line: a new weight, again of shape (1, 2)."""
+    """Replace the weight by one of shape (1, 2), as the answer in the thread does."""
     from torch import nn
 
     layer.weight = nn.Parameter(layer.weight.detach().clone())  # (1, 2)
@@ -46,7 +46,7 @@ def _forward(layer: nn.Linear, x: Tensor) -> Tensor:
 
 def _forward_dropped_squeeze(layer: nn.Linear, x: Tensor) -> Tensor:
     prediction: Tensor = layer(x)  # (B, 1)
-    prediction.squeeze()  # the result is dropped, as in the forum's copy: still (B, 1)
+    prediction.squeeze()  # the result is discarded, as in the forum: still (B, 1)
     return prediction
 
 
@@ -67,11 +67,11 @@ def _loss_unsqueezed(criterion: Criterion, prediction: Tensor, target: Tensor) -
 
 @dataclass(frozen=True)
 class Wiring:
-    """One way to put the model's output and the targets into the loss.
+    """One way to pass the model's output and the targets to the loss.
 
-    `prediction_axes` and `target_axes` say what reaches the loss: 2 for `(B, 1)`, 1 for `(B,)`.
-    `place`, `forward` and `loss` are what the trainer calls; the strings are the same steps as a
-    reader would write them."""
+    `prediction_axes` and `target_axes` are the ranks in the loss: 2 for `(B, 1)`, 1 for `(B,)`. The
+    trainer calls `place` (which may replace the weight), `forward` and `loss`; the strings are the
+    same steps as source code."""
 
     key: str
     title: str
@@ -81,22 +81,19 @@ class Wiring:
     place: Place = field(default=_keep, repr=False)
     forward: Forward = field(default=_forward, repr=False)
     loss: Loss = field(default=_loss, repr=False)
-    weight_given: str = (
-        ""  # where the weight is replaced: by a chosen init, {init} standing for its numbers,
-    )
-    weight_drawn: str = ""  # … and by what PyTorch drew
+    weight_given: str = ""  # the new weight if it is replaced; {init} stands for the numbers
+    weight_drawn: str = ""  # the same, with the weight that PyTorch has drawn
     forward_code: str = ""
     loss_code: str = "loss = criterion(pred_y, batch_y)"
     takes_bias: bool = True
 
     @property
     def pairs(self) -> bool:
-        """Whether every prediction of a batch meets every target of it: `(B, 1)` against `(B,)`
-        becomes `(B, B)`."""
+        """Whether the loss compares all pairs: `(B, 1)` with `(B,)` is broadcast to `(B, B)`."""
         return self.prediction_axes != self.target_axes
 
     def shapes(self, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The shapes of prediction and target that reach the loss with a batch of so many rows."""
+        """The shapes of prediction and target in the loss, for a batch of `rows` rows."""
         prediction, target = ((rows, 1)[:axes] for axes in (self.prediction_axes, self.target_axes))
         return prediction, target
 

@@ -1,29 +1,46 @@
 """Settings as the PyTorch code that a reader would write: the lines of one side, or a file that
-trains both."""
+trains both.
+
+The code itself is in two templates, `training_code.py.jinja` and `script.py.jinja`; this module
+gives them their values."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from linreg.data.dataset import table_named
 from linreg.settings.fields import format_number
 from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.query import to_query
 from linreg.settings.wirings import WIRINGS
 from linreg.text import comparison as comparison_text
+from linreg.text.script_reading import table_lines
 from linreg.training.outcome import Outcome
 
-if TYPE_CHECKING:  # Arrow is loaded when a file is read
-    from linreg.data.files import Header
+if TYPE_CHECKING:  # Arrow is loaded when a file is read, Jinja when a script is written
+    import jinja2
 
-MOST_LINES, WIDTH = 59, 100  # of a file that trains both sides
+
+MAX_LINES, WIDTH = 59, 100  # of a file that trains both sides
+MARK = "  # <--"
+
+
+class BySide(NamedTuple):
+    """What stands in the code of each side; None for a side without it."""
+
+    original: str | None
+    fixed: str | None
+
+    @classmethod
+    def of(cls, comparison: Comparison, code: Callable[[Settings], str | None]) -> BySide:
+        return cls(code(comparison.original), code(comparison.fixed))
 
 
 def training_code(settings: Settings) -> str:
@@ -31,51 +48,14 @@ def training_code(settings: Settings) -> str:
 
     It expects `torch`, for a shuffled run `numpy`, and the float32 tensors `train_x` (N, 2) and
     `train_y` (N,)."""
-    wiring = WIRINGS[settings.wiring]
-    init = settings.init and ", ".join(repr(float(number)) for number in settings.init[:2])
-    replaced = wiring.weight_given.format(init=init) if init else wiring.weight_drawn
-    layer = [f"self.layer1 = torch.nn.Linear(2, 1, bias={settings.bias})"]
-    if replaced:
-        layer.append(f"self.layer1.weight = torch.nn.Parameter({replaced})")
-    elif init:
-        layer.append(f"self.layer1.weight.data = torch.tensor([[{init}]])")
-    if settings.init and len(settings.init) == 3:
-        layer.append(f"self.layer1.bias.data = torch.tensor([{float(settings.init[2])!r}])")
-    rows = "train_x[first : first + batch_size], train_y[first : first + batch_size]"
-    loop = [f"batch_size = {settings.batch_size}"]
-    if settings.shuffle:
-        loop.append(f"generator = numpy.random.default_rng({settings.seed})")
-        rows = (
-            "train_x[order[first : first + batch_size]], train_y[order[first : first + batch_size]]"
-        )
-    loop.append(f"for epoch in range({settings.epochs}):")
-    if settings.shuffle:
-        loop.append("    order = torch.from_numpy(generator.permutation(len(train_x)))")
-    return "\n".join(
-        [
-            "class Net(torch.nn.Module):",
-            "    def __init__(self):",
-            "        super().__init__()",
-            *(f"        {line}" for line in layer),
-            "",
-            "    def forward(self, x):",
-            "        x = self.layer1(x)",
-            *(f"        {line}" for line in (wiring.forward_code,) if line),
-            "        return x",
-            "",
-            f"torch.manual_seed({settings.seed})",
-            "net = Net()",
-            "criterion = torch.nn.MSELoss()",
-            f"optimizer = {OPTIMIZERS[settings.optimizer].code(settings.lr, settings.momentum)}",
-            *loop,
-            "    for first in range(0, len(train_x), batch_size):",
-            f"        batch_x, batch_y = {rows}",
-            "        pred_y = net(batch_x)",
-            f"        {wiring.loss_code}",
-            "        optimizer.zero_grad()",
-            "        loss.backward()",
-            "        optimizer.step()",
-        ]
+    wiring, init = WIRINGS[settings.wiring], _initial_weight(settings)
+    return _template("training_code.py.jinja").render(
+        settings=settings,
+        wiring=wiring,
+        init=init,
+        replaced=wiring.weight_given.format(init=init) if init else wiring.weight_drawn,
+        initial_bias=_initial_bias(settings),
+        optimizer=OPTIMIZERS[settings.optimizer].code(settings.lr, settings.momentum),
     )
 
 
@@ -89,99 +69,46 @@ def differing_lines(original: Settings, fixed: Settings) -> tuple[list[str], lis
     return removed, added
 
 
-# ---- both sides in one file ----------------------------------------------------------------------
-
-MARK = "  # <--"
-DIGITS = """\
-def digits(x):  # three significant ones, or all before the point
-    if not 1e-4 <= abs(x) < 1e9:
-        return f"{x:.1e}"
-    return f"{x:,.{max(2 - int(np.log10(abs(x)) // 1), 0)}f}\""""
-STEPS = """\
-    losses = []
-    for rows in <visited>
-        loss = batch_loss(net, X[rows].float(), y[rows].float()<flag>)
-        if not loss.isfinite():
-            break
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    weights = torch.cat([p.flatten() for p in net.parameters()]).tolist()
-    point = ", ".join(f"{w:.3f}" if abs(w) < 1e4 else digits(w) for w in weights)
-    final, last = f"diverged at step {len(losses):,}", "-"
-    if loss.isfinite():
-        net.double()  # for the exact loss
-        exact = [batch_loss(net, X[rows], y[rows]<flag>).item() for rows in batches]
-        final, last = digits(np.mean(exact)), digits(np.mean(losses[<epoch> :]))
-    print(f"{'Fixed' if fixed else 'Original':8}{final:>28}{last:>30}   ({point})")"""
-COLUMNS = (
-    'print("           Loss at the final weights   Mean loss of the last epoch   Final weights")'
-)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Both sides as code, taken apart, and what is said above it."""
-
-    said: str  # what it shows, or what to expect of it
-    marked: str
-    query: str
-    setup: str
-    data: str
-    loss: str
-    digits: str
-    training: str
-
-
 def script(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) -> str:
     """A PyTorch file of its own, under 60 lines, that trains both sides and prints what the app
     shows, digit for digit.
 
     What only one side has is marked `# <--`. With the outcomes of both sides the file says what to
     expect."""
-    parts = _parts(comparison, outcomes)
-    code = "\n\n\n".join((parts.data, parts.loss, parts.digits, parts.training))
-    where = (
-        f"In linreg: ?{parts.query}" if parts.query else "It is what linreg opens with."
-    )  # whole, to be copied
-    said, setup = (
-        textwrap.wrap(text, WIDTH - 2) for text in (f"{parts.said} {parts.marked}", parts.setup)
-    )
-    room = MOST_LINES - len(code.splitlines())
-    headings = [*said, where, *setup], [*said, where], [f"{parts.marked} {where}"]
-    heading = next(
-        lines for lines in headings if len(lines) <= room
-    )  # the code itself has at most 58 lines
-    apart = [""] if len(heading) < room else []
-    return "\n".join([*(f"# {line}" for line in heading), *apart, code, ""])
+    code = _code(comparison)
+    query, marked = _query(comparison), _marked(comparison)
+    link = f"In linreg: ?{query}" if query else "It is what linreg opens with."  # in one line
+    finding = textwrap.wrap(f"{_finding(outcomes)} {marked}", WIDTH - 2)
+    setup = textwrap.wrap(_setup(comparison), WIDTH - 2)
+    room = MAX_LINES - len(code.splitlines())  # at least one line
+    headings = [*finding, link, *setup], [*finding, link], [f"{marked} {link}"]
+    heading = next(lines for lines in headings if len(lines) <= room)
+    blank = [""] if len(heading) < room else []
+    return "\n".join([*(f"# {line}" for line in heading), *blank, code, ""])
 
 
 def notebook(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) -> str:
     """The same code as a Jupyter notebook (format 4.5), after what happens on each side; without
     outputs."""
-    parts = _parts(comparison, outcomes)
-    sides = zip(
-        ("Original", "Fixed"),
-        (comparison.original, comparison.fixed),
-        outcomes or (None, None),
-        strict=True,
-    )
+    data, loss, digits, training = _code(comparison).split("\n\n\n")
+    labels, settings = ("Original", "Fixed"), (comparison.original, comparison.fixed)
+    sides = zip(labels, settings, outcomes or (None, None), strict=True)
     happens = [
         f"**{label}**: {comparison_text.explanation(side, result)}" for label, side, result in sides
     ]
-    where = f"In linreg: `?{parts.query}`" if parts.query else "It is what linreg opens with."
+    query = _query(comparison)
+    link = f"In linreg: `?{query}`" if query else "It is what linreg opens with."
     cells = [
-        _cell(f"# {parts.said}", *happens, f"{parts.setup} {where}"),
+        _cell(f"# {_finding(outcomes)}", *happens, f"{_setup(comparison)} {link}"),
         _cell("## The data"),
-        _cell(parts.data, code=True),
-        _cell("## The loss of a batch", parts.marked.replace("<--", "`# <--`")),
-        _cell(parts.loss, code=True),
+        _cell(data, code=True),
+        _cell("## The loss of a batch", _marked(comparison).replace("<--", "`# <--`")),
+        _cell(loss, code=True),
         _cell(
             "## Both sides, trained", "The same losses and weights as in linreg, to the last digit."
         ),
-        _cell(parts.digits, code=True),
-        _cell(parts.training, code=True),
+        _cell(digits, code=True),
+        _cell(training, code=True),
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     made = {
@@ -213,159 +140,114 @@ def file_name(comparison: Comparison) -> str:
     return f"linreg_{side.optimizer.lower()}_lr{format_number(side.lr)}_batch{side.batch_size}"
 
 
-def _parts(comparison: Comparison, outcomes: Sequence[Outcome] | None) -> _Parts:
-    original, fixed, data = comparison.original, comparison.fixed, comparison.original.data
-    loss, flag = _loss(original, fixed)
-    cut, visited, epoch = _batches(original, fixed)
-    steps = STEPS.replace("<visited>", visited).replace("<flag>", flag).replace("<epoch>", epoch)
-    sides = [f"    {line}" for line in (*_model(original, fixed), *cut)]
+# ---- what is said above the code -----------------------------------------------------------------
+
+
+def _finding(outcomes: Sequence[Outcome] | None) -> str:
+    if outcomes:
+        return comparison_text.headline(*outcomes)
+    return "One regression, trained twice: as asked, and fixed."
+
+
+def _marked(comparison: Comparison) -> str:
+    alike = comparison.original == comparison.fixed
+    return "Both sides are alike." if alike else "What differs is marked <--."
+
+
+def _query(comparison: Comparison) -> str:
+    return urlencode(to_query(comparison), safe=",")
+
+
+def _setup(comparison: Comparison) -> str:
+    original = comparison.original
+    data = original.data
     what = "A table" if isinstance(data, TableSettings) else comparison_text.regression(data)
-    return _Parts(
-        comparison_text.headline(*outcomes)
-        if outcomes
-        else "One regression, trained twice: as asked, and fixed.",
-        "Both sides are alike." if original == fixed else "What differs is marked <--.",
-        urlencode(to_query(comparison), safe=","),
+    return (
         f"{what}, {data.samples:,} rows; {original.optimizer} at lr {format_number(original.lr)},"
-        f" batches of {original.batch_size:,}, {_count(original.epochs, 'epoch')}, seed"
-        f" {original.seed}.",
-        "\n".join(_data(data)),
-        "\n".join(loss),
-        DIGITS,
-        "\n".join([COLUMNS, "for fixed in (False, True):", *sides, steps]),
+        f" batches of {original.batch_size:,}, {_epochs(original)}, seed {original.seed}."
     )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def _epochs(settings: Settings) -> str:
+    return f"{settings.epochs:,} epoch{'s' * (settings.epochs != 1)}"
 
 
-def _data(data: DataSettings | TableSettings) -> list[str]:
-    """The features X (N, 2) and the target y (N,) in double precision, by the arithmetic of
-    `make_data`."""
-    table = isinstance(data, TableSettings)
-    return [
-        "import numpy as np",
-        *(["import pandas as pd"] if table else []),
-        "import torch",
-        "",
-        *(_table(data) if isinstance(data, TableSettings) else _synthetic(data)),
-        "criterion = torch.nn.MSELoss()",
-    ]
+# ---- the code of both sides ----------------------------------------------------------------------
 
 
-def _synthetic(data: DataSettings) -> list[str]:
-    z, lines = (
-        f"rng.standard_normal(({data.samples:_}, 2))",
-        [f"rng = np.random.default_rng({data.seed})"],
+@cache
+def _template(name: str) -> jinja2.Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # what it makes is Python, not HTML
     )
-    if rho := float(data.correlation):
-        power = f"({rho}) ** 2" if rho < 0 else f"{rho}**2"
-        lines.append(f"mixing = np.array([[1.0, {rho}], [0.0, np.sqrt(1.0 - {power})]])")
-        z = f"({z} @ mixing)"
-    mean, scale, noise = (float(number) for number in (data.mean, data.scale, data.noise))
-    first, second = (float(weight) for weight in data.weights)
-    drawn = f"rng.standard_normal({data.samples:_})"
-    X = (f"{mean} + " if mean else "") + (f"{scale} * {z}" if scale != 1 else z)
-    y = f"X @ [{first}, {second}]" + (
-        f" + {noise} * {drawn}" if noise not in (0, 1) else f" + {drawn}" if noise else ""
+    return environment.get_template(name)
+
+
+def _code(comparison: Comparison) -> str:
+    """The code of both sides, in four parts that are two blank lines apart: the data, the loss of
+    a batch, how numbers are printed, and the training."""
+    original, fixed = comparison.original, comparison.fixed
+    both = partial(BySide.of, comparison)
+    return _template("script.py.jinja").render(
+        **_data(original.data),
+        **_loss(comparison),
+        by_side=by_side,
+        seed=both(lambda side: str(side.seed)),
+        bias=both(lambda side: str(side.bias)),
+        weight=both(_weight),
+        initial_bias=both(_initial_bias),
+        optimizer=_optimizer(original, fixed),
+        epochs=both(lambda side: f"{side.epochs:_}"),
+        sizes=both(lambda side: f"{side.batch_size:_}"),
+        epochs_and_sizes=both(lambda side: f"({side.epochs:_}, {side.batch_size:_})"),
+        epochs_differ=original.epochs != fixed.epochs,
+        sizes_differ=original.batch_size != fixed.batch_size,
+        epochs_in_words=_epochs(original),
+        shuffled=original.shuffle or fixed.shuffle,
+        order=_order(original, fixed),
     )
-    shapes = f"  # {(data.samples, 2)}, {(data.samples,)}"
-    return [*lines, f"X = {X}", f"y = {y}", f"X, y = torch.tensor(X), torch.tensor(y){shapes}"]
 
 
-def _table(data: TableSettings) -> list[str]:
-    """The rows with a number in every chosen column, as `linreg.tables` reads them."""
-    opened, read, header = _reading(data.table)
-    chosen = (data.target, *data.features)
-    names = ", ".join(map(_text, chosen))
-    columns, cut = f"names = [{names}]  # the target, then the features", "[names]"
-    if header:
-        places = [header.names.index(name) for name in chosen]
-        if any(
-            header.written[place] != header.names[place] for place in places
-        ):  # pandas has other names for them
-            columns, cut = (
-                f"columns = {places}  # the target, then the features: {names}",
-                ".iloc[:, columns]",
-            )
-        if (
-            header.decimal_comma
-        ):  # pandas' own, decimal=",", leaves a column as text if one cell is a text or has a point
-            cut += '.replace(",", ".", regex=True)'
-    lines = [
-        opened,
-        columns,
-        f'table = {read}{cut}.apply(pd.to_numeric, errors="coerce")',
-        "table = torch.tensor(table[(table.abs() <= 1e100).all(axis=1)].to_numpy(float))  # numbers"
-        " only",
-        f"X, y = table[:, 1:], table[:, 0]  # {(data.samples, 2)}, {(data.samples,)}",
-    ]
-    if data.standardise:  # divided by infinity, a constant feature becomes all zeros
-        spread = "torch.where(X.amax(0) > X.amin(0), X.std(0, correction=0), torch.inf)"
-        lines.append(f"X = (X - X.mean(0)) / {spread}")
-    return lines
+def _data(data: DataSettings | TableSettings) -> dict[str, Any]:
+    """Values for the features X (N, 2) and the target y (N,) in double precision, by the arithmetic
+    of `make_data`."""
+    if isinstance(data, TableSettings):
+        return {"table": "\n".join(table_lines(data))}
+    return {
+        "table": None,
+        "data": data,
+        "rows": f"{data.samples:_}",
+        "weights": [float(weight) for weight in data.weights],
+        "mean": float(data.mean),
+        "scale": float(data.scale),
+        "noise": float(data.noise),
+        "correlation": float(data.correlation),
+    }
 
 
-def _reading(key: str) -> tuple[str, str, Header | None]:
-    """A line that says where a table is, the table after that line, and the header of a CSV file
-    that is here.
-
-    An upload that is no longer here gets a path to replace.
-    """
-    from linreg.data.files import BUNDLED, TableError
-
-    if key in BUNDLED:
-        return (
-            f"path = {_text(f'linreg/data/bundled/{BUNDLED[key].file}')}  # in linreg's repository",
-            "pd.read_csv(path)",
-            None,
-        )
-    note = "  # the table that was uploaded"
-    try:
-        table = table_named(key)
-    except TableError:
-        return f'path = "your_table.csv"{note}', "pd.read_csv(path)", None
-    path = _text(table.name)
-    if not table.header:
-        return f"path = {path}{note}", "pd.read_parquet(path)", None
-    if table.header.decimal_comma:  # opened at once: what follows has no room for it
-        return f'table = pd.read_csv({path}, sep=";", dtype=str){note}', "table", table.header
-    tabs = ', sep="\\t"' if table.header.delimiter == "\t" else ""
-    return f"path = {path}{note}", f"pd.read_csv(path{tabs})", table.header
-
-
-def _text(foreign: str) -> str:
-    """A Python literal of any text: nothing in it can end the literal or the line."""
-    literal = repr(foreign)
-    return f'"{literal[1:-1]}"' if literal[0] == "'" and '"' not in literal else literal
-
-
-def _loss(original: Settings, fixed: Settings) -> tuple[list[str], str]:
-    """The function that gives the loss of a batch, and how a call of it tells the side where that
-    matters."""
-    ours, theirs = (
-        [*_dropped(side), WIRINGS[side.wiring].loss_code.replace("loss =", "return")]
-        for side in (original, fixed)
-    )
-    met = [comparison_text.shapes_met(side) for side in (original, fixed)]
-    if ours[-1] != theirs[-1]:
-        marked = [
-            [*(line + MARK for line in body[:-1]), f"{body[-1]}{MARK} {shapes}"]
-            for body, shapes in zip((ours, theirs), met, strict=True)
-        ]
-        body = ["if fixed:", *(f"    {line}" for line in marked[1]), *marked[0]]
-    else:
-        shapes = met[0] if met[0] == met[1] else f"{met[0]}; fixed: {met[1]}"
-        dropped = [body[0] if len(body) > 1 else None for body in (ours, theirs)]
-        last = f"{ours[-1]}  # {shapes}"
-        body = [
-            *_either(("{}", dropped[0], dropped[1])),
-            last if len(last) <= WIDTH - 4 else ours[-1],
-        ]
-    flag = "" if ours == theirs else ", fixed"
-    head = [f"def batch_loss(net, batch_x, batch_y{flag}):", "    pred_y = net(batch_x)"]
-    return [*head, *(f"    {line}" for line in body)], flag
+def _loss(comparison: Comparison) -> dict[str, Any]:
+    """Values for the function that gives the loss of a batch: what it returns, the shapes that meet
+    there, what it drops, and the argument that tells the side where that matters."""
+    both = partial(BySide.of, comparison)
+    dropped = both(lambda side: "".join(_dropped(side)) or None)
+    returned = both(lambda side: WIRINGS[side.wiring].loss_code.replace("loss =", "return"))
+    shapes = both(comparison_text.shapes_met)
+    met = "; fixed: ".join(dict.fromkeys(map(str, shapes)))
+    commented = f"{returned.original}  # {met}"
+    differ = dropped.original != dropped.fixed or returned.original != returned.fixed
+    return {
+        "dropped": dropped,
+        "returned": returned,
+        "shapes": shapes,
+        "returned_with_shapes": commented if len(commented) <= WIDTH - 4 else returned.original,
+        "side_argument": ", fixed" if differ else "",
+    }
 
 
 def _dropped(side: Settings) -> list[str]:
@@ -374,96 +256,74 @@ def _dropped(side: Settings) -> list[str]:
     return [code.replace("x.", "pred_y.")] if code else []
 
 
-def _model(original: Settings, fixed: Settings) -> list[str]:
-    """The model at its initial weights, and the optimizer."""
-    ours, theirs = (
-        OPTIMIZERS[side.optimizer].code(side.lr, side.momentum) for side in (original, fixed)
-    )
-    optimizer = ("optimizer = {}", ours, theirs)
-    if (original.optimizer, original.momentum) == (
-        fixed.optimizer,
-        fixed.momentum,
-    ):  # only the lr may differ
-        statement = f"optimizer = {ours.replace(f'lr={original.lr!r}', 'lr={}')}"
-        optimizer = (statement, repr(original.lr), repr(fixed.lr))
-    return [
-        *_either(("torch.manual_seed({})", str(original.seed), str(fixed.seed))),
-        *_either(("net = torch.nn.Linear(2, 1, bias={})", str(original.bias), str(fixed.bias))),
-        *_either(
-            ("net.weight = torch.nn.Parameter({})", _weight(original), _weight(fixed)),
-            ("net.bias.data.fill_({})", _bias(original), _bias(fixed)),
-            optimizer,
-        ),
-    ]
+def _initial_weight(side: Settings) -> str | None:
+    """The two initial weights that are set, as they stand between brackets."""
+    return ", ".join(repr(float(number)) for number in side.init[:2]) if side.init else None
 
 
 def _weight(side: Settings) -> str | None:
     """The weight that replaces what `nn.Linear` drew, if one does."""
-    wiring = WIRINGS[side.wiring]
-    if side.init is None:
+    wiring, init = WIRINGS[side.wiring], _initial_weight(side)
+    if init is None:
         return wiring.weight_drawn.replace("self.layer1", "net") or None
-    init = ", ".join(repr(float(number)) for number in side.init[:2])
     return (wiring.weight_given or "torch.tensor([[{init}]])").format(init=init)
 
 
-def _bias(side: Settings) -> str | None:
+def _initial_bias(side: Settings) -> str | None:
     return repr(float(side.init[2])) if side.init and len(side.init) == 3 else None
 
 
-def _batches(original: Settings, fixed: Settings) -> tuple[list[str], str, str]:
-    """Lines that cut the batches; what the loop goes through, with its colon; where the last epoch
-    begins."""
-    epochs, size = (f"{number:_}" for number in (original.epochs, original.batch_size))
-    lines, visited = [], f"{epochs} * batches:  # {_count(original.epochs, 'epoch')}"
-    if original.epochs != fixed.epochs:
-        lines, visited = _either(("epochs = {}", epochs, f"{fixed.epochs:_}")), "epochs * batches:"
-        epochs = "epochs"
-    if not (original.shuffle or fixed.shuffle):
-        cut = _either(("batches = torch.arange(len(X)).split({})", size, f"{fixed.batch_size:_}"))
-        return [*lines, *cut], visited, "-len(batches)"
-    if original.batch_size != fixed.batch_size:
-        lines += _either(("batch_size = {}", size, f"{fixed.batch_size:_}"))
-        size = "batch_size"
-    if len(lines) == 2:
-        ours, theirs = (f"({side.epochs:_}, {side.batch_size:_})" for side in (original, fixed))
-        lines = _either(("epochs, batch_size = {}", ours, theirs))
+def _optimizer(original: Settings, fixed: Settings) -> tuple[str, BySide]:
+    """The statement that builds the optimizer, and what differs in it: only the learning rate, or
+    all."""
+    ours, theirs = (
+        OPTIMIZERS[side.optimizer].code(side.lr, side.momentum) for side in (original, fixed)
+    )
+    if (original.optimizer, original.momentum) != (fixed.optimizer, fixed.momentum):
+        return "optimizer = {}", BySide(ours, theirs)
+    statement = f"optimizer = {ours.replace(f'lr={original.lr!r}', 'lr={}')}"
+    return statement, BySide(repr(original.lr), repr(fixed.lr))
+
+
+def _order(original: Settings, fixed: Settings) -> tuple[str, BySide]:
+    """The statement that names the function which orders the rows of an epoch."""
     drawn = "np.random.default_rng({}).permutation"
     if original.shuffle and fixed.shuffle:
-        lines += _either((f"order = {drawn}", str(original.seed), str(fixed.seed)))
-    else:
-        ours, theirs = (
-            drawn.format(side.seed) if side.shuffle else "np.arange" for side in (original, fixed)
-        )
-        lines += _either(("order = {}", ours, theirs))
-    cut = [
-        f"batches = [b for _ in range({epochs}) for b in torch.tensor(order(len(X))).split({size})]"
-    ]
-    return [*lines, *cut], "batches:", f"-len(batches) // {epochs}"
+        return f"order = {drawn}", BySide(str(original.seed), str(fixed.seed))
+    ours, theirs = (
+        drawn.format(side.seed) if side.shuffle else "np.arange" for side in (original, fixed)
+    )
+    return "order = {}", BySide(ours, theirs)
 
 
-def _either(*statements: tuple[str, str | None, str | None]) -> list[str]:
-    """Statements, each with the value that it has on the original and on the fixed side, None for
-    none.
+def by_side(*statements: tuple[str, BySide]) -> str:
+    """The lines of some statements, each with the value that it has on either side.
 
-    Where both agree it stands once. Where they differ it is marked: in one line if that has room,
-    else under the `if`."""
+    Where both sides agree a statement stands once. Where they differ it is marked: with both values
+    in one line if that has room, else under an `if`."""
     before: list[str] = []
     after: list[str] = []
     branches: tuple[list[str], list[str]] = [], []
-    for statement, *values in statements:
-        ours, theirs = values
-        inline = {"False, True": "fixed", "True, False": "not fixed"}.get(
-            f"{ours}, {theirs}", f"{theirs} if fixed else {ours}"
-        )
-        lines = after if branches[0] or branches[1] else before
-        if ours == theirs:
-            lines += [statement.format(ours)] if ours else []
-        elif ours and theirs and len(statement.format(inline) + MARK) <= WIDTH - 4:
-            lines.append(statement.format(inline) + MARK)
+    for statement, values in statements:
+        lines = after if any(branches) else before
+        choice = statement.format(_choice(values)) + MARK
+        if values.original == values.fixed:
+            lines += [statement.format(values.original)] if values.original else []
+        elif all(values) and len(choice) <= WIDTH - 4:
+            lines.append(choice)
         else:
             for branch, value in zip(branches, values, strict=True):
                 branch.extend([f"    {statement.format(value)}{MARK}"] if value else [])
-    if branches[0] and branches[1]:
-        return [*before, "if fixed:", *branches[1], "else:", *branches[0], *after]
-    condition = ["if fixed:"] if branches[1] else ["if not fixed:"] if branches[0] else []
-    return [*before, *condition, *branches[0], *branches[1], *after]
+    original, fixed = branches
+    condition = ["if fixed:" if fixed else "if not fixed:"] if original or fixed else []
+    otherwise = ["else:"] if original and fixed else []
+    return "\n".join([*before, *condition, *fixed, *otherwise, *original, *after])
+
+
+def _choice(values: BySide) -> str:
+    """The expression that gives the value of the side that is trained."""
+    if values == ("False", "True"):
+        return "fixed"
+    if values == ("True", "False"):
+        return "not fixed"
+    return f"{values.fixed} if fixed else {values.original}"

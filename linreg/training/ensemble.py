@@ -1,7 +1,8 @@
-"""Training as exact algebra on the moments of the batches: thousands of runs at once, compiled.
+"""Train thousands of runs at once, by compiled arithmetic on the moments of the batches.
 
-The gradient of a batch's mean squared error is 2(A d − c), with the batch's own A and c: no row is
-visited twice. In double precision a run equals `linreg.train` step for step, but for rounding."""
+The gradient of a batch is 2(A d − c), with A and c of the batch (see `Moments`): a step costs the
+same for any number of rows. In double precision a run equals `linreg.train` step for step, up to
+rounding."""
 
 from __future__ import annotations
 
@@ -22,9 +23,9 @@ from linreg.settings.fields import SettingsError, shorten
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.training.kernels import LANES, RULES, SINGLE_LANE, Rule, compile_scores
 
-FEW = 3  # runs that take less time one after the other than in lanes that stand empty
-NICE = 19  # as `nice` counts: the most
-WORTH_A_THREAD = 4_000_000  # steps of all runs; fewer are done before another thread has begun
+MIN_RUNS_FOR_LANES = 3  # fewer are faster one after the other than side by side
+NICE = 19  # the lowest priority that a thread can have
+MIN_STEPS_FOR_THREADS = 4_000_000  # of all runs; fewer are done before a thread has started
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -32,11 +33,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """R runs, recorded at S steps, the first 0 and the last the end of training; P weights, the
-    bias last if there is one.
+    """R runs of P weights (the bias last, if any), recorded at S steps from 0 to the last.
 
-    `diverged_at` is the first step at which a run's loss or a weight of it is not finite, −1 for a
-    run that stayed finite. From that step on its weights are NaN."""
+    `diverged_at` is the first step at which the loss or a weight of a run is not finite, or −1.
+    From that step on its weights are NaN."""
 
     steps: Int[np.ndarray, " S"]
     weights: Float[np.ndarray, "S R P"]
@@ -44,9 +44,9 @@ class Ensemble:
 
     @property
     def final(self) -> Float[np.ndarray, "R P"]:
-        """The weights at the end."""
-        last: np.ndarray = self.weights[-1]
-        return last
+        """The weights at the end of training."""
+        weights: np.ndarray = self.weights[-1]
+        return weights
 
 
 def train_ensemble(
@@ -60,85 +60,70 @@ def train_ensemble(
     groups: Int[np.ndarray, " R"] | None = None,
     **hyperparameters: Any,
 ) -> Ensemble:
-    """Train R runs, each from its own init (R, P) with its own `lr`, for so many steps.
+    """Train R runs, each from its own initial weights `init` (R, P).
 
-    `moments` may hold several groups (other data, batch sizes, wirings); `groups` (R,) says which
-    is each run's, all the first unless given. A run takes its group's batches in turn and begins
-    again when they end. `record_every` thins the record; the init and the last step are always
-    kept. `hyperparameters` are PyTorch's own names and defaults, momentum among them. On all cores,
-    or where `joblib.parallel_config` says. Raises `SettingsError` for what is not possible, and
-    names it."""
-    parts = (moments,) if isinstance(moments, Moments) else tuple(moments)
+    `lr` is one learning rate, or one for each run. `moments` may hold several groups (other data,
+    batch sizes or wirings); `groups` (R,) is the index of each run's group, 0 by default. A run
+    takes the batches of its group in turn, and starts over after the last one. Weights are recorded
+    at every `record_every`-th step, at step 0 and at the last step. `hyperparameters` have the
+    names and defaults of PyTorch; momentum is one of them.
+
+    Runs on all cores, or as `joblib.parallel_config` says. Raises `SettingsError` for impossible
+    values."""
+    all_moments = (moments,) if isinstance(moments, Moments) else tuple(moments)
     init = np.ascontiguousarray(init, dtype=np.float64)  # (R, P)
     runs = len(init)
     rates = np.ascontiguousarray(np.broadcast_to(np.asarray(lr, dtype=np.float64), (runs,)))  # (R,)
     groups = np.zeros(runs, dtype=np.int64) if groups is None else np.asarray(groups)
-    rule = _checked(parts, init, rates, optimizer, groups, steps, record_every)
-    plan = rule.planned(steps, **_with_defaults(rule, optimizer, hyperparameters))
+    rule = _checked_rule(all_moments, init, rates, optimizer, groups, steps, record_every)
+    plan = rule.arrays(steps, **_with_defaults(rule, optimizer, hyperparameters))
     recorded = np.append(np.arange(0, steps, record_every), steps)  # (S,)
-    tasks = []
+    chunks, tasks = [], []
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        size = _chunk(len(members), steps)
-        table, origin = _table(parts[group]), np.ascontiguousarray(parts[group].origin)
+        size = _chunk_size(len(members), steps)
+        table, origin = _table(all_moments[group]), np.ascontiguousarray(all_moments[group].origin)
         for chunk in np.split(members, range(size, len(members), size)):
-            tasks.append(
-                (
-                    chunk,
-                    (
-                        optimizer,
-                        table,
-                        origin,
-                        init[chunk],
-                        rates[chunk],
-                        plan,
-                        steps,
-                        record_every,
-                        recorded,
-                    ),
-                )
-            )
+            start = init[chunk], rates[chunk]
+            chunks.append(chunk)
+            tasks.append((optimizer, table, origin, *start, plan, steps, record_every, recorded))
     if len(tasks) == 1:
-        return Ensemble(recorded, *_trained(tasks[0][1]))
+        return Ensemble(recorded, *_train_chunk(tasks[0]))
     weights = np.empty((len(recorded), runs, init.shape[1]))  # (S, R, P)
     diverged_at = np.full(runs, -1)
-    direct = runs * steps <= WORTH_A_THREAD
-    results = (
-        map(_trained, (task for _, task in tasks))
-        if direct
-        else in_parallel(_trained, (task for _, task in tasks))
-    )
-    for (chunk, _), (part, lost) in zip(tasks, results, strict=True):
-        weights[:, chunk], diverged_at[chunk] = part, lost
+    run_all = map if runs * steps <= MIN_STEPS_FOR_THREADS else in_parallel
+    for chunk, result in zip(chunks, run_all(_train_chunk, tasks), strict=True):
+        weights[:, chunk], diverged_at[chunk] = result
     return Ensemble(recorded, weights, diverged_at)
 
 
 def in_parallel(
     work: Callable[[Task], Result], tasks: Iterable[Task], behind: bool = False
 ) -> Iterator[Result]:
-    """`work` on every task, in their order, on all cores or where `joblib.parallel_config` says.
+    """The results of `work` on all tasks, in order, computed in parallel.
 
-    Tasks are drawn as they are needed, so with results that are small the memory stays flat however
-    many there are. When the iterator is closed, what has begun is waited for and nothing more is
-    drawn. With `behind` the threads stand back for all others of this process, where the system has
-    priorities of threads."""
+    Uses all cores, or what `joblib.parallel_config` says. Tasks are consumed lazily, so memory does
+    not grow with their number. When the iterator is closed, running tasks are waited for, and no
+    others are started. With `behind`, the threads get the lowest priority, on Linux."""
     closed = False
 
-    def drawn() -> Iterator[Task]:
+    def remaining() -> Iterator[Task]:
         for task in tasks:
             if closed:
                 return
             yield task
 
     backend, _ = joblib.parallel.get_active_backend()
-    if backend.nesting_level:  # this thread is itself one of many
+    if backend.nesting_level:  # this thread is a worker of joblib itself
         yield from map(work, tasks)
         return
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(partial(_low_priority, work) if behind else work)(task) for task in drawn()
+        joblib.delayed(partial(_low_priority, work) if behind else work)(task)
+        for task in remaining()
     )
     try:
-        for result in results:  # noqa: UP028  # `yield from` would close joblib's generator, which warns of what is left
+        # not `yield from`, which would close joblib's generator, with a warning on pending tasks
+        for result in results:  # noqa: UP028
             yield result
     finally:
         closed = True
@@ -147,18 +132,18 @@ def in_parallel(
 
 
 def _low_priority(work: Callable[[Task], Result], task: Task) -> Result:
-    """In a thread of joblib's that ends with its work: a priority that is given up does not come
-    back."""
+    """Do the work with the lowest priority; the thread, one of joblib's, ends with the work.
+
+    A thread cannot raise its priority again."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
     return work(task)
 
 
 def precompile(parameters: int = 2) -> Iterator[str]:
-    """Compile the kernels, or load them from the disk, one each time that the iterator is asked;
-    yields their optimizers.
+    """Compile the kernels one by one, or load them from disk; yields the optimizer of each.
 
-    First comes what compares learning rates."""
+    The comparison of learning rates is compiled first."""
     compile_scores()
     for name, entry in OPTIMIZERS.items():
         for lanes in (LANES, SINGLE_LANE):
@@ -167,16 +152,15 @@ def precompile(parameters: int = 2) -> Iterator[str]:
 
 
 def is_compiled(optimizer: str, parameters: int = 2) -> bool:
-    """Whether an ensemble of this optimizer would begin at once, with nothing left to compile."""
-    return RULES[OPTIMIZERS[optimizer].torch_name].ready(parameters)
+    """Whether the kernels of this optimizer are compiled, so that training starts at once."""
+    return RULES[OPTIMIZERS[optimizer].torch_name].is_compiled(parameters)
 
 
-def _trained(task: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The record (S, R, P) and `diverged_at` (R,) of some runs of one group, in this thread."""
+def _train_chunk(task: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Train some runs of one group in this thread: their weights (S, R, P), `diverged_at` (R,)."""
     optimizer, table, origin, init, lr, (constants, schedule), steps, record_every, recorded = task
-    kernel = RULES[OPTIMIZERS[optimizer].torch_name].kernel(
-        init.shape[1], LANES if len(init) >= FEW else SINGLE_LANE
-    )
+    lanes = LANES if len(init) >= MIN_RUNS_FOR_LANES else SINGLE_LANE
+    kernel = RULES[OPTIMIZERS[optimizer].torch_name].kernel(init.shape[1], lanes)
     weights, diverged_at = np.empty((len(recorded), *init.shape)), np.full(len(init), -1)
     kernel(table, origin, init, lr, constants, schedule, steps, record_every, weights, diverged_at)
     if (diverged_at >= 0).any():
@@ -185,7 +169,7 @@ def _trained(task: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _table(moments: Moments) -> np.ndarray:
-    """The moments as the kernel reads them, a batch a row."""
+    """The moments as the kernel reads them (see there), one row per batch."""
     A, c = 2 * moments.A, 2 * moments.c
     columns = [A[:, 0, 0], A[:, 0, 1], A[:, 1, 1], c[:, 0], c[:, 1], moments.s]
     if A.shape[1] == 3:
@@ -193,21 +177,20 @@ def _table(moments: Moments) -> np.ndarray:
     return np.stack(columns, axis=1)  # (K, 6 or 10)
 
 
-def _chunk(runs: int, steps: int) -> int:
-    """How many runs go to a thread at once: whole blocks of lanes, a few chunks for each core, none
-    of them tiny."""
-    fair = -(-runs // (4 * _cores()))
-    worth = -(-WORTH_A_THREAD // (4 * steps))
-    return max(-(-max(fair, worth) // LANES) * LANES, LANES)
+def _chunk_size(runs: int, steps: int) -> int:
+    """How many runs a task has: a multiple of `LANES`, for about four tasks per core."""
+    per_core = -(-runs // (4 * _cores()))
+    least = -(-MIN_STEPS_FOR_THREADS // (4 * steps))
+    return max(-(-max(per_core, least) // LANES) * LANES, LANES)
 
 
 @cache
 def _cores() -> int:
-    """joblib reads several files to tell, each time anew."""
+    """The number of cores; cached because joblib reads several files to find it."""
     return int(joblib.cpu_count())
 
 
-def _checked(
+def _checked_rule(
     moments: Sequence[Moments],
     init: np.ndarray,
     lr: np.ndarray,
@@ -216,7 +199,7 @@ def _checked(
     steps: int,
     record_every: int,
 ) -> Rule:
-    """The optimizer's rule, once all that was asked for is possible."""
+    """The rule of the optimizer. Raises `SettingsError` if an argument is impossible."""
     if optimizer not in OPTIMIZERS:
         raise SettingsError(
             f"optimizer {shorten(optimizer)} is unknown; use one of {', '.join(OPTIMIZERS)}",
@@ -226,14 +209,15 @@ def _checked(
     if sizes not in ({2}, {3}) or init.ndim != 2 or init.shape[1] not in sizes:
         given = " and ".join(map(str, sorted(sizes))) or "no"
         raise SettingsError(
-            f"init of shape {init.shape} does not fit moments of {given} weights; use (R, 2) or (R,"
-            " 3)",
+            f"init of shape {init.shape} does not fit moments of {given} weights;"
+            " use (R, 2) or (R, 3)",
             "init",
         )
     if not np.isfinite(init).all():
         raise SettingsError("initial weights must be finite; remove the runs whose are not", "init")
-    if not (np.isfinite(lr) & (lr > 0)).all():
-        bad = lr[~(np.isfinite(lr) & (lr > 0))][0]
+    possible = np.isfinite(lr) & (lr > 0)
+    if not possible.all():
+        bad = lr[~possible][0]
         raise SettingsError(
             f"learning rate {shorten(float(bad))} is not possible; use a finite number above 0",
             "lr",
@@ -253,8 +237,9 @@ def _checked(
 
 
 def _with_defaults(rule: Rule, optimizer: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
-    """The hyperparameters with the registry's own; a momentum of 0 is none, and as good as not
-    given."""
+    """The hyperparameters, with those of the registry; a momentum of 0 counts as not given.
+
+    Raises `SettingsError` for unknown names and impossible values."""
     momentum = hyperparameters.get("momentum", 0.0)
     if not momentum:
         hyperparameters = {
@@ -273,11 +258,12 @@ def _with_defaults(rule: Rule, optimizer: str, hyperparameters: dict[str, Any]) 
                 f"{optimizer} has no {shorten(name)}; use {', '.join(rule.hyperparameters)}", name
             )
     for name, value in hyperparameters.items():
-        for part in value if isinstance(value, tuple) else (value,):
-            if not 0 <= part < (1 if name == "betas" else np.inf):  # as PyTorch
+        for number in value if isinstance(value, tuple) else (value,):
+            if not 0 <= number < (1 if name == "betas" else np.inf):  # as in PyTorch
                 limit = "at least 0" + " and below 1" * (name == "betas")
                 raise SettingsError(
-                    f"{shorten(name)} {shorten(float(part))} is not possible; use a number {limit}",
+                    f"{shorten(name)} {shorten(float(number))} is not possible;"
+                    f" use a number {limit}",
                     name,
                 )
     return {**OPTIMIZERS[optimizer].options, **hyperparameters}

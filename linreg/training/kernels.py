@@ -1,15 +1,14 @@
-"""The optimizers as compiled arithmetic: one rule an optimizer, and one kernel that trains many
-runs side by side.
+"""Compiled training: one update rule per optimizer, and a kernel that trains many runs at once.
 
-A rule's update takes one weight w, its gradient g, two state variables that start at 0, the
-learning rate, the optimizer's constants and the three values that depend on the step alone; it
-returns the new weight and state. Each is the formula of the single-tensor update in `torch.optim`,
-rearranged so that all that depends on the step alone is computed beforehand.
+An update takes one weight w, its gradient g, two state variables m and v that start at 0, the
+learning rate lr, the constants c of the optimizer, and three values a, b, d that depend only on the
+step. It returns the new w, m and v. Each update is the formula of the single-tensor implementation
+in `torch.optim`; what depends only on the step is computed in advance, by the plan of the rule.
 
-The kernel's code is compiled once for each rule and number of weights, as a function with globals
-of its own: numba keeps such a function on disk, as it does not with a closure over an update.
-Updates and kernel stand in one file, because a change of the file is what tells numba that what it
-has kept is out of date."""
+The kernel is compiled once for each update, number of weights and number of lanes, as a copy of
+`_kernel` with its own globals: numba caches such a function on disk, but not a closure over an
+update. Updates and kernel are in one file because numba discards its cache when the file
+changes."""
 
 from __future__ import annotations
 
@@ -26,29 +25,27 @@ import numpy as np
 
 from linreg.settings.warnings import FILTERS_LOCK
 
-LANES = 16  # runs side by side: some vector registers' worth, few enough to stay in registers
-SINGLE_LANE = 1  # for few runs, where lanes that stand empty would be the longest wait
-CHECK_EVERY = 256  # steps between two looks for numbers that are not finite
-CONSTANTS, SCHEDULED = 5, 3  # how many constants, and how many values a step, an update may use
+LANES = 16  # runs that are trained side by side: a few vector registers
+SINGLE_LANE = 1  # for few runs, which would leave most lanes empty
+CHECK_EVERY = 256  # steps between two checks for numbers that are not finite
+CONSTANTS, SCHEDULED = 5, 3  # the number of constants, and of values per step, of an update
 
-Plan = tuple[
-    tuple[float, ...], np.ndarray
-]  # the constants, and the schedule (steps or 1, SCHEDULED)
+Plan = tuple[tuple[float, ...], np.ndarray]  # constants, schedule (steps or 1, SCHEDULED)
 
 
-# ---- updates: w, g, m, v, lr, constants c, this step's a, b, d -> w, m, v ------------------------
-# ---- plans: steps t = 1 … T and hyperparameters, named and set as PyTorch does -> constants and sc
+# ---- updates: w, g, m, v, lr, constants c, values a, b, d of the step -> w, m, v -----------------
+# ---- plans: steps t = 1 … T, hyperparameters of PyTorch -> constants, schedule -------------------
 
 
 def _inlined(update: Any) -> Any:
     return numba.njit(inline="always", error_model="numpy")(update)
 
 
-NO_SCHEDULE = np.zeros((1, SCHEDULED))  # of an update that is the same at every step
+NO_SCHEDULE = np.zeros((1, SCHEDULED))  # of an update that does not depend on the step
 
 
 def _schedule(*columns: np.ndarray) -> np.ndarray:
-    """The columns, one value a step each, side by side."""
+    """The schedule (T, SCHEDULED) with these columns (T,), and zeros for the others."""
     return np.stack([*columns, *[np.zeros_like(columns[0])] * (SCHEDULED - len(columns))], axis=1)
 
 
@@ -133,9 +130,8 @@ def _plan_nadam(
 ) -> Plan:
     beta1, beta2 = betas
     mu, following = (beta1 * (1 - 0.5 * 0.96 ** (step * momentum_decay)) for step in (t, t + 1))
-    product = np.cumprod(mu.astype(np.float32), dtype=np.float32).astype(
-        np.float64
-    )  # in single precision, as PyTorch
+    # in single precision, as in PyTorch
+    product = np.cumprod(mu.astype(np.float32), dtype=np.float32).astype(np.float64)
     of_gradient, of_momentum = (1 - mu) / (1 - product), following / (1 - product * following)
     return (1 - beta1, beta2, 1 - beta2, eps), _schedule(
         of_gradient, 1 / np.sqrt(1 - beta2**t), of_momentum
@@ -152,20 +148,18 @@ def _radam(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
 def _plan_radam(
     t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
 ) -> Plan:
-    """While the mean square cannot be trusted (ρ_t ≤ 5) the step is the momentum's, then it is
-    rectified."""
+    """Plain momentum while the variance is intractable (ρ_t ≤ 5), the rectified step after that."""
     beta1, beta2 = betas
     unbias = 1 / (1 - beta1**t)
-    most = 2 / (1 - beta2) - 1
-    rho = most - 2 * t * beta2**t / (1 - beta2**t)
-    trusted = rho > 5
-    safe = np.where(trusted, rho, 6.0)
-    rectified = np.sqrt(
-        (safe - 4) * (safe - 2) * most / ((most - 4) * (most - 2) * safe) * (1 - beta2**t)
-    )
+    rho_inf = 2 / (1 - beta2) - 1
+    rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
+    tractable = rho > 5
+    safe = np.where(tractable, rho, 6.0)
+    rectification = (safe - 4) * (safe - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * safe)
+    rectified = np.sqrt(rectification * (1 - beta2**t))
     return (
         (1 - beta1, beta2, 1 - beta2, eps),
-        _schedule(np.where(trusted, 0.0, unbias), np.where(trusted, unbias * rectified, 0.0)),
+        _schedule(np.where(tractable, 0.0, unbias), np.where(tractable, unbias * rectified, 0.0)),
     )
 
 
@@ -185,32 +179,26 @@ def _plan_adamax(
 
 # ---- the kernel ----------------------------------------------------------------------------------
 
-_update, _wide, _lanes = (
-    _rmsprop,
-    False,
-    LANES,
-)  # what a compiled copy of the kernel finds under these names is its own
+# placeholders: each compiled copy of the kernel has its own values of these globals
+_update, _has_bias, _lanes = _rmsprop, False, LANES
 
 
 def _kernel(table, origin, init, lr, constants, schedule, steps, record_every, record, diverged_at):  # type: ignore[no-untyped-def]
     """Train the runs of `init` (R, P), all on one group of moments.
 
-    `table` (K, 6 or 10) holds a batch a row, as H = 2A and b = 2c, so that the gradient is H d − b:
-    H00 H01 H11 b0 b1 s, and with a bias H02 H12 H22 b2. `lr` is (R,), `constants` (CONSTANTS,),
-    `schedule` (T, SCHEDULED) or one row for all steps. Fills `record` (S, R, P), its first row the
-    init, and `diverged_at` (R,)."""
+    A row of `table` (K, 6 or 10) holds a batch, as H = 2A and b = 2c, so that the gradient is
+    H d − b: H00 H01 H11 b0 b1 s, and with a bias H02 H12 H22 b2. `lr` is (R,), `constants`
+    (CONSTANTS,), `schedule` (T, SCHEDULED) or one row for all steps. Fills `record` (S, R, P), from
+    the initial weights on, and `diverged_at` (R,)."""
     batches, runs, parameters = len(table), len(init), init.shape[1]
     c = (constants[0], constants[1], constants[2], constants[3], constants[4])
     o0, o1, o2 = origin[0], origin[1], origin[-1]
     rate = np.empty(_lanes)
-    w, m, v = (
-        np.empty((parameters, _lanes)),
-        np.empty((parameters, _lanes)),
-        np.empty((parameters, _lanes)),
-    )
+    w = np.empty((parameters, _lanes))
+    m, v = np.empty_like(w), np.empty_like(w)
     saved_w, saved_m, saved_v = np.empty_like(w), np.empty_like(w), np.empty_like(w)
     for first in range(0, runs, _lanes):
-        for lane in range(_lanes):  # the last lanes of the last block repeat its last run
+        for lane in range(_lanes):  # unused lanes of the last block repeat its last run
             run = min(first + lane, runs - 1)
             rate[lane] = lr[run]
             for i in range(parameters):
@@ -222,25 +210,25 @@ def _kernel(table, origin, init, lr, constants, schedule, steps, record_every, r
         for start in range(0, steps, CHECK_EVERY):
             end = min(start + CHECK_EVERY, steps)
             saved_w[:], saved_m[:], saved_v[:] = w, m, v
-            careful = start == 0 and _bound(w, table[0], origin, lanes, 0, diverged_at[first:])
+            each_step = start == 0 and _diverged(w, table[0], origin, lanes, 0, diverged_at[first:])
             again = True
             while again:
                 batch = start % batches
                 for t in range(start, end):
                     row = table[batch]
                     batch = batch + 1 if batch + 1 < batches else 0
-                    if careful:
-                        _bound(w, row, origin, lanes, t, diverged_at[first:])
+                    if each_step:
+                        _diverged(w, row, origin, lanes, t, diverged_at[first:])
                     now = schedule[min(t, len(schedule) - 1)]
                     a, b, d = now[0], now[1], now[2]
                     H00, H01, H11, b0, b1 = row[0], row[1], row[2], row[3], row[4]
-                    if _wide:
+                    if _has_bias:
                         H02, H12, H22, b2 = row[6], row[7], row[8], row[9]
                     for k in range(_lanes):
                         d0, d1 = w[0, k] - o0, w[1, k] - o1
                         g0 = H00 * d0 + (H01 * d1 - b0)
                         g1 = H01 * d0 + (H11 * d1 - b1)
-                        if _wide:
+                        if _has_bias:
                             d2 = w[2, k] - o2
                             g0 += H02 * d2
                             g1 += H12 * d2
@@ -260,25 +248,18 @@ def _kernel(table, origin, init, lr, constants, schedule, steps, record_every, r
                             for i in range(parameters):
                                 record[row_of_record, first + lane, i] = w[i, lane]
                 again = False
-                lost = _bound(
-                    w,
-                    table[end % batches],
-                    origin,
-                    lanes,
-                    end if careful else -1,
-                    diverged_at[first:],
-                )
-                if (
-                    lost and not careful
-                ):  # somewhere in these steps: go through them again, looking at each
+                next_row, mark_at = table[end % batches], end if each_step else -1
+                found = _diverged(w, next_row, origin, lanes, mark_at, diverged_at[first:])
+                if found and not each_step:  # repeat these steps, and check each of them
                     w[:], m[:], v[:] = saved_w, saved_m, saved_v
-                    careful = again = True
+                    each_step = again = True
 
 
 @numba.njit(inline="never", error_model="numpy")
-def _bound(w, row, origin, lanes, step, diverged_at):  # type: ignore[no-untyped-def]
-    """Whether the loss or a weight of a lane is not finite that has not been marked yet; mark it,
-    unless `step` is −1."""
+def _diverged(w, row, origin, lanes, step, diverged_at):  # type: ignore[no-untyped-def]
+    """Whether a lane, not marked yet, has a loss or weight that is not finite.
+
+    Marks it in `diverged_at`, unless `step` is −1."""
     found = False
     for lane in range(lanes):
         if diverged_at[lane] >= 0:
@@ -290,26 +271,26 @@ def _bound(w, row, origin, lanes, step, diverged_at):  # type: ignore[no-untyped
         if len(w) == 3:
             d2 = w[2, lane] - origin[2]
             loss += d2 * (row[6] * d0 + row[7] * d1 + row[8] / 2 * d2 - row[9])
-        if not np.isfinite(loss):  # a weight that is not finite makes it so
+        if not np.isfinite(loss):  # also if only a weight is not finite
             found = True
             if step >= 0:
                 diverged_at[lane] = step
     return found
 
 
-# ---- learning rates side by side -----------------------------------------------------------------
+# ---- the comparison of learning rates ------------------------------------------------------------
 
 
 def _score_rates(weights, A, c, s, origin, floor, settled, late, needed, last):  # type: ignore[no-untyped-def]
-    """What each learning rate came to, its runs one after the other in the record `weights` (S,
-    rates · starts, P).
+    """Score learning rates by the excess loss of their runs.
 
-    The excess is the mean over the starts of loss − floor, infinite where a loss is not finite.
-    Fills `needed` (rates,), the first row from which on it stays at most `settled` of its first (S
-    if it does not), and `last` (rates,), its mean from the row `late` on."""
+    `weights` is (S, rates · starts, P), with the runs of a rate next to each other. The excess is
+    the mean over the starts of loss − `floor`, infinite if a loss is not finite. Fills `needed`
+    (rates,), the first row from which on the excess is at most `settled` times that of row 0 (S if
+    there is none), and `last` (rates,), its mean from row `late` on."""
     rates, parameters = len(needed), len(origin)
     starts = weights.shape[1] // rates
-    most = np.empty(rates)
+    threshold = np.empty(rates)
     d = np.empty(parameters)
     needed[:], last[:] = 0, 0.0
     for row in range(len(weights)):
@@ -329,8 +310,8 @@ def _score_rates(weights, A, c, s, origin, floor, settled, late, needed, last): 
             if math.isnan(excess):
                 excess = math.inf
             if row == 0:
-                most[rate] = settled * excess
-            if not excess <= most[rate]:
+                threshold[rate] = settled * excess
+            if not excess <= threshold[rate]:
                 needed[rate] = row + 1
             if row >= late:
                 last[rate] += excess / (len(weights) - late)
@@ -341,7 +322,7 @@ _SCORE_RATES = "(f8[:,:,::1], f8[:,::1], f8[::1], f8, f8[::1], f8, f8, i8, i8[::
 
 @cache
 def compile_scores() -> Callable[..., None]:
-    """`_look` compiled, or loaded from the disk."""
+    """`_score_rates`, compiled or loaded from disk."""
     return jitted(_score_rates, _SCORE_RATES)
 
 
@@ -354,37 +335,37 @@ _SIGNATURE = (
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """An optimizer of `torch.optim`: its update, and its plan, whose keyword arguments are its
-    hyperparameters."""
+    """The update and the plan of an optimizer of `torch.optim`.
+
+    The keyword arguments of the plan are the hyperparameters."""
 
     update: Any
     plan: Callable[..., Plan]
-    scheduled: bool = False  # whether its plan depends on the step
+    scheduled: bool = False  # whether the plan depends on the step
 
     @cached_property
     def hyperparameters(self) -> tuple[str, ...]:
-        """The names, as PyTorch has them, that `planned` understands."""
+        """The names of the hyperparameters, as in PyTorch."""
         return tuple(inspect.signature(self.plan).parameters)[1:]
 
-    def planned(self, steps: int, **hyperparameters: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The constants (CONSTANTS,) and the schedule (steps or 1, SCHEDULED)."""
+    def arrays(self, steps: int, **hyperparameters: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The constants (CONSTANTS,) and the schedule (steps or 1, SCHEDULED) for the kernel."""
         last = steps if self.scheduled else 1
         constants, schedule = self.plan(np.arange(1, last + 1, dtype=np.float64), **hyperparameters)
         return np.array([*constants, *[0.0] * (CONSTANTS - len(constants))]), schedule
 
     def kernel(self, parameters: int, lanes: int = LANES) -> Callable[..., None]:
-        """The compiled kernel for 2 or 3 parameters: made when first asked for, from the disk where
-        it can be."""
+        """The kernel for 2 or 3 parameters, compiled or loaded from disk at the first call."""
         key = (self.update, parameters, lanes)
-        if key in _kernels:  # without waiting for another one that is being compiled
+        if key in _kernels:  # without waiting for another kernel that is being compiled
             return _kernels[key]
-        with FILTERS_LOCK:  # one at a time
+        with FILTERS_LOCK:  # compile one at a time
             if key not in _kernels:
                 _kernels[key] = _compiled(*key)
             return _kernels[key]
 
-    def ready(self, parameters: int) -> bool:
-        """Whether `kernel` answers at once, whatever the number of runs."""
+    def is_compiled(self, parameters: int) -> bool:
+        """Whether `kernel` returns at once, for few and for many runs."""
         return all((self.update, parameters, lanes) in _kernels for lanes in (LANES, SINGLE_LANE))
 
 
@@ -392,33 +373,26 @@ _kernels: dict[tuple[Any, int, int], Callable[..., None]] = {}
 
 
 def _compiled(update: Any, parameters: int, lanes: int) -> Callable[..., None]:
-    copy = FunctionType(
-        _kernel.__code__,
-        {**globals(), "_update": update, "_wide": parameters == 3, "_lanes": lanes},
-    )
-    copy.__qualname__ = copy.__name__ = (
-        f"kernel{update.__name__}_{parameters}_{lanes}"  # under this name on the disk
-    )
+    own = {"_update": update, "_has_bias": parameters == 3, "_lanes": lanes}
+    copy = FunctionType(_kernel.__code__, {**globals(), **own})
+    # the name of its file on disk
+    copy.__qualname__ = copy.__name__ = f"kernel{update.__name__}_{parameters}_{lanes}"
     return jitted(copy, _SIGNATURE, fastmath={"contract"})
 
 
 def jitted(function: Callable[..., None], signature: str, **options: Any) -> Callable[..., None]:
-    """The function compiled for one signature, kept on the disk where that can be; it runs outside
-    the interpreter lock."""
+    """The function compiled for one signature, without the GIL, and cached on disk if possible."""
     options |= {"nogil": True, "error_model": "numpy"}
-    with FILTERS_LOCK:  # numba swaps them while it compiles
+    dispatcher: Callable[..., None]
+    with FILTERS_LOCK:  # numba replaces the filters while it compiles
         try:
             dispatcher = numba.njit(signature, cache=True, **options)(function)
-        except (
-            RuntimeError,
-            OSError,
-        ):  # no folder that can be written to, a full disk: compiled for this process alone
+        except (RuntimeError, OSError):  # no writable folder, or a full disk
             dispatcher = numba.njit(signature, **options)(function)
-    made: Callable[..., None] = dispatcher
-    return made
+    return dispatcher
 
 
-RULES: dict[str, Rule] = {  # by class of torch.optim
+RULES: dict[str, Rule] = {  # by the name of a class of torch.optim
     "RMSprop": Rule(_rmsprop, _plan_rmsprop),
     "SGD": Rule(_sgd, _plan_sgd),
     "Adagrad": Rule(_adagrad, _plan_adagrad),

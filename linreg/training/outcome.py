@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run in numbers. R² is of the predictions on all rows, each against its own target; NaN if
-    the target is constant.
+    """The evaluation of a run: R², verdict and losses.
 
-    `final_loss` is the exact mean of all batches' losses at the final weights; `last_epoch_loss`
-    the mean of the last epoch's batch losses as the run saw them on its way. Both are None for a
-    run that diverged. `start_loss` is the exact mean at the initial weights. `weights` are the last
-    finite ones, `minimum` is where the surface that the run descends on is least."""
+    `r_squared` is that of the predictions for all rows; NaN if the target is constant.
+    `start_loss` and `final_loss` are the exact mean of the batch losses at the initial and at the
+    final weights, `last_epoch_loss` is the mean of the batch losses recorded in the last epoch. The
+    last two are None for a run that diverged. `weights` are the last finite ones, `minimum` is the
+    minimum of the loss surface of the run."""
 
     weights: tuple[float, ...]
     minimum: tuple[float, ...]
@@ -44,14 +44,13 @@ class Outcome:
 
     @property
     def judged(self) -> bool:
-        """Whether there is a verdict at all: not where the target is constant."""
+        """Whether there is a verdict: there is none if the target is constant."""
         return self.diverged_at is not None or not np.isnan(self.r_squared)
 
 
 def outcome(run: Run, dataset: Dataset, surface: Quadratic) -> Outcome:
-    """The outcome of a run on the table that it was trained on, with the surface that it descended
-    on."""
-    with np.errstate(over="ignore"):  # far out a loss may be infinite
+    """Evaluate a run, given the table that it was trained on and its loss surface."""
+    with np.errstate(over="ignore"):  # far from the minimum the loss may be infinite
         return _evaluate(run, dataset, surface)
 
 

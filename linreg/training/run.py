@@ -12,13 +12,13 @@ from linreg.settings.model import Settings
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one training gave. `weights[0]` is the init, `losses[k]` the batch loss at `weights[k]`;
-    bias last, if any.
+    """The record of T steps: `losses[k]` is the batch loss at `weights[k]`, step 0 is the init.
 
-    Every number kept is finite: a run that left the finite numbers ends before, and `diverged_at`
-    is the first step at which its loss or a weight was not finite. The shapes are those of the
-    first batch; `loss_shape` is the shape of the element-wise loss before its mean. `seconds` is
-    this run's even share of the pass that it was trained in."""
+    The P weights end with the bias, if any. All recorded numbers are finite: a run that diverges is
+    cut, and `diverged_at` is the first step at which its loss or a weight is not finite. The shapes
+    are those of the first batch; `loss_shape` is the shape of the elementwise loss before the mean.
+    `warnings` are those of PyTorch. `seconds` is the training time; runs that are trained together
+    share it equally."""
 
     settings: Settings
     weights: Float[np.ndarray, "T1 P"]  # T1 = T + 1

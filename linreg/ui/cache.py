@@ -5,7 +5,6 @@ Keys are settings, never arrays. What is in the cache is shared: nothing changes
 
 from __future__ import annotations
 
-import pickle
 import threading
 import time
 from collections import OrderedDict
@@ -312,7 +311,8 @@ def _cached(function: Callable[..., R], *key: Any) -> R:
 
 
 def _demo(function: Callable[..., R], *arguments: Any) -> R:
-    key = ("demo", function.__module__, function.__qualname__, pickle.dumps(arguments))
+    values = tuple(one.tobytes() if isinstance(one, np.ndarray) else one for one in arguments)
+    key = ("demo", function.__module__, function.__qualname__, values)
 
     def compute() -> R:
         with st.spinner("Asking PyTorch …"):

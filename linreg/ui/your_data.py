@@ -84,7 +84,9 @@ def _take_upload() -> None:
     given = st.file_uploader(
         "A CSV or Parquet file of your own",
         key="upload",
-        help="It stays on this server, in memory, while a page is open on it. A link to this page does not hold it.",
+        help="CSV with commas, semicolons, tabs or | between the columns, also as .csv.gz; or"
+        " Parquet. It stays on this server, in memory, while a page is open on it. A link to this"
+        " page does not hold it.",
     )
     upload: _Upload | None = state.upload
     if given and (upload is None or upload.file != given.file_id):

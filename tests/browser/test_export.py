@@ -5,11 +5,12 @@ import re
 from contextlib import suppress
 
 import pytest
-from linreg.figures.gallery import figures
 from playwright.sync_api import TimeoutError
 from settings_of import compared
 
+from linreg.experiments.resources import resources
 from linreg.figures.export import exported
+from linreg.figures.pages import page_figures
 from linreg.figures.theme import LIGHT
 from linreg.settings.pages import SurfaceView
 from linreg.settings.query import from_query, from_view_query
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def surfaces():
     """The first figure of the home page."""
-    yield next(plate for _, plate in figures(compared(), LIGHT, pages=["comparison"]))
+    yield next(page_figures("comparison", compared(), None, resources(), LIGHT))
     RENDERER.close()
 
 

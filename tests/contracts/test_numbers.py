@@ -1,8 +1,6 @@
-"""Numbers at their limits: NIST's certified values, data of any size, and data that do not
-determine a line.
+"""Extreme numbers: NIST's certified values, data of any scale, and singular data.
 
-No number that is none reaches a figure or a sentence: either it is drawn and said as what it is, or
-the data are refused."""
+Only finite numbers reach a figure or a sentence, or the data are refused."""
 
 import json
 import math
@@ -18,14 +16,17 @@ from nist import STRD
 from linreg import train, train_ensemble
 from linreg.data.dataset import Dataset, make_data, register_table, table_settings
 from linreg.data.files import open_table
+from linreg.experiments import comparison as comparison_experiment
+from linreg.experiments import surface as surface_experiment
 from linreg.experiments.broadcast_terms import (
     batch_statistics,
     minimum_by_batch_size,
     pairs_of,
     shape_or_value,
 )
+from linreg.experiments.resources import resources
 from linreg.experiments.table_diagnosis import diagnose_table
-from linreg.figures import gallery
+from linreg.figures.pages import page_figures
 from linreg.figures.theme import THEMES
 from linreg.quadratic.evaluation import baseline
 from linreg.quadratic.least_squares import least_squares
@@ -33,7 +34,7 @@ from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.streaming import loss_surface, matched_surface, table_sums
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import LABELS, Comparison, DataSettings, Settings, TableSettings
-from linreg.settings.pages import SurfaceView, SweepView
+from linreg.settings.pages import PAGES, SurfaceView, SweepView
 from linreg.text import cause as cause_text
 from linreg.text import comparison as comparison_text
 from linreg.text import surface as surface_text
@@ -47,7 +48,7 @@ SCALES = (1e-150, 1e150)
 
 
 def exact_least_squares(X, y):
-    """The normal equations in fractions: no rounding at all."""
+    """Least squares by the normal equations in fractions, without rounding."""
     X, y = (
         [[Fraction(float(value)) for value in row] for row in X],
         [Fraction(float(value)) for value in y],
@@ -68,7 +69,7 @@ def exact_least_squares(X, y):
 
 
 def digits(found, wanted):
-    """How many significant digits agree: of a certified value at most 15."""
+    """The number of significant digits that agree; certified values have at most 15."""
     return [
         15.0 if a == b else min(-math.log10(abs(a - b) / abs(b)), 15.0)
         for a, b in zip(found, wanted, strict=True)
@@ -76,18 +77,15 @@ def digits(found, wanted):
 
 
 DIGITS = {"Norris": 13, "Pontius": 12, "NoInt1": 14, "NoInt2": 14}
-# What double precision allows: its 16 digits, less those of κ (0.4 of Norris, 1.3 of Pontius, with
-# columns of one length)
-# and, in an intercept, less those that the targets are larger than it (3.4 of both), most of which
-# one refinement brings
-# back. The certified values themselves end after 15 digits.
+# Double precision has 16 digits. The condition number costs 0.4 of them for Norris and 1.3 for
+# Pontius (with columns of unit length). In the intercept, targets that are much larger cost 3.4,
+# most of which iterative refinement brings back. The certified values have 15 digits.
 
 
 @pytest.mark.parametrize("name", STRD)
 @pytest.mark.parametrize("scale", [1.0, *SCALES])
-def test_least_squares_is_nist_s(name, scale):
-    """Of the data as they are and in units 10¹⁵⁰ times as large or as small: the coefficients are
-    the same."""
+def test_least_squares_gives_the_certified_values(name, scale):
+    """For the data as they are, and scaled by 10¹⁵⁰ and 10⁻¹⁵⁰: the coefficients are the same."""
     known = STRD[name]
     found = least_squares(known.columns * scale, known.y * scale)
     assert min(digits(found, known.coefficients)) > DIGITS[name]
@@ -99,9 +97,8 @@ def test_least_squares_is_nist_s(name, scale):
 
 
 @pytest.mark.parametrize("name", STRD)
-def test_the_surface_is_least_at_nist_s_coefficients(name):
-    """And so is what runs are judged by, whose least loss gives the certified residual standard
-    deviation."""
+def test_the_minimum_is_at_the_certified_coefficients(name):
+    """The baseline too; its minimum loss gives the certified residual standard deviation."""
     known = STRD[name]
     rows, parameters = known.columns.shape
     with_intercept = bool((known.columns[:, -1] == 1).all())
@@ -121,9 +118,9 @@ def test_the_surface_is_least_at_nist_s_coefficients(name):
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("wiring", ["original", "squeeze"])
-def test_the_unit_of_the_data_changes_no_run(wiring, scale):
-    """In another unit of all columns a loss is scale² times as large, its minimum is where it was,
-    and gradient descent with lr/scale² visits the same weights."""
+def test_runs_do_not_depend_on_the_units_of_the_data(wiring, scale):
+    """If all columns are scaled, the loss is scale² times as large, the minimum stays, and gradient
+    descent with lr/scale² visits the same weights."""
     settings = Settings(
         DataSettings(samples=60, scale=1.0, correlation=0.6), wiring=wiring, batch_size=20
     )
@@ -186,9 +183,8 @@ def test_data_beyond_double_precision_are_refused(column, value, said):
     ],
 )
 @pytest.mark.parametrize("bias", [False, True])
-def test_a_minimum_that_rounding_leaves_open_is_still_a_minimum(X, y, bias):
-    """All were found by fuzzing: the weights stay finite, and where they are the loss is as small
-    as their own rows say."""
+def test_a_minimum_that_is_not_unique_up_to_rounding_is_a_minimum(X, y, bias):
+    """Found by fuzzing: the weights stay finite, and the loss there is that of the rows."""
     table = Dataset(np.array(X), np.array(y))
     columns = np.column_stack([table.X, np.ones(len(y))]) if bias else table.X
     surface = matched_surface(table, bias)
@@ -209,7 +205,7 @@ def test_a_minimum_that_rounding_leaves_open_is_still_a_minimum(X, y, bias):
 
 
 def test_a_piece_of_a_table_may_be_tiny():
-    """The first 6 of 12 rows hold next to nothing; least squares of all of them is NumPy's."""
+    """The first 6 of 12 rows are nearly zero; the least squares of all rows equals NumPy's."""
     table = make_data(DataSettings(samples=12))
     X = table.X * np.repeat([1e-200, 1.0], 6)[:, None]
     found = matched_surface([Dataset(X[:6], table.y[:6]), Dataset(X[6:], table.y[6:])])
@@ -256,7 +252,9 @@ X, Y = Z[:, :2], Z @ [5.0, 3.0, 1.0]
 CASES = {
     "features of 1e-150": lambda: both(scale=1e-150),
     "features and noise of 1e150, with a bias": lambda: both(scale=1e150, noise=1e150, bias=True),
-    "weights of 1e-150, from zero": lambda: both(weights=(5e-150, 3e-150), noise=0.0, init=(0.0, 0.0)),
+    "weights of 1e-150, from zero": lambda: both(
+        weights=(5e-150, 3e-150), noise=0.0, init=(0.0, 0.0)
+    ),
     "a single row": lambda: both(samples=1, batch_size=1, bias=True),
     "no noise": lambda: both(noise=0.0, bias=True),
     "collinear": lambda: both(correlation=-1.0, noise=0.0, bias=True),
@@ -264,20 +262,32 @@ CASES = {
     "every run diverges": lambda: both(optimizer="SGD", lr=1e6),
     "a table of 1e-150": lambda: on_table(X * 1e-150, Y * 1e-150),
     "one column 1e90 times the other": lambda: on_table(X * [1e-45, 1e45], Y),
-    "two columns 1e-9 apart": lambda: on_table(np.column_stack([X[:, 0], X[:, 0] + 1e-9 * X[:, 1]]), Y),
-    "a constant column": lambda: on_table(np.column_stack([X[:, 0], np.full(20, 7.3)]), Y, standardise=True, bias=False),
+    "two columns 1e-9 apart": lambda: on_table(
+        np.column_stack([X[:, 0], X[:, 0] + 1e-9 * X[:, 1]]), Y
+    ),
+    "a constant column": lambda: on_table(
+        np.column_stack([X[:, 0], np.full(20, 7.3)]), Y, standardise=True, bias=False
+    ),
     "all constant": lambda: on_table(np.full((20, 2), 0.7), np.full(20, 0.1)),
-}  # fmt: skip
+}
+
+
+def figures_of(comparison, pages, of):
+    """Every figure of these pages, each with the view of `VIEWS` or its default."""
+    for page in pages:
+        view = VIEWS.get(PAGES.get(page))
+        yield from page_figures(page, comparison, view, of, THEMES["light"])
 
 
 SWEPT = ("features of 1e-150", "a single row", "every run diverges")
 
 
 def sentences(comparison, of):
-    """All that the pages say of a comparison."""
+    """All sentences of the pages about a comparison."""
     settings, data = comparison.original, comparison.original.data
     table = of.table(data)
-    found = [outcome(run, table, of.surface(run.settings)) for run in of.runs(comparison)]
+    comparison_experiment.outstanding(comparison, of).run()
+    found = comparison_experiment.run(comparison, of).outcomes
     yield comparison_text.headline(*found)
     yield comparison_text.outcome_table(found, LABELS)
     yield from map(comparison_text.explanation, (settings, comparison.fixed), found)
@@ -302,17 +312,17 @@ def sentences(comparison, of):
     )
     cells = shape_or_value(table, settings, of.baseline(data, False))
     yield cause_text.shape_or_value_finding(cells) + str(cause_text.shape_or_value_table(cells))
-    panels, _ = gallery.panels_of(comparison, VIEWS[SurfaceView], of)
+    panels = surface_experiment.run(comparison, VIEWS[SurfaceView], of).panels
     yield from map(surface_text.paths_finding, panels)
     yield str(surface_text.paths_table(panels))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_no_figure_and_no_sentence_holds_what_is_no_number(case):
-    comparison, of = CASES[case](), gallery.core()
+def test_figures_and_sentences_contain_only_finite_numbers(case):
+    comparison, of = CASES[case](), resources()
     drawn = 0
     pages = ["comparison", "cause", "surface", *["sweep"] * (case in SWEPT)]
-    for _, plate in gallery.figures(comparison, THEMES["light"], VIEWS, None, pages, of):
+    for plate in figures_of(comparison, pages, of):
         for panel in plate.panels:
             json.dumps(panel.spec, allow_nan=False)
             assert not NO_NUMBER.search(panel.alt)
@@ -333,11 +343,10 @@ def test_no_figure_and_no_sentence_holds_what_is_no_number(case):
         assert not NO_NUMBER.search(sentence)
 
 
-def test_batches_that_agree_are_one_point_in_a_picture_of_the_weights_size():
-    """Without noise every batch of the fixed side is least at (5, 3), but for rounding; the
-    contours around it are drawn."""
-    shown = gallery.figures(both(noise=0.0, bias=True), THEMES["light"], VIEWS, None, ["surface"])
-    fixed = next(plate for _, plate in shown if plate.name == "one batch").panels[1]
+def test_equal_batch_minima_are_one_point_in_a_figure_of_suitable_size():
+    """Without noise all batches of the fixed side have their minimum at (5, 3), up to rounding."""
+    shown = figures_of(both(noise=0.0, bias=True), ["surface"], resources())
+    fixed = next(plate for plate in shown if plate.name == "one batch").panels[1]
     frame = fixed.data["frame"].iloc[0]
     assert (frame["w1 from"], frame["w1 to"]) == pytest.approx((0, 10), abs=1e-6)
     assert fixed.data["cloud"].to_numpy() == pytest.approx(np.tile([5.0, 3.0], (4, 1)))
@@ -347,7 +356,7 @@ def test_batches_that_agree_are_one_point_in_a_picture_of_the_weights_size():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [1e-150, 1e-30, 1.0, 1e15, 1e30, 1e150])
 def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
-    """Single precision overflows to a loss that is infinite at the first step, and says so."""
+    """In single precision the loss overflows at step 0, and the text says so."""
     settings = Settings(
         DataSettings(samples=40, scale=scale, noise=scale),
         wiring="squeeze",
@@ -365,7 +374,7 @@ def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
             comparison_text.headline(found, found)
             == "Both sides diverge: the original at step 0, the fixed side at step 0."
         )
-    else:  # RMSprop divides by a root mean square, which has to be a number and larger than its ε of 1e-8
+    else:  # the root mean square of RMSprop must be finite and above its eps of 1e-8
         squares = 1 <= scale <= (1e10 if dtype == torch.float32 else 1e70)
         assert found.verdict == ("converged" if squares else "did not converge")
 
@@ -385,6 +394,6 @@ def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
         ),
     ],
 )
-def test_a_table_that_cannot_be_computed_with_is_refused_when_it_is_chosen(scales, said):
+def test_a_table_beyond_double_precision_is_refused_when_chosen(scales, said):
     with pytest.raises(SettingsError, match=re.escape(said)):
         on_table(X * scales[:2], Y * scales[2])

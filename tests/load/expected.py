@@ -5,73 +5,57 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import pyarrow as pa
 
 from linreg.data.dataset import table_settings
-from linreg.data.files import BUNDLED
-from linreg.experiments.sweep_grid import law_of_batch_size, law_settings
-from linreg.figures import gallery
+from linreg.experiments import comparison as comparison_experiment
+from linreg.experiments import sweep as sweep_experiment
+from linreg.experiments.resources import resources
+from linreg.experiments.work import LocalStore
+from linreg.experiments.your_data import on_a_table
+from linreg.figures import comparison as comparison_figures
+from linreg.figures import sweep as sweep_figures
 from linreg.figures.export import FORMATS, exported
+from linreg.figures.pages import page_figures
 from linreg.figures.theme import THEMES
-from linreg.quadratic.least_squares import least_squares, with_ones
-from linreg.quadratic.streaming import loss_surface
-from linreg.settings.changes import with_table
 from linreg.settings.fields import SettingsError
-from linreg.settings.model import TableSettings
 from linreg.settings.pages import PAGES
 from linreg.settings.query import from_query, from_view_query
-from linreg.settings.wirings import WIRINGS
 
-_core = gallery.core()
-_cells = cache(lambda grid: _core.cells(grid, grid.tasks()))
-CORE = replace(
-    _core,
-    runs=cache(_core.runs),
-    by_seed=cache(_core.by_seed),
-    cells=lambda grid, _tasks: _cells(grid),
-)
-OPENS_ON = "auto-mpg"
+RESOURCES = resources()
+UNTRAINED = replace(RESOURCES, runs=LocalStore(lambda _keys, _progress: ()))
 
 
 @lru_cache(maxsize=512)
 def plates_of(where):
-    """Every plate that the page may show."""
+    """Every figure that the page may show."""
     query = {name: text for name, text in where.query if name != "step"}
     kind = PAGES.get(where.page)
     own = {
         name: query.pop(name) for name in list(query) if kind and name in kind.__dataclass_fields__
     }
     comparison, ignored = from_query(query, table_settings)
-    views = {}
+    view = None
     if kind:
-        views[kind], refused = from_view_query(kind, own)
+        view, refused = from_view_query(kind, own)
         ignored += refused
     if ignored:
         raise ValueError(f"the page is at an address that it ignores: {ignored}")
-    if where.page == "your_data" and not isinstance(comparison.original.data, TableSettings):
-        bundled = BUNDLED[OPENS_ON]
-        comparison = with_table(
-            comparison, table_settings(OPENS_ON, bundled.target, bundled.features, standardise=True)
-        )
+    if where.page == "your_data":
+        comparison = on_a_table(comparison)
     name, theme = where.page if kind else "comparison", THEMES[where.theme]
     plates = []
     with suppress(SettingsError):  # the page says why it draws no more
-        for _, plate in gallery.figures(comparison, theme, views, where.step, [name], CORE):
+        for plate in page_figures(name, comparison, view, RESOURCES, theme, where.step):
             plates.append(plate)  # those before an error count
-    if name == "sweep" and WIRINGS[comparison.original.wiring].pairs:  # also where there is no map
-        law = law_of_batch_size(
-            *law_settings(comparison.original, views[kind].inits, views[kind].steps)
-        )
-        plates.append(gallery.law_plate(law, theme))
+    if name == "sweep":  # its law is drawn also where there is no map
+        law = sweep_experiment.batch_size_law(comparison, view, RESOURCES)
+        plates += [sweep_figures.law(law, theme)] if law else []
     if name == "comparison":  # before its runs are trained
-        table = CORE.table(comparison.original.data)
-        best = least_squares(with_ones(table.X) if comparison.original.bias else table.X, table.y)
-        sides = gallery.sides_of(comparison, None, lambda settings: loss_surface(table, settings))
-        plates.append(
-            gallery.surfaces_plate(sides, gallery.scene_of(comparison, sides, best), 0, theme)
-        )
+        untrained = comparison_experiment.run(comparison, UNTRAINED)
+        plates.append(comparison_figures.surfaces(untrained, theme, 0))
     return plates
 
 

@@ -1,26 +1,29 @@
 """The command line: what it prints, what it refuses and how, and that its numbers are those of the
 library."""
 
-import argparse
 import csv
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
 from project import ROOT
 
-from linreg.__main__ import COMMANDS, _parsed, main
-from linreg.cli import output
-from linreg.cli.options import add_comparison, add_view, parse_link, resolve, resolve_view
+from linreg import __version__
+from linreg.__main__ import main
+from linreg.cli import commands, output
+from linreg.cli.main import PROGRAM
+from linreg.cli.request import parse_link, resolve, resolve_view
 from linreg.data import files
 from linreg.data.dataset import make_data, table_settings
 from linreg.experiments import backends
@@ -39,7 +42,7 @@ from linreg.text.script import notebook, script
 from linreg.training import pytorch
 from linreg.training.outcome import outcome
 
-AUTO_MPG = str(ROOT / "linreg" / "bundled" / files.BUNDLED["auto-mpg"].file)
+AUTO_MPG = str(ROOT / "linreg" / "data" / "bundled" / files.BUNDLED["auto-mpg"].file)
 CARS = ["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight"]
 SMALL = ["--samples", "400", "--epochs", "5"]
 DATA = DataSettings(samples=400)
@@ -57,16 +60,25 @@ def told(capsys, *arguments):
 
 
 def comparison_of(*arguments, view=None):
-    """The comparison that these options ask for, and with a kind of view the view."""
-    parser = argparse.ArgumentParser()
-    add_comparison(parser)
-    if view:
-        add_view(parser, view)
-    chosen = parser.parse_args([str(part) for part in arguments])
-    wanted = resolve(chosen)
-    return (
-        (wanted.comparison, resolve_view(view, chosen, wanted.link)) if view else wanted.comparison
-    )
+    """The comparison that these options ask for, and with `view`, that of the sweep, the view."""
+    asked = []
+
+    def resolved(chosen):
+        wanted = resolve(chosen)
+        asked.append(wanted.comparison)
+        if view:
+            asked[:] = [(wanted.comparison, resolve_view(view, chosen, wanted.link))]
+
+    command = "sweep" if view else "script"
+    with patch.dict(commands.RUN, {command: resolved}):
+        assert main([command, *(str(part) for part in arguments)]) == 0
+    return asked[0]
+
+
+def refused(capsys, *arguments):
+    """What a command says that refuses its input."""
+    assert main([str(part) for part in arguments]) == 2
+    return capsys.readouterr().err
 
 
 def query(names):
@@ -81,34 +93,53 @@ def test_without_a_command_there_is_help_and_status_2(capsys):
     assert "COMMAND --help" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_has_help_with_an_example(capsys, command):
-    with pytest.raises(SystemExit) as ended:
-        main([command.name, "--help"])
-    assert ended.value.code == 0
-    assert f"example:\n  python -m linreg {command.example}" in capsys.readouterr().out
+@pytest.mark.parametrize("command", PROGRAM.commands.values(), ids=lambda command: command.name)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_every_command_has_help_with_an_example(capsys, command, option):
+    assert f"example:\n  python -m linreg {command.name} {command.example}\n" in told(
+        capsys, command.name, option
+    )
+
+
+def test_every_example_is_understood(monkeypatch):
+    """Its options are known, and none of them is refused."""
+    for name, command in PROGRAM.commands.items():
+        asked = []
+        monkeypatch.setitem(commands.RUN, name, asked.append)
+        assert main([name, *shlex.split(command.example)]) == 0
+        assert len(asked) == 1
+
+
+def test_help_names_the_commands_in_their_order(capsys):
+    out = told(capsys, "--help")
+    lines = [f"  {one.name:<8}  {one.short_help}\n" for one in PROGRAM.commands.values()]
+    assert "".join(lines) in out
+    assert list(PROGRAM.commands) == list(commands.RUN)
+
+
+def test_version(capsys):
+    assert told(capsys, "--version") == f"linreg {__version__}\n"
 
 
 def test_help_has_every_setting_with_its_limits_and_what_it_stands_at(capsys):
-    with pytest.raises(SystemExit):
-        main(["compare", "--help"])
-    out = " ".join(capsys.readouterr().out.split())
-    for name in all_specs():
-        assert f"--{name.replace('_', '-')} " in out or f"--{name}, --no-{name}" in out
+    out = " ".join(told(capsys, "compare", "--help").split())
+    for name, spec in all_specs().items():
+        option = name.replace("_", "-")
+        assert (f"--{option} / --no-{option} " if spec.type is bool else f"--{option} ") in out
     assert "--batch-size N batch size: 1 to 200000 (100)" in out
+    assert "--fixed-lr" not in out
+    groups = ("the comparison to start from", "the synthetic data", "both sides; each of these")
+    assert sorted(map(out.index, groups)) == [out.index(group) for group in groups]
 
 
 LOADED = """
 import sys
 from linreg.__main__ import main
 helped = [[], ["compare"], ["sweep"], ["figures"], ["script"]]
-wrong = [["compare", "--lr", "abc"], ["compare", "--link", "?lr=abc"], ["compare", "--batch-size", "20000"],
-         ["sweep", "--y", "lr"]]
-for arguments in [*([*one, "--help"] for one in helped), *wrong]:
-    try:
-        assert main(arguments) == 2
-    except SystemExit as ended:
-        assert not ended.code
+wrong = [["compare", "--lr", "abc"], ["compare", "--link", "?lr=abc"], ["sweep", "--y", "lr"],
+         ["compare", "--batch-size", "20000"]]
+assert not any(main([*one, "--help"]) for one in helped)
+assert all(main(arguments) == 2 for arguments in wrong)
 print(*{"torch", "numba", "streamlit"} & sys.modules.keys())
 """
 
@@ -124,46 +155,94 @@ def test_help_and_wrong_input_load_nothing_slow():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("comparee", "'comparee' (choose from"),
+        ("comparee", "comparee is no command; did you mean compare?"),
+        ("nothing", "nothing is no command; use one of compare, claims, sweep, diagnose"),
         ("compare --lr abc", "--lr: abc is not a number (at least 1e-12 and at most 1000000)"),
         ("compare --lr 1e9", "--lr: 1e9 is out of range (at least 1e-12 and at most 1000000)"),
         ("compare --lr nan", "--lr: nan is not a number"),
         ("compare --fixed-epochs 0", "--fixed-epochs: 0 is out of range (at least 1 and"),
         ("compare --init -1,2,3,4", "--init: -1,2,3,4 does not have 2 or 3 numbers"),
-        ("compare --init -1,2,3", "initial weights -1,2,3 has 3 numbers, but there is no bias; use 2 numbers"),
+        (
+            "compare --init -1,2,3",
+            "initial weights -1,2,3 has 3 numbers, but there is no bias; use 2 numbers",
+        ),
         ("compare --optimizer Adamm", "Adamm is unknown; the choices are RMSprop, SGD"),
         ("compare --preset nope", "nope is unknown; the choices are as_asked"),
         ("compare --preset as_asked --link ?v=1", "--preset and --link are two comparisons"),
-        ("compare --momentum 0.9 --optimizer Adam", "momentum 0.9 does not fit Adam, which takes none; use 0, or one of"),
-        ("compare --batch-size 20000", "batch size 20,000 is above the 10,000 samples; use 1 to 10,000"),
-        ("compare --fixed-batch-size 20000", "on the fixed side, batch size 20,000 is above the 10,000 samples"),
-        ("compare --samples 9000 --batch-size 9000", "would compare 81,000,000 pairs at every step; use up to 2,000"),
-        ("compare --batchsize 10", "--batchsize is no option of compare; did you mean --batch-size?"),
+        (
+            "compare --momentum 0.9 --optimizer Adam",
+            "momentum 0.9 does not fit Adam, which takes none; use 0, or one of",
+        ),
+        (
+            "compare --batch-size 20000",
+            "batch size 20,000 is above the 10,000 samples; use 1 to 10,000",
+        ),
+        (
+            "compare --fixed-batch-size 20000",
+            "on the fixed side, batch size 20,000 is above the 10,000 samples",
+        ),
+        (
+            "compare --samples 9000 --batch-size 9000",
+            "would compare 81,000,000 pairs at every step; use up to 2,000",
+        ),
+        (
+            "compare --batchsize 10",
+            "--batchsize is no option of compare; did you mean --batch-size?",
+        ),
         ("compare --batch 10", "--batch is no option of compare"),
         ("compare more", "more is no option of compare; see python -m linreg compare --help"),
         ("compare --out nowhere/a.json", "nowhere/a.json is not possible: there is no folder"),
         ("compare --out .", "it is a folder; name another file"),
-        ("compare --json --out a.csv", "--json and --out a.csv ask for two forms; leave one of them out"),
+        (
+            "compare --json --out a.csv",
+            "--json and --out a.csv ask for two forms; leave one of them out",
+        ),
         ("claims --out a.csv", "claims has no rows for a.csv; name a file that ends otherwise"),
-        ("--json compare", "--json is no option of compare; see"),
-        ("figures", "the following arguments are required: --out"),
-        ("figures --out a --format gif", "'gif' (choose from"),
-        ("compare --target y", "--target is of a table, and there is none; give it too, with --table FILE"),
+        ("compare -lr 10", "-lr is no option of compare; did you mean --lr?"),
+        ("compare -x", "-x is no option of compare; see python -m linreg compare --help"),
+        ("compare --lr", "'--lr' requires an argument"),
+        ("compare --lr --epochs 3", "'--lr' requires an argument"),
+        ("compare --out --json", "'--out' requires an argument"),
+        ("compare --table auto-mpg --features a --target b", "'--features' requires 2 arguments"),
+        ("compare --bias=1", "'--bias' does not take a value"),
+        (
+            "--json compare",
+            "--json is no option of python -m linreg; options come after the command",
+        ),
+        ("figures", "--out: it is required"),
+        ("figures --out a --format gif", "--format: 'gif' is not one of 'svg', 'pdf', "),
+        ("figures --out a --only cause svg", "--only: 'svg' is not one of 'comparison', 'cause', "),
+        (
+            "compare --target y",
+            "--target is of a table, and there is none; give it too, with --table FILE",
+        ),
         ("compare --table nowhere.csv", "nowhere.csv cannot be opened"),
         ("compare --table auto-mpg --samples 50", "samples belongs to the synthetic data"),
         ("compare --link nonsense", "nonsense is neither an address nor a query"),
         ("compare --link ?lr=abc", "lr=abc was ignored: it is not a number."),
         ("compare --link ?v=99&lr=0.1", "The link's version 99 is unknown"),
         ("compare --link ?utm_source=x", "utm_source was ignored: there is no such setting."),
-        ("compare --link https://x.y/cause?columns=4", "columns was ignored: there is no such setting."),
+        (
+            "compare --link https://x.y/cause?columns=4",
+            "columns was ignored: there is no such setting.",
+        ),
         ("compare --link ?columns=4&w1=3", "columns, w1 was ignored: no page has all of them."),
         ("compare --link ?step=soon", "step=soon was ignored: it is not a whole number."),
         ("compare --link ?x=lr&y=lr", "y=lr was ignored: both axes are learning rate"),
-        ("compare --link ?table=0123456789abcdef&target=a&feature1=b&feature2=c", "give the file too, with --table FILE"),
+        (
+            "compare --link ?table=0123456789abcdef&target=a&feature1=b&feature2=c",
+            "give the file too, with --table FILE",
+        ),
         ("claims --seeds 3", "--seeds: 3 is out of range (at least 10 and at most 1000)"),
         ("sweep --y lr", "both axes are learning rate; choose another for one of them"),
-        ("sweep --x-range 10,1", "range 10,1 is not one; use two numbers above 0, the smaller first"),
-        ("sweep --scheduler tcp://a:1", "tcp://a:1 is of a Dask cluster; use it with --backend dask"),
+        (
+            "sweep --x-range 10,1",
+            "range 10,1 is not one; use two numbers above 0, the smaller first",
+        ),
+        (
+            "sweep --scheduler tcp://a:1",
+            "tcp://a:1 is of a Dask cluster; use it with --backend dask",
+        ),
         ("sweep --x momentum --optimizer Adam --x-range 0.5,0.9", "does not fit Adam"),
         ("diagnose", "there is no table to read; give a FILE"),
         ("diagnose --link ?v=1", "the link is of the synthetic data"),
@@ -171,10 +250,16 @@ def test_help_and_wrong_input_load_nothing_slow():
         ("diagnose AUTO --target mpg", "--features is missing"),
         ("diagnose AUTO --target mpgs --features horsepower weight", "has no column 'mpgs'"),
         ("diagnose AUTO --target mpg --features horsepower name", "holds no numbers"),
-        ("diagnose AUTO --target mpg --features horsepower weight --batch-size 500", "above the 392 rows"),
-        ("diagnose AUTO --target mpg --features horsepower weight --lr 0", "--lr: 0 is out of range (above 0)"),
+        (
+            "diagnose AUTO --target mpg --features horsepower weight --batch-size 500",
+            "above the 392 rows",
+        ),
+        (
+            "diagnose AUTO --target mpg --features horsepower weight --lr 0",
+            "--lr: 0 is out of range (above 0)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_input_is_one_line_and_status_2(capsys, arguments, said):
     assert main([part.replace("AUTO", AUTO_MPG) for part in arguments.split()]) == 2
     out, err = capsys.readouterr()
@@ -200,10 +285,24 @@ def test_a_preset_and_the_link_to_it_are_the_same(preset):
 
 
 ASKED = {
-    "samples": "5000", "weights": "-5,3e2", "scale": "10", "mean": "-4", "correlation": "-0.5", "noise": "0",
-    "data_seed": "7", "wiring": "weight_2d", "init": "-1,2", "optimizer": "SGD", "lr": "1e-5", "momentum": "0.9",
-    "batch_size": "50", "epochs": "3", "shuffle": "1", "bias": "1", "seed": "5",
-}  # fmt: skip
+    "samples": "5000",
+    "weights": "-5,3e2",
+    "scale": "10",
+    "mean": "-4",
+    "correlation": "-0.5",
+    "noise": "0",
+    "data_seed": "7",
+    "wiring": "weight_2d",
+    "init": "-1,2",
+    "optimizer": "SGD",
+    "lr": "1e-5",
+    "momentum": "0.9",
+    "batch_size": "50",
+    "epochs": "3",
+    "shuffle": "1",
+    "bias": "1",
+    "seed": "5",
+}
 
 
 @pytest.mark.parametrize(
@@ -220,7 +319,32 @@ def test_every_setting_is_an_option_that_means_what_it_means_in_a_link(prefix, n
     for key, value in given.items():
         option = f"--{prefix.replace('.', '-')}{key.replace('_', '-')}"
         options += [option] if value == "1" and key in ("shuffle", "bias") else [option, value]
-    assert resolve(_parsed("linreg", ["script", *options])).comparison == expected
+    assert comparison_of(*options) == expected
+
+
+def test_several_values_follow_one_option(monkeypatch):
+    asked = []
+    monkeypatch.setitem(commands.RUN, "figures", asked.append)
+    options = "--only cause sweep --out a --format svg csv --features a b --weights -5,3e2"
+    assert main(["figures", *options.split()]) == 0
+    assert main(["figures", "--format=pdf", "--out", "a", "--format", "svg"]) == 0
+    first, second = asked
+    assert (first.only, first.format, first.features) == (
+        ("cause", "sweep"),
+        ("svg", "csv"),
+        ("a", "b"),
+    )
+    assert first.settings == {"weights": (-5, 300)}
+    assert (second.only, second.format, second.features) == ((), ("pdf", "svg"), None)
+    assert (second.size, second.theme) == ("page", "light")
+
+
+def test_a_default_that_is_asked_for_goes_over_a_link():
+    found = comparison_of("--link", "?init=1,2", "--fixed-init", "default")
+    assert (found.original.init, found.fixed.init) == ((1, 2), None)
+    found = comparison_of("--link", "?bias=1&shuffle=1", "--no-bias", "--no-fixed-shuffle")
+    assert (found.original.bias, found.fixed.bias) == (False, False)
+    assert (found.original.shuffle, found.fixed.shuffle) == (True, False)
 
 
 def test_options_go_over_a_link():
@@ -268,7 +392,7 @@ def test_a_link_to_the_bundled_table():
     assert comparison_of("--table", "auto-mpg") == expected
 
 
-def test_a_file_of_one_s_own_is_named_by_its_content(tmp_path):
+def test_a_file_of_one_s_own_is_named_by_its_content(capsys, tmp_path):
     copied = tmp_path / "cars.csv"
     copied.write_bytes(Path(AUTO_MPG).read_bytes())
     columns = ("--target", "mpg", "--features", "weight", "acceleration")
@@ -278,10 +402,8 @@ def test_a_file_of_one_s_own_is_named_by_its_content(tmp_path):
     link = query(to_query(found))
     assert comparison_of("--link", link, "--table", copied) == found
     copied.write_text(copied.read_text() + "20,4,140,90,2000,15,75,1,another\n")
-    with pytest.raises(
-        SettingsError, match=r"cars\.csv is not the table of the link, or has changed since"
-    ):
-        comparison_of("--link", link, "--table", copied)
+    said = "cars.csv is not the table of the link, or has changed since"
+    assert said in refused(capsys, "script", "--link", link, "--table", copied)
     assert comparison_of("--link", link, "--table", copied, *columns).original.data.samples == 399
 
 
@@ -495,6 +617,24 @@ def test_a_cluster_that_cannot_be_used_is_one_line(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main(["sweep", "--backend", "dask"]) == 2
     assert "pip install 'dask[distributed]'" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_without_workers_or_without_linreg_is_one_line(capsys, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, dashboard_address=None, threads_per_worker=1
+    ) as local:
+        sweep = ["sweep", "--backend", "dask", "--scheduler", local.scheduler_address]
+        monkeypatch.setattr(backends, "CONNECT_SECONDS", 1)
+        assert main(sweep) == 2
+        assert "has no workers; start some, with dask worker" in capsys.readouterr().err
+        monkeypatch.setattr(backends, "CONNECT_SECONDS", 30)
+        local.scale(1)
+        monkeypatch.setattr(backends, "NEEDED", "not_installed.run_task")
+        assert main(sweep) == 2
+        assert "the cluster has no not_installed; install linreg" in capsys.readouterr().err
+        assert [name for name in local.scheduler.clients if name.startswith("Client-")] == []
 
 
 # ---- diagnose ------------------------------------------------------------------------------------

@@ -1,204 +1,69 @@
-"""The bug taken apart, each part against PyTorch or brute force."""
+"""The cause page's result: where it starts, and what it is of, against NumPy."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
-from linreg.data.dataset import Dataset, make_data
-from linreg.experiments.broadcast_terms import (
-    batch_statistics,
-    minimum_by_batch_size,
-    pairs_of,
-    shape_or_value,
-)
-from linreg.experiments.pytorch_demos import FIXES, layer_attributes, losses_of_fixes
-from linreg.quadratic.evaluation import baseline
-from linreg.quadratic.streaming import loss_surface
-from linreg.settings.model import DataSettings, Settings
-from linreg.settings.wirings import STRANGE_INIT
-from linreg.training.pytorch import train
+from linreg.data.dataset import make_data
+from linreg.experiments.cause import run, shape_or_value_runs
+from linreg.experiments.resources import resources
+from linreg.settings.model import Comparison, DataSettings, Settings
+from linreg.settings.pages import CauseView
 
-ROWS = 6
-AWAY = np.array([4.0, -1.5])
+DATA = DataSettings(samples=1_030, mean=20.0)  # the last batch has 30 rows
+ORIGINAL = Settings(data=DATA)
+COMPARISON = Comparison(ORIGINAL, replace(ORIGINAL, wiring="squeeze"))
 
 
-@pytest.fixture(scope="module")
-def table():
-    return make_data(DataSettings(samples=1_003, mean=20.0, correlation=0.4, seed=3))
-
-
-def broadcast_loss(X, y, weights, rows):
-    """The loss as PyTorch computes it from (B, 1) and (B,), and its gradient over the weights."""
-    w = torch.tensor(weights[None, :2], requires_grad=True)  # (1, 2)
-    prediction = torch.tensor(X[:rows]) @ w.T  # (B, 1)
-    with pytest.warns(UserWarning, match="broadcasting"):
-        loss = nn.MSELoss()(prediction, torch.tensor(y[:rows]))
-    loss.backward()
-    return loss.item(), w.grad[0].numpy()
-
-
-def test_the_parts_of_the_pairs_add_up_to_what_pytorch_gives(table):
-    pairs = pairs_of(table, AWAY, ROWS)
-    loss, gradient = broadcast_loss(table.X, table.y, AWAY, ROWS)
-    assert pairs.differences.shape == (ROWS, ROWS)
-    assert sum(pairs.loss_parts) == pytest.approx(loss, rel=1e-12)
-    assert sum(pairs.gradient_parts) == pytest.approx(gradient, rel=1e-12)
-    assert pairs.meant == pytest.approx(np.mean((table.X[:ROWS] @ AWAY - table.y[:ROWS]) ** 2))
-
-
-def test_the_diagonal_is_where_a_prediction_meets_its_own_target(table):
-    pairs = pairs_of(table, AWAY, ROWS)
-    on = sum(pairs.differences[i, i] ** 2 for i in range(ROWS)) / ROWS**2
-    slope = sum(2 * pairs.differences[i, i] * table.X[i] for i in range(ROWS)) / ROWS**2
-    assert pairs.loss_parts[0] == pytest.approx(on)
-    assert pairs.gradient_parts[0] == pytest.approx(slope)
-
-
-def test_a_batch_of_one_has_nothing_off_the_diagonal(table):
-    pairs = pairs_of(table, AWAY, 1)
-    assert pairs.loss_parts[1] == 0
-    assert not pairs.gradient_parts[1].any()
-
-
-@pytest.mark.parametrize("batch_size", [1, 4, 100, 1_003])
-@pytest.mark.parametrize("weights", [AWAY, np.array([4.0, -1.5, 7.0])], ids=["no bias", "bias"])
-def test_the_four_terms_are_those_of_the_batches_one_by_one(table, batch_size, weights):
-    terms = batch_statistics(table, batch_size).terms(weights)
-    parts, matched, paired = [], [], []
-    for first in range(0, len(table), batch_size):
-        p = table.X[first : first + batch_size] @ weights[:2] + weights[2:].sum()
-        y = table.y[first : first + batch_size]
-        parts.append(
-            [
-                p.var(),
-                y.var(),
-                -2 * np.mean((p - p.mean()) * (y - y.mean())),
-                (p.mean() - y.mean()) ** 2,
-            ]
-        )
-        matched.append(np.mean((p - y) ** 2))
-        paired.append(np.mean((p[:, None] - y) ** 2))
-    expected = np.mean(parts, axis=0)
-    assert [terms.var_p, terms.var_y, terms.minus_twice_cov, terms.means] == pytest.approx(
-        expected.tolist(), rel=1e-9
-    )
-    assert terms.matched == pytest.approx(np.mean(matched), rel=1e-9)
-    assert terms.all_pairs == pytest.approx(np.mean(paired), rel=1e-9)
-
-
-def test_the_best_bias_is_the_best_for_both_losses(table):
-    statistics = batch_statistics(table, 59)  # divides the rows: 17 batches
-    best = statistics.best_bias(AWAY)
-    for loss in ("matched", "all_pairs"):
-        here, *beside = (
-            getattr(statistics.terms(np.append(AWAY, best + off)), loss) for off in (0, -0.01, 0.01)
-        )
-        assert here < min(beside)
+def mean_of_batches(values, batch_size=100):
+    """The mean over the batches of their means: a smaller last one counts as much."""
+    starts = range(0, len(values), batch_size)
+    return np.mean([values[first : first + batch_size].mean() for first in starts])
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_the_minimum_walks_as_predicted(bias):
-    table = make_data(DataSettings(samples=40_000, mean=30.0 if bias else 0.0, seed=1))
-    walk = minimum_by_batch_size(table, Settings(bias=bias, data=DataSettings(samples=40_000)))
-    assert walk.sizes[0] == 1
+def test_it_starts_at_least_squares_of_all_rows(bias):
+    comparison = Comparison(
+        replace(COMPARISON.original, bias=bias), replace(COMPARISON.fixed, bias=bias)
+    )
+    result, table = run(comparison, CauseView(), resources()), make_data(DATA)
     X = np.column_stack([table.X, np.ones(len(table))]) if bias else table.X
     best = np.linalg.lstsq(X, table.y, rcond=None)[0]
-    if not bias:
-        assert walk.minima[0] == pytest.approx(best, rel=1e-9)  # a batch of one hides the bug
-    few = [k for k, size in enumerate(walk.sizes) if 2 <= size <= 16]
-    assert walk.minima[few] == pytest.approx(best[:2] / np.array(walk.sizes)[few, None], abs=0.08)
-    assert walk.predicted[few] == pytest.approx(
-        best[:2] / np.array(walk.sizes)[few, None], abs=0.02
-    )
-    sizes = np.array(walk.sizes[1:])
-    assert walk.floors[1:] == pytest.approx(
-        table.y.var() * (1 - 1 / sizes**2), rel=0.02
-    )  # s − cᵀA⁺c with c/B
+    assert result.weights[:2] == pytest.approx(best[:2], rel=1e-9)
+    assert result.least_squares.minimum == pytest.approx(best, rel=1e-9)
+    if bias:
+        off = table.y - table.X @ result.weights[:2]
+        assert result.weights[2] == pytest.approx(mean_of_batches(off), rel=1e-9)
+        assert result.matched.minimum != pytest.approx(best, rel=1e-6), "of unequal batches"
 
 
-@pytest.mark.parametrize("bias", [False, True])
-def test_the_prediction_does_not_depend_on_the_units_of_the_features(bias):
-    generator = np.random.default_rng(0)
-    X = generator.normal(size=(1_000, 2)) * [1e8, 1.0]
-    table = Dataset(X, X @ [5e-8, 3.0] + generator.normal(size=1_000))
-    walk = minimum_by_batch_size(table, Settings(DataSettings(samples=1_000), bias=bias))
-    assert walk.predicted[0] == pytest.approx(walk.minima[0], rel=1e-9)  # both are least squares
-    assert walk.predicted[1] == pytest.approx(walk.minima[1], rel=0.1)
+def test_the_view_s_weights_are_those_that_are_looked_at():
+    result = run(COMPARISON, CauseView(w1=4.0, w2=-1.5, rows=3), resources())
+    assert result.weights.tolist() == [4.0, -1.5]
+    table = make_data(DATA)
+    p = table.X[:3] @ [4.0, -1.5]
+    np.testing.assert_allclose(result.pairs.differences, p[:, None] - table.y[:3], rtol=1e-12)
+    losses = (table.X @ [4.0, -1.5] - table.y) ** 2
+    assert result.terms.matched == pytest.approx(mean_of_batches(losses), rel=1e-9)
+    half = run(COMPARISON, CauseView(w1=4.0), resources()).weights
+    best = np.linalg.lstsq(table.X, table.y, rcond=None)[0]
+    assert half == pytest.approx([4.0, best[1]], rel=1e-9)
 
 
-def test_a_constant_feature_beside_a_bias_is_predicted_no_weight():
-    """Its covariance is rounding, 1e-32, and not 0."""
-    generator = np.random.default_rng(0)
-    x = generator.normal(size=1_000)
-    table = Dataset(np.column_stack([x, np.full(1_000, 0.1)]), 5 * x + generator.normal(size=1_000))
-    walk = minimum_by_batch_size(table, Settings(DataSettings(samples=1_000), bias=True))
-    assert walk.predicted[:, 0] * walk.sizes == pytest.approx(
-        np.full(len(walk.sizes), walk.predicted[0, 0])
-    )
-    assert walk.predicted[:, 1].tolist() == [0] * len(walk.sizes)
+def test_the_original_pairs_all_rows_whatever_its_code():
+    of = resources()
+    other = replace(COMPARISON, original=replace(ORIGINAL, wiring="unsqueeze"))
+    found, expected = (run(one, CauseView(), of) for one in (other, COMPARISON))
+    assert found.original.wiring == "original"
+    assert found.surfaces == [found.broadcast, found.matched]
+    for mine, theirs in zip(found.surfaces, expected.surfaces, strict=True):
+        np.testing.assert_array_equal(mine.minimum, theirs.minimum)
+    assert found.broadcast.floor > 10 * found.matched.floor
 
 
-def test_the_walk_ends_where_the_table_does():
-    walk = minimum_by_batch_size(make_data(DataSettings(samples=50)), Settings(batch_size=1))
-    assert walk.sizes == (1, 2, 4, 8, 16, 32)
-
-
-def test_the_shape_decides_and_the_values_do_not():
-    settings = Settings(DataSettings(samples=2_000), epochs=60, batch_size=50)
-    table = make_data(settings.data)
-    cells = shape_or_value(table, settings, baseline(table))
-    assert [[cell.converged for cell in row] for row in cells] == [[False, False], [True, True]]
-    for row, wiring in zip(cells, ("original", "weight_1d"), strict=True):
-        for cell, init in zip(row, (None, STRANGE_INIT), strict=True):
-            (run,) = train(
-                [Settings(settings.data, wiring, init, epochs=60, batch_size=50)],
-                table,
-                dtype=torch.float64,
-            )
-            assert cell.weights == pytest.approx(run.weights[-1].tolist(), rel=1e-9)
-            assert cell.loss == pytest.approx(
-                float(loss_surface(table, run.settings).value(run.weights[-1])), rel=1e-9
-            )
-
-
-def test_a_run_that_diverges_is_said_to():
-    settings = Settings(DataSettings(samples=500), optimizer="SGD", lr=0.01, epochs=20)
-    table = make_data(settings.data)
-    cells = shape_or_value(table, settings, baseline(table))
-    assert all(cell.diverged and not cell.converged for row in cells for cell in row)
-
-
-def test_under_the_debugger_only_the_weight_changes():
-    rows = layer_attributes(Settings(wiring="weight_1d", init=STRANGE_INIT))
-    shown = vars(nn.Linear(2, 1, bias=False))
-    assert {row.name for row in rows} == (set(shown) - {"_parameters"}) | {"weight", "bias"}
-    (changed,) = [row for row in rows if row.changed]
-    assert changed.name == "weight"
-    torch.manual_seed(0)
-    drawn = nn.Linear(2, 1, bias=False).weight[0].tolist()
-    assert changed.before == f"Parameter (1, 2), [[{drawn[0]:.4g}, {drawn[1]:.4g}]]"
-    assert changed.after == "Parameter (2,), [2, 3]"
-
-
-def test_all_fixes_give_one_loss_to_the_last_digit(table):
-    (written, _, wrong), *fixed = losses_of_fixes(table.X[:100], table.y[:100], AWAY)
-    assert len(fixed) == len(FIXES) == 4
-    assert len({loss for *_, loss in fixed}) == 1
-    expected = np.mean((table.X[:100] @ AWAY - table.y[:100]) ** 2)
-    assert fixed[0][2] == pytest.approx(expected, rel=1e-5)
-    assert written == "criterion(pred_y, batch_y)"
-    assert wrong == pytest.approx(sum(pairs_of(table, AWAY, 100).loss_parts), rel=1e-5)
-
-
-def test_with_a_bias_a_one_dimensional_weight_is_no_fix(table):
-    fixed = losses_of_fixes(table.X[:10], table.y[:10], np.array([4.0, -1.5, 3.0]))[1:]
-    assert [where for _, where, _ in fixed] == ["in the loss", "in the loss", "in the data"]
-    assert fixed[0][2] == pytest.approx(
-        np.mean((table.X[:10] @ AWAY + 3 - table.y[:10]) ** 2), rel=1e-5
-    )
-
-
-def test_constant_targets_leave_no_share_to_speak_of():
-    pairs = pairs_of(Dataset(np.zeros((4, 2)), np.zeros(4)), AWAY, 4)
-    assert pairs.loss_parts == (0.0, 0.0)
+def test_the_four_runs_are_two_of_each_shape():
+    small = Settings(DataSettings(samples=400), epochs=60, batch_size=50)
+    runs = shape_or_value_runs(Comparison(small, small), resources())
+    assert [[one.weight_shape for one in row] for row in runs] == [[(1, 2)] * 2, [(2,)] * 2]
+    assert [[one.converged for one in row] for row in runs] == [[False] * 2, [True] * 2]

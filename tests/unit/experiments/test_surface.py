@@ -1,99 +1,89 @@
-"""Tuned rates, rings of starts and the curvature, against brute force and closed forms."""
+"""The surface page's result: starts, rates and batches, against brute force."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from trained_panels import MOMENTS, TABLE
 
-from linreg import DataSettings, Settings, batch_moments, make_data, train_ensemble
-from linreg.experiments import optimizer_paths as surface_experiments
-from linreg.experiments.optimizer_paths import as_points, curvature, paths, ring, tuned_lr
-from linreg.settings.changes import fitting_momentum
-from linreg.settings.optimizers import OPTIMIZERS
+from linreg.data.dataset import initial_weights, make_data
+from linreg.experiments.optimizer_paths import tuned_lr
+from linreg.experiments.resources import resources
+from linreg.experiments.surface import batch_minima, batches, run
+from linreg.quadratic.moments import batch_moments
+from linreg.quadratic.streaming import loss_surface
+from linreg.settings.model import Comparison, DataSettings, Settings
+from linreg.settings.pages import SurfaceView
 
-DATA = DataSettings(samples=1_000, correlation=0.6)
-MOMENTS = batch_moments(make_data(DATA), Settings(data=DATA, wiring="squeeze"))
-PAIRED = batch_moments(make_data(DATA), Settings(data=DATA, batch_size=20))
-STARTS = ring(np.array([5.0, 3.0]), 4.0, 3)
-
-
-def steps_needed(optimizer, lr, steps=600):
-    """From a full record: the first step from which the mean excess stays below 1 % of the
-    first."""
-    momentum = fitting_momentum(optimizer, 0.0)
-    given = {"momentum": momentum} if momentum else {}
-    found = train_ensemble(MOMENTS, STARTS, lr, optimizer, steps=steps, **given)
-    surface = MOMENTS.mean()
-    with np.errstate(over="ignore", invalid="ignore"):
-        excess = (surface.value(found.weights) - surface.floor).mean(1)
-    above = np.flatnonzero(~(excess <= 0.01 * excess[0]))
-    return above[-1] + 1
+DATA = DataSettings(samples=400)
+ORIGINAL = Settings(data=DATA, epochs=5, batch_size=50)
+COMPARISON = Comparison(ORIGINAL, replace(ORIGINAL, wiring="squeeze", lr=0.05, batch_size=100))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_no_rate_of_a_wide_grid_is_much_faster_than_the_tuned_one(optimizer):
-    best = tuned_lr(MOMENTS, optimizer, STARTS, 600, fitting_momentum(optimizer, 0.0))
-    fastest = min(steps_needed(optimizer, lr) for lr in np.geomspace(1e-7, 30, 80))
-    assert steps_needed(optimizer, best) <= fastest + 0.02 * 600
+def test_batch_minima_are_those_of_all_pairs_of_the_batch():
+    minima = batch_minima(MOMENTS[0])
+    for k in (0, 7):
+        X, y = TABLE.X[100 * k : 100 * k + 100], TABLE.y[100 * k : 100 * k + 100]
+        pairs = np.linalg.lstsq(np.repeat(X, 100, axis=0), np.tile(y, 100), rcond=None)[0]
+        np.testing.assert_allclose(minima[k], pairs, rtol=1e-8)
 
 
-@pytest.mark.parametrize("promising", [1, 8])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_search_that_stops_early_finds_what_a_whole_one_finds(optimizer, promising, monkeypatch):
-    monkeypatch.setattr(surface_experiments, "PROMISING", promising)
-    momentum = fitting_momentum(optimizer, 0.0)
-    for moments, steps in ((MOMENTS, 600), (PAIRED, 600), (PAIRED, 40)):
-        search = surface_experiments._Search(
-            moments, moments.mean(), optimizer, STARTS, steps, momentum
-        )
-        needed, last = search._compared(surface_experiments.COARSE, steps, max(steps // 150, 1))
-        assert (
-            search.best_of(surface_experiments.COARSE, 150)
-            == surface_experiments.COARSE[np.lexsort((last, needed))[0]]
-        )
+def test_every_optimizer_starts_from_every_start_on_each_side():
+    view = SurfaceView(optimizers=("RMSprop", "Adam"), rates="one", starts=(1.0, 2.0), ring=3)
+    result = run(COMPARISON, view, resources())
+    middle = result.panels[1].surface.minimum
+    for panel, settings in zip(result.panels, (ORIGINAL, COMPARISON.fixed), strict=True):
+        assert panel.settings == settings
+        assert [path.optimizer for path in panel.paths] == ["RMSprop", "Adam"]
+        for path in panel.paths:
+            first, *around = path.weights[0]
+            assert path.lr == settings.lr
+            assert first.tolist() == [1.0, 2.0]
+            assert np.hypot(*(np.array(around) - middle).T) == pytest.approx([view.radius] * 3)
+            assert path.steps[-1] == settings.steps
+    assert result.last_step == 40
+    table = make_data(DATA)
+    best = np.linalg.lstsq(table.X, table.y, rcond=None)[0]
+    assert result.least_squares == pytest.approx(best, rel=1e-9)
 
 
-def test_the_tuned_rate_of_gradient_descent_is_stable():
-    assert tuned_lr(MOMENTS, "SGD", STARTS, 600) < MOMENTS.mean().stable_lr()
+def test_with_no_start_the_run_s_own_weights_are_the_start():
+    view = SurfaceView(optimizers=("SGD",), rates="one", ring=0)
+    result = run(COMPARISON, view, resources())
+    for panel in result.panels:
+        expected = [initial_weights(panel.settings)]
+        np.testing.assert_array_equal(panel.paths[0].weights[0], expected)
 
 
-def test_where_every_rate_diverges_the_smallest_is_returned():
-    data = DataSettings(samples=100, scale=1e6)
-    moments = batch_moments(make_data(data), Settings(data=data, wiring="squeeze"))
-    assert 0.6e-7 < tuned_lr(moments, "SGD", STARTS, 600) < 1.1e-7
-
-
-def test_a_ring_is_round_and_keeps_the_bias():
-    found = ring(np.array([1.0, 2.0, 7.0]), 3.0, 8)
-    assert np.linalg.norm(found[:, :2] - [1, 2], axis=1) == pytest.approx(np.full(8, 3.0))
-    assert found[:, 2].tolist() == [7.0] * 8
-    assert found[:, :2].mean(0) == pytest.approx([1, 2])
-
-
-def test_paths_keep_their_ends_and_measure_loss_and_distance():
-    found = paths(MOMENTS, "Adam", 0.05, STARTS, 2_500)
-    assert len(found.steps) <= 1_001
-    assert (found.steps[0], found.steps[-1]) == (0, 2_500)
-    surface = MOMENTS.mean()
-    assert found.losses(surface)[0] == pytest.approx(surface.value(STARTS))
-    assert found.distances(surface)[0] == pytest.approx(
-        [np.hypot(*(start - surface.minimum)) for start in STARTS]
+@pytest.mark.parametrize("sides", ["original", "fixed"])
+def test_one_side_may_be_shown_alone(sides):
+    view = SurfaceView(sides=sides, optimizers=("SGD",), rates="one")
+    result = run(COMPARISON, view, resources())
+    assert [panel.label.lower() for panel in result.panels] == [sides]
+    shown = getattr(COMPARISON, sides)
+    np.testing.assert_array_equal(
+        result.surface.minimum, loss_surface(make_data(DATA), shown).minimum
+    )
+    assert result.curvature.values == pytest.approx(
+        np.linalg.eigvalsh(result.surface.hessian)[::-1]
     )
 
 
-def test_the_curvature_is_the_hessians():
-    surface = MOMENTS.mean()
-    found = curvature(surface)
-    assert found.values[0] > found.values[1]
-    rebuilt = sum(
-        value * np.outer(along, along)
-        for value, along in zip(found.values, found.directions, strict=True)
-    )
-    np.testing.assert_allclose(rebuilt, surface.hessian, rtol=1e-12)
-    assert found.condition_number == pytest.approx(np.linalg.cond(surface.hessian))
-    assert found.condition_number == pytest.approx((1 + 0.6) / (1 - 0.6), rel=0.2), (
-        "of two features with correlation 0.6"
-    )
+def test_each_optimizer_has_its_rate():
+    of = resources()
+    own = SurfaceView(optimizers=("RMSprop", "SGD"), rates="own", lrs=(0.3,))
+    rates = [path.lr for path in run(COMPARISON, own, of).panels[1].paths]
+    assert rates == [0.3, 0.05], "the comparison's where none is given"
+    (path,) = run(COMPARISON, replace(own, optimizers=("SGD",), rates="tuned"), of).panels[1].paths
+    settings = COMPARISON.fixed
+    moments = batch_moments(make_data(DATA), settings)
+    assert path.lr == tuned_lr(moments, "SGD", path.weights[0], settings.steps)
 
 
-def test_numbers_become_points():
-    assert as_points((1, 2, 3, 4)).tolist() == [[1, 2], [3, 4]]
-    assert as_points(()).shape == (0, 2)
+def test_the_shown_batch_is_one_of_both_sides():
+    found = batches(COMPARISON, SurfaceView(batch=6), resources())
+    assert (found.count, found.batch) == (4, 3), "the fixed side has four batches, of 100 rows"
+    assert [len(side.minima) for side in found.sides] == [8, 4]
+    table = make_data(DATA)
+    own = np.linalg.lstsq(table.X[:100], table.y[:100], rcond=None)[0]
+    assert found.sides[1].minima[0] == pytest.approx(own, rel=1e-8)

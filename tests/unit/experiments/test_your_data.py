@@ -1,174 +1,38 @@
-"""What is said of a table, against least squares, brute force and the standardised table itself."""
-
-import math
+"""The result of the page of one's own data: the table, its rows, and the comparison on it."""
 
 import numpy as np
 import pytest
 
-from linreg.data.dataset import Dataset, initial_weights, make_data, standardised, table_settings
-from linreg.experiments.table_diagnosis import diagnose_table
-from linreg.quadratic.moments import batch_moments
-from linreg.quadratic.streaming import loss_surface
-from linreg.settings.model import DataSettings, Settings, TableSettings
-from linreg.text import your_data as your_data_text
-from linreg.training.ensemble import train_ensemble
-
-COLUMNS = TableSettings("t", "y", ("a", "b"), 400)
+from linreg.data.dataset import make_data
+from linreg.experiments.resources import resources
+from linreg.experiments.your_data import on_a_table, outstanding, run
+from linreg.settings.model import Comparison, TableSettings
 
 
-def skewed(rows=400, seed=0):
-    generator = np.random.default_rng(seed)
-    a = generator.normal(3_000, 800, rows)
-    b = 0.02 * a + generator.normal(0, 8, rows)
-    return Dataset(
-        np.column_stack([a, b]),
-        40 - 0.005 * a - 0.1 * b + generator.normal(0, 3, rows),
-        ("a", "b"),
-        "y",
-    )
+def test_a_comparison_on_synthetic_data_opens_on_the_bundled_table():
+    comparison = on_a_table(Comparison())
+    data = comparison.original.data
+    assert isinstance(data, TableSettings)
+    assert data.table == "auto-mpg"
+    assert data.standardise
+    assert on_a_table(comparison) == comparison, "one on a table stays as it is"
 
 
-def all_pairs_minimum(table, batch_size):
-    """The minimum of the loss as written by brute force: the normal equations of every pair of
-    every batch."""
-    A, c = np.zeros((3, 3)), np.zeros(3)
-    for first in range(0, len(table), batch_size):
-        X = np.column_stack([table.X, np.ones(len(table))])[first : first + batch_size]
-        y = table.y[first : first + batch_size]
-        A += X.T @ X / len(X)
-        c += sum(np.outer(row, y).mean(1) for row in X) / len(X)
-    return np.linalg.solve(A, c)
+def test_the_result_counts_rows_and_holds_the_comparison():
+    of, comparison = resources(), on_a_table(Comparison())
+    result = run(comparison, of)
+    assert result.kept == 392
+    assert sum(reason.count for reason in result.dropped) == 398 - 392
+    assert result.comparison.comparison == comparison
+    assert not result.complete
+    table = make_data(comparison.original.data)
+    columns = np.column_stack([table.X, np.ones(len(table))])
+    best = np.linalg.lstsq(columns, table.y, rcond=None)[0]
+    assert result.diagnosis.fixed.weights == pytest.approx(best, rel=1e-6)
+    outstanding(comparison, of).run()
+    assert run(comparison, of).complete
 
 
-def test_both_fits_are_those_of_brute_force():
-    table = skewed()
-    found = diagnose_table(
-        table, Settings(bias=True, batch_size=80, data=DataSettings(samples=400))
-    )
-    X = np.column_stack([table.X, np.ones(len(table))])
-    best = np.linalg.lstsq(X, table.y, rcond=None)[0]
-    for fit, weights in ((found.fixed, best), (found.written, all_pairs_minimum(table, 80))):
-        assert fit.weights == pytest.approx(weights, rel=1e-5)
-        p = X @ weights
-        assert fit.r_squared == pytest.approx(
-            1 - np.mean((table.y - p) ** 2) / table.y.var(), abs=1e-6
-        )
-        assert fit.spread == pytest.approx(p.std(), rel=1e-4)
-    assert found.correlation == pytest.approx(np.corrcoef(table.X.T)[0, 1])
-
-
-@pytest.mark.parametrize("bias", [False, True])
-def test_standardising_would_change_what_it_does_change(bias):
-    table, settings = (
-        skewed(),
-        Settings(bias=bias, wiring="squeeze", data=DataSettings(samples=400)),
-    )
-    said, so = (
-        diagnose_table(table, settings).standardised,
-        loss_surface(standardised(table), settings),
-    )
-    assert said.condition_number == pytest.approx(so.condition_number, rel=1e-6)
-    assert said.stable_lr == pytest.approx(so.stable_lr(), rel=1e-9)
-    way = np.abs(so.minimum - initial_weights(settings))
-    assert said.distance == pytest.approx(way.max(), rel=1e-6)
-    assert said.furthest == way.argmax()
-
-
-def test_training_is_that_of_the_table_as_it_is():
-    table, settings = (
-        skewed(),
-        Settings(bias=True, data=DataSettings(samples=400), lr=0.02, epochs=10),
-    )
-    found, so = (
-        diagnose_table(table, settings),
-        loss_surface(table, Settings(wiring="squeeze", bias=True, batch_size=100)),
-    )
-    assert found.training.condition_number == pytest.approx(so.condition_number, rel=1e-6)
-    assert found.training.stable_lr == pytest.approx(so.stable_lr(), rel=1e-9)
-    assert found.reach == pytest.approx(0.02 * (10 * 4 + 9))
-
-
-def test_the_reach_is_how_far_the_thread_s_run_gets():
-    """RMSprop from (100, 100) for 3,000 steps: it ends at (69.5, 69.5), so it has come 30.5."""
-    found = diagnose_table(make_data(DataSettings()), Settings(init=(100.0, 100.0)))
-    assert found.reach == pytest.approx(30.5, abs=0.5)
-    assert found.training.distance == pytest.approx(97, abs=0.1)
-    assert "out of reach" in your_data_text.data_findings(found, COLUMNS)[-1]
-
-
-@pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
-def test_momentum_lengthens_the_reach(momentum):
-    settings = Settings(wiring="squeeze", init=(1e5, -1e5), momentum=momentum)
-    table = make_data(settings.data)
-    steps = settings.steps
-    run = train_ensemble(
-        batch_moments(table, settings),
-        np.array([settings.init]),
-        settings.lr,
-        "RMSprop",
-        steps=steps,
-        record_every=steps,
-        momentum=momentum,
-    )
-    assert np.abs(run.final[0] - settings.init) == pytest.approx(
-        np.full(2, diagnose_table(table, settings).reach), rel=0.03
-    )
-
-
-@pytest.mark.parametrize("momentum", [1.0, 1.5])
-def test_steps_that_grow_without_end_reach_everything(momentum):
-    assert (
-        diagnose_table(skewed(), Settings(DataSettings(samples=400), momentum=momentum)).reach
-        == math.inf
-    )
-
-
-@pytest.mark.parametrize("bias", [False, True])
-def test_constant_and_collinear_features_are_named(bias):
-    table = skewed()
-    settings = Settings(bias=bias, data=DataSettings(samples=400))
-    constant = Dataset(
-        np.column_stack([table.X[:, 0], np.full(400, 7.0)]), table.y, ("a", "b"), "y"
-    )
-    found = diagnose_table(constant, settings)
-    assert found.constant == (1,)
-    assert not found.collinear
-    said = " ".join(your_data_text.data_findings(found, COLUMNS))
-    assert "**b is constant**, 7.00 in every row" in said
-    assert "nan" not in said.lower()
-    twins = Dataset(np.column_stack([table.X[:, 0], 2 * table.X[:, 0]]), table.y, ("a", "b"), "y")
-    found = diagnose_table(twins, settings)
-    assert found.collinear
-    assert math.isinf(found.training.condition_number)
-    assert "**a and b are collinear**" in " ".join(your_data_text.data_findings(found, COLUMNS))
-
-
-@pytest.mark.parametrize(("value", "rows"), [(3.0, 400), (0.1, 1_000), (72.3, 398), (3.3, 50)])
-def test_a_constant_target_is_no_ground_for_r_squared(value, rows):
-    """The mean of the last three is rounded to beside them."""
-    table = Dataset(skewed(rows).X, np.full(rows, value))
-    pieces = [Dataset(table.X[:17], table.y[:17]), Dataset(table.X[17:], table.y[17:])]
-    for tables in (table, pieces):
-        found = diagnose_table(
-            tables, Settings(data=DataSettings(samples=rows), bias=True, batch_size=10)
-        )
-        assert np.isnan([found.written.r_squared, found.fixed.r_squared]).all()
-        said = " ".join(your_data_text.data_findings(found, COLUMNS))
-        assert said.startswith(f"**y is constant**, {value:g}")
-        assert "R² is" not in said
-
-
-def test_one_row_a_batch_loses_nothing():
-    found = diagnose_table(
-        skewed(), Settings(data=DataSettings(samples=400), bias=True, batch_size=1)
-    )
-    assert found.written.weights == pytest.approx(found.fixed.weights)
-    assert "(" not in your_data_text.data_findings(found, COLUMNS)[0]
-
-
-def test_a_table_s_settings_count_its_rows():
-    settings = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), standardise=True)
-    assert settings.samples == 392
-    table = make_data(settings)
-    assert table.X.mean(0) == pytest.approx([0, 0], abs=1e-12)
-    assert table.X.std(0) == pytest.approx([1, 1])
+def test_synthetic_data_have_no_diagnosis():
+    with pytest.raises(ValueError, match="on synthetic data; use on_a_table"):
+        run(Comparison(), resources())

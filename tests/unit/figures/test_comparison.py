@@ -1,53 +1,16 @@
-"""Figures by their encodings, domains and data; and every template compiles in Vega without a
-word."""
+"""The home page's figures together: what a replay changes, that they compile, and their size."""
 
 import json
-import re
 
-import numpy as np
 import pandas as pd
 import pytest
 import vl_convert
+from trained_sides import trained
 
-from linreg.data.dataset import make_data
-from linreg.figures import comparison as comparison_figures
-from linreg.figures import layers
-from linreg.figures.comparison import Side
+from linreg.figures.curves import loss_figure, weights_figure
+from linreg.figures.side_surfaces import surface_figure
 from linreg.figures.theme import DARK, LIGHT
-from linreg.quadratic.least_squares import least_squares
-from linreg.quadratic.quadratic import Quadratic
-from linreg.quadratic.streaming import loss_surface
-from linreg.settings.model import Comparison, DataSettings, Settings
-from linreg.settings.presets import PRESETS
-from linreg.training.pytorch import train
-
-BOWL = Quadratic(np.array([[2.0, 0.3], [0.3, 1.0]]), np.array([2.0, 1.0]), 10.0)
-SPIRAL = (
-    np.column_stack([np.cos(np.linspace(0, 9, 400)), np.sin(np.linspace(0, 9, 400))])
-    * np.linspace(1, 0.1, 400)[:, None]
-)
-
-
-def side(label="Original", weights=SPIRAL, surface=BOWL, **more):
-    losses = None if weights is None else np.asarray(surface.value(weights[:-1]))
-    return Side(label, "(4, 1) meets (4,)", surface, weights, losses, **more)
-
-
-def trained(comparison):
-    table = make_data(comparison.original.data)
-    runs = train([comparison.original, comparison.fixed], table)
-    sides = [
-        Side(
-            label,
-            "shapes",
-            loss_surface(table, run.settings),
-            run.weights,
-            run.losses,
-            run.diverged_at,
-        )
-        for label, run in zip(("Original", "Fixed"), runs, strict=True)
-    ]
-    return sides, comparison_figures.scene(sides, least_squares(table.X, table.y), [])
+from linreg.settings.model import Comparison
 
 
 @pytest.fixture(scope="module")
@@ -55,330 +18,28 @@ def thread():
     return trained(Comparison())
 
 
-def layers_over(figure, table):
-    return [layer for layer in figure.spec["layer"] if layer["data"]["name"] == table]
-
-
-def test_both_surfaces_share_axes_and_levels(thread):
-    sides, scene = thread
-    domains, spacings = [], []
-    for which in (0, 1):
-        figure = comparison_figures.surface_figure(sides, which, scene, 3000, LIGHT)
-        encoding = layers_over(figure, "marks")[0]["encoding"]
-        domains.append((encoding["x"]["scale"]["domain"], encoding["y"]["scale"]["domain"]))
-        rings = figure.data["rings"]
-        surface = sides[which].surface
-        for level in rings["level"].unique()[2:]:
-            ring = rings.loc[rings["level"] == level, ["w1", "w2"]].to_numpy(float)
-            spacings.append(np.median(np.sqrt(surface.value(ring) - surface.floor)) / level)
-    assert domains[0] == domains[1]
-    assert spacings == pytest.approx([scene.spacing] * len(spacings), rel=0.01)
-
-
-def test_lines_are_drawn_where_the_axes_have_their_points(thread):
-    """Points are placed by the axes' scales, lines by a projection."""
-    sides, scene = thread
-    figure = comparison_figures.surface_figure(sides, 0, scene, 3000, LIGHT)
-    width = 400
-    svg = vl_convert.vegalite_to_svg(
-        {**figure.standalone(), "width": width, "autosize": "none"}, vl_version="6.4"
-    )
-    assert "clip-path" not in svg  # its name would be that of another figure's on the page
-    shapes = [
-        part.split("</g>")[0] for part in svg.split('class="mark-shape ')[1:]
-    ]  # rings, trail, halo, path
-    drawn = []
-    for shape in shapes:
-        pairs = re.findall(r"[-0-9.e]+,[-0-9.e]+", " ".join(re.findall(r' d="([^"]+)"', shape)))
-        drawn.append(np.array([pair.split(",") for pair in pairs], dtype=float))
-    low1, high1, low2, high2 = scene.domain
-    for table, points in zip(("rings", "trail", "path", "path"), drawn, strict=True):
-        w = layers.points_of(figure.data[table])
-        across = (w[:, 0] - low1) / (high1 - low1) * width
-        down = (high2 - w[:, 1]) / (high2 - low2) * width * layers.ASPECT
-        expected = np.stack([across, down], axis=1)
-        if (
-            table == "rings"
-        ):  # a closed line has its first point at its end, where the renderer only closes it
-            ends = figure.data[table].duplicated(["level"], keep="last")
-            expected = expected[ends.to_numpy()]
-        assert points == pytest.approx(expected, abs=0.01)
-
-
-def test_no_label_of_a_surface_changes_its_width(thread):
-    """Its height follows the width and its labels both: a page of a certain width would draw it
-    over and over."""
-    figure = comparison_figures.surface_figure(thread[0], 0, thread[1], 3000, LIGHT)
-    for layer in figure.spec["layer"]:
-        for channel, fixed in (("x", ["labelBound"]), ("y", ["minExtent", "maxExtent"])):
-            axis = layer["encoding"].get(channel, {}).get("axis", {})
-            assert not axis or all(axis.get(name) for name in fixed)
-    assert any(layer["encoding"].get("x", {}).get("axis") for layer in figure.spec["layer"])
-
-
-def test_weights_that_share_a_unit_are_drawn_in_true_aspect(thread):
-    _, (scene) = thread
-    width, height = scene.domain[1] - scene.domain[0], scene.domain[3] - scene.domain[2]
-    assert height / width == pytest.approx(layers.ASPECT)
-    figure = comparison_figures.surface_figure(thread[0], 0, scene, 3000, LIGHT)
-    assert {"name": "height", "expr": f"width * {layers.ASPECT}"} in figure.spec["params"]
-
-
-def test_marks_stand_where_the_numbers_are(thread):
-    sides, scene = thread
-    for which, run in enumerate(sides):
-        marks = (
-            comparison_figures.surface_figure(sides, which, scene, 1200, LIGHT)
-            .data["marks"]
-            .set_index("kind")
-        )
-        for kind, place in {
-            "start": run.weights[0],
-            "here": run.weights[1200],
-            "minimum": run.surface.minimum,
-        }.items():
-            assert marks.loc[kind, ["w1", "w2"]].to_list() == pytest.approx(
-                list(place), abs=1e-6
-            ), kind
-        assert ("least squares" in marks.index) == (which == 0)
-    assert (
-        "end"
-        in comparison_figures.surface_figure(sides, 0, scene, 3000, LIGHT)
-        .data["marks"]["kind"]
-        .to_list()
-    )
-
-
-def test_the_rings_cover_the_whole_picture(thread):
-    _, scene = thread
-    for rings in scene.rings:
-        outermost = rings[rings["level"] == rings["level"].max()]
-        assert outermost["w1"].agg(["min", "max"]).to_list() == pytest.approx(
-            scene.domain[:2], rel=1e-6
-        )
-        assert outermost["w2"].agg(["min", "max"]).to_list() == pytest.approx(
-            scene.domain[2:], rel=1e-6
-        )
-        assert rings["level"].is_monotonic_decreasing, "the outermost is drawn first"
-
-
-def test_a_shortened_path_stays_within_a_pixel(thread):
-    sides, scene = thread
-    pixel = (scene.domain[1] - scene.domain[0]) / layers.PIXELS
-    for run, trail in zip(sides, scene.trails, strict=True):
-        assert len(trail) <= layers.MOST_POINTS + 1
-        steps = np.arange(len(run.weights))
-        for name, column in (("w1", 0), ("w2", 1)):
-            assert (run.weights[trail["step"], column] == trail[name]).all(), (
-                "kept points are the run's own"
-            )
-        drawn = trail[["w1", "w2"]].to_numpy(float)
-        for point in run.weights[steps[::7], :2].astype(float):
-            a, b = drawn[:-1], drawn[1:]
-            t = np.clip(
-                ((point - a) * (b - a)).sum(1) / np.maximum(((b - a) ** 2).sum(1), 1e-30), 0, 1
-            )
-            assert np.hypot(*(a + t[:, None] * (b - a) - point).T).min() < 2 * pixel
-
-
-def test_the_path_up_to_a_step_ends_where_the_run_is():
-    sides = [side(), side("Fixed")]
-    scene = comparison_figures.scene(sides, np.array([1.0, 1.0]), [])
-    path = comparison_figures.surface_figure(sides, 0, scene, 123, LIGHT).data["path"]
-    assert path.iloc[-1][["w1", "w2"]].to_list() == pytest.approx(SPIRAL[123].tolist(), abs=1e-6)
-    assert len(path) < len(scene.trails[0])
-
-
 def test_a_replay_changes_only_the_data(thread):
     """The spec and the text must stay the same, or the browser draws the figure anew at every
     step."""
-    sides, scene = thread
+    sides, layout = thread
     for make in (
-        lambda step: comparison_figures.surface_figure(sides, 0, scene, step, LIGHT),
-        lambda step: comparison_figures.loss_figure(sides, step, LIGHT),
-        lambda step: comparison_figures.weights_figure(sides, (5.0, 3.0), step, LIGHT),
+        lambda step: surface_figure(sides, 0, layout, step, LIGHT),
+        lambda step: loss_figure(sides, step, LIGHT),
+        lambda step: weights_figure(sides, (5.0, 3.0), step, LIGHT),
     ):
         first, later = make(10), make(2000)
         assert json.dumps(first.spec) == json.dumps(later.spec)
         assert first.alt == later.alt
 
 
-def test_a_diverged_path_is_drawn_to_the_edge_and_says_when_it_left():
-    sides, scene = trained(PRESETS["sgd_overflows"].comparison)
-    figure = comparison_figures.surface_figure(sides, 0, scene, 10, LIGHT)
-    trail = figure.data["trail"]
-    low1, high1, low2, high2 = scene.domain
-    assert trail["w1"].between(low1 - 1e-6, high1 + 1e-6).all()
-    assert trail["w2"].between(low2 - 1e-6, high2 + 1e-6).all()
-    on_edge = [
-        min(abs(w1 - low1), abs(w1 - high1), abs(w2 - low2), abs(w2 - high2)) < 1e-5
-        for w1, w2 in zip(trail["w1"], trail["w2"], strict=True)
-    ]
-    assert any(on_edge)
-    outside = [
-        k
-        for k, w in enumerate(sides[0].weights)
-        if not (low1 <= w[0] <= high1 and low2 <= w[1] <= high2)
-    ]
-    assert (
-        figure.data["now"]["text"].item()
-        == f"leaves the picture at step {outside[0]} and diverges at step 7"
-    )
-
-
-def test_a_path_that_leaves_and_returns_is_drawn_in_pieces():
-    weights = np.array([[0.0, 0.0], [0.0, 900.0], [0.5, 0.0], [900.0, 0.0], [0.5, 0.5]])
-    sides = [side(weights=weights), side("Fixed", weights=weights)]
-    scene = comparison_figures.scene(sides, np.array([1.0, 1.0]), [])
-    assert scene.domain[1] < 100
-    trail = scene.trails[0]
-    assert trail["piece"].nunique() == 3
-    for _, piece in trail.groupby("piece"):
-        assert np.hypot(*np.diff(piece[["w1", "w2"]].to_numpy(), axis=0).T).max() < 10, (
-            "no line runs through the outside"
-        )
-
-
-def test_points_that_coincide_still_make_a_picture():
-    """Both sides matched and started at the minimum, without noise: nothing spans anything."""
-    start = {"data": DataSettings(noise=0.0, samples=1_000), "init": (5.0, 3.0)}
-    sides, scene = trained(
-        Comparison(Settings(wiring="unsqueeze", **start), Settings(wiring="squeeze", **start))
-    )
-    assert scene.domain[1] - scene.domain[0] > 0.5
-    assert "no place on a log axis" in comparison_figures.loss_figure(sides, 5, LIGHT).caption
-
-
-def test_a_far_start_widens_the_picture():
-    _, scene = trained(PRESETS["from_far"].comparison)
-    assert scene.domain[0] < 0
-    assert scene.domain[1] > 100
-
-
-def test_the_loss_curve_keeps_the_extremes_and_its_floor(thread):
-    sides, _ = thread
-    figure = comparison_figures.loss_figure(sides, 1200, LIGHT)
-    for run in sides:
-        shown = figure.data["loss"].query("side == @run.label")
-        assert (run.losses[shown["step"]] == shown["loss"]).all()
-        assert shown["loss"].max() == run.losses.max()
-        assert shown["loss"].min() == run.losses.min()
-        assert run.surface.floor in figure.data["floors"]["loss"].to_list()
-        here = figure.data["here"].set_index("side").loc[run.label]
-        assert here.to_list() == [1200, run.losses[1200]]
-    assert layers_over(figure, "loss")[0]["encoding"]["y"]["scale"]["type"] == "log"
-
-
-def test_a_loss_of_zero_is_left_out_of_a_log_axis_and_said():
-    exact = Side("Fixed", "shapes", BOWL, np.zeros((4, 2)), np.array([1.0, 0.1, 0.0]))
-    figure = comparison_figures.loss_figure([exact], 2, LIGHT)
-    assert figure.data["loss"]["loss"].min() > 0
-    assert "1 of the points are exactly 0" in figure.caption
-
-
-def test_the_weights_figure(thread):
-    sides, _ = thread
-    figure = comparison_figures.weights_figure(sides, (5.0, 3.0), 1200, LIGHT)
-    assert figure.data["true"]["label"].to_list() == ["true w1 = 5.00", "true w2 = 3.00"]
-    fixed = figure.data["ends"].query("side == 'Fixed'")
-    assert dict(zip(fixed["weight"], fixed["value"], strict=True)) == pytest.approx(
-        dict(zip(("fixed w1", "fixed w2"), sides[1].weights[-1], strict=True))
-    )
-    assert figure.data["ends"].query("side == 'Original'")["weight"].to_list() == [
-        "original w1, w2"
-    ], "labels do not overlap"
-
-
-def test_curves_that_end_together_have_labels_apart():
-    ends = np.array([[-1.63, -0.54, 22.79], [-2.54, -4.29, 23.26]])  # of a table, with a bias
-    sides = [
-        side(label, np.linspace(np.zeros(3), end, 50), Quadratic(np.eye(3), np.zeros(3), 0.0))
-        for label, end in zip(("Original", "Fixed"), ends, strict=True)
-    ]
-    figure = comparison_figures.weights_figure(
-        sides, (-1.82, -4.92, 23.45), 49, LIGHT, comparison_figures.AIMS[1]
-    )
-    svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 300}, vl_version="6.4")
-    lines = re.findall(r'translate\([^,]+,([-0-9.]+)\)"[^>]*>((?:original|fixed) [^<]+)<', svg)
-    heights = {text: float(height) for height, text in lines}
-    assert set(heights) == {
-        "original w1, w2",
-        "original bias",
-        "fixed w1",
-        "fixed w2",
-        "fixed bias",
-    }
-    assert np.diff(sorted(heights.values())).min() > 12, "pixels: as much as a line of text is high"
-    assert sorted(heights, key=heights.get) == [
-        "fixed bias",
-        "original bias",
-        "original w1, w2",
-        "fixed w1",
-        "fixed w2",
-    ]
-
-
-def test_before_training_there_is_a_surface_and_no_path():
-    sides = [side(weights=None), side("Fixed", weights=None)]
-    scene = comparison_figures.scene(sides, np.array([1.0, 1.0]), [(0.0, 0.0)])
-    figure = comparison_figures.surface_figure(sides, 0, scene, 0, LIGHT)
-    assert len(figure.data["rings"])
-    assert not len(figure.data["path"])
-    assert figure.data["now"]["text"].item() == "not trained yet"
-
-
-def test_a_bias_is_at_its_best_and_said():
-    data = DataSettings(samples=400, mean=20.0)
-    sides, scene = trained(
-        Comparison(Settings(data=data, bias=True), Settings(data=data, bias=True, wiring="squeeze"))
-    )
-    figure = comparison_figures.surface_figure(sides, 1, scene, 10, LIGHT)
-    assert "has the bias at its best" in figure.caption
-    assert set(
-        comparison_figures.weights_figure(sides, (5.0, 3.0), 5, LIGHT).data["weights"]["weight"]
-    ) == {
-        "w1",
-        "w2",
-        "bias",
-    }
-
-
-def test_a_minimum_that_is_not_unique_is_said():
-    data = DataSettings(samples=400, correlation=1.0)
-    sides, scene = trained(Comparison(Settings(data=data), Settings(data=data, wiring="squeeze")))
-    assert "not unique" in comparison_figures.surface_figure(sides, 1, scene, 10, LIGHT).caption
-
-
-def test_a_path_is_drawn_in_the_order_of_its_steps():
-    """Vega-Lite sorts a line by its horizontal axis unless told otherwise: a spiral would be a
-    zigzag."""
-    sides = [side(), side("Fixed")]
-    figure = comparison_figures.surface_figure(
-        sides, 0, comparison_figures.scene(sides, BOWL.minimum, []), 400, LIGHT
-    )
-    svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
-    (path,) = (
-        tag
-        for tag in re.findall(r"<path[^>]+>", svg)
-        if 'stroke-width="3.5"' in tag and LIGHT.original in tag
-    )
-    points = np.array(
-        [point.split(",") for point in re.findall(r"-?[0-9.]+,-?[0-9.]+", path.split(' d="')[1])],
-        dtype=float,
-    )
-    trail = figure.data["path"][["w1", "w2"]].to_numpy(float)
-    assert np.corrcoef(points[:, 0], trail[:, 0])[0, 1] == pytest.approx(1, abs=1e-4)
-    assert np.corrcoef(points[:, 1], -trail[:, 1])[0, 1] == pytest.approx(1, abs=1e-4)
-
-
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 def test_every_figure_compiles_and_fits(thread, theme):
-    sides, scene = thread
+    sides, layout = thread
     for figure in (
-        comparison_figures.surface_figure(sides, 0, scene, 700, theme),
-        comparison_figures.surface_figure(sides, 1, scene, 700, theme),
-        comparison_figures.loss_figure(sides, 700, theme),
-        comparison_figures.weights_figure(sides, (5.0, 3.0), 700, theme),
+        surface_figure(sides, 0, layout, 700, theme),
+        surface_figure(sides, 1, layout, 700, theme),
+        loss_figure(sides, 700, theme),
+        weights_figure(sides, (5.0, 3.0), 700, theme),
     ):
         assert figure.spec["config"]["background"] == theme.background
         assert figure.alt
@@ -393,13 +54,11 @@ def test_the_four_figures_of_the_page_are_light(thread):
     """Bytes as the page sends them, in Arrow."""
     import pyarrow as pa
 
-    sides, scene = thread
-    figures = [
-        comparison_figures.surface_figure(sides, which, scene, 3000, LIGHT) for which in (0, 1)
-    ]
+    sides, layout = thread
+    figures = [surface_figure(sides, which, layout, 3000, LIGHT) for which in (0, 1)]
     figures += [
-        comparison_figures.loss_figure(sides, 3000, LIGHT),
-        comparison_figures.weights_figure(sides, (5.0, 3.0), 3000, LIGHT),
+        loss_figure(sides, 3000, LIGHT),
+        weights_figure(sides, (5.0, 3.0), 3000, LIGHT),
     ]
     size = 0
     for figure in figures:

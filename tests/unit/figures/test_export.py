@@ -12,17 +12,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
-from linreg.figures.gallery import figures, single_figure, state_words
 from playwright.sync_api import expect
 from settings_of import compared
 
+from linreg.experiments.resources import resources
 from linreg.figures import fonts
-from linreg.figures.comparison import Side, loss_figure
-from linreg.figures.export import FORMATS, SIZES, ExportError, broken, exported, file_name
+from linreg.figures.curves import loss_figure
+from linreg.figures.export import FORMATS, SIZES, ExportError, exported, file_name
+from linreg.figures.figure import single_figure
+from linreg.figures.pages import FIGURES, page_figures
+from linreg.figures.sheet import wrap
+from linreg.figures.side_surfaces import Side
 from linreg.figures.theme import DARK, LIGHT
 from linreg.quadratic.quadratic import Quadratic
-from linreg.settings.pages import ClaimsView, SurfaceView, SweepView
-from linreg.settings.presets import PRESETS
+from linreg.settings.pages import PAGES, ClaimsView, SurfaceView, SweepView
+from linreg.text.file_names import state_words
 from linreg.text.numbers import quantity
 from linreg.training.renderer import RENDERER, Renderer, RenderError
 
@@ -33,9 +37,10 @@ SMALL = {
     SurfaceView: SurfaceView(optimizers=("RMSprop", "SGD", "Adam", "Adagrad"), arrows=True),
 }
 DOT = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
-CUT = """() => [...document.querySelectorAll('text')].filter(t => t.textContent.trim()).filter(t => {
+CUT = """() => [...document.querySelectorAll('text')].filter(t => {
     const svg = document.documentElement.getBoundingClientRect(), b = t.getBoundingClientRect();
-    return b.left < svg.left - 0.5 || b.right > svg.right + 0.5 || b.top < svg.top - 0.5 || b.bottom > svg.bottom + 0.5;
+    return t.textContent.trim() && (b.left < svg.left - 0.5 || b.right > svg.right + 0.5
+      || b.top < svg.top - 0.5 || b.bottom > svg.bottom + 0.5);
   }).map(t => t.textContent)"""
 WIDTHS = [*range(280, 660, 8), *range(670, 1400, 61)]
 DRAWN = b'vegaEmbed("#panel" + k, spec, {renderer: "svg", actions: false})'
@@ -43,7 +48,8 @@ RESIZED = """async widths => {
     const place = document.querySelector('.panels > div'), changed = [], out = [];
     document.querySelectorAll('.panels > div').forEach(other => other.hidden = other != place);
     document.querySelector('.panels').style.display = 'block';
-    for (const name of ['width', 'height']) view.addSignalListener(name, () => changed[changed.length - 1][1]++);
+    for (const name of ['width', 'height'])
+      view.addSignalListener(name, () => changed[changed.length - 1][1]++);
     for (const width of widths) {
       place.style.width = width + 'px';
       changed.push([width, 0]);
@@ -52,8 +58,10 @@ RESIZED = """async widths => {
       await view.runAsync();
       const whole = place.querySelector('svg.marks').getBoundingClientRect();
       for (const text of place.querySelectorAll('svg.marks text')) {
-        const box = text.getBoundingClientRect(), seen = text.textContent && text.getAttribute('opacity') != 0;
-        if (seen && (box.left < whole.left - 0.5 || box.right > whole.right + 0.5)) out.push([width, text.textContent]);
+        const box = text.getBoundingClientRect();
+        const seen = text.textContent && text.getAttribute('opacity') != 0;
+        if (seen && (box.left < whole.left - 0.5 || box.right > whole.right + 0.5))
+          out.push([width, text.textContent]);
       }
     }
     return [changed, out];
@@ -62,7 +70,14 @@ RESIZED = """async widths => {
 
 @pytest.fixture(scope="module")
 def plates():
-    return list(figures(compared(), LIGHT, SMALL))
+    """Every figure of every page, with the words of the settings in its file's name."""
+    found, of = [], resources()
+    for page in FIGURES:
+        kind = PAGES.get(page)
+        view = SMALL.get(kind) or (kind() if kind else None)
+        words = state_words(compared(), view)
+        found += [(words, plate) for plate in page_figures(page, compared(), view, of, LIGHT)]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -122,18 +137,9 @@ def test_every_figure_of_the_app_is_there_under_a_name_of_its_own(plates):
     assert all(re.fullmatch(r"[a-z0-9._-]+_column\.svg", name) for name in names)
 
 
-def test_other_settings_have_another_name():
-    kept = {state_words(preset.comparison) for preset in PRESETS.values()}
-    assert len(kept) == len(PRESETS)
-    long = compared(init=(1.23456789012345, -2.3456789012345), shuffle=True, seed=12345678)
-    other = compared(init=(1.23456789012345, -2.3456789012345), shuffle=True, seed=12345679)
-    assert state_words(long) != state_words(other)
-    assert len(state_words(long)) < 140
-    assert state_words(compared(), SurfaceView(sides="fixed"), 3).endswith("sides fixed step 3")
-
-
 def test_a_name_tells_the_moment_and_the_colours():
-    of, plate = next(iter(figures(compared(), DARK, step=7, pages=["comparison"])))
+    of = state_words(compared(), step=7)
+    plate = next(page_figures("comparison", compared(), None, resources(), DARK, 7))
     assert (
         file_name(plate, "png", "slide", of)
         == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000-step-7_slide_dark.png"
@@ -352,11 +358,11 @@ def test_twenty_at_once_are_the_twenty_one_by_one(every):
 
 
 def test_titles_are_broken_where_they_would_not_fit():
-    lines = broken("Original, batch 12: (100, 1) meets (100,)", 150, 16, fonts.SEMIBOLD)
+    lines = wrap("Original, batch 12: (100, 1) meets (100,)", 150, 16, fonts.SEMIBOLD)
     assert len(lines) > 1
     assert " ".join(lines) == "Original, batch 12: (100, 1) meets (100,)"
     assert all(fonts.width(line, 16, fonts.SEMIBOLD) <= 150 for line in lines)
-    assert broken("unbreakable", 10, 16, fonts.SEMIBOLD) == ["unbreakable"]
+    assert wrap("unbreakable", 10, 16, fonts.SEMIBOLD) == ["unbreakable"]
 
 
 def test_widths_are_those_of_the_renderer():
@@ -365,7 +371,8 @@ def test_widths_are_those_of_the_renderer():
     spec = {
         "data": {"values": [{}]},
         "mark": {"type": "text", "text": text, "fontSize": 100, "align": "left", "baseline": "top"},
-        "width": 1, "height": 1, "autosize": {"type": "pad"}, "padding": 0, "view": {"stroke": None},
+        "width": 1, "height": 1, "autosize": {"type": "pad"}, "padding": 0,
+        "view": {"stroke": None},
         "config": {"font": f"'{fonts.FAMILY}'"},
     }  # fmt: skip
     svg = RENDERER.ask("vegalite_to_svg", vl_spec=spec, vl_version="6.4").decode()

@@ -1,5 +1,4 @@
-"""What is said of two shapes is what PyTorch does with them; what a visitor types is read, or
-refused in one sentence."""
+"""The diagnosis of two shapes agrees with PyTorch; typed shapes are parsed or refused."""
 
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from project import ROOT
 from torch import nn
 
 from linreg.guard.shapes import (
-    MOST_SIZE,
+    MAX_SIZE,
     broadcast_shape,
     diagnose_shapes,
     find_fixes,
@@ -39,7 +38,7 @@ losses = pytest.mark.parametrize("loss", LOSSES)
 @example((3, 1), (1, 3))
 @example((2, 3), (3,))
 @example((), (1,))
-def test_the_diagnosis_is_what_pytorch_does(loss, prediction, target):
+def test_the_diagnosis_agrees_with_pytorch(loss, prediction, target):
     said, done = diagnose_shapes(prediction, target, loss), reaction(prediction, target, loss)
     assert (said.kind == "raises") == (done.error is not None)
     assert said.warns == bool(done.warnings)
@@ -60,7 +59,7 @@ def test_the_diagnosis_is_what_pytorch_does(loss, prediction, target):
 
 @settings(max_examples=150, deadline=None)
 @given(SHAPES, SHAPES)
-def test_broadcast_shape_is_pytorchs(first, second):
+def test_broadcast_shape_equals_pytorchs(first, second):
     try:
         expected = tuple(torch.broadcast_shapes(first, second))
     except RuntimeError:
@@ -74,9 +73,8 @@ def test_broadcast_shape_is_pytorchs(first, second):
 @example((3, 3, 1), (3, 3))
 @example((2, 1, 3), (2, 3))
 @example((3, 1), (1, 3))
-def test_the_minimum_shrinks_by_the_terms_for_each_own_pair(prediction, target):
-    """Counted: the place of each element goes through the broadcast, and own pairs are those of
-    equal places."""
+def test_the_minimum_shrinks_by_the_number_of_terms_per_matched_pair(prediction, target):
+    """Counted by broadcasting the position of each element: matched pairs have equal positions."""
     said = diagnose_shapes(prediction, target)
     assume(said.terms)
     places = [torch.arange(prod(side)).reshape(side) for side in (prediction, target)]
@@ -92,8 +90,7 @@ def test_the_minimum_shrinks_by_the_terms_for_each_own_pair(prediction, target):
 
 @pytest.mark.parametrize("loss", [key for key, entry in LOSSES.items() if entry.squared])
 def test_the_minimum_shrinks_so_in_a_regression(loss):
-    """Normal data, many batches of five, the real loss: a quadratic, so one Newton step from 0 ends
-    at its minimum."""
+    """Normal data, batches of five: the loss is quadratic, so a Newton step finds its minimum."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4_000, 5, 2, generator=generator, dtype=torch.float64)  # (batches, B, 2)
     true = torch.tensor([5.0, 3.0], dtype=torch.float64)
@@ -152,9 +149,9 @@ def test_the_corrected_lines_compare_each_prediction_with_its_target(loss, shape
         )
 
 
-def test_every_fix_does_what_it_says():
-    """Run by PyTorch, for all that meet silently of up to three axes and sizes 1, 2 and 3, two and
-    three at a time."""
+def test_every_fix_has_the_stated_shape_and_effect():
+    """Run in PyTorch for all silent broadcasts of two and three shapes, of up to three axes of
+    sizes 1, 2 and 3."""
     every = [shape for axes in range(4) for shape in product((1, 2, 3), repeat=axes)]
     meeting = [pair for pair in product(every, every) if meet_silently(*pair)]
     assert len(meeting) == 152
@@ -181,7 +178,7 @@ def test_every_fix_does_what_it_says():
         )
 
 
-def test_the_words_for_the_threads_shapes():
+def test_the_finding_for_the_threads_shapes():
     said = diagnose_shapes((100, 1), (100,))
     assert said.fixes == ("prediction.squeeze(-1)", "target.unsqueeze(1)")
     assert said.corrected == (
@@ -209,7 +206,7 @@ def test_the_words_for_the_threads_shapes():
     )
     assert "mean over nothing is NaN" in diagnose_shapes((0, 1), (0,)).finding
     assert diagnose_shapes((1, 1), (1,)).kind == "matched", "a batch of one mixes nothing"
-    assert diagnose_shapes([MOST_SIZE, 1], torch.Size([MOST_SIZE])).terms == MOST_SIZE**2
+    assert diagnose_shapes([MAX_SIZE, 1], torch.Size([MAX_SIZE])).terms == MAX_SIZE**2
 
 
 @pytest.mark.parametrize(
@@ -219,7 +216,7 @@ def test_the_words_for_the_threads_shapes():
         ((1,) * 9, "prediction shape has more axes than the 8 that are handled; leave some out"),
         (
             (2**63,),
-            f"a size in prediction shape is above {MOST_SIZE}, the most that PyTorch can count;"
+            f"a size in prediction shape is above {MAX_SIZE}, the most that PyTorch can count;"
             " give a smaller one",
         ),
         ((2.0,), "size 2.0 in prediction shape is not a whole number; give one from 0 up"),
@@ -239,7 +236,7 @@ def test_the_words_for_the_threads_shapes():
     ],
     ids=lambda value: str(value)[:20] if not isinstance(value, tuple) else f"{len(value)} sizes",
 )
-def test_what_is_no_shape_is_refused_in_one_sentence(shape, says):
+def test_an_invalid_shape_is_refused_in_one_sentence(shape, says):
     with pytest.raises(ValueError, match=r"\w") as refused:
         diagnose_shapes(shape, (3,))
     assert str(refused.value) == says
@@ -283,10 +280,10 @@ def test_an_unknown_loss_is_refused():
         ("0, 3", (0, 3)),
         ("007", (7,)),
         ("1,2,3,4,5,6,7,8", (1, 2, 3, 4, 5, 6, 7, 8)),
-        (str(MOST_SIZE), (MOST_SIZE,)),
+        (str(MAX_SIZE), (MAX_SIZE,)),
     ],
 )
-def test_a_typed_shape_is_read(text, shape):
+def test_a_shape_is_parsed(text, shape):
     assert parse_shape(text) == shape
 
 
@@ -317,7 +314,7 @@ def test_a_typed_shape_is_read(text, shape):
     ],
     ids=lambda value: repr(value)[:24],
 )
-def test_a_typed_shape_that_is_none_is_refused(text, says):
+def test_a_text_that_is_not_a_shape_is_refused(text, says):
     with pytest.raises(ValueError, match=says) as refused:
         parse_shape(text)
     assert "\n" not in str(refused.value)
@@ -326,7 +323,7 @@ def test_a_typed_shape_that_is_none_is_refused(text, says):
 
 @settings(max_examples=250, deadline=None)
 @given(st.text(alphabet="0123456789 ,x×()[]torch.Size\n-", max_size=40) | st.text(max_size=220))
-def test_reading_a_shape_is_total(text):
+def test_parsing_any_text_gives_a_shape_or_a_value_error(text):
     try:
         shape = parse_shape(text)
     except ValueError:
@@ -336,8 +333,8 @@ def test_reading_a_shape_is_total(text):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, MOST_SIZE), max_size=8).map(tuple))
-def test_every_shape_is_read_back(shape):
+@given(st.lists(st.integers(0, MAX_SIZE), max_size=8).map(tuple))
+def test_every_shape_is_parsed_back(shape):
     for text in (str(shape), str(list(shape)), f"torch.Size({list(shape)})"):
         assert parse_shape(text) == shape
 

@@ -1,8 +1,10 @@
-"""The guard catches every silent broadcast, names the line and the way out, raises no false alarm
-and changes no bit."""
+"""The guard reports every silent broadcast with its line and fixes, without false alarms.
+
+It does not change any value, and leaves PyTorch as it was."""
 
 import copy
 import functools
+import gc
 import inspect
 import os
 import pickle
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import threading
 import warnings
+import weakref
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
@@ -19,11 +22,13 @@ import torch
 import torch.nn.functional as F
 from project import ROOT
 from torch import nn
+from torch.optim.optimizer import _global_optimizer_pre_hooks
 from torch.overrides import TorchFunctionMode, get_overridable_functions, resolve_name
 from torch.utils.data import DataLoader, Dataset
 
 from linreg.guard import watch
 from linreg.guard.fingerprint import Inconclusive, looks_broadcast
+from linreg.guard.operations import WATCHED
 from linreg.guard.report import Broadcast, SilentBroadcastError, SilentBroadcastWarning
 from linreg.guard.torch_reaction import reaction
 from linreg.guard.watch import no_silent_broadcast
@@ -150,12 +155,12 @@ PASSES = {
 
 
 @pytest.mark.parametrize("operation", PASSES.values(), ids=PASSES)
-def test_what_is_meant_passes(operation, pred, y):
+def test_intended_broadcasting_passes(operation, pred, y):
     with no_silent_broadcast():
         operation(pred, y)
 
 
-def test_what_pytorch_refuses_keeps_pytorchs_error(pred):
+def test_errors_of_pytorch_are_kept(pred):
     with no_silent_broadcast():
         with pytest.raises(RuntimeError, match="must match the size"):
             pred.expand(3, 2) - torch.zeros(3)
@@ -197,7 +202,7 @@ def test_the_error_names_operation_shapes_line_and_fixes(pred, y):
     assert (str(again), again.broadcast) == (str(caught.value), caught.value.broadcast)
 
 
-def test_operands_without_a_name_get_one(pred, y):
+def test_operands_without_a_variable_get_a_name(pred, y):
     (loss,) = reports_of(lambda: F.poisson_nll_loss(pred + 0, y + 0))
     (minus,) = reports_of(lambda: (y + 0) - (pred + 0))
     (keyword,) = reports_of(lambda: torch.sub(input=pred + 0, other=y + 0))
@@ -221,9 +226,8 @@ def test_operands_without_a_name_get_one(pred, y):
     ],
     ids=str,
 )
-def test_the_fixes_are_right_for_the_shapes(first, second, fixes):
-    """Each, run, passes the guard; and it pairs the elements as a loop does, or keeps all pairs
-    where it says so."""
+def test_the_fixes_fit_the_shapes(first, second, fixes):
+    """With each fix the guard is silent, and elements are paired as stated."""
     a, b = torch.rand(first), torch.rand(second)
     (report,) = reports_of(lambda: a - b)
     assert report.fixes == fixes
@@ -241,7 +245,7 @@ def test_the_fixes_are_right_for_the_shapes(first, second, fixes):
             assert result.numel() == max(a.numel(), b.numel()), "no more terms than elements"
 
 
-def test_a_fix_for_three_tensors_leaves_no_other_pair(pred, y):
+def test_a_fix_for_three_tensors_leaves_no_silent_pair(pred, y):
     (report,) = reports_of(lambda: torch.where(pred > 0, y, pred))
     assert report.fixes == ("y.unsqueeze(1)",)
     with no_silent_broadcast():
@@ -258,7 +262,7 @@ def test_a_fix_for_three_tensors_leaves_no_other_pair(pred, y):
     assert report.result == (3, 3)
 
 
-def test_each_report_is_of_the_users_line(pred, y):
+def test_each_report_names_the_users_line(pred, y):
     def metric(outputs, labels):
         return (outputs - labels).abs().mean()
 
@@ -304,7 +308,7 @@ def test_a_warning_can_be_turned_into_an_error(pred, y):
         pred * y  # warnings are errors in these tests
 
 
-def test_one_operation_can_be_exempted_in_all_its_forms(pred, y):
+def test_an_operation_can_be_allowed_in_all_its_forms(pred, y):
     for allow in (
         "mul",
         "torch.mul",
@@ -325,7 +329,7 @@ def test_one_operation_can_be_exempted_in_all_its_forms(pred, y):
         nn.MSELoss()(pred, y)
 
 
-def test_what_cannot_be_meant_is_refused_in_one_sentence():
+def test_invalid_arguments_are_refused_in_one_sentence():
     with pytest.raises(
         ValueError, match="action 'explode' is unknown; give 'raise', 'warn' or a function"
     ):
@@ -418,7 +422,7 @@ def test_a_decorated_generator_is_watched_while_it_runs_and_not_while_it_waits(p
     assert list(result()) == [1]
 
 
-def test_what_a_guard_cannot_follow_is_refused():
+def test_classes_and_async_functions_are_refused():
     async def later():
         pass
 
@@ -428,7 +432,7 @@ def test_what_a_guard_cannot_follow_is_refused():
     for function in (later, stream):
         with pytest.raises(TypeError, match="is async, and a guard cannot follow an await"):
             no_silent_broadcast()(function)
-    forgotten = no_silent_broadcast(torch.relu)  # as @no_silent_broadcast without its parentheses
+    forgotten = no_silent_broadcast(torch.relu)  # as @no_silent_broadcast without parentheses
     with pytest.raises(TypeError, match=r"write @no_silent_broadcast\(\) above a function"):
         forgotten(torch.ones(3))
     for value in (nn.Linear, None):
@@ -437,7 +441,7 @@ def test_what_a_guard_cannot_follow_is_refused():
 
 
 def test_a_guard_holds_for_its_own_thread(pred, y):
-    """Also when one object serves several threads at the same time."""
+    """Also if several threads use one object at the same time."""
     guard, ready, go, caught = no_silent_broadcast(), threading.Barrier(3), threading.Barrier(3), []
 
     def work(guarded):
@@ -464,7 +468,7 @@ def test_a_guard_holds_for_its_own_thread(pred, y):
 
 
 class Differences(Dataset):
-    """Computed in the worker, under a guard of the worker's own or not."""
+    """Computed in the worker of a loader, with or without a guard of its own."""
 
     def __init__(self, pred, y, around):
         self.pred, self.y, self.around = pred, y, around
@@ -537,7 +541,7 @@ def test_a_forked_process_can_leave_the_blocks_and_enter_its_own(pred, y):
 
 
 class Count(TorchFunctionMode):
-    """Sees every call, and changes none."""
+    """Records every call."""
 
     def __init__(self):
         super().__init__()
@@ -563,8 +567,7 @@ AROUND = {
     "backward", [torch.Tensor.backward, torch.autograd.backward], ids=["method", "function"]
 )
 def test_an_optimizer_that_steps_inside_of_backward(outside, inside, backward, pred, y):
-    """As memory is saved: each parameter is stepped, and its gradient dropped, as soon as it has
-    one."""
+    """Each parameter is stepped in a hook of its gradient, to save memory."""
 
     def trained(guard):
         net = nn.Linear(1, 1)
@@ -589,7 +592,7 @@ def test_an_optimizer_that_steps_inside_of_backward(outside, inside, backward, p
     assert torch.equal(trained(no_silent_broadcast()), trained(nullcontext()))
 
 
-def test_another_mode_inside_keeps_its_place(pred, y):
+def test_another_mode_inside_stays_on_the_stack(pred, y):
     weight = nn.Parameter(torch.ones(2))
     weight.grad = torch.ones(2)
     optimizer = torch.optim.SGD([weight], lr=0.1)
@@ -604,8 +607,7 @@ def test_another_mode_inside_keeps_its_place(pred, y):
 
 
 def trained(guarded, optimizer):
-    """Weights after ten steps of a small network, with forward, backward and step under the guard
-    or not."""
+    """Weights after ten steps of a small network, all under the guard or not."""
     torch.manual_seed(0)
     x, target = torch.randn(20, 3), torch.randn(20)
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
@@ -621,12 +623,12 @@ def trained(guarded, optimizer):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_training_gives_the_same_bits(optimizer):
+def test_training_gives_identical_values(optimizer):
     for ours, plain in zip(trained(True, optimizer), trained(False, optimizer), strict=True):
         assert torch.equal(ours, plain)
 
 
-def test_reported_operations_give_the_same_bits(pred, y):
+def test_reported_operations_give_identical_gradients(pred, y):
     def gradient(around):
         p = pred.clone().requires_grad_()
         with around, warnings.catch_warnings():
@@ -651,7 +653,7 @@ def test_a_step_that_raises_leaves_the_guard_on(pred, y):
     pred - y
 
 
-def test_a_closure_and_an_optimizer_of_ones_own_are_watched(pred, y):
+def test_closures_and_custom_optimizers_are_watched(pred, y):
     class Own(torch.optim.Optimizer):
         def __init__(self, parameters):
             super().__init__(parameters, {})
@@ -711,8 +713,8 @@ class Transformer(nn.Module):
 
 def convolution():
     return nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.GroupNorm(2, 4), nn.PReLU(4), nn.Dropout(),
-        nn.Flatten(), nn.LazyLinear(5), nn.LayerNorm(5),
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.GroupNorm(2, 4),
+        nn.PReLU(4), nn.Dropout(), nn.Flatten(), nn.LazyLinear(5), nn.LayerNorm(5),
     )  # fmt: skip
 
 
@@ -816,7 +818,7 @@ def test_no_false_alarm_in_distributions(make):
 # ---- every function of PyTorch -------------------------------------------------------------------
 
 NOT_WATCHED = {
-    "torch.functional.broadcast_tensors": "says what it does; torch.distributions' own calls are watched",
+    "torch.functional.broadcast_tensors": "explicit; watched if torch.distributions calls it",
     "torch.nn.functional.gumbel_softmax": "the second argument is a temperature",
     "torch.sym_sum": "adds sizes, not tensors",
 }
@@ -829,8 +831,7 @@ def made(kind, shape, seed):
 
 
 def broadcasts(function, args, more):
-    """Whether the result is a tensor, the same as of the arguments expanded to (3, 3): the
-    definition of broadcasting."""
+    """Whether the result equals that of the arguments expanded to (3, 3), as broadcasting does."""
     try:
         torch.default_generator.manual_seed(0)
         ours = function(*(one.clone() for one in args), **more)
@@ -857,7 +858,7 @@ def is_reported(function, args, more):
         with no_silent_broadcast(reports.append):
             function(*(one.clone() for one in args), **more)
     except Exception:
-        return bool(reports)  # what works in place is refused by PyTorch, after the report
+        return bool(reports)  # PyTorch refuses in-place operations, after the report
     return bool(reports)
 
 
@@ -865,7 +866,7 @@ def is_reported(function, args, more):
 def test_every_function_that_broadcasts_is_watched():
     """All overridable functions of PyTorch, called with (3, 1) and (3,)."""
     functions = {f for several in get_overridable_functions().values() for f in several} | set(
-        watch._WATCHED
+        WATCHED
     )
     missed, reported = set(), set()
     with torch.random.fork_rng(devices=[]):
@@ -886,13 +887,13 @@ def test_every_function_that_broadcasts_is_watched():
                 if function in reported:
                     break
     assert missed == set(NOT_WATCHED)
-    written = {name for function, (_, name) in watch._WATCHED.items() if function not in reported}
+    written = {name for function, (_, name) in WATCHED.items() if function not in reported}
     assert written == {
         "torch.broadcast_tensors",  # watched inside torch.distributions
         "torch.Tensor.__complex__",  # of one number
-        "torch.Tensor.normal_",  # takes numbers
+        "torch.Tensor.normal_",  # of numbers
         "torch.poisson_nll_loss",  # takes more arguments
-        "torch.nn.functional.binary_cross_entropy",  # these three: their weights are watched
+        "torch.nn.functional.binary_cross_entropy",  # of these three, the weights are watched
         "torch.nn.functional.binary_cross_entropy_with_logits",
         "torch.binary_cross_entropy_with_logits",
     }
@@ -903,7 +904,7 @@ def test_every_function_that_broadcasts_is_watched():
 
 @pytest.fixture
 def compiled():
-    """Compiles a function, and counts the graphs that it is compiled to."""
+    """Compile a function, and count its graphs."""
     torch._dynamo.reset()
     graphs = []
 
@@ -924,7 +925,7 @@ def test_compiled_code_is_watched(compiled, before, pred, y):
     if before:
         fast(pred, y), fast(y, y)
     count = len(graphs)
-    for _ in range(12):  # more often than the compiler compiles anew
+    for _ in range(12):  # more often than the recompile limit
         with no_silent_broadcast(), pytest.raises(SilentBroadcastError) as caught:
             fast(pred, y)
         (report,) = reports_of(lambda: fast(pred, y))
@@ -950,8 +951,7 @@ def test_compiled_code_is_watched(compiled, before, pred, y):
     ids=["a number taken out", "a branch", "a shape that depends on values"],
 )
 def test_compiled_code_gives_the_right_values_where_its_graph_is_split(compiled, function, y):
-    """With a mode that the compiler traces, torch 2.13 loses what follows the first of these; the
-    guard must not be one."""
+    """Under a mode that the compiler traces, torch 2.13 loses what follows a graph break."""
     fast, _ = compiled(function)
     with no_silent_broadcast():
         assert torch.equal(fast(y), function(y))
@@ -992,7 +992,7 @@ def test_fullgraph_raises_and_says_how_to_go_on(compiled, pred, y):
     assert len(graphs) == count, "outside, it is compiled as before"
 
 
-@pytest.mark.filterwarnings("ignore")  # of the compiler
+@pytest.mark.filterwarnings("ignore")  # warnings of the compiler
 def test_a_compiled_training_step(compiled):
     def after(guarded):
         torch.manual_seed(0)
@@ -1029,7 +1029,7 @@ def batch(rows=50, dtype=torch.float32, seed=0):
 @pytest.mark.parametrize(
     "loss", [one for one in LOSSES.values() if not one.refuses], ids=lambda loss: loss.key
 )
-def test_the_fingerprint_tells_every_loss(loss, rows, dtype):
+def test_the_fingerprint_is_right_for_every_loss(loss, rows, dtype):
     p, t = batch(rows, dtype)
     assert looks_broadcast(loss.run, p[:, None], t)
     assert looks_broadcast(loss.run, p, t[:, None])
@@ -1048,7 +1048,7 @@ def test_the_fingerprint_at_any_scale(scale):
 
 
 def test_the_fingerprint_of_the_threads_script():
-    """Targets of hundreds, predictions of an untrained model."""
+    """Targets in the hundreds, predictions of an untrained model."""
     torch.manual_seed(0)
     x = 100 * torch.randn(100, 2)
     target = x @ torch.tensor([5.0, 3.0])
@@ -1127,13 +1127,13 @@ CANNOT = {
 @pytest.mark.parametrize(
     ("says", "loss", "p", "t"), [(k, *v) for k, v in CANNOT.items()], ids=CANNOT
 )
-def test_the_fingerprint_says_when_it_cannot_tell(says, loss, p, t):
+def test_the_fingerprint_raises_if_it_is_inconclusive(says, loss, p, t):
     with pytest.raises(Inconclusive, match=says):
         looks_broadcast(loss, p, t)
     assert issubclass(Inconclusive, ValueError)
 
 
-def test_the_fingerprint_touches_nothing():
+def test_the_fingerprint_has_no_side_effects():
     p, t = (one.requires_grad_() for one in batch())
     torch.manual_seed(5)
     state, filters = torch.get_rng_state(), list(warnings.filters)
@@ -1152,7 +1152,7 @@ def test_the_fingerprint_touches_nothing():
 # ---- what PyTorch does ---------------------------------------------------------------------------
 
 
-def test_a_reaction_keeps_pytorchs_own_words(recwarn):
+def test_a_reaction_has_pytorchs_messages(recwarn):
     said = reaction((4, 1), (4,))
     with pytest.warns(UserWarning, match="Using a target size") as heard:
         nn.MSELoss()(torch.zeros(4, 1), torch.zeros(4))
@@ -1172,7 +1172,7 @@ def test_a_reaction_keeps_pytorchs_own_words(recwarn):
     assert not recwarn.list
 
 
-def test_a_reaction_is_bounded():
+def test_the_size_of_a_reaction_is_limited():
     for shapes in (((3_000, 1), (3_000,)), ((10**18,), (5,)), ((0, 10**9), (1,))):
         with pytest.raises(
             ValueError, match="more than the 4,000,000 elements that are run; give smaller sizes"
@@ -1203,7 +1203,8 @@ def other():
             assert len(run.warnings) == 1
     except BaseException as error:
         failed.append(error)
-reaction((4, 1), (4,)), train([Settings(data=DataSettings(samples=100), epochs=1)])  # what is loaded late adds filters
+# modules that are imported late add filters
+reaction((4, 1), (4,)), train([Settings(data=DataSettings(samples=100), epochs=1)])
 filters = list(warnings.filters)
 threads = [threading.Thread(target=target) for target in (work, work, other)]
 [thread.start() for thread in threads]; [thread.join() for thread in threads]
@@ -1212,9 +1213,8 @@ assert warnings.filters == filters
 """
 
 
-def test_threads_keep_only_their_own_warnings():
-    """In a process of its own, as the trainer's: the checker of shapes in these tests swaps the
-    process's filters."""
+def test_threads_capture_only_their_own_warnings():
+    """In a new process, as these tests' shape checker replaces the filters of this one."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", REACTIONS],
         cwd=ROOT,
@@ -1273,7 +1273,178 @@ def test_importing_the_guard_loads_no_compiler_and_no_trainer():
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
+# ---- PyTorch's optimizers stay as they are -------------------------------------------------------
+
+
+def test_importing_the_guard_and_leaving_it_changes_nothing_in_torch():
+    program = """
+import inspect, sys, torch
+from torch.optim import optimizer
+
+def state():
+    modules = [m for name, m in sys.modules.items() if name.startswith("torch.optim")]
+    classes = {o for m in modules for o in vars(m).values() if inspect.isclass(o)}
+    owners = {o for o in classes if issubclass(o, torch.optim.Optimizer)}
+    found = {(m.__name__, name): value for m in modules for name, value in vars(m).items()}
+    found |= {(o, name): value for o in owners for name, value in vars(o).items()}
+    hooks = (optimizer._global_optimizer_pre_hooks, optimizer._global_optimizer_post_hooks)
+    return found, *map(dict, hooks)
+
+def constructed():
+    weights = [torch.nn.Parameter(torch.ones(2, 2)) for _ in range(2)]
+    weights[0].grad = torch.ones(2, 2)
+    return torch.optim.RMSprop(weights), torch.optim.AdamW(weights), torch.optim.Muon(weights)
+
+optimizers = constructed()  # PyTorch itself wraps `step` of a class at its first object
+before = state()
+import linreg.guard, linreg.guard.watch
+assert state() == before, "after the import"
+own = [dict(vars(one)) for one in optimizers]
+with linreg.guard.no_silent_broadcast():
+    for one in optimizers * 2:
+        one.step(), one.zero_grad()
+    later = torch.optim.Adam([torch.nn.Parameter(torch.ones(2))])
+    later.step(), later.step()
+adam = vars(torch.optim.Adam)["step"]
+assert adam.hooked and not hasattr(adam.__wrapped__, "hooked"), "wrapped by PyTorch alone"
+changed = {key for key, value in state()[0].items() if before[0].get(key) != value}
+assert changed == {(torch.optim.Adam, "step")}, changed
+assert state()[1:] == before[1:]
+assert [set(vars(one)) for one in optimizers] == [set(one) for one in own]
+assert not {"step", "zero_grad"} & set(vars(later))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def stepping(build=torch.optim.Adam):
+    weight = nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    return build([weight])
+
+
+class Inherited(torch.optim.Adam):
+    """A subclass that inherits `step`."""
+
+
+def scheduled(weights):
+    optimizer = torch.optim.Adam(weights)
+    optimizer.scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    return optimizer
+
+
+@pytest.mark.parametrize("build", [torch.optim.Adam, torch.optim.AdamW, Inherited, scheduled])
+def test_after_its_first_step_an_optimizer_is_not_watched(monkeypatch, build, pred, y):
+    calls = []
+
+    def counting(mode, func, types, args=(), kwargs=None):
+        calls.append(func)
+        return original(mode, func, types, args, kwargs)
+
+    original = watch._Watch.__torch_function__
+    monkeypatch.setattr(watch._Watch, "__torch_function__", counting)
+    optimizer = stepping(build)
+    own = dict(vars(optimizer))
+    for _ in range(2):
+        with no_silent_broadcast():
+            optimizer.step()  # watched in the first round only
+            calls.clear()
+            for _ in range(3):
+                optimizer.step()
+            optimizer.zero_grad()
+            assert not calls
+            with pytest.raises(SilentBroadcastError):
+                pred - y
+        assert {name: vars(optimizer).get(name) for name in ("step", "zero_grad")} == {
+            name: own.get(name) for name in ("step", "zero_grad")
+        }
+
+
+def test_a_scheduler_works_before_inside_and_after_a_guard(recwarn):
+    rates = []
+    for place in ("before", "inside", "after a step inside"):
+        optimizer = stepping()
+        if place == "before":
+            scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        with no_silent_broadcast():
+            if place == "after a step inside":
+                optimizer.step()
+            if place != "before":
+                scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+            for _ in range(2):
+                optimizer.step()
+                scheduler.step()
+        optimizer.step()
+        scheduler.step()
+        rates.append(scheduler.get_last_lr())
+    assert rates == [[0.001 * 0.5**3]] * 3
+    assert not recwarn.list
+
+
+def test_optimizers_are_restored_when_the_last_thread_leaves_its_guard():
+    optimizer = stepping()
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with no_silent_broadcast():
+            inside.set()
+            leave.wait(60)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(60)
+    with no_silent_broadcast():
+        optimizer.step()
+        assert "step" in vars(optimizer)
+    assert "step" in vars(optimizer)
+    optimizer.step()
+    leave.set()
+    thread.join()
+    assert "step" not in vars(optimizer)
+    assert not _global_optimizer_pre_hooks
+
+
+def test_an_optimizer_can_be_copied_and_dropped_inside_a_guard():
+    with no_silent_broadcast():
+        optimizer = stepping()
+        optimizer.step()
+        twin = copy.deepcopy(optimizer)
+        assert "step" not in vars(twin)
+        assert pickle.loads(pickle.dumps(optimizer)).state_dict()["param_groups"]
+        gone = weakref.ref(optimizer)
+        del optimizer
+        gc.collect()
+        assert gone() is None
+        twin.step()
+
+
+def test_a_replacement_of_the_step_stays_and_is_watched(pred, y):
+    optimizer = stepping()
+    steps = []
+    with no_silent_broadcast():
+        optimizer.step()
+        inner = optimizer.step
+
+        @functools.wraps(inner)
+        def counted():
+            steps.append(pred - y)
+            return inner()
+
+        optimizer.step = counted
+    optimizer.step()
+    assert vars(optimizer)["step"] is counted
+    assert len(steps) == 1
+    with no_silent_broadcast(), pytest.raises(SilentBroadcastError):
+        optimizer.step()
+    assert vars(optimizer)["step"] is counted
+
+
 def test_optimizers_keep_their_signatures_and_copies():
     assert list(inspect.signature(torch.optim.Adam.step).parameters) == ["self", "closure"]
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(2))], lr=0.1)
+    with no_silent_broadcast():
+        optimizer.step()
+        assert list(inspect.signature(optimizer.step).parameters) == ["closure"]
     assert copy.deepcopy(optimizer).state_dict() == optimizer.state_dict()

@@ -1,5 +1,4 @@
-"""The surface is the loss: equal to brute force over all pairs, to least squares, and to PyTorch's
-own gradient."""
+"""The loss surface equals brute force over all pairs, least squares, and autograd."""
 
 import dataclasses
 import tracemalloc
@@ -23,7 +22,7 @@ from linreg.training.ensemble import train_ensemble
 
 
 def brute_force(table, run, w):
-    """The mean over the batches of the mean over all pairs (or over matched rows), row by row."""
+    """The loss, row by row: the mean over batches of the mean over all pairs, or matched rows."""
     X = np.column_stack([table.X, np.ones(len(table))]) if run.bias else table.X
     means = []
     for order in batch_order(run, len(table)):
@@ -70,16 +69,14 @@ def test_equal_to_brute_force_over_all_pairs(problem):
     run, w = problem
     table = make_data(run.data)
     surface = loss_surface(table, run)
-    away = np.abs(
-        w - surface.origin
-    )  # where far from it and the columns are near to one another, large terms cancel
+    away = np.abs(w - surface.origin)  # far from it, with similar columns, large terms cancel
     rounding = 16 * np.finfo(float).eps * away @ np.abs(surface.A) @ away
     assert surface.value(w) == pytest.approx(brute_force(table, run, w), rel=1e-10, abs=rounding)
 
 
 @settings(deadline=None, max_examples=50)
 @given(problems())
-def test_gradient_is_autograds(problem):
+def test_the_gradient_equals_autograd(problem):
     run, w = problem
     table = make_data(run.data)
     X = np.column_stack([table.X, np.ones(len(table))]) if run.bias else table.X
@@ -117,7 +114,7 @@ def test_the_matched_minimum_is_least_squares():
         assert surface.unique
 
 
-def test_noise_free_data_has_a_floor_of_zero_and_never_below():
+def test_the_minimum_loss_of_noise_free_data_is_exactly_zero():
     table = make_data(DataSettings(samples=100, noise=0.0))
     surface = loss_surface(table, Settings(wiring="squeeze", batch_size=100))
     assert surface.floor == 0, "rounding is no loss"
@@ -125,7 +122,7 @@ def test_noise_free_data_has_a_floor_of_zero_and_never_below():
 
 @pytest.mark.parametrize("wiring", ["original", "squeeze"])
 @pytest.mark.parametrize("kind", ["duplicated", "zero", "constant with a bias"])
-def test_singular_data_gives_the_least_norm_and_says_so(kind, wiring):
+def test_singular_data_gives_the_least_norm_minimum_and_is_reported(kind, wiring):
     rng = np.random.default_rng(3)
     first = rng.normal(2, 30, 80)
     second = {"duplicated": first, "zero": 0 * first, "constant with a bias": 7 + 0 * first}[kind]
@@ -147,7 +144,7 @@ def test_singular_data_gives_the_least_norm_and_says_so(kind, wiring):
     )
 
 
-def test_columns_of_very_different_scale_are_not_taken_for_singular():
+def test_columns_of_very_different_scale_are_not_singular():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2)) * [1e-7, 1e7]
     table = Dataset(X, X @ [2e7, 3e-7])
@@ -159,13 +156,13 @@ def test_columns_of_very_different_scale_are_not_taken_for_singular():
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_a_mean_far_above_the_spread_is_not_taken_for_singular(bias):
+def test_a_mean_far_above_the_deviation_is_not_singular(bias):
     table = make_data(DataSettings(mean=1e6, scale=1.0, samples=2_000))
     run = Settings(data=DataSettings(samples=2_000), wiring="squeeze", batch_size=100, bias=bias)
     surface = loss_surface(table, run)
     X = (
         table.X - table.X.mean(0) if bias else table.X
-    )  # centred: the same weights, well conditioned
+    )  # centred columns: the same weights, well conditioned
     y = table.y - table.y.mean() if bias else table.y
     expected = np.linalg.lstsq(X, y, rcond=1e-15)[0]
     np.testing.assert_allclose(surface.minimum[:2], expected, rtol=1e-5 if bias else 1e-7)
@@ -175,7 +172,7 @@ BOWL = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, 2.0]), 5.0)
 
 
 def settles(lr, steps, **hyperparameters):
-    """Whether `torch.optim.SGD` comes to the minimum of BOWL."""
+    """Whether `torch.optim.SGD` converges to the minimum of BOWL."""
     A, c = torch.tensor(BOWL.A), torch.tensor(BOWL.c)
     w = torch.tensor([3.0, -4.0], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr, **hyperparameters)
@@ -189,7 +186,7 @@ def settles(lr, steps, **hyperparameters):
     ("momentum", "nesterov"),
     [(0.0, False), (0.5, False), (0.9, False), (0.2, True), (0.5, True), (0.9, True), (1.0, True)],
 )
-def test_below_the_stable_lr_gradient_descent_settles_and_above_it_does_not(momentum, nesterov):
+def test_gradient_descent_converges_below_the_stable_lr_and_not_above(momentum, nesterov):
     limit = BOWL.stable_lr(momentum, nesterov=nesterov)
     assert settles(0.99 * limit, 1_000, momentum=momentum, nesterov=nesterov)
     assert not settles(1.01 * limit, 1_000, momentum=momentum, nesterov=nesterov)
@@ -198,7 +195,7 @@ def test_below_the_stable_lr_gradient_descent_settles_and_above_it_does_not(mome
 @pytest.mark.parametrize(
     ("momentum", "nesterov"), [(1.0, False), (1.5, False), (1.1, True), (1.5, True)]
 )
-def test_with_too_much_momentum_no_learning_rate_is_small_enough(momentum, nesterov):
+def test_with_too_much_momentum_no_learning_rate_is_stable(momentum, nesterov):
     assert BOWL.stable_lr(momentum, nesterov=nesterov) == 0
     for lr in (1e-3, 1e-2):
         assert not settles(lr, 1_000, momentum=momentum, nesterov=nesterov)
@@ -206,7 +203,7 @@ def test_with_too_much_momentum_no_learning_rate_is_small_enough(momentum, neste
 
 @pytest.mark.parametrize("batch_size", [1, 2, 10])
 @pytest.mark.parametrize("wiring", ["original", "squeeze"])
-def test_below_the_limit_of_the_steepest_batch_sgd_stays_near_and_below_the_mean_s_it_need_not(
+def test_sgd_is_stable_below_the_limit_of_the_steepest_batch_but_not_always_below_that_of_the_mean(
     wiring, batch_size
 ):
     run = Settings(DataSettings(samples=400), wiring=wiring, batch_size=batch_size)
@@ -226,7 +223,7 @@ def test_below_the_limit_of_the_steepest_batch_sgd_stays_near_and_below_the_mean
         assert found.diverged_at[0] > 0
 
 
-def test_one_batch_is_as_steep_as_the_mean_and_none_that_is_flat_has_a_limit():
+def test_the_limit_of_a_single_batch_is_that_of_the_mean_and_infinite_for_zero_curvature():
     data = DataSettings(samples=1_000)
     moments = batch_moments(make_data(data), Settings(data, batch_size=1_000))
     assert moments.stable_lr() == pytest.approx(moments.mean().stable_lr(), rel=1e-12)
@@ -236,7 +233,7 @@ def test_one_batch_is_as_steep_as_the_mean_and_none_that_is_flat_has_a_limit():
     assert flat.stable_lr() == flat.mean().stable_lr() == np.inf
 
 
-def test_condition_number_is_the_hessians():
+def test_the_condition_number_is_that_of_the_hessian():
     surface = loss_surface(
         make_data(DataSettings(correlation=0.9)), Settings(data=DataSettings(correlation=0.9))
     )
@@ -244,7 +241,7 @@ def test_condition_number_is_the_hessians():
 
 
 @pytest.mark.parametrize("wiring", ["original", "squeeze"])
-def test_the_profile_has_the_bias_at_its_best(wiring):
+def test_the_profile_minimises_over_the_bias(wiring):
     table = make_data(DataSettings(samples=300, mean=20.0, scale=5.0))
     surface = loss_surface(
         table, Settings(data=DataSettings(samples=300), wiring=wiring, bias=True)
@@ -259,8 +256,7 @@ def test_the_profile_has_the_bias_at_its_best(wiring):
 
 
 def test_the_bug_erases_the_covariance():
-    """L = Var(p) + Var(y) − 2 Cov(p, y) + (p̄ − ȳ)² when matched, and the same without the
-    covariance for all pairs."""
+    """Matched: L = Var(p) + Var(y) − 2 Cov(p, y) + (p̄ − ȳ)²; all pairs: without the covariance."""
     table = make_data(DataSettings(samples=50, mean=10.0))
     w = np.array([1.5, -0.5])
     p, y = table.X @ w, table.y
@@ -282,7 +278,7 @@ def test_a_batch_larger_than_the_table_is_refused():
 
 
 def pieces(table, *cuts):
-    """The table's rows as an iterator: it can be read once."""
+    """The rows of a table, as an iterator that can be read once."""
     return (
         Dataset(*rows)
         for rows in zip(np.split(table.X, cuts), np.split(table.y, cuts), strict=True)
@@ -290,7 +286,7 @@ def pieces(table, *cuts):
 
 
 def assert_same(found, expected, scale=1.0):
-    """The same quadratic, whatever their origins: at its origin, its minimum and around both."""
+    """Assert that two quadratics with different origins are equal."""
     np.testing.assert_allclose(
         found.A, expected.A, rtol=1e-12, atol=1e-12 * np.abs(expected.A).max()
     )
@@ -304,10 +300,10 @@ def assert_same(found, expected, scale=1.0):
 
 @settings(deadline=None, max_examples=60)
 @given(problems(), st.data())
-def test_a_table_in_pieces_gives_what_the_whole_gives(problem, data):
+def test_a_table_in_pieces_gives_the_same_as_the_whole(problem, data):
     run = dataclasses.replace(problem[0], shuffle=False)
     table = make_data(run.data)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(table)), max_size=6)))  # empty pieces too
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(table)), max_size=6)))  # also empty pieces
     whole, found = batch_moments(table, run), batch_moments(pieces(table, *cuts), run)
     assert found.n.tolist() == whole.n.tolist()
     for k in range(len(whole)):
@@ -323,7 +319,7 @@ def test_a_table_in_pieces_gives_what_the_whole_gives(problem, data):
     ("wiring", "bias"),
     [(key, bias) for key, entry in WIRINGS.items() for bias in {False, entry.takes_bias}],
 )
-def test_every_wiring_in_pieces_is_brute_force(wiring, bias, batch_size):
+def test_every_wiring_in_pieces_equals_brute_force(wiring, bias, batch_size):
     table = make_data(DataSettings(samples=200, mean=30.0, correlation=0.5))
     run = Settings(data=DataSettings(samples=200), wiring=wiring, batch_size=batch_size, bias=bias)
     surface = loss_surface(pieces(table, 3, 50, 51, 120), run)
@@ -338,8 +334,7 @@ def test_every_wiring_in_pieces_is_brute_force(wiring, bias, batch_size):
 @pytest.mark.parametrize("order", ["as drawn", "sorted", "a constant first"])
 @pytest.mark.parametrize("noise", [0.0, 1e-6, 1.0])
 def test_pieces_are_as_accurate_as_least_squares_on_the_whole(noise, order, bias):
-    """Means a million times the spread, nearly no noise, and a first piece that tells nothing about
-    a weight."""
+    """Means are 10⁶ deviations, noise is small, and the first piece determines no weights."""
     table = make_data(
         DataSettings(samples=3_000, mean=1e6, scale=1.0, noise=noise, correlation=0.3)
     )
@@ -353,7 +348,7 @@ def test_pieces_are_as_accurate_as_least_squares_on_the_whole(noise, order, bias
     for cuts in ((), (500, 501, 1_800)):
         found = matched_surface(pieces(table, *cuts), bias)
         np.testing.assert_allclose(found.minimum[:2], expected[:2], rtol=1e-8)
-        rounding = 2.2e-16 * 8e6  # of each y − X·w
+        rounding = 2.2e-16 * 8e6  # the residuals y − X·w
         tolerance = 2 * rounding * float(residual) ** 0.5 / len(X) ** 0.5 + rounding**2
         assert found.floor == pytest.approx(float(residual), rel=1e-9, abs=tolerance)
         sums = table_sums(pieces(table, *cuts), Settings(wiring="squeeze", batch_size=1, bias=bias))
@@ -361,7 +356,7 @@ def test_pieces_are_as_accurate_as_least_squares_on_the_whole(noise, order, bias
 
 
 def lstsq_in_longdouble(X, y):
-    """Weights and mean squared residual by Gram and Schmidt (twice) in extended precision."""
+    """Weights and mean squared residual, by Gram-Schmidt (twice) in extended precision."""
     Q, R = X.astype(np.longdouble), np.eye(X.shape[1], dtype=np.longdouble)
     for _ in range(2):
         for j in range(X.shape[1]):
@@ -378,14 +373,14 @@ def lstsq_in_longdouble(X, y):
     return w.astype(float), (r @ r) / len(r)
 
 
-def test_noise_free_pieces_have_a_floor_of_zero():
+def test_the_minimum_loss_of_noise_free_pieces_is_exactly_zero():
     table = make_data(DataSettings(samples=1_000, noise=0.0, mean=50.0))
     assert matched_surface(pieces(table, 10, 400)).floor == 0
     assert matched_surface(pieces(table, 10, 400), bias=True).floor == 0
 
 
 @pytest.mark.parametrize("kind", ["duplicated", "zero", "constant", "constant at first"])
-def test_singular_pieces_give_the_least_norm_and_say_so(kind):
+def test_singular_pieces_give_the_least_norm_minimum_and_are_reported(kind):
     rng = np.random.default_rng(3)
     first = rng.normal(2, 30, 300)
     second = {"duplicated": first, "zero": 0 * first, "constant": 7 + 0 * first}.get(
@@ -400,7 +395,7 @@ def test_singular_pieces_give_the_least_norm_and_say_so(kind):
         np.testing.assert_allclose(found.minimum, expected, rtol=1e-9, atol=1e-9)
 
 
-def test_one_pass_tells_all_of_a_table():
+def test_table_sums_equal_those_of_the_whole_table():
     table = make_data(DataSettings(samples=1_234, mean=1e4, scale=3.0))
     run = Settings(batch_size=100)
     for found in (table_sums(pieces(table, 5, 600), run), table_sums(table, run)):
@@ -420,7 +415,7 @@ def test_one_pass_tells_all_of_a_table():
 
 
 @pytest.mark.parametrize(("value", "rows"), [(0.1, 1_000), (72.3, 398), (3.3, 50)])
-def test_a_constant_has_no_variance_though_its_mean_is_rounded(value, rows):
+def test_the_variance_of_a_constant_is_zero_despite_rounding(value, rows):
     constant = np.full(rows, value)
     table = Dataset(np.column_stack([constant, np.arange(rows)]), constant)
     run = Settings(DataSettings(samples=rows), batch_size=10)
@@ -430,7 +425,7 @@ def test_a_constant_has_no_variance_though_its_mean_is_rounded(value, rows):
 
 
 @pytest.mark.parametrize("work", [batch_moments, loss_surface, table_sums])
-def test_pieces_are_refused_where_the_whole_would_be(work):
+def test_pieces_raise_the_errors_of_the_whole(work):
     table = make_data(DataSettings(samples=60))
     with pytest.raises(
         SettingsError, match="batch size 100 is above the 60 rows of the table; use 1 to 60"
@@ -448,7 +443,7 @@ def test_pieces_are_refused_where_the_whole_would_be(work):
 
 
 @pytest.mark.parametrize("batch_size", [1, 100, 30_000])
-def test_the_surface_of_pieces_holds_one_piece_and_one_batch(batch_size):
+def test_the_surface_of_pieces_needs_the_memory_of_a_piece_and_a_batch(batch_size):
     piece = make_data(DataSettings(samples=20_000))
     peaks = []
     for count in (5, 20):
@@ -462,7 +457,7 @@ def test_the_surface_of_pieces_holds_one_piece_and_one_batch(batch_size):
     assert peaks[1] < 1.05 * peaks[0] < 12e6
 
 
-def test_rings_lie_on_their_level_or_on_the_edge():
+def test_contours_lie_on_their_level_or_on_the_edge():
     surface = Quadratic(np.array([[2.0, 0.8], [0.8, 1.0]]), np.array([1.0, 0.5]), 4.0)
     domain = (-3.0, 3.0, -2.0, 2.0)
     levels = np.array([0.25, 1.0, 4.0, 1e6])
@@ -478,7 +473,7 @@ def test_rings_lie_on_their_level_or_on_the_edge():
 
 
 def area(ring):
-    """The shoelace formula."""
+    """The area of a polygon, by the shoelace formula."""
     (x, y), (x2, y2) = ring.T, np.roll(ring, -1, axis=0).T
     return abs((x * y2 - x2 * y).sum()) / 2
 
@@ -486,9 +481,8 @@ def area(ring):
 @pytest.mark.parametrize("middle", [(0.3, -0.2), (2.9, 1.9), (-9.0, 4.0), (40.0, 0.0)])
 @pytest.mark.parametrize("ratio", [1.0, 0.03, 1e-4])
 @pytest.mark.parametrize("turned", [0.0, 0.4, 2.0])
-def test_rings_enclose_what_a_count_of_points_finds(middle, ratio, turned):
-    """Minima in the picture, in a corner and far outside; round bowls and valleys; levels from a
-    dot to the whole."""
+def test_contours_enclose_the_area_found_by_counting_points(middle, ratio, turned):
+    """Minima inside, in a corner and far outside; round and narrow ellipses; all levels."""
     domain = (-3.0, 3.0, -2.0, 2.0)
     axes = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
     A = axes @ np.diag([1.0, ratio]) @ axes.T
@@ -508,14 +502,14 @@ def test_rings_enclose_what_a_count_of_points_finds(middle, ratio, turned):
     assert len(nothing) == 0 or inside
 
 
-def test_a_level_at_the_floor_has_no_ring_and_one_through_a_corner_holds_it():
+def test_a_contour_at_the_minimum_is_empty_and_one_through_a_corner_contains_it():
     surface, domain = Quadratic(np.eye(2), np.zeros(2), 0.0), (-3.0, 3.0, -4.0, 4.0)
     nothing, all_of_it = sublevel_rings(surface, np.array([0.0, 25.0]), domain)
     assert len(nothing) == 0
     assert area(all_of_it) == pytest.approx(48)
 
 
-def test_singular_surfaces_have_rings_too():
+def test_singular_surfaces_have_contours():
     rings = sublevel_rings(
         Quadratic(np.diag([1.0, 0.0]), np.zeros(2), 0.0), np.array([1.0]), (-2.0, 2.0, -2.0, 2.0)
     )

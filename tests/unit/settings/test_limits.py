@@ -1,8 +1,6 @@
-"""Every limit in one place, raised by the environment, and the same in what is written of it."""
+"""All limits are in one place, come from the environment, and are documented."""
 
-import re
 import tomllib
-from dataclasses import fields
 
 import pytest
 from project import ROOT
@@ -10,7 +8,7 @@ from project import ROOT
 from linreg.data import dataset
 from linreg.data.files import TableError, open_table
 from linreg.settings import changes, model, query
-from linreg.settings.limits import Limits, limits, variable
+from linreg.settings.limits import Limits, limits
 
 
 def test_the_environment_raises_a_limit():
@@ -20,7 +18,7 @@ def test_the_environment_raises_a_limit():
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1e6", "many", "９", " 5", "9" * 40])
-def test_what_is_no_limit_is_refused(text):
+def test_an_invalid_limit_is_refused(text):
     with pytest.raises(
         ValueError,
         match=r"^LINREG_ROWS=.* is not a limit; use a whole number above 0, such as 200000$",
@@ -28,21 +26,12 @@ def test_what_is_no_limit_is_refused(text):
         limits({"LINREG_ROWS": text})
 
 
-def test_the_readme_has_them_all():
-    table = dict(
-        re.findall(
-            r"^\| `(LINREG_\w+)` \| ([\d,]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE
-        )
-    )
-    assert table == {variable(one.name): f"{one.default:,}" for one in fields(Limits)}
-
-
-def test_an_upload_may_be_as_large_as_a_file_that_is_read():
+def test_uploads_and_files_have_the_same_limit():
     config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
     assert config["server"]["maxUploadSize"] * 2**20 == Limits().file_bytes
 
 
-def test_visitors_share_what_a_server_holds_of_tables(monkeypatch):
+def test_visitors_share_the_memory_for_uploaded_tables(monkeypatch):
     first, second = (open_table(f"a,b,c\n{k},2,3\n4,5,6\n".encode(), f"{k}.csv") for k in range(2))
     others = sum(table.bytes for table in dataset._REGISTERED.values())
     monkeypatch.setattr(dataset, "LIMITS", Limits(held_bytes=others + first.bytes))
@@ -61,12 +50,12 @@ def test_visitors_share_what_a_server_holds_of_tables(monkeypatch):
         "who came first has left, and the other still has the table"
     )
     del kept
-    dataset.register_table(second)  # the first has been let go
+    dataset.register_table(second)  # the first one has been evicted
     with pytest.raises(TableError, match="is not here"):
         dataset.table_named(key)
 
 
-def test_limits_below_the_defaults_make_the_defaults_smaller(monkeypatch):
+def test_limits_below_the_defaults_reduce_the_defaults(monkeypatch):
     monkeypatch.setattr(changes, "LIMITS", Limits(rows=5_000, steps=1_000, paired_rows=64))
     opened, ignored = query.from_query({})
     assert ignored == []
@@ -83,7 +72,7 @@ def test_limits_below_the_defaults_make_the_defaults_smaller(monkeypatch):
 
 
 def test_no_file_is_watched():
-    """Streamlit resolves the path of every module, for every session anew, in the thread that
-    serves all of them."""
+    """With a file watcher, Streamlit resolves the path of every module for every session, in the
+    thread that serves all of them."""
     config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
     assert config["server"]["fileWatcherType"] == "none"

@@ -1,4 +1,4 @@
-"""The pages' own settings: into a link and back, and whatever a link holds, a view that works."""
+"""Views of the pages: a link restores them, and any link gives a valid view."""
 
 import string
 
@@ -34,17 +34,17 @@ VIEWS = (SurfaceView, ClaimsView, SweepView)
         ),
     ],
 )
-def test_a_view_comes_back_from_its_link(view):
+def test_a_link_restores_the_view(view):
     assert from_view_query(type(view), to_view_query(view)) == (view, [])
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_the_default_leaves_nothing_in_the_link(kind):
+def test_a_default_view_needs_no_query(kind):
     assert to_view_query(kind()) == {}
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_no_name_means_two_things(kind):
+def test_field_names_are_unique(kind):
     assert not set(specs_of(kind)) & set(all_specs())
     assert from_query(to_view_query(kind()))[1] == []
 
@@ -69,7 +69,7 @@ def test_no_name_means_two_things(kind):
         (ClaimsView, {"seeds": "1e9"}, "seeds=1e9 was ignored: it is not a whole number"),
     ],
 )
-def test_what_is_ignored_is_said(kind, query, said):
+def test_ignored_parts_of_a_query_are_reported(kind, query, said):
     view, ignored = from_view_query(kind, query)
     assert any(said in sentence for sentence in ignored)
     assert isinstance(view, kind)
@@ -91,7 +91,7 @@ def test_any_query_gives_a_view(query):
         assert all(sentence.endswith(".") for sentence in ignored)
 
 
-def test_a_range_goes_with_its_axis():
+def test_a_new_axis_resets_its_range():
     view = SweepView(x="correlation", x_range=(-0.9, 0.9), y_range=(2.0, 20.0))
     moved = with_view_changes(view, {"x": "lr"})
     assert (moved.x, moved.x_range, moved.y_range) == ("lr", None, (2.0, 20.0))

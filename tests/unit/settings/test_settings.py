@@ -1,4 +1,4 @@
-"""Settings refuse what is impossible, and every link opens something that runs."""
+"""Impossible settings are refused, and every link gives a comparison that runs."""
 
 import math
 import string
@@ -63,7 +63,7 @@ def comparisons(draw):
 
 
 @given(comparisons())
-def test_a_link_brings_the_comparison_back(comparison):
+def test_a_link_restores_the_comparison(comparison):
     found, ignored = from_query(to_query(comparison))
     assert found == comparison
     assert ignored == []
@@ -83,7 +83,7 @@ def test_the_defaults_need_no_query():
     assert from_query({}) == (Comparison(), [])
 
 
-def test_a_bare_name_sets_both_sides_and_fixed_its_own():
+def test_a_name_sets_both_sides_and_a_fixed_name_the_fixed_side():
     found, ignored = from_query(
         {"lr": "0.05", "fixed.wiring": "original", "fixed.batch_size": "1", "v": "1"}
     )
@@ -102,8 +102,9 @@ NASTY = st.one_of(
     st.text(max_size=60),
     st.text(string.digits + "+-.,eE_ ", max_size=30),
     st.sampled_from(
-        ["nan", "inf", "-inf", "1e400", "1e-400", "-0", "0", "", "null", "default", "1_000", "٣", "0x10", "1e308,1e308",
-         "<script>alert(1)</script>", "__import__('os')", "../../etc/passwd", "%00", "9" * 400, "1," * 100, "squeeze"]
+        ["nan", "inf", "-inf", "1e400", "1e-400", "-0", "0", "", "null", "default", "1_000", "٣",
+         "0x10", "1e308,1e308", "<script>alert(1)</script>", "__import__('os')",
+         "../../etc/passwd", "%00", "9" * 400, "1," * 100, "squeeze"]
     ),
 )  # fmt: skip
 NAMES = st.one_of(
@@ -124,7 +125,7 @@ NAMES = st.one_of(
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAMES, NASTY, max_size=12))
-def test_a_thousand_hostile_links_open_something_that_runs(query):
+def test_hostile_links_open_a_comparison_that_runs(query):
     found, ignored = from_query(query)
     for side in (found.original, found.fixed):
         assert check_limits(side) == side
@@ -152,11 +153,11 @@ def test_a_thousand_hostile_links_open_something_that_runs(query):
         ({"bias": "yes"}, "bias=yes was ignored: it is neither 0 nor 1."),
     ],
 )
-def test_what_a_link_loses_is_said(query, sentence):
+def test_ignored_parts_of_a_link_are_reported(query, sentence):
     assert from_query(query) == (Comparison(), [sentence])
 
 
-def test_only_the_wrong_part_of_a_link_is_lost():
+def test_only_the_invalid_part_of_a_link_is_ignored():
     found, ignored = from_query({"lr": "0.5", "optimizer": "Sgd", "fixed.init": "1,2"})
     assert (found.original.lr, found.original.optimizer, found.fixed.init) == (
         0.5,
@@ -216,7 +217,7 @@ def test_impossible_data_is_refused(given):
         DataSettings(**given)
 
 
-def test_a_control_moves_both_sides_but_for_what_is_the_fixed_sides_own():
+def test_a_change_of_both_sides_keeps_overrides_of_the_fixed_side():
     start = Comparison(Settings(), Settings(wiring="original", batch_size=1, epochs=1))
     moved = update_both(start, {"lr": 0.5, "batch_size": 10, "scale": 2.0, "data_seed": 4})
     assert moved.original == Settings(data=DataSettings(scale=2.0, seed=4), lr=0.5, batch_size=10)
@@ -239,7 +240,7 @@ def test_an_inherited_momentum_fits_the_fixed_sides_optimizer():
     assert update_both(moved, {"optimizer": "Adam"}).original.momentum == 0.0
 
 
-def test_a_momentum_of_the_fixed_sides_own_ends_with_an_optimizer_that_takes_none():
+def test_an_optimizer_without_momentum_drops_the_override_of_momentum():
     own = Comparison(
         Settings(optimizer="SGD"), Settings(optimizer="SGD", wiring="squeeze", momentum=0.9)
     )
@@ -252,21 +253,21 @@ def test_a_momentum_of_the_fixed_sides_own_ends_with_an_optimizer_that_takes_non
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
-def test_every_preset_goes_over_to_a_table(preset):
+def test_every_preset_works_on_a_table(preset):
     table = TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, standardise=True)
     moved = with_table(preset.comparison, table)
     sides = (moved.original, moved.fixed)
     assert {side.bias for side in sides} == {all(WIRINGS[side.wiring].takes_bias for side in sides)}
 
 
-def test_a_bias_beside_two_set_weights_is_drawn():
+def test_the_bias_is_drawn_if_only_two_weights_are_set():
     assert Settings().start_is_drawn
     assert not Settings(init=(1.0, 2.0)).start_is_drawn
     assert Settings(init=(1.0, 2.0), bias=True).start_is_drawn
     assert not Settings(init=(1.0, 2.0, 3.0), bias=True).start_is_drawn
 
 
-def test_steps_count_the_smaller_last_batch():
+def test_steps_include_the_smaller_last_batch():
     assert Settings(data=DataSettings(samples=105), batch_size=10, epochs=3).steps == 33
 
 
@@ -275,7 +276,7 @@ def test_the_two_sides_share_their_data():
         Comparison(Settings(), Settings(data=DataSettings(seed=1)))
 
 
-def test_a_matrix_of_pairs_is_bounded():
+def test_the_batch_size_is_limited_where_all_pairs_are_compared():
     large = DataSettings(samples=20_000)
     with pytest.raises(SettingsError, match="400,000,000 pairs"):
         check_limits(Settings(data=large, batch_size=20_000))

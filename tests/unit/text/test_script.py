@@ -2,6 +2,7 @@
 very numbers."""
 
 import ast
+import gzip
 import io
 import re
 import subprocess
@@ -232,8 +233,8 @@ CHANGES = {
     "bias": {"bias": True, "init": (0.5, -1.25, 2.0)},
     "diverges": {"optimizer": "SGD", "lr": 2.0, "epochs": 20},
     "all": {
-        "init": (0.5, -1.25), "optimizer": "Nesterov", "momentum": 0.9, "lr": 1e-4, "batch_size": 7, "epochs": 1,
-        "shuffle": True, "seed": 7,
+        "init": (0.5, -1.25), "optimizer": "Nesterov", "momentum": 0.9, "lr": 1e-4,
+        "batch_size": 7, "epochs": 1, "shuffle": True, "seed": 7,
     },
 }  # fmt: skip
 
@@ -383,6 +384,20 @@ FILES = {
     "comma and blanks.csv": "\n y; a; b\n1,5;2;3\n2,5;1;1\n4;1,5;2\n3;x;1\n",
     "constant.csv": "y,a,b\n1.5,0.1,3\n2.5,0.1,1\n4,0.1,2\n",
     'it\'s "mine".csv': "y,a,b\n1.5,2,3\n2.5,1,1\n4,1.5,2\n",
+    "bars.csv": "y|a|b\n1.5|2|3\n2.5|x|1\n4|1.5|2\n0.5|1|1\n",
+}
+ENCODED = "y,a,b,°C\n1.5,2,3,warm\n2.5,x,1,–\n4,1.5,2,é\n0.5,1,1,\n"
+FILES |= {
+    "windows.csv": ENCODED.encode("cp1252"),
+    "utf-16.csv": ENCODED.encode("utf-16"),
+    "utf-16-be.csv": ENCODED.encode("utf-16-be"),
+    "packed.csv.gz": gzip.compress(ENCODED.encode()),
+    "PACKED.CSV.GZ": gzip.compress(ENCODED.encode("cp1252")),
+    "packed.csv": gzip.compress(ENCODED.replace(",", "|").encode("utf-16")),
+    "packed.tar.gz": gzip.compress(ENCODED.encode()),
+    "not packed.csv.gz": ENCODED.encode(),
+    "not a.zip": ENCODED.encode(),
+    "all.csv.gz": gzip.compress(ENCODED.replace(",", ";").replace(".", ",").encode("cp1252")),
 }
 
 
@@ -391,7 +406,8 @@ def test_an_upload_as_a_script(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / name
     if name in FILES:
-        path.write_text(FILES[name])
+        content = FILES[name]
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
     else:
         pd.read_csv(io.StringIO(FILES["gaps.csv"]), skipinitialspace=True).to_parquet(path)
     held = register_table(open_table(path))
@@ -417,13 +433,22 @@ def test_an_upload_as_a_script(name, tmp_path, monkeypatch):
             [
                 'table = pd.read_csv("t.csv", sep=";", dtype=str)  # the table that was uploaded',
                 'columns = [1, 2, 0]  # the target, then the features: "y", "a", "b"',
-                'table = table.iloc[:, columns].replace(",", ".", regex=True).apply(pd.to_numeric, errors="coerce")',
+                'table = table.iloc[:, columns].replace(",", ".", regex=True)'
+                '.apply(pd.to_numeric, errors="coerce")',
+            ],
+        ),
+        (
+            "y|a|b\n1.5|2|3\n2.5|1|é\n4|2|1\n",
+            [
+                'table = pd.read_csv("t.csv", sep="|", encoding="cp1252")  # the table that was uploaded',
+                'names = ["y", "a", "b"]  # the target, then the features',
+                'table = table[names].apply(pd.to_numeric, errors="coerce")',
             ],
         ),
     ],
 )
 def test_an_upload_is_read_by_lines_that_say_no_more_than_they_must(content, lines):
-    held = register_table(open_table(content.encode(), "t.csv"))
+    held = register_table(open_table(content.encode("cp1252"), "t.csv"))
     code = script(with_table(short(Comparison()), table_settings(held.digest, "y", ("a", "b"))))
     assert "\n".join(["import torch", "", *lines, "table = torch.tensor(table["]) in code
 
@@ -463,7 +488,7 @@ CELL = st.integers(-99, 99).map(str) | st.sampled_from(
 @given(
     st.lists(st.tuples(*[CELL] * 3), max_size=12),
     st.tuples(*[st.sampled_from([name, f" {name}", f"{name} ", f"\t{name}"]) for name in "yab"]),
-    st.sampled_from(",;\t"),
+    st.sampled_from(",;\t|"),
     st.sampled_from(["", "\ufeff", "\n"]),
     st.booleans(),
 )
@@ -500,8 +525,11 @@ def test_names_from_outside_stay_in_their_literals(tmp_path, monkeypatch):
     )
     code = script(comparison)
     well_made(code)
-    assigned = {node.targets[0].id: node.value for node in ast.parse(code).body if isinstance(node, ast.Assign)
-                if isinstance(node.targets[0], ast.Name)}  # fmt: skip
+    assigned = {
+        node.targets[0].id: node.value
+        for node in ast.parse(code).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     assert ast.literal_eval(assigned["names"]) == list(HOSTILE)
     assert ast.literal_eval(assigned["path"]) == held.name
     told, _ = shown(comparison)

@@ -1,4 +1,4 @@
-"""The compiled ensemble against PyTorch itself, step for step, and against its own promises."""
+"""The compiled ensemble equals PyTorch step for step."""
 
 import inspect
 import os
@@ -26,17 +26,16 @@ from linreg import (
 )
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.wirings import WIRINGS
-from linreg.training.ensemble import WORTH_A_THREAD, in_parallel
+from linreg.training.ensemble import MIN_STEPS_FOR_THREADS, in_parallel
 from linreg.training.kernels import RULES
 
 SMALL = DataSettings(
     samples=1_000, mean=20.0, correlation=0.3
-)  # means apart from zero: with a bias they matter
+)  # nonzero means, which matter with a bias
 
 
 def each_optimizer(**given):
-    """The settings for every optimizer of the registry, at a learning rate at which it moves and
-    does not overflow."""
+    """Settings for every optimizer, with learning rates at which it moves but does not overflow."""
     for name, entry in OPTIMIZERS.items():
         own = (
             {"lr": 1e-5}
@@ -51,8 +50,7 @@ def each_optimizer(**given):
 
 
 def assert_equal_paths(settings, table):
-    """Train with PyTorch in double precision, all in one pass; each run's path must be the
-    ensemble's."""
+    """Assert that runs of PyTorch in double precision, trained in one pass, equal the ensemble."""
     for run in train(settings, table, dtype=torch.float64):
         one = run.settings
         given = {"momentum": one.momentum} if one.momentum else {}
@@ -71,7 +69,7 @@ def assert_equal_paths(settings, table):
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 7, 30, 60])
-def test_every_optimizer_equals_pytorch_in_every_wiring_at_every_batch_size(batch_size, bias):
+def test_every_optimizer_equals_pytorch_for_every_wiring_and_batch_size(batch_size, bias):
     few = replace(SMALL, samples=60)
     epochs = -(-60 // -(-few.samples // batch_size))
     wirings = [key for key, wiring in WIRINGS.items() if wiring.takes_bias or not bias]
@@ -87,9 +85,8 @@ def test_every_optimizer_equals_pytorch_in_every_wiring_at_every_batch_size(batc
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_every_optimizer_equals_pytorch_over_3000_steps(bias):
-    """Not with all rows in one batch: there RMSprop and Adadelta end in an oscillation that is
-    chaotic in PyTorch too, so that two of its own runs, started 1e-15 apart, end in different
-    places."""
+    """Not with full batches: there RMSprop and Adadelta end in a chaotic oscillation, in PyTorch
+    too, where two runs that start 1e-15 apart end in different places."""
     both = [
         one
         for key in ("original", "squeeze")
@@ -99,7 +96,7 @@ def test_every_optimizer_equals_pytorch_over_3000_steps(bias):
     assert_equal_paths(both, make_data(SMALL))
 
 
-def test_a_shuffled_run_takes_its_own_batches():
+def test_a_shuffled_run_uses_the_shuffled_batches():
     settings = [
         Settings(data=SMALL, wiring=key, shuffle=True, seed=4, epochs=20)
         for key in ("original", "squeeze")
@@ -124,7 +121,7 @@ def test_hyperparameters_have_pytorchs_names_and_defaults(name):
         ("Adadelta", {"rho": 0.5}),
     ],
 )
-def test_other_hyperparameters_are_pytorchs_too(optimizer, given):
+def test_other_hyperparameters_equal_pytorchs(optimizer, given):
     table = make_data(SMALL)
     X, y = torch.tensor(table.X), torch.tensor(table.y)
     w = torch.nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))
@@ -164,9 +161,8 @@ def test_the_record_is_thinned_and_keeps_the_last_step(record_every):
     np.testing.assert_array_equal(thinned.weights, whole.weights[thinned.steps])
 
 
-def test_a_run_that_overflows_is_marked_and_costs_nothing_to_the_others():
-    """SGD at 0.01 leaves the finite numbers between two looks; the step is the trainer's, to within
-    the sum of a batch."""
+def test_a_run_that_diverges_is_marked_and_does_not_affect_the_others():
+    """SGD at 0.01 overflows between two checks; the step equals the trainer's, up to rounding."""
     settings = [
         Settings(data=SMALL, optimizer="SGD", lr=lr, init=(1.0, 1.0)) for lr in (0.01, 1e-5)
     ]
@@ -183,15 +179,14 @@ def test_a_run_that_overflows_is_marked_and_costs_nothing_to_the_others():
     np.testing.assert_array_equal(found.weights[:, 1], alone.weights[:, 0])
 
 
-def test_a_start_beyond_the_finite_losses_is_marked_at_step_0():
+def test_a_start_with_an_infinite_loss_is_marked_at_step_0():
     moments = batch_moments(make_data(SMALL), Settings(data=SMALL))
     found = train_ensemble(moments, np.array([[1e200, 0.0], [1.0, 1.0]]), 0.01, steps=10)
     assert found.diverged_at.tolist() == [0, -1]
 
 
 def test_sgd_ends_where_least_squares_does():
-    """An independent end: on matched shapes with one batch, gradient descent comes to numpy's least
-    squares."""
+    """With matched shapes and one batch, gradient descent converges to numpy's least squares."""
     table = make_data(SMALL)
     settings = Settings(data=SMALL, wiring="squeeze", batch_size=SMALL.samples)
     lr = loss_surface(table, settings).stable_lr() / 2
@@ -223,7 +218,7 @@ def test_sgd_ends_where_least_squares_does():
         ),
     ],
 )
-def test_what_is_not_possible_is_named(given, message):
+def test_impossible_arguments_are_named(given, message):
     moments = batch_moments(make_data(SMALL), Settings(data=SMALL))
     init, lr = given.pop("init", np.zeros((2, 2))), given.pop("lr", 0.01)
     with pytest.raises(SettingsError, match=message):
@@ -234,15 +229,15 @@ def test_what_is_not_possible_is_named(given, message):
 
 
 def large():
-    """An ensemble that is cut into chunks for threads, and its last weights."""
+    """The final weights of an ensemble that is cut into several chunks."""
     settings = replace(Settings(data=SMALL), wiring="squeeze")
-    init = np.random.default_rng(1).normal(size=(WORTH_A_THREAD // 500, 2))
+    init = np.random.default_rng(1).normal(size=(MIN_STEPS_FOR_THREADS // 500, 2))
     return train_ensemble(
         batch_moments(make_data(SMALL), settings), init, 0.01, steps=1_000, record_every=1_000
     )
 
 
-def test_many_threads_at_once_get_the_same_bits():
+def test_concurrent_threads_get_identical_results():
     expected, found = large().final, [None] * 8
     threads = [
         threading.Thread(target=lambda i=i: found.__setitem__(i, large().final)) for i in range(8)
@@ -255,7 +250,7 @@ def test_many_threads_at_once_get_the_same_bits():
         np.testing.assert_array_equal(one, expected)
 
 
-@pytest.mark.filterwarnings("ignore")  # of dask's own
+@pytest.mark.filterwarnings("ignore")  # warnings of dask itself
 def test_the_same_call_runs_on_a_dask_cluster():
     distributed = pytest.importorskip("distributed")
     expected = large().final
@@ -291,7 +286,7 @@ print(sum(kernel.stats.cache_hits.values()))
 
 
 def first_use(cwd=ROOT, **environment):
-    """How many kernels a new process found on the disk."""
+    """The number of kernels that a new process finds on disk."""
     ran = subprocess.run(
         [sys.executable, "-c", FIRST_USE],
         cwd=cwd,
@@ -303,14 +298,14 @@ def first_use(cwd=ROOT, **environment):
     return int(ran.stdout)
 
 
-def test_eight_threads_compile_once_and_a_second_process_finds_it_on_the_disk(tmp_path):
+def test_eight_threads_compile_once_and_a_second_process_loads_it_from_disk(tmp_path):
     assert first_use(NUMBA_CACHE_DIR=str(tmp_path)) == 0
     assert first_use(NUMBA_CACHE_DIR=str(tmp_path)) == 1
 
 
-def test_where_nothing_can_be_kept_it_is_compiled_for_the_process(tmp_path):
-    """A copy of the package with a file where each of numba's folders would be: root is stopped by
-    no permission."""
+def test_without_a_writable_cache_the_kernel_is_compiled_per_process(tmp_path):
+    """A copy of the package with a file in place of each cache folder of numba, because
+    permissions do not stop root."""
     shutil.copytree(
         ROOT / "linreg", tmp_path / "linreg", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -334,8 +329,9 @@ def last_mean(seed):
     init = np.random.default_rng(seed).normal(size=(100_000, 2))
     return train_ensemble(moments, init, 0.01, steps=2, record_every=2).final.mean(0)
 def peak():
-    # megabytes; not getrusage's, which a new process takes over from its parent
-    return next(int(line.split()[1]) / 1024 for line in open('/proc/self/status') if line.startswith('VmHWM'))
+    # megabytes; not from getrusage, whose value a new process inherits from its parent
+    lines = open('/proc/self/status')
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith('VmHWM'))
 list(in_parallel(last_mean, range(8)))
 before = peak()
 means = list(in_parallel(last_mean, range(100)))
@@ -352,7 +348,7 @@ def test_ten_million_runs_are_reduced_in_flat_memory():
     assert float(megabytes) < 60, "the inits of ten million runs alone are 160 MB"
 
 
-def test_tasks_are_drawn_as_they_are_needed():
+def test_tasks_are_consumed_lazily():
     drawn = []
 
     def tasks():

@@ -1,5 +1,4 @@
-"""The claims as experiments: every arm against PyTorch, intervals against published values,
-verdicts against the thread."""
+"""Claims: every arm against PyTorch, intervals against published values, verdicts as expected."""
 
 from dataclasses import replace
 
@@ -51,8 +50,8 @@ def test_wilsons_interval_is_the_published_one(successes, trials, interval):
     assert wilson(successes, trials) == pytest.approx(interval, abs=5e-5)
 
 
-def test_the_arms_are_the_trainers_runs():
-    """Seed 3 of every second short arm, in double precision, judged on its own table."""
+def test_the_arms_equal_runs_of_the_trainer():
+    """Seed 3 of every second short arm, in double precision, evaluated on its own table."""
     seed, found = 3, of_seed(3)
     short = [arm for arm in arms() if arm.settings.steps <= 3_000][::2]
     assert len(short) > 10
@@ -116,17 +115,16 @@ def test_a_verdict_follows_its_arms():
     )
 
 
-def test_the_fixes_are_the_same_to_the_last_digit():
-    """In PyTorch: the ensemble could not tell them apart."""
+def test_the_fixes_give_identical_runs():
+    """Trained in PyTorch, since the ensemble treats the fixes alike."""
     short = [replace(arm.seeded(0), epochs=3) for arm in CLAIMS["broadcast"].arms[1:]]
     first, *others = [run.weights for run in train(short)]
     for other in others:
         np.testing.assert_array_equal(first, other)
 
 
-def test_the_answers_printed_path_is_what_a_run_gives():
-    """At every print the answer lies within the spread of 40 tables, but for the sign of the first
-    step's direction."""
+def test_a_run_reproduces_the_path_printed_in_the_answer():
+    """The printed path is within the range of 40 tables, except the sign of the first step."""
     found = printed_paths(40)
     assert found.shape == (40, len(PRINTED), 2)
     low, high = found.min(0) - 0.05, found.max(0) + 0.05
@@ -134,7 +132,7 @@ def test_the_answers_printed_path_is_what_a_run_gives():
     assert np.abs(np.median(found, axis=0) - PRINTED).max() < 0.3
 
 
-def test_every_arm_has_a_link_that_the_app_takes():
+def test_every_arm_has_a_valid_link():
     for arm in arms():
         comparison = arm.comparison()
         assert from_query(to_query(comparison)) == (comparison, [])

@@ -1,5 +1,4 @@
-"""Every number of a cell against runs of the PyTorch trainer, judged by `outcome`; the law against
-the mathematics."""
+"""Cells of a sweep against runs of the PyTorch trainer; the law against the mathematics."""
 
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from judging import judged
 
 from linreg import Comparison, DataSettings, Settings, SettingsError, make_data, train
 from linreg.data.dataset import initial_weights
-from linreg.experiments import sweep_grid as sweep_experiments
+from linreg.experiments import sweep_grid
 from linreg.experiments.sweep_grid import (
     CellStats,
     Sweep,
@@ -31,7 +30,7 @@ SMALL = Comparison(Settings(data=DATA, epochs=5), Settings(data=DATA, epochs=5, 
 
 
 def numbers(sweep):
-    """Metric -> (sides, rows, columns)."""
+    """Grids by metric: (sides, rows, columns)."""
     tasks = sweep.tasks()
     return assemble_grid(sweep, dict(zip(tasks, run_tasks(tasks), strict=True)))
 
@@ -85,7 +84,7 @@ def test_cells_equal_runs_of_the_trainer(fixed_steps):
                 assert np.isfinite(found["r_squared"][at])
 
 
-def test_steps_to_converge_are_those_of_the_trainer_to_within_a_look():
+def test_steps_to_converge_equal_those_of_the_trainer_up_to_the_recording_interval():
     sweep = Sweep(SMALL, "lr", "noise", x_values=(0.05,), y_values=(1.0,), inits=1, steps=400)
     found = numbers(sweep)["steps"][1, 0, 0]
     start = tuple(initial_weights(SMALL.fixed).tolist())
@@ -109,7 +108,7 @@ def test_a_cell_that_diverges_has_neither_loss_nor_r_squared():
 
 
 def test_sgd_diverges_beyond_the_stability_limit():
-    """Full batches, where 2/λ_max is exact: just below it the runs stay, just above they leave."""
+    """With full batches 2/λ_max is exact: runs converge just below it and diverge just above."""
     from linreg import loss_surface
 
     full = replace(SMALL.fixed, optimizer="SGD", batch_size=400)
@@ -119,7 +118,7 @@ def test_sgd_diverges_beyond_the_stability_limit():
     assert np.isnan(found["r_squared"][:, 0]).tolist() == [[False, True], [False, True]]
 
 
-def test_every_axis_changes_what_it_names():
+def test_every_axis_changes_its_setting():
     for key, axis in AXES.items():
         other = "lr" if key != "lr" else "noise"
         base = replace(SMALL.original, optimizer="SGD")
@@ -173,13 +172,13 @@ def test_no_task_is_longer_than_a_second_or_so():
     assert max(task.runs * task.steps for task in tasks) <= 200_000_000
 
 
-def test_the_default_sweep_is_the_one_promised():
+def test_the_size_of_the_default_sweep():
     tasks = Sweep(Comparison()).tasks()
     assert sum(task.runs for task in tasks) == 19_200
     assert {task.steps for task in tasks} == {3_000}
 
 
-def test_a_distance_is_a_ring_around_the_true_weights():
+def test_a_distance_places_the_starts_on_a_circle_around_the_true_weights():
     sweep = Sweep(SMALL, "distance", "lr", (2.0, 50.0), (0.05,), inits=5, steps=60)
     found = numbers(sweep)
     assert found["share"][1, 0].tolist() == [1, 0], "RMSprop's reach is about lr × steps"
@@ -207,7 +206,7 @@ def test_the_stability_limit_is_the_optimizers():
     assert limits(optimizer="Adam") == [[], []]
 
 
-def test_with_a_set_init_one_run_a_cell_is_enough():
+def test_with_a_set_init_one_run_per_cell_is_enough():
     fixed_start = Comparison(
         *(replace(side, init=(1.0, 1.0)) for side in (SMALL.original, SMALL.fixed))
     )
@@ -222,14 +221,15 @@ def test_with_a_set_init_one_run_a_cell_is_enough():
     ], "the bias is drawn"
 
 
-def test_cells_that_cannot_be_are_left_out_and_a_sweep_of_none_says_why():
+def test_impossible_cells_are_left_out_and_a_sweep_without_cells_raises():
     tasks = Sweep(SMALL, x_values=(0.01,), y_values=(100, 500)).tasks()
     assert {cell for task in tasks for cell in task.cells} == {0}, (
         "a batch of 500 is more than the table has"
     )
+    sides = (replace(side, optimizer="Adam") for side in (SMALL.original, SMALL.fixed))
+    adam = Sweep(Comparison(*sides), "momentum", "lr", (0.5,), (0.01,))
     with pytest.raises(SettingsError, match=r"momentum 0\.5 does not fit Adam"):
-        Sweep(Comparison(*(replace(side, optimizer="Adam") for side in (SMALL.original, SMALL.fixed))),
-              "momentum", "lr", (0.5,), (0.01,)).tasks()  # fmt: skip
+        adam.tasks()
 
 
 def test_metrics_name_the_numbers_of_a_cell():
@@ -237,15 +237,14 @@ def test_metrics_name_the_numbers_of_a_cell():
 
 
 def test_the_law_of_the_batch_size():
-    """The minimum from brute force over all pairs of each batch; the law w*/B near it; runs that
-    end there."""
+    """Minima equal brute force over all pairs and are near w*/B, and the runs end there."""
     settings = Settings(optimizer="SGD", lr=2e-7)
     law = law_of_batch_size(settings, (1, 10, 100), 3, 3_000)
     table = make_data(settings.data)
     for index, size in enumerate(law.sizes):
         X, y = table.X.reshape(-1, size, 2), table.y.reshape(-1, size)
-        pairs_X = np.repeat(X, size, axis=1).reshape(-1, 2)  # every prediction …
-        pairs_y = np.tile(y, (1, size)).reshape(-1)  # … with every target of its batch
+        pairs_X = np.repeat(X, size, axis=1).reshape(-1, 2)  # every prediction
+        pairs_y = np.tile(y, (1, size)).reshape(-1)  # against every target of its batch
         np.testing.assert_allclose(
             law.minima[index], np.linalg.lstsq(pairs_X, pairs_y, rcond=None)[0], rtol=1e-8
         )
@@ -254,13 +253,13 @@ def test_the_law_of_the_batch_size():
     np.testing.assert_allclose(law.finals.mean(1), law.minima, atol=0.1)
 
 
-def test_the_law_of_a_large_table_is_that_of_its_pieces_and_of_the_rows_that_runs_meet(monkeypatch):
+def test_the_law_of_a_large_table_is_computed_from_pieces_and_from_the_rows_used(monkeypatch):
     settings = Settings(DataSettings(samples=1_000, mean=3.0), init=(0.0, 0.0))
     whole = law_of_batch_size(*law_settings(settings, 1, 40))
     sizes = []
-    monkeypatch.setattr(sweep_experiments, "PIECE", 64)
+    monkeypatch.setattr(sweep_grid, "PIECE", 64)
     monkeypatch.setattr(
-        sweep_experiments,
+        sweep_grid,
         "batch_moments",
         lambda table, of: sizes.append(len(table)) or batch_moments(table, of),
     )

@@ -1,0 +1,97 @@
+"""The command `diagnose`: what the bug does to a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from linreg.cli.output import (
+    counting,
+    wrapped,
+)
+from linreg.cli.request import given_settings, resolve
+from linreg.cli.result_output import as_json, emit
+from linreg.data.dataset import make_data, stream_table, table_named
+from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
+from linreg.settings.fields import SettingsError
+from linreg.settings.model import DataSettings, Settings, TableSettings
+from linreg.text import your_data as your_data_text
+
+if TYPE_CHECKING:
+    from linreg.data.files import Dropped
+
+
+def diagnose(chosen: SimpleNamespace) -> None:
+    """The findings of a file, read in pieces in one pass; of a link to a table, what its page says
+    of that."""
+    of = _of_file if chosen.link is None else _of_link
+    data, found, kept, dropped = of(chosen)
+
+    def text() -> str:
+        return "\n\n".join(
+            map(
+                wrapped,
+                [
+                    your_data_text.rows_used(kept, dropped),
+                    *your_data_text.data_findings(found, data),
+                ],
+            )
+        )
+
+    emit(chosen, text, lambda: {"dropped": dropped, **as_json(found)})
+
+
+Diagnosed = tuple[
+    TableSettings, TableDiagnosis, int, Sequence["Dropped"]
+]  # rows kept, and those left out
+
+
+def _of_file(chosen: SimpleNamespace) -> Diagnosed:
+    if chosen.file is None:
+        raise SettingsError(
+            "there is no table to read; give a FILE with --target and --features, or a --link"
+        )
+    for option in ("target", "features"):
+        if getattr(chosen, option) is None:
+            raise SettingsError(
+                f"--{option} is missing; say which of the columns of {chosen.file.name}"
+            )
+    given = {"bias": True, **given_settings(chosen)}
+    rows = max(
+        given.get("batch_size", Settings().batch_size), 1
+    )  # the file's are counted as they come
+    settings = Settings(DataSettings(samples=rows), **given)
+    with counting(f"Reading {chosen.file.name}") as progress:
+        pieces = stream_table(chosen.file, chosen.target, chosen.features, progress=progress)
+        try:
+            found = diagnose_table(pieces, settings)
+        except SettingsError as error:
+            if "batch_size" not in error.fields or "batch_size" in given:
+                raise
+            rows = pieces.kept  # fewer than a batch that nobody has asked for
+            found = diagnose_table(
+                pieces, replace(settings, data=DataSettings(samples=rows), batch_size=rows)
+            )
+    data = TableSettings(str(chosen.file), chosen.target, tuple(chosen.features), found.sums.rows)
+    return (
+        data,
+        replace(found, settings=replace(found.settings, data=data)),
+        pieces.kept,
+        pieces.dropped,
+    )
+
+
+def _of_link(chosen: SimpleNamespace) -> Diagnosed:
+    chosen.table = str(chosen.file) if chosen.file else None
+    wanted = resolve(chosen)
+    settings = wanted.comparison.original
+    data = settings.data
+    if not isinstance(data, TableSettings):
+        raise SettingsError(
+            "the link is of the synthetic data; give a FILE with --target and --features, or"
+            " another link"
+        )
+    selection = table_named(data.table).select(data.target, data.features)
+    return data, diagnose_table(make_data(data), settings), selection.kept, selection.dropped

@@ -1,0 +1,80 @@
+"""Loss and weights against step, by what they draw."""
+
+import re
+
+import numpy as np
+import pytest
+import vl_convert
+from trained_sides import BOWL, layers_over, side, trained
+
+from linreg.figures.curves import LEAST_SQUARES_WEIGHTS, loss_figure, weights_figure
+from linreg.figures.side_surfaces import Side
+from linreg.figures.theme import LIGHT
+from linreg.quadratic.quadratic import Quadratic
+from linreg.settings.model import Comparison
+
+
+@pytest.fixture(scope="module")
+def thread():
+    return trained(Comparison())
+
+
+def test_the_loss_curve_keeps_the_extremes_and_its_floor(thread):
+    sides, _ = thread
+    figure = loss_figure(sides, 1200, LIGHT)
+    for run in sides:
+        shown = figure.data["loss"].query("side == @run.label")
+        assert (run.losses[shown["step"]] == shown["loss"]).all()
+        assert shown["loss"].max() == run.losses.max()
+        assert shown["loss"].min() == run.losses.min()
+        assert run.surface.floor in figure.data["floors"]["loss"].to_list()
+        here = figure.data["here"].set_index("side").loc[run.label]
+        assert here.to_list() == [1200, run.losses[1200]]
+    assert layers_over(figure, "loss")[0]["encoding"]["y"]["scale"]["type"] == "log"
+
+
+def test_a_loss_of_zero_is_left_out_of_a_log_axis_and_said():
+    exact = Side("Fixed", "shapes", BOWL, np.zeros((4, 2)), np.array([1.0, 0.1, 0.0]))
+    figure = loss_figure([exact], 2, LIGHT)
+    assert figure.data["loss"]["loss"].min() > 0
+    assert "1 of the points are exactly 0" in figure.caption
+
+
+def test_the_weights_figure(thread):
+    sides, _ = thread
+    figure = weights_figure(sides, (5.0, 3.0), 1200, LIGHT)
+    assert figure.data["true"]["label"].to_list() == ["true w1 = 5.00", "true w2 = 3.00"]
+    fixed = figure.data["ends"].query("side == 'Fixed'")
+    assert dict(zip(fixed["weight"], fixed["value"], strict=True)) == pytest.approx(
+        dict(zip(("fixed w1", "fixed w2"), sides[1].weights[-1], strict=True))
+    )
+    assert figure.data["ends"].query("side == 'Original'")["weight"].to_list() == [
+        "original w1, w2"
+    ], "labels do not overlap"
+
+
+def test_curves_that_end_together_have_labels_apart():
+    ends = np.array([[-1.63, -0.54, 22.79], [-2.54, -4.29, 23.26]])  # of a table, with a bias
+    sides = [
+        side(label, np.linspace(np.zeros(3), end, 50), Quadratic(np.eye(3), np.zeros(3), 0.0))
+        for label, end in zip(("Original", "Fixed"), ends, strict=True)
+    ]
+    figure = weights_figure(sides, (-1.82, -4.92, 23.45), 49, LIGHT, LEAST_SQUARES_WEIGHTS)
+    svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 300}, vl_version="6.4")
+    lines = re.findall(r'translate\([^,]+,([-0-9.]+)\)"[^>]*>((?:original|fixed) [^<]+)<', svg)
+    heights = {text: float(height) for height, text in lines}
+    assert set(heights) == {
+        "original w1, w2",
+        "original bias",
+        "fixed w1",
+        "fixed w2",
+        "fixed bias",
+    }
+    assert np.diff(sorted(heights.values())).min() > 12, "pixels: as much as a line of text is high"
+    assert sorted(heights, key=heights.get) == [
+        "fixed bias",
+        "original bias",
+        "original w1, w2",
+        "fixed w1",
+        "fixed w2",
+    ]

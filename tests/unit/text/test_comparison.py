@@ -1,0 +1,144 @@
+"""What the home page says of a comparison and of its runs."""
+
+from dataclasses import replace
+
+import pytest
+from judging import judged
+
+from linreg.data.dataset import make_data
+from linreg.settings.model import Comparison, DataSettings, Settings
+from linreg.settings.presets import PRESETS
+from linreg.text.comparison import (
+    explanation,
+    headline,
+    outcome_table,
+    setup,
+    shapes_met,
+    sides,
+    steps_and_time,
+)
+from linreg.text.numbers import point, quantity
+from linreg.training.pytorch import train
+
+
+def test_steps_and_time():
+    assert steps_and_time(Comparison(), [None, 0.001]) == "3,000 steps a side"
+    assert steps_and_time(Comparison(), [0.001, 0.001]) == "3,000 steps a side, about 6.0 s"
+    one = Comparison(Settings(), Settings(batch_size=1, epochs=1))
+    assert steps_and_time(one, [None, None]) == "3,000 and 10,000 steps"
+
+
+@pytest.fixture(scope="module")
+def told():
+    def tell(preset):
+        comparison = PRESETS[preset].comparison
+        runs = train([comparison.original, comparison.fixed])
+        return runs, [judged(run, make_data(comparison.original.data)) for run in runs]
+
+    return tell
+
+
+def test_the_finding_of_the_thread(told):
+    runs, results = told("as_asked")
+    assert headline(*results) == (
+        f"As written, the loss stays at {quantity(results[0].final_loss)}."
+        f" Fixed, it falls to {quantity(results[1].final_loss)}."
+    )
+    text = explanation(runs[0].settings, results[0])
+    assert (
+        "`(100, 1)` meets `(100,)`: each of 100 predictions is compared with all 100 targets of its"
+        " batch, 10,000 pairs." in text
+    )
+    assert (
+        f"After 3,000 steps the weights are {point(runs[0].weights[-1])}; this loss is least at"
+        " (0.06, 0.03)." in text
+    )
+    assert "each prediction is compared with its own target" in explanation(
+        runs[1].settings, results[1]
+    )
+
+
+def test_a_loss_falls_stays_or_rises(told):
+    _, results = told("from_the_truth")
+    assert headline(*results).startswith(
+        "As written, the loss falls to 333,056. Fixed, it stays at "
+    ), "658,291 before"
+    worse = replace(results[0], final_loss=10 * results[0].start_loss)
+    assert headline(worse, results[1]).startswith("As written, the loss rises to 6,58")
+
+
+def test_a_smaller_last_batch_is_said_where_the_minimum_is_not_least_squares():
+    sides = [
+        Settings(data=DataSettings(samples=250), wiring=wiring)
+        for wiring in ("original", "squeeze")
+    ]
+    runs = train(sides)
+    original, fixed = (
+        explanation(run.settings, judged(run, make_data(sides[0].data))) for run in runs
+    )
+    assert fixed.endswith("as the last batch, of 50 rows, counts as much as the others.")
+    assert "last batch" not in original
+
+
+def test_the_finding_of_a_batch_of_one(told):
+    runs, results = told("answer_batch_of_one")
+    assert "`(1, 1)` meets `(1,)`: one row a batch, so nothing can be mixed" in explanation(
+        runs[1].settings, results[1]
+    )
+
+
+def test_the_finding_of_an_overflow(told):
+    runs, results = told("sgd_overflows")
+    assert (
+        headline(*results)
+        == "Both sides diverge: the original at step 7, the fixed side at step 7."
+    )
+    assert "The last finite weights are" in explanation(runs[0].settings, results[0])
+    assert "| – | – |" in outcome_table(results, ("Original", "Fixed"))
+
+
+def test_the_setup_in_a_line():
+    assert setup(Comparison()) == (
+        "y = 5·x1 + 3·x2 + noise, 10,000 rows with features of standard deviation 100;"
+        " `nn.Linear(2, 1, bias=False)` with"
+        " RMSprop at lr 0.01; `nn.MSELoss`."
+    )
+    exact = Settings(data=DataSettings(weights=(-1.0, -0.5), noise=0.0))
+    assert setup(Comparison(exact, replace(exact, wiring="squeeze", lr=0.5))).startswith(
+        "y = −1·x1 − 0.5·x2, 10,000 rows with features of standard deviation 100; `nn.Linear(2, 1,"
+        " bias=False)` with RMSprop"
+        " at lr 0.01, then `nn.Linear(2, 1, bias=False)` with RMSprop at lr 0.5; "
+    )
+
+
+def test_what_a_page_varies_is_not_said():
+    comparison = next(iter(PRESETS.values())).comparison
+    assert setup(comparison, ["lr", "scale"]) == (
+        "y = 5·x1 + 3·x2 + noise, 10,000 rows; `nn.Linear(2, 1, bias=False)` with RMSprop;"
+        " `nn.MSELoss`."
+    )
+    assert setup(comparison, ["optimizer"]).endswith(
+        "100; `nn.Linear(2, 1, bias=False)`; `nn.MSELoss`."
+    )
+    original, fixed = sides(comparison, ["batch_size"]).splitlines()
+    assert original.strip() == (
+        "**Original**: `(B, 1)` meets `(B,)`: each of B predictions is compared with all B targets"
+        " of its batch, B² pairs."
+    )
+    assert (
+        fixed == "**Fixed**: `(B,)` meets `(B,)`: each prediction is compared with its own target."
+    )
+    assert "`(100, 1)` meets `(100,)`" in sides(comparison, ["lr"])
+
+
+def test_a_constant_target_is_not_called_a_failure():
+    constant = DataSettings(weights=(0.0, 0.0), noise=0.0, samples=500)
+    runs = train([Settings(data=constant), Settings(data=constant, wiring="squeeze")])
+    results = [judged(run, make_data(constant)) for run in runs]
+    assert headline(*results).startswith("The target is constant")
+    assert "✕" not in outcome_table(results, ("Original", "Fixed"))
+
+
+def test_what_meets_what():
+    assert shapes_met(Settings()) == "(100, 1) meets (100,)"
+    assert shapes_met(Settings(wiring="unsqueeze", batch_size=7)) == "(7, 1) meets (7, 1)"

@@ -1,0 +1,31 @@
+"""What the surface page says of curvature and stable learning rates."""
+
+import numpy as np
+
+from linreg.quadratic.quadratic import Quadratic
+from linreg.settings.model import Settings
+from linreg.text.surface import curvature_finding
+
+
+def test_the_stable_learning_rate_is_of_the_optimizer_and_of_its_steepest_batch():
+    bowl = Quadratic(np.eye(2) / 2, np.zeros(2), 1.0)  # λ = 1
+    plainly, steep, nesterov, wild = (
+        curvature_finding([(bowl, Settings(**{"optimizer": "SGD", "lr": 1.5, **changes}))], limits)
+        for changes, limits in (
+            ({}, ()),
+            ({}, [0.5]),
+            ({"optimizer": "Nesterov", "momentum": 0.9}, [0.5]),
+            ({"momentum": 1.5}, [0.5]),
+        )
+    )
+    assert plainly.endswith(
+        "SGD is stable below 2/λ = 2.00 on the mean of the batches; lr 1.5 is below."
+    )
+    assert steep.endswith(
+        "on the mean of the batches, and below 0.500 on each of them; lr 1.5 would be 3.00 times"
+        " that."
+    )
+    assert "Nesterov with momentum 0.9 is stable below 2(1 + β)/((1 + 2β)λ) = 1.36 on" in nesterov
+    assert wild.endswith(
+        "SGD with momentum 1.5 is stable at no learning rate; use a momentum below 1."
+    )
