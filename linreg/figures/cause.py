@@ -29,6 +29,7 @@ from linreg.figures.templates import frame_table, template, with_frame_data
 from linreg.figures.theme import (
     Theme,
     apply_theme,
+    dot,
     number_axis,
     side_color,
     side_shape,
@@ -203,9 +204,7 @@ def _both_surfaces_template(theme: Theme) -> dict[str, Any]:
     contours = contours.mark_geoshape(filled=False, clip=False, strokeWidth=1.8).encode(color=color)
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     between = marks.mark_line(color=theme.muted, strokeDash=[6, 4], strokeWidth=1.5, order=False)
-    dots = marks.mark_point(
-        filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5
-    ).encode(color=color, shape=side_shape())
+    dots = marks.mark_point(**dot(theme, 90)).encode(color=color, shape=side_shape())
     text = {"dy": {"expr": "datum.dy"}, **label_inside(12.5)}
     halo = marks.mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = marks.mark_text(color=theme.foreground, **text).encode(text="label:N")
@@ -271,9 +270,7 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
         .encode(x=along, y=loss, color=color)
     )
     minima = alt.Chart(alt.NamedData("minima")).encode(x=along, y=loss)
-    dots = minima.mark_point(
-        filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5
-    ).encode(color=color, shape=side_shape())
+    dots = minima.mark_point(**dot(theme, 90)).encode(color=color, shape=side_shape())
     text = {
         "dy": {"expr": "datum.dy"},
         "fontWeight": 600,
@@ -359,14 +356,7 @@ def _by_batch_size_template(theme: Theme) -> dict[str, Any]:
     predicted = over("theory").mark_point(
         shape="circle", size=170, stroke=theme.foreground, strokeWidth=1.4, opacity=1
     )
-    exact = over("walk").mark_point(
-        filled=True,
-        size=70,
-        color=theme.original,
-        opacity=1,
-        stroke=theme.background,
-        strokeWidth=1,
-    )
+    exact = over("walk").mark_point(color=theme.original, **dot(theme, 70, 1))
     text = {"dy": 10, **label_beside(12.5, 12)}
     halo = over("labels").mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = over("labels").mark_text(color=theme.foreground, **text).encode(text="label:N")

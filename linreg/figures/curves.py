@@ -18,6 +18,7 @@ from linreg.figures.templates import template
 from linreg.figures.theme import (
     Theme,
     apply_theme,
+    dot,
     log_axis,
     number_axis,
     side_color,
@@ -144,18 +145,14 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     targets = (
         alt.Chart(alt.NamedData("targets")).mark_point(opacity=0).encode(x=step).add_params(clicked)
     )
-    current = (
-        over("here")
-        .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
-        .encode(x=step, shape=side_shape())
-    )
+    current = over("here").mark_point(**dot(theme, 70))
+    current = current.encode(x=step, shape=side_shape())
     chart = alt.layer(floors, lines, step_rule(theme, step), current, targets)
     heading = alt.TitleParams(
         "Loss of each batch", subtitle="dashed: the least mean loss of each surface"
     )
-    return apply_theme(
-        chart.properties(title=heading, width="container", height=280).to_dict(), theme
-    )
+    chart = chart.properties(title=heading, width="container", height=280)
+    return apply_theme(chart.to_dict(), theme)
 
 
 # ---- weights -------------------------------------------------------------------------------------
@@ -297,13 +294,9 @@ def _weights_spec(theme: Theme, correct_name: str) -> dict[str, Any]:
         aim_text.mark_text(**text_halo(theme), **left_of_ends),
         end_text.mark_text(**text_halo(theme), **above_ends),
     )
-    current = (
-        over("here")
-        .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
-        .encode(x=step, color=color, shape=side_shape())
-    )
+    current = over("here").mark_point(**dot(theme, 70))
+    current = current.encode(x=step, color=color, shape=side_shape())
     chart = alt.layer(aims, lines, step_rule(theme, step), *halos, aim_label, current, ends)
     heading = alt.TitleParams("Weights", subtitle=f"dashed: the {correct_name}")
-    return apply_theme(
-        chart.properties(title=heading, width="container", height=280).to_dict(), theme
-    )
+    chart = chart.properties(title=heading, width="container", height=280)
+    return apply_theme(chart.to_dict(), theme)

@@ -38,7 +38,7 @@ from linreg.figures.layers import (
 )
 from linreg.figures.simplify import kept_points
 from linreg.figures.templates import frame_table, in_frame, placeholder, template, with_frame_data
-from linreg.figures.theme import Theme, apply_theme, text_halo
+from linreg.figures.theme import Theme, apply_theme, dot, text_halo
 from linreg.quadratic.contours import Domain
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.optimizers import OPTIMIZERS
@@ -369,9 +369,7 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
         strokeWidth=2,
         opacity=1,
     )
-    current = over("now").mark_point(
-        shape="circle", size=55, filled=True, stroke=theme.background, strokeWidth=1.2, opacity=1
-    )
+    current = over("now").mark_point(shape="circle", **dot(theme, 55, 1.2))
     marks = over("marks")
     chart = alt.layer(
         contour_layer(theme),

@@ -30,7 +30,7 @@ from linreg.figures.layers import (
     weights_of,
 )
 from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
-from linreg.figures.theme import Theme, apply_theme, text_halo
+from linreg.figures.theme import Theme, apply_theme, dot, text_halo
 from linreg.quadratic.contours import Domain
 from linreg.quadratic.quadratic import Quadratic
 from linreg.text.numbers import point, quantity
@@ -208,14 +208,7 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     minimum = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
     least_squares = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
     current = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
-        shape="circle",
-        size=60,
-        filled=True,
-        fill=color,
-        stroke=theme.background,
-        strokeWidth=1.5,
-        opacity=1,
-        aria=False,
+        shape="circle", fill=color, aria=False, **dot(theme, 60)
     )
     text = {"dy": {"expr": "datum.dy"}, **label_inside(12.5)}
     label_halo = marks.mark_text(**text_halo(theme), opacity=0.85, **text).encode(text="label:N")

@@ -161,23 +161,50 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
 
 @template()
 def _map_template(theme: Theme) -> dict[str, Any]:
-    def axis(name: str) -> dict[str, Any]:
-        return {
-            "title": placeholder(name),
-            "scale": alt.Scale(
-                domain=[placeholder(f"{name} from"), placeholder(f"{name} to")],
-                nice=False,
-                zero=False,
-            ),
-            "axis": alt.Axis(
-                grid=False, format=placeholder(f"{name} format"), tickCount=6, zindex=1
-            ),
-        }
-
-    cells = alt.Chart(alt.NamedData("cells"))
     clicked = alt.selection_point(name="cell", fields=["column", "row"], on="click", empty=False)
-    names = {"at_x": placeholder("x"), "at_y": placeholder("y"), "value": placeholder("metric")}
-    color = alt.Fill(
+    titles = {"at_x": placeholder("x"), "at_y": placeholder("y"), "value": placeholder("metric")}
+    cells = alt.Chart(alt.NamedData("cells")).mark_rect(
+        cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)")
+    )
+    cells = cells.transform_filter("isValid(datum.value)").encode(
+        x=alt.X("x:Q", **_map_axis("x")),
+        x2="x2:Q",
+        y=alt.Y("y:Q", **_map_axis("y")),
+        y2="y2:Q",
+        fill=_metric_fill(theme),
+        tooltip=[
+            alt.Tooltip(f"{name}:Q", title=title, format=",.4~g") for name, title in titles.items()
+        ],
+    )
+    limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
+    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, aria=False)
+    line = limit.mark_line(strokeWidth=1.8, stroke=theme.foreground, strokeDash=[6, 4], aria=False)
+    chart = alt.layer(cells.add_params(clicked), halo, line)
+    title = alt.TitleParams(placeholder("title"))
+    spec: dict[str, Any] = chart.properties(title=title, width="container", height=300).to_dict()
+    encoding = spec["layer"][0]["encoding"]
+    # Altair validates these, and would refuse a placeholder
+    encoding["x"]["scale"]["type"] = placeholder("x scale")
+    encoding["y"]["scale"]["type"] = placeholder("y scale")
+    encoding["fill"]["scale"]["type"] = placeholder("shade")
+    encoding["fill"]["legend"]["values"] = placeholder("ticks")
+    return spec
+
+
+def _map_axis(name: str) -> dict[str, Any]:
+    """Title, scale and axis of `x` or `y`, with placeholders."""
+    domain = [placeholder(f"{name} from"), placeholder(f"{name} to")]
+    number_format = placeholder(f"{name} format")
+    return {
+        "title": placeholder(name),
+        "scale": alt.Scale(domain=domain, nice=False, zero=False),
+        "axis": alt.Axis(grid=False, format=number_format, tickCount=6, zindex=1),
+    }
+
+
+def _metric_fill(theme: Theme) -> alt.Fill:
+    """The fill encoding of the metric, with placeholders and a legend above the plot."""
+    return alt.Fill(
         "value:Q",
         scale=alt.Scale(
             domain=[placeholder("low"), placeholder("high")],
@@ -195,38 +222,6 @@ def _map_template(theme: Theme) -> dict[str, Any]:
             offset=6,
         ),
     )
-    rects = (
-        cells.mark_rect(
-            cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)")
-        )
-        .transform_filter("isValid(datum.value)")
-        .encode(
-            x=alt.X("x:Q", **axis("x")),
-            x2="x2:Q",
-            y=alt.Y("y:Q", **axis("y")),
-            y2="y2:Q",
-            fill=color,
-            tooltip=[
-                alt.Tooltip(f"{name}:Q", title=title, format=",.4~g")
-                for name, title in names.items()
-            ],
-        )
-        .add_params(clicked)
-    )
-    limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
-    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, aria=False)
-    line = limit.mark_line(strokeWidth=1.8, stroke=theme.foreground, strokeDash=[6, 4], aria=False)
-    chart = alt.layer(rects, halo, line).properties(
-        title=alt.TitleParams(placeholder("title")), width="container", height=300
-    )
-    spec: dict[str, Any] = chart.to_dict()
-    encoding = spec["layer"][0]["encoding"]
-    # Altair validates these, and would refuse a placeholder
-    encoding["x"]["scale"]["type"] = placeholder("x scale")
-    encoding["y"]["scale"]["type"] = placeholder("y scale")
-    encoding["fill"]["scale"]["type"] = placeholder("shade")
-    encoding["fill"]["legend"]["values"] = placeholder("ticks")
-    return spec
 
 
 # ---- final weights by batch size -----------------------------------------------------------------

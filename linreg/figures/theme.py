@@ -121,6 +121,17 @@ def text_halo(theme: Theme) -> dict[str, Any]:
     return {"stroke": theme.background, "strokeWidth": 3.5, "strokeJoin": "round"}
 
 
+def dot(theme: Theme, size: int, stroke_width: float = 1.5) -> dict[str, Any]:
+    """Mark properties of a filled point of this area, outlined in the background's colour."""
+    return {
+        "filled": True,
+        "size": size,
+        "opacity": 1,
+        "stroke": theme.background,
+        "strokeWidth": stroke_width,
+    }
+
+
 def side_shape() -> alt.Shape:
     """The shape encoding of original and fixed."""
     return alt.Shape(
