@@ -159,8 +159,8 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _EndLabel:
-    """A label at the end of a curve: the names of the weights there."""
+class _Label:
+    """A label of a curve or line, at a value of the y axis."""
 
     step: int
     value: float
@@ -190,7 +190,7 @@ def weights_figure(
             rows = _envelope(values)
             columns = {"step": rows, "value": values[rows], "side": side.label, "weight": name}
             curves.append(pd.DataFrame(columns))
-            ends.append(_EndLabel(last, float(values[last]), side.label, name))
+            ends.append(_Label(last, float(values[last]), side.label, name))
             current.append((k, values[k], side.label, name))
     curve = pd.concat([*curves, pd.DataFrame({name: [] for name in WEIGHT_COLUMNS})])
     curve = curve.astype({"step": "int32", "value": "float64"})
@@ -218,7 +218,7 @@ def weights_figure(
 def _correct_lines(correct: Sequence[float], span: float, correct_name: str) -> pd.DataFrame:
     """A row per correct weight: its value, and its label where that is not part of another's."""
     weights = [
-        _EndLabel(0, float(value), "", f"{name} = {coordinate(value)}")
+        _Label(0, float(value), "", f"{name} = {coordinate(value)}")
         for name, value in zip(WEIGHT_NAMES, correct, strict=False)
     ]
     prefix = "true " if correct_name == TRUE_WEIGHTS else ""
@@ -228,7 +228,7 @@ def _correct_lines(correct: Sequence[float], span: float, correct_name: str) -> 
     return pd.DataFrame([*labels, *others], columns=["value", "label"])
 
 
-def _end_labels(ends: Sequence[_EndLabel], span: float) -> pd.DataFrame:
+def _end_labels(ends: Sequence[_Label], span: float) -> pd.DataFrame:
     """The labels at the ends of the curves; `at` is where each stands on the y axis."""
     rows = [
         (label.step, label.value, label.side, f"{label.side.lower()} {label.text}")
@@ -239,9 +239,9 @@ def _end_labels(ends: Sequence[_EndLabel], span: float) -> pd.DataFrame:
     return labels
 
 
-def _merged(labels: Sequence[_EndLabel], span: float) -> list[_EndLabel]:
+def _merged(labels: Sequence[_Label], span: float) -> list[_Label]:
     """The labels, with those of one side that would overlap merged into one: `w1, w2`."""
-    merged: list[_EndLabel] = []
+    merged: list[_Label] = []
     for label in labels:
         for index, other in enumerate(merged):
             distance = abs(label.value - other.value)
