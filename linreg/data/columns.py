@@ -16,8 +16,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from jaxtyping import Bool, Float, Int8
 
 from linreg.data.errors import TableError, quoted
-from linreg.settings.limits import LIMITS
 
+MAX_COLUMNS = 1_000
 MAX_MAGNITUDE = 1e100  # the sum of larger squares may overflow
 
 
@@ -63,9 +63,9 @@ ARROW_TYPES: dict[str, Callable[[pa.DataType], bool]] = {
 
 def check_names(name: str, names: Sequence[str]) -> None:
     """Raise a `TableError` for a file with too many columns, or two of one name."""
-    if len(names) > LIMITS.file_columns:
+    if len(names) > MAX_COLUMNS:
         raise TableError(
-            f"{name} has {len(names):,} columns, above the {LIMITS.file_columns:,} that are read;"
+            f"{name} has {len(names):,} columns, above the {MAX_COLUMNS:,} that are read;"
             " leave some out"
         )
     if len(set(names)) < len(names):

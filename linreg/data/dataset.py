@@ -100,19 +100,19 @@ def register_table(table: Table) -> Table:
     referenced.
 
     If a table with the same content is registered already, that one is returned. Raises
-    `TableError` if the registered tables would take more than `LIMITS.held_bytes`."""
+    `TableError` if the registered tables would take more than `LIMITS.upload_bytes`."""
     with _REGISTER_LOCK:
         known = _REGISTERED.get(table.digest)
         if known is not None:
             return known
         stored = sum(other.bytes for other in list(_REGISTERED.values()))
-        if stored + table.bytes <= LIMITS.held_bytes:
+        if stored + table.bytes <= LIMITS.upload_bytes:
             _REGISTERED[table.digest] = table
             return table
     raise TableError(
         f"{table.name} takes {table.bytes / 1e6:,.0f} MB of memory, and this server holds"
         f" {stored / 1e6:,.0f} of the"
-        f" {LIMITS.held_bytes / 1e6:,.0f} MB that it has for its visitors' tables; use a smaller"
+        f" {LIMITS.upload_bytes / 1e6:,.0f} MB that it has for its visitors' tables; use a smaller"
         " file, or come back later"
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from linreg.experiments import pytorch_calls
 from linreg.experiments.broadcast_terms import (
     BatchStatistics,
     MinimumByBatchSize,
@@ -99,14 +100,8 @@ def shape_or_value_runs(comparison: Comparison, of: Resources) -> Sequence[Seque
 def layer_attributes(seed: int, of: Resources) -> list[Attribute]:
     """`vars(layer)` before and after the question's line that sets the weight by hand."""
     settings = Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed)
-    found: list[Attribute] = of.demo(_layer_attributes, settings)
+    found: list[Attribute] = of.demo(pytorch_calls.layer_attributes, settings)
     return found
-
-
-def _layer_attributes(settings: Settings) -> list[Attribute]:
-    from linreg.experiments import pytorch_demos
-
-    return pytorch_demos.layer_attributes(settings)
 
 
 def reactions(result: CauseResult, of: Resources) -> Mapping[str, Reaction]:
@@ -120,19 +115,11 @@ def losses_of_fixes(result: CauseResult, of: Resources) -> list[tuple[str, str, 
     where it stands, and the loss."""
     table, rows = of.table(result.original.data), broadcast_rows(result)
     found: list[tuple[str, str, float]] = of.demo(
-        _losses_of_fixes, table.X[:rows], table.y[:rows], result.weights
+        pytorch_calls.losses_of_fixes, table.X[:rows], table.y[:rows], result.weights
     )
     return found
 
 
-def _losses_of_fixes(
-    X: np.ndarray, y: np.ndarray, weights: np.ndarray
-) -> list[tuple[str, str, float]]:
-    from linreg.experiments import pytorch_demos
-
-    return pytorch_demos.losses_of_fixes(X, y, weights)
-
-
 def broadcast_rows(result: CauseResult) -> int:
     """The rows of a batch, as many as PyTorch can hold all pairs of."""
-    return min(result.original.batch_size, LIMITS.paired_rows)
+    return min(result.original.batch_size, LIMITS.broadcast_rows)

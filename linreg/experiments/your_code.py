@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from linreg.experiments import pytorch_calls
 from linreg.experiments.resources import Resources
 from linreg.guard.shapes import ShapeDiagnosis, diagnose_shapes
-from linreg.settings.losses import Shape
 from linreg.settings.pages import CodeView
 
 if TYPE_CHECKING:
@@ -33,25 +33,11 @@ def reaction(view: CodeView, of: Resources) -> Reaction:
 
     Raises `ValueError` for shapes that are too large to be run.
     """
-    found: Reaction = of.demo(torch_reaction, view.prediction, view.truth, view.loss)
+    found: Reaction = of.demo(pytorch_calls.reaction, view.prediction, view.truth, view.loss)
     return found
-
-
-def torch_reaction(prediction: Shape, target: Shape, loss: str) -> Reaction:
-    """`linreg.guard.reaction`; imports PyTorch only when it is called."""
-    from linreg.guard.torch_reaction import reaction as run_loss
-
-    return run_loss(prediction, target, loss)
 
 
 def guard_example_output(of: Resources) -> str:
     """How the example of the guard ends: run it, and return its last line."""
-    found: str = of.demo(run_guard_example)
+    found: str = of.demo(pytorch_calls.guard_example_end)
     return found
-
-
-def run_guard_example() -> str:
-    """`pytorch_demos.example_s_end`; imports PyTorch only when it is called."""
-    from linreg.experiments.pytorch_demos import example_s_end
-
-    return example_s_end()

@@ -11,12 +11,12 @@ from html import escape
 
 import pandas as pd
 
-from linreg.figures import fonts
+from linreg.figures import fonts, renderer
 from linreg.figures.figure import FigureSet
+from linreg.figures.renderer import RenderError, render
 from linreg.figures.sheet import FONTS, Size, legend_svg, svg_document, without_empty_legend
 from linreg.figures.theme import Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
-from linreg.training.renderer import RENDERER, VEGA_LITE, RenderError
 
 
 class ExportError(ValueError):
@@ -93,11 +93,11 @@ def _as_svg(figures: FigureSet, size: Size) -> bytes:
 
 
 def _as_pdf(figures: FigureSet, size: Size) -> bytes:
-    return RENDERER.ask("svg_to_pdf", svg=svg_document(figures, size, "pt"))
+    return render(renderer.svg_to_pdf, svg_document(figures, size, "pt"))
 
 
 def _as_png(figures: FigureSet, size: Size) -> bytes:
-    return RENDERER.ask("svg_to_png", svg=svg_document(figures, size, "pt"), scale=1, ppi=300)
+    return render(renderer.svg_to_png, svg_document(figures, size, "pt"), 300)
 
 
 def _as_csv(figures: FigureSet, _: Size) -> bytes:
@@ -117,8 +117,7 @@ def _as_caption(figures: FigureSet, _: Size) -> bytes:
 @lru_cache(maxsize=1)
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
-    bundle = RENDERER.ask("javascript_bundle", alone=True, vl_version=VEGA_LITE).decode()
-    return bundle.replace("</script", "<\\/script")
+    return render(renderer.javascript_bundle).replace("</script", "<\\/script")
 
 
 def _style_sheet(theme: Theme) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 from linreg.figures import fonts
 from linreg.figures.figure import Figure, FigureSet, LegendEntry
 from linreg.figures.layers import ASPECT
+from linreg.figures.renderer import RenderError, render, spec_to_svg
 from linreg.figures.templates import in_frame
 from linreg.figures.theme import MIN_FONT_SIZE
-from linreg.training.renderer import RENDERER, VEGA_LITE, RenderError
 
 POINTS = 72 / 25.4  # per millimetre
 MIN_TEXT = 7  # points
@@ -110,7 +110,7 @@ def _panel(
     """
     spec = _for_paper(figure.standalone(), size, width, height)
     spec = _without_guides(spec, y_axis=True) if shared else without_empty_legend(spec)
-    svg = RENDERER.ask("vegalite_to_svg", vl_spec=spec, vl_version=VEGA_LITE).decode()
+    svg = render(spec_to_svg, spec)
     root = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>', svg)
     plot = re.search(r'<g [^>]*transform="translate\(([\d.-]+),([\d.-]+)\)"', svg)
     if root is None or plot is None:

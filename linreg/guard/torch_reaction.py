@@ -21,14 +21,14 @@ def reaction(
     """Compute a loss, a key of `LOSSES`, of random numbers in [0, 1) with these shapes.
 
     Raises `ValueError` for an invalid shape, for an unknown loss, and for tensors with more than
-    `LIMITS.elements` elements."""
+    `LIMITS.broadcast_elements` elements."""
     prediction = checked_shape(prediction_shape, "prediction shape")
     target = checked_shape(target_shape, "target shape")
     entry = loss_named(loss)
     for shape in (prediction, target, broadcast_shape(prediction, target) or ()):
-        if math.prod(max(size, 1) for size in shape) > LIMITS.elements:
+        if math.prod(max(size, 1) for size in shape) > LIMITS.broadcast_elements:
             raise ValueError(
-                f"shape {shape} has more than the {LIMITS.elements:,} elements that are run; give"
+                f"shape {shape} has more than the {LIMITS.broadcast_elements:,} elements that are run; give"
                 " smaller sizes"
             )
     generator = torch.Generator().manual_seed(0)

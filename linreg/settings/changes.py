@@ -109,10 +109,10 @@ def check_limits(settings: Settings) -> Settings:
             "batch_size",
             "samples",
         )
-    if WIRINGS[settings.wiring].pairs and settings.batch_size > LIMITS.paired_rows:
+    if WIRINGS[settings.wiring].pairs and settings.batch_size > LIMITS.broadcast_rows:
         raise SettingsError(
             f"batch size {settings.batch_size:,} would compare {settings.batch_size**2:,} pairs at"
-            f" every step; use up to {LIMITS.paired_rows:,}, or a wiring that matches the shapes",
+            f" every step; use up to {LIMITS.broadcast_rows:,}, or a wiring that matches the shapes",
             "batch_size",
             "wiring",
         )
@@ -126,7 +126,7 @@ def clamp_to_limits(settings: Settings) -> Settings:
         data = replace(data, samples=min(data.samples, LIMITS.rows))
     batch_size = min(settings.batch_size, data.samples)
     if WIRINGS[settings.wiring].pairs:
-        batch_size = min(batch_size, LIMITS.paired_rows)
+        batch_size = min(batch_size, LIMITS.broadcast_rows)
     steps_per_epoch = -(-data.samples // batch_size)
     epochs = max(min(settings.epochs, LIMITS.steps // steps_per_epoch), 1)
     return replace(settings, data=data, batch_size=batch_size, epochs=epochs)

@@ -21,45 +21,60 @@ def limit(most: int, what: str) -> int:
 class Limits:
     """The limits, whole numbers above 0.
 
-    Those of files apply to the library too; those of kept things apply to a server."""
+    Those of files apply to the library too; the others apply to a server.
+    """
 
     rows: int = limit(200_000, "rows of a synthetic table, and of a batch")
-    steps: int = limit(1_000_000, "steps of a run")
-    paired_rows: int = limit(
-        2_000, "rows of a batch in which all pairs meet: PyTorch holds the matrix of them"
+    steps: int = limit(1_000_000, "optimizer steps of a run")
+    broadcast_rows: int = limit(
+        2_000, "rows of a batch in which all pairs are compared: PyTorch holds the (B, B) matrix"
     )
-    elements: int = limit(4_000_000, "elements of two shapes on which PyTorch is run")
     seeds: int = limit(1_000, "seeds over which the claims are tested")
-    sweep_steps: int = limit(150_000_000_000, "steps of all runs of a sweep")
-    asked_steps: int = limit(20_000, "steps that PyTorch trains without being told to")
-    asked_sweep_steps: int = limit(
-        2_000_000_000, "steps of a sweep that are run without being told to"
+    sweep_steps: int = limit(150_000_000_000, "optimizer steps of all runs of a sweep")
+    autorun_steps: int = limit(
+        20_000,
+        "steps that PyTorch trains without being asked; a sweep runs by itself up to 100,000 times"
+        " as many",
     )
     file_bytes: int = limit(200 * 2**20, "bytes of a file that is read into memory")
-    file_rows: int = limit(10_000_000, "rows of it")
-    file_columns: int = limit(1_000, "columns of it")
-    unpacked_bytes: int = limit(
-        4_000_000_000, "bytes that a Parquet file unpacks to: a small one may hold a text often"
-    )
-    held_bytes: int = limit(400_000_000, "bytes of the tables that all visitors have uploaded")
+    file_rows: int = limit(10_000_000, "rows of a file that is read into memory")
+    upload_bytes: int = limit(400_000_000, "bytes of the tables that all visitors have uploaded")
     cache_bytes: int = limit(80_000_000, "bytes of results that a server keeps for all visitors")
-    # ninety million after its first picture, a hundred and fifty after many
-    renderer_bytes: int = limit(
-        115_000_000, "bytes that the process which makes files of figures keeps between two of them"
-    )
+
+    @property
+    def broadcast_elements(self) -> int:
+        """The most elements of two shapes on which PyTorch is run."""
+        return self.broadcast_rows**2
+
+    @property
+    def autorun_sweep_steps(self) -> int:
+        """The most steps of a sweep that runs by itself: the compiled ensemble is this much
+        faster."""
+        return 100_000 * self.autorun_steps
+
+
+FORMER_NAMES = {  # of environment variables, which are still read
+    "LINREG_BROADCAST_ROWS": "LINREG_PAIRED_ROWS",
+    "LINREG_AUTORUN_STEPS": "LINREG_ASKED_STEPS",
+    "LINREG_UPLOAD_BYTES": "LINREG_HELD_BYTES",
+}
 
 
 def limits(environment: Mapping[str, str]) -> Limits:
-    """The limits, with those that environment variables set.
+    """The limits, with those that environment variables set, under their present or former names.
 
-    Raises `ValueError` for a value that is not a whole number above 0."""
+    Raises `ValueError` for a value that is not a whole number above 0.
+    """
     changed = {}
     for entry in fields(Limits):
-        text = environment.get(variable(entry.name))
+        name = variable(entry.name)
+        if name not in environment:
+            name = FORMER_NAMES.get(name, name)
+        text = environment.get(name)
         if text is not None:
             if not re.fullmatch(r"0*[1-9][0-9_]{0,17}", text):
                 raise ValueError(
-                    f"{variable(entry.name)}={text[:40]!r} is not a limit;"
+                    f"{name}={text[:40]!r} is not a limit;"
                     f" use a whole number above 0, such as {entry.default}"
                 )
             changed[entry.name] = int(text)

@@ -51,17 +51,18 @@ class Optimizer:
 
 @contextmanager
 def without_tracer() -> Iterator[None]:
-    """Keep the construction of an optimizer from importing `torch._dynamo`.
+    """Build optimizers inside without importing `torch._dynamo`, the tracer of `torch.compile`.
 
-    The import takes seconds and 90 MB and needs a writable folder, for a decorator that has no
-    effect outside compiled code."""
+    `Optimizer.add_param_group` is wrapped in a decorator that imports it at the first call, which
+    takes seconds, 90 MB and a folder to write to, and matters in compiled code only. There is no
+    public way around it: the decorator looks for the wrapped function's `__dynamo_disable`, which
+    is set to the function itself meanwhile. A test says so when PyTorch changes this."""
     import torch
 
     decorated = inspect.unwrap(torch.optim.Optimizer.add_param_group)
     if "torch._dynamo" in sys.modules:
         yield
         return
-    # The decorator caches its import under this name, and calls what it finds there.
     vars(decorated)["__dynamo_disable"] = decorated
     try:
         yield

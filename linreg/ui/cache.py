@@ -18,6 +18,7 @@ import pandas as pd
 import streamlit as st
 
 from linreg.data.dataset import Dataset, make_data
+from linreg.experiments import pytorch_calls
 from linreg.experiments.claim_trials import of_seed
 from linreg.experiments.optimizer_paths import Paths
 from linreg.experiments.resources import (
@@ -36,6 +37,7 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Data, Settings, TableSettings
+from linreg.training.worker import PYTORCH
 
 if TYPE_CHECKING:
     from linreg.training.run import Run
@@ -229,12 +231,9 @@ class TrainedRuns:
         for the same. A file's table is sent along, a synthetic one is drawn there."""
         if table is None and isinstance(keys[0].data, TableSettings):
             table = table_of(keys[0].data)
-        from linreg.training.apart import APART
-
-        found: list[Run] = APART.ask(
-            "training.pytorch.train", list(keys), table, progress=progress, shared=tuple(keys)
+        return PYTORCH.call(
+            pytorch_calls.train, list(keys), table, progress=progress, dedupe_key=tuple(keys)
         )
-        return found
 
 
 def speed_key(settings: Settings) -> tuple[Any, ...]:
@@ -316,17 +315,9 @@ def _demo(function: Callable[..., R], *arguments: Any) -> R:
 
     def compute() -> R:
         with st.spinner("Asking PyTorch …"):
-            return _in_pytorch_process(function, *arguments)
+            return PYTORCH.call(function, *arguments)
 
     return CACHE.get_or_compute(key, compute)
-
-
-def _in_pytorch_process(function: Callable[..., R], *arguments: Any) -> R:
-    from linreg.training.apart import APART
-
-    name = f"{function.__module__.removeprefix('linreg.')}.{function.__qualname__}"
-    found: R = APART.ask(name, *arguments)
-    return found
 
 
 RUNS = TrainedRuns()

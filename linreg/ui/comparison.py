@@ -43,7 +43,7 @@ def _train(comparison: Comparison, work: Work[Settings, Any]) -> bool:
         _seconds_per_step(work.keys[0])
         _show_expected_time(comparison)
     state, place = page_state(), st.empty()
-    is_short = work.steps <= LIMITS.asked_steps
+    is_short = work.steps <= LIMITS.autorun_steps
     with place.container():
         if not state.may_run(comparison, is_short):
             seconds = sum(settings.steps * _seconds_per_step(settings) for settings in work.keys)

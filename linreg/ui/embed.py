@@ -25,9 +25,9 @@ from linreg.ui.url import full_address
 
 # page -> the steps that are run without being asked for, and the function that runs them
 RUN: dict[str, tuple[int | None, Callable[[Work[Any, Any]], None]]] = {
-    "comparison": (LIMITS.asked_steps, home.train_behind_bar),
+    "comparison": (LIMITS.autorun_steps, home.train_behind_bar),
     "claims": (None, claims.run_seeds_behind_bar),
-    "sweep": (LIMITS.asked_sweep_steps, sweep.run_cells_behind_bar),
+    "sweep": (LIMITS.autorun_sweep_steps, sweep.run_cells_behind_bar),
 }
 
 

@@ -16,11 +16,11 @@ import streamlit as st
 
 from linreg.figures.export import FORMATS, SIZES, exported, file_name
 from linreg.figures.figure import Figure, FigureSet
+from linreg.figures.renderer import prestart
 from linreg.figures.theme import LIGHT, THEMES, Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 from linreg.settings.model import Comparison
 from linreg.text.file_names import state_words
-from linreg.training.renderer import RENDERER
 from linreg.ui.downloads import keep_download
 from linreg.ui.state import page_state
 
@@ -126,7 +126,7 @@ def _save_menu(figures_of: Callable[[Theme], FigureSet], key: str, of: Compariso
     if missing(FIGURES):
         st.info(f"{missing_message('Figures as files need', missing(FIGURES))}.")
         return
-    RENDERER.wake()  # while the visitor chooses
+    prestart()  # while the visitor chooses
     size = _kept_choice("size", key, {size.key: size.title for size in SIZES.values()}, "page")
     colours = _kept_choice("colours", key, {name: name for name in THEMES}, current_theme().name)
     figures = figures_of(THEMES[colours])

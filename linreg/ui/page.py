@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-import threading
-import time
 from collections.abc import Callable
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from linreg.data.dataset import table_named
-from linreg.figures.templates import build_templates
 from linreg.settings.model import Comparison, TableSettings
-from linreg.settings.warnings import FILTERS_LOCK
 from linreg.text.markdown import escape_markdown
-from linreg.training import memory
-from linreg.training.apart import APART
 from linreg.ui.sidebar import sidebar
+from linreg.ui.startup import warm_up
 from linreg.ui.state import page_state
 from linreg.ui.url import read_url, write_url
-
-FIRST_SECONDS = 30  # the most that all other work waits for the first page
-TIDY_SECONDS = 10
-# a page hands on each of its elements and waits so long to go on while another one computes
-SWITCH_SECONDS = 0.0005
 
 
 def page(
@@ -44,7 +31,7 @@ def page(
     st.html(Path(__file__).with_name("legible.css"))
     if not st.context.is_embedded:
         st.html(Path(__file__).with_name("columns.css"))
-    _warm_up()
+    warm_up()
     read_url(title, view_type)
     state = page_state()
     _hold_table()
@@ -85,51 +72,3 @@ def begin_fragment() -> None:
     if state.changed:
         state.changed = False
         write_url()
-
-
-@st.cache_resource(show_spinner=False)
-def _warm_up() -> threading.Thread:
-    """In the background, once in a server's life: start PyTorch's process and, when the first page
-    has been drawn, compile the kernels, build the figures' templates, and then keep the memory
-    tidy."""
-
-    memory.spare()
-    memory.hold_files()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    APART.wake()
-    first = threading.current_thread()
-
-    def work() -> None:
-        first.join(FIRST_SECONDS)
-        _set_aside()
-        with FILTERS_LOCK:  # what numba loads swaps them
-            from linreg.figures.simplify import compile_simplify
-            from linreg.training.ensemble import precompile
-
-        compile_simplify()
-        for _ in chain(precompile(), build_templates()):
-            time.sleep(0.05)  # to compile is to hold the interpreter: let the pages breathe
-        modules = 0
-        while True:  # what Streamlit would do after every run
-            if (
-                len(sys.modules) > modules
-            ):  # with what a page has loaded when it was first asked for
-                modules = len(sys.modules)
-                _set_aside()
-            else:
-                gc.collect()
-            memory.give_back()
-            time.sleep(TIDY_SECONDS)
-
-    thread = threading.Thread(target=work, name="warm-up", daemon=True)
-    thread.start()
-    return thread
-
-
-def _set_aside() -> None:
-    """Take all that is loaded out of what the garbage collector looks at.
-
-    To collect garbage is to hold the interpreter: with Numba and all modules loaded for a tenth of
-    a second, for objects that stay anyway."""
-    gc.collect()
-    gc.freeze()

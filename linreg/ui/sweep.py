@@ -89,7 +89,7 @@ def sweep_section(comparison: Comparison) -> None:
 def _run_or_ask(sweep: Sweep, work: Work[Task, CellStats], place: DeltaGenerator) -> None:
     """Run the missing cells, or where that takes long or was stopped offer a button for it."""
     state = page_state()
-    if state.may_run(sweep, is_short=work.steps <= LIMITS.asked_sweep_steps):
+    if state.may_run(sweep, is_short=work.steps <= LIMITS.autorun_sweep_steps):
         with place.container():
             stop_button("Stop the sweep", "stop", sweep)
             run_cells_behind_bar(work)

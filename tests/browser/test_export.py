@@ -11,10 +11,10 @@ from settings_of import compared
 from linreg.experiments.resources import resources
 from linreg.figures.export import exported
 from linreg.figures.pages import page_figures
+from linreg.figures.renderer import RENDERER
 from linreg.figures.theme import LIGHT
 from linreg.settings.pages import SurfaceView
 from linreg.settings.query import from_query, from_view_query
-from linreg.training.renderer import RENDERER
 
 pytestmark = pytest.mark.browser
 

@@ -162,14 +162,7 @@ def dangers(tree):
 
 
 KNOWN = {
-    ("child.py", "subprocess.Popen"): "this package's own processes: PyTorch and vl-convert",
-    (
-        "child.py",
-        "pickle",
-    ): "between the two ends of that one file, over pipes; nothing of a visitor's is a pickle",
-    ("apart.py", "subprocess.Popen"): "the type alone",
-    ("renderer.py", "subprocess.Popen"): "the type alone",
-    ("apart.py", "pickle"): "whether an error can travel",
+    ("worker.py", "pickle"): "whether an error can travel",
     ("memory.py", "ctypes"): "the C library is told to spare memory",
     ("page.py", "st.html"): "a stylesheet of the package",
 }
@@ -180,7 +173,7 @@ def test_nothing_is_evaluated_unpickled_put_into_html_or_asked_of_the_network():
         (path.name, danger) for path in SOURCES for danger in dangers(ast.parse(path.read_text()))
     }
     assert found <= KNOWN.keys()
-    assert ("child.py", "subprocess.Popen") in found
+    assert ("worker.py", "pickle") in found
 
 
 def test_html_is_a_file_of_the_package():

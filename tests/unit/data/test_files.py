@@ -563,7 +563,7 @@ def test_limits_of_size_are_said_before_anything_is_read(monkeypatch):
         with pytest.raises(TableError, match="has 3 rows, above the 2 that are held in memory"):
             open_table(content)
     monkeypatch.undo()
-    monkeypatch.setattr(files, "LIMITS", replace(LIMITS, unpacked_bytes=1_000_000))
+    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 1_000_000)
     packed = parquet({"y": np.zeros(300_000), "a": np.zeros(300_000)}, use_dictionary=False)
     assert len(packed) < 300_000
     with pytest.raises(TableError, match=r"the table unpacks to 0\.0 GB, above"):

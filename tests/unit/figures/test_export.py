@@ -3,8 +3,11 @@ once are right, and what they look like in Chromium."""
 
 import io
 import json
+import os
 import re
+import signal
 import struct
+import sys
 import xml.etree.ElementTree as ElementTree
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+import worker_functions as functions
 from playwright.sync_api import expect
 from settings_of import compared
 
@@ -21,6 +25,16 @@ from linreg.figures.curves import loss_figure
 from linreg.figures.export import FORMATS, SIZES, ExportError, exported, file_name
 from linreg.figures.figure import single_figure
 from linreg.figures.pages import FIGURES, page_figures
+from linreg.figures.renderer import (
+    ENGINE_BYTES,
+    RENDERER,
+    RenderError,
+    javascript_bundle,
+    render,
+    spec_to_svg,
+    svg_to_pdf,
+    svg_to_png,
+)
 from linreg.figures.sheet import wrap
 from linreg.figures.side_surfaces import Side
 from linreg.figures.theme import DARK, LIGHT
@@ -28,7 +42,6 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.pages import PAGES, ClaimsView, SurfaceView, SweepView
 from linreg.text.file_names import state_words
 from linreg.text.numbers import quantity
-from linreg.training.renderer import RENDERER, Renderer, RenderError
 
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL = {
@@ -115,7 +128,7 @@ def drawn(unlike):
 def one_renderer():
     """One process for all of these figures, and none when they are done."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LINREG_RENDERER_BYTES", "1000000000")
+        patch.setattr(RENDERER, "max_bytes", 1_000_000_000)
         RENDERER.close()
         yield
         RENDERER.close()
@@ -375,7 +388,7 @@ def test_widths_are_those_of_the_renderer():
         "view": {"stroke": None},
         "config": {"font": f"'{fonts.FAMILY}'"},
     }  # fmt: skip
-    svg = RENDERER.ask("vegalite_to_svg", vl_spec=spec, vl_version="6.4").decode()
+    svg = render(spec_to_svg, spec)
     width = float(re.search(r'width="([\d.]+)"', svg)[1])
     assert fonts.width(text, 100) == pytest.approx(width, rel=0.02)
 
@@ -388,29 +401,45 @@ def test_an_unknown_kind_or_size_is_said(surfaces, kind, size):
 
 
 def test_the_renderer_comes_back_and_says_what_is_wrong():
-    renderer = Renderer()
-    try:
-        assert renderer.ask("svg_to_pdf", svg=DOT)[:4] == b"%PDF"
-        renderer._process.kill()  # not waited for: it may seem to be there still
-        assert renderer.ask("svg_to_pdf", svg=DOT)[:4] == b"%PDF"
-        with pytest.raises(RenderError):
-            renderer.ask("svg_to_pdf", svg="this is no picture")
-    finally:
-        renderer.close()
+    assert render(svg_to_pdf, DOT)[:4] == b"%PDF"
+    os.kill(RENDERER.call(functions.process), signal.SIGKILL)  # it may seem to be there still
+    assert render(svg_to_pdf, DOT)[:4] == b"%PDF"
+    with pytest.raises(RenderError, match="unknown token"):
+        render(svg_to_pdf, "this is no picture")
+    with pytest.raises(
+        RenderError,
+        match="the renderer's process ends before it answers; try again, or another format",
+    ):
+        render(functions.crash_always)
 
 
+def test_a_picture_that_takes_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr(RENDERER, "timeout", 5)
+    with pytest.raises(RenderError, match="the picture took more than 60 s; try a smaller size"):
+        render(functions.sleep, 60)
+    assert render(svg_to_pdf, DOT)[:4] == b"%PDF"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its memory is read as Linux tells it")
 @pytest.mark.parametrize(("most", "processes"), [(1_000_000_000, 1), (1, 3)])
 def test_a_renderer_that_holds_too_much_is_followed_by_another(monkeypatch, most, processes):
-    monkeypatch.setenv("LINREG_RENDERER_BYTES", str(most))
-    renderer, seen, made = Renderer(), set(), set()
-    try:
-        for _ in range(3):
-            made.add(renderer.ask("svg_to_png", svg=DOT))
-            seen.add(renderer._process.pid)
-    finally:
-        renderer.close()
+    monkeypatch.setattr(RENDERER, "max_bytes", most)
+    seen, made = set(), set()
+    for _ in range(3):
+        seen.add(render(functions.process))
+        made.add(render(svg_to_png, DOT, 300))
     assert len(seen) == processes
     assert len(made) == 1
+
+
+def test_the_script_of_an_exported_page_leaves_no_large_process(monkeypatch):
+    """To bundle it takes some 80 MB, which would be held beside the engine."""
+    monkeypatch.setattr(RENDERER, "max_bytes", ENGINE_BYTES)
+    RENDERER.close()
+    render(spec_to_svg, {"data": {"values": [{}]}, "mark": "bar"})
+    before = render(functions.process)
+    assert "vegaEmbed" in render(javascript_bundle)
+    assert render(functions.process) != before
 
 
 @pytest.mark.browser

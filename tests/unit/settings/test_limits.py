@@ -17,6 +17,21 @@ def test_the_environment_raises_a_limit():
     assert limits({}) == Limits()
 
 
+def test_variables_with_a_former_name_are_still_read():
+    former = {"LINREG_PAIRED_ROWS": "64", "LINREG_ASKED_STEPS": "500", "LINREG_HELD_BYTES": "7"}
+    found = limits(former)
+    assert (found.broadcast_rows, found.autorun_steps, found.upload_bytes) == (64, 500, 7)
+    assert limits({**former, "LINREG_AUTORUN_STEPS": "600"}).autorun_steps == 600
+    with pytest.raises(ValueError, match=r"^LINREG_PAIRED_ROWS='many' is not a limit"):
+        limits({"LINREG_PAIRED_ROWS": "many"})
+
+
+def test_limits_that_follow_from_others_follow_them():
+    assert Limits().broadcast_elements == 4_000_000
+    assert Limits(broadcast_rows=10).broadcast_elements == 100
+    assert Limits().autorun_sweep_steps == 2_000_000_000
+
+
 @pytest.mark.parametrize("text", ["", "0", "-1", "1e6", "many", "９", " 5", "9" * 40])
 def test_an_invalid_limit_is_refused(text):
     with pytest.raises(
@@ -34,7 +49,7 @@ def test_uploads_and_files_have_the_same_limit():
 def test_visitors_share_the_memory_for_uploaded_tables(monkeypatch):
     first, second = (open_table(f"a,b,c\n{k},2,3\n4,5,6\n".encode(), f"{k}.csv") for k in range(2))
     others = sum(table.bytes for table in dataset._REGISTERED.values())
-    monkeypatch.setattr(dataset, "LIMITS", Limits(held_bytes=others + first.bytes))
+    monkeypatch.setattr(dataset, "LIMITS", Limits(upload_bytes=others + first.bytes))
     assert dataset.register_table(first) is first
     again = open_table(b"a,b,c\n0,2,3\n4,5,6\n", "again.csv")
     assert dataset.register_table(again) is first, (
@@ -56,7 +71,7 @@ def test_visitors_share_the_memory_for_uploaded_tables(monkeypatch):
 
 
 def test_limits_below_the_defaults_reduce_the_defaults(monkeypatch):
-    monkeypatch.setattr(changes, "LIMITS", Limits(rows=5_000, steps=1_000, paired_rows=64))
+    monkeypatch.setattr(changes, "LIMITS", Limits(rows=5_000, steps=1_000, broadcast_rows=64))
     opened, ignored = query.from_query({})
     assert ignored == []
     assert (opened.original.data.samples, opened.original.batch_size) == (5_000, 64)

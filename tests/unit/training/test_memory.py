@@ -1,70 +1,43 @@
-"""What is given back was not needed, and what is needed comes back."""
+"""Freed memory returns to the operating system."""
 
 import subprocess
 import sys
-import tempfile
 
 import pytest
 from project import ROOT
 
-from linreg.training import memory
-
 PROGRAM = """
-import threading, numpy as np, pandas as pd, pyarrow
+import threading
 from linreg.training import memory
 
-def of_files():
-    with open("/proc/self/smaps_rollup") as file:
-        return sum(int(line.split()[1]) for line in file if line.startswith("Pss_File")) // 1024
+def resident():
+    lines = open("/proc/self/smaps_rollup").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) // 1024
 
-def work(answers):
-    dice = np.random.default_rng(0)
-    for _ in range(100):
-        X = dice.normal(size=(60, 3))
-        frame = pd.DataFrame(X, columns=list("abc")).sort_values("a")
-        answers.append(float(np.linalg.svd(X, compute_uv=False).sum() + frame["b"].iloc[0] + np.sort(X[:, 2])[5]))
+kept = []
 
-memory.spare()
-quiet, busy = [], [[], []]
-work(quiet)
-before = of_files()
-memory.give_back()
-after = of_files()
-threads = [threading.Thread(target=work, args=[each]) for each in busy]
+def work():  # 20 MB, of which every fiftieth block stays
+    blocks = [bytes(2_000) for _ in range(10_000)]
+    kept.extend(blocks[::50])
+
+memory.limit_arenas()
+before = resident()
+threads = [threading.Thread(target=work) for _ in range(8)]
 for thread in threads:
     thread.start()
-while any(thread.is_alive() for thread in threads):
-    memory.give_back()
-import sqlite3, decimal, xml.dom.minidom  # libraries that are loaded after it
-assert quiet == busy[0] == busy[1]
-assert memory.own_bytes() > 20e6
-print(before, after)
+for thread in threads:
+    thread.join()
+held = resident() - before
+memory.trim()
+print(held, resident() - before)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is given back")
-def test_code_that_is_dropped_comes_back_while_others_work():
+def test_what_has_been_freed_between_other_blocks_is_given_back():
     answer = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert not answer.returncode, answer.stderr
-    before, after = map(int, answer.stdout.split())
-    assert after < before / 2
-
-
-def test_temporary_files_are_held_in_memory_where_no_folder_can_be_written(monkeypatch, tmp_path):
-    monkeypatch.setattr(memory, "IN_MEMORY", str(tmp_path))
-    before = tempfile.gettempdir()
-    memory.hold_files()
-    assert tempfile.gettempdir() == before
-
-    def none():
-        raise FileNotFoundError("No usable temporary directory found")
-
-    monkeypatch.setattr(tempfile, "tempdir", before)
-    with monkeypatch.context() as patched:
-        patched.setattr(tempfile, "gettempdir", none)
-        memory.hold_files()
-    with tempfile.TemporaryFile() as file:
-        file.write(b"an upload")
-    assert tempfile.gettempdir() == str(tmp_path)
+    held, left = map(int, answer.stdout.split())
+    assert left < 20, "the blocks that stay take 3 MB"
+    assert held > 2 * left

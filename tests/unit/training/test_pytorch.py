@@ -275,8 +275,8 @@ def test_a_run_of_large_batches_leaves_no_holes_in_memory():
     """Each pair of rows takes 4 bytes, several times a step; what a step leaves must not lie in the
     way of the next."""
     program = (
-        "import resource; from dataclasses import replace; from linreg.training import memory;"
-        " memory.spare();"
+        "import resource; from dataclasses import replace;"
+        "from linreg.training.memory import limit_arenas; limit_arenas();"
         "from linreg.settings import Settings; from linreg.training.pytorch import train;"
         "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; run ="
         " Settings(batch_size=500, epochs=1);"
@@ -287,3 +287,23 @@ def test_a_run_of_large_batches_leaves_no_holes_in_memory():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert int(answer.stdout) < 40
+
+
+def test_to_train_loads_no_tracer_and_leaves_torch_as_it_was():
+    """`torch.compile`'s tracer takes seconds and 90 MB; whoever wants it gets it afterwards."""
+    program = (
+        "import sys, torch; from linreg import Settings, train;"
+        "from linreg.settings.optimizers import OPTIMIZERS;"
+        "before = dict(vars(torch.optim.Optimizer)), torch.random.get_rng_state();"
+        "train([Settings(optimizer=name, epochs=1, momentum=0.5 * entry.needs_momentum)"
+        " for name, entry in OPTIMIZERS.items()]);"
+        "print('torch._dynamo' in sys.modules, dict(vars(torch.optim.Optimizer)) == before[0],"
+        " torch.equal(torch.random.get_rng_state(), before[1]));"
+        "torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]);"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert answer.stdout.split() == ["False", "True", "True", "True"]

@@ -1,40 +1,71 @@
-"""PyTorch in its own process: the same answers, errors that travel, an end where nobody waits,
-turns that are fair."""
+"""Functions in another process: answers, errors that travel, cancelling, turns, crashes."""
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import worker_functions as functions
+from project import ROOT
 
+from linreg.experiments import pytorch_calls
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Settings
-from linreg.training import child
-from linreg.training.apart import Apart, ApartError, Turns
 from linreg.training.pytorch import train
+from linreg.training.worker import PYTORCH, Worker, WorkerCrashed, WorkerTimeout
 
 SHORT = Settings(epochs=1)
-MIDDLE = Settings(epochs=60)
+MIDDLE = Settings(epochs=10)
 LONG = Settings(epochs=3_000)  # half a minute and more
 
 
 @pytest.fixture(scope="module")
-def there():
-    process = Apart()
-    yield process
-    process.close()
+def pytorch():
+    yield PYTORCH
+    PYTORCH.close()
 
 
-def test_it_answers_as_the_library_does(there):
+@pytest.fixture(scope="module")
+def worker():
+    worker = Worker("Nothing", idle_seconds=60)
+    yield worker
+    worker.close()
+
+
+def leave(done, _):
+    if done:
+        raise KeyboardInterrupt
+
+
+def lines(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def in_threads(*calls):
+    threads = [threading.Thread(target=call, daemon=True) for call in calls]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def joined(threads):
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+# ---- PyTorch -------------------------------------------------------------------------------------
+
+
+def test_it_trains_as_the_library_does(pytorch):
     steps = []
-    (found,) = there.ask(
-        "training.pytorch.train",
-        [SHORT],
-        None,
-        progress=lambda done, total: steps.append((done, total)),
+    (found,) = pytorch.call(
+        pytorch_calls.train, [SHORT], None, progress=lambda done, total: steps.append((done, total))
     )
     (expected,) = train([SHORT])
     assert found.settings == SHORT
@@ -44,220 +75,337 @@ def test_it_answers_as_the_library_does(there):
     assert steps[-1] == (100, 100)
 
 
-def test_errors_travel_with_all_that_they_say(there):
+def test_trainings_that_take_turns_do_not_touch_each_other(pytorch):
+    """Their slices alternate in one thread; each is what it is alone."""
+    asked = [
+        replace(MIDDLE, seed=1, optimizer="Adam"),
+        replace(MIDDLE, seed=2, optimizer="SGD"),
+        replace(MIDDLE, wiring="squeeze"),
+    ]
+    found = {}
+
+    def call(settings):
+        (found[settings],) = pytorch.call(pytorch_calls.train, [settings], None)
+
+    joined(in_threads(*(lambda settings=settings: call(settings) for settings in asked)))
+    for settings in asked:
+        (expected,) = train([settings])
+        np.testing.assert_array_equal(found[settings].weights, expected.weights)
+        np.testing.assert_array_equal(found[settings].losses, expected.losses)
+
+
+def test_errors_travel_with_all_that_they_say(pytorch):
     with pytest.raises(SettingsError, match="1e\\+300,1 are not finite") as caught:
-        there.ask("training.pytorch.train", [replace(SHORT, init=(1e300, 1.0))], None)
+        pytorch.call(pytorch_calls.train, [replace(SHORT, init=(1e300, 1.0))], None)
     assert caught.value.fields == ("init",)
-    with pytest.raises(AttributeError, match="nothing"):
-        there.ask("training.pytorch.nothing")
 
 
-def test_what_progress_raises_ends_the_work(there):
-    def leave(done, _):
-        if done:
-            raise KeyboardInterrupt
-
+def test_what_progress_raises_ends_the_training(pytorch):
     with pytest.raises(KeyboardInterrupt):
-        there.ask("training.pytorch.train", [LONG], None, progress=leave)
+        pytorch.call(pytorch_calls.train, [LONG], None, progress=leave)
     started = time.monotonic()
-    assert there.ask("training.apart.ready")  # for which the turn has to be free again
+    pytorch.call(pytorch_calls.train, [SHORT], None)
     assert time.monotonic() - started < 20
 
 
-def test_the_short_one_does_not_wait_for_the_long_one(there):
-    over = threading.Event()
+def test_a_short_training_does_not_wait_for_a_long_one(pytorch):
+    over, ended = threading.Event(), []
 
     def until_over(*_):
         if over.is_set():
             raise KeyboardInterrupt
 
-    ended = []
-
     def long():
         with pytest.raises(KeyboardInterrupt):
-            there.ask("training.pytorch.train", [LONG], None, progress=until_over)
+            pytorch.call(pytorch_calls.train, [LONG], None, progress=until_over)
         ended.append("long")
 
-    thread = threading.Thread(target=long)
-    thread.start()
-    there.ask("training.pytorch.train", [SHORT], None)
+    threads = in_threads(long)
+    pytorch.call(pytorch_calls.train, [SHORT], None)
     ended.append("short")
     over.set()
-    thread.join()
+    joined(threads)
     assert ended == ["short", "long"]
 
 
-def test_who_asks_the_same_waits_for_the_same_work(there):
-    """Two visitors with one link: trained once, and it goes on for the second when the first has
-    left."""
-    asked, leave, told = [], threading.Event(), {"first": 0, "second": 0}
-    send = there._send
-    there._send = lambda process, message: (asked.append(message), send(process, message))
-
-    def progress(name):
-        def heard(done, _):
-            told[name] = max(told[name], done)
-            if name == "first" and leave.is_set():
-                raise KeyboardInterrupt
-
-        return heard
-
-    def first():
-        with pytest.raises(KeyboardInterrupt):
-            there.ask(
-                "training.pytorch.train",
-                [MIDDLE],
-                None,
-                progress=progress("first"),
-                shared=(MIDDLE,),
-            )
-
-    found = []
-    others = [threading.Thread(target=first)] + [
-        threading.Thread(
-            target=lambda: found.append(
-                there.ask(
-                    "training.pytorch.train",
-                    [MIDDLE],
-                    None,
-                    progress=progress("second"),
-                    shared=(MIDDLE,),
-                )
-            )
-        )
-        for _ in range(2)
-    ]
-    try:
-        for thread in others:
-            thread.start()
-        while not all(told.values()):
-            time.sleep(0.01)
-        leave.set()
-        for thread in others:
-            thread.join()
-        assert [message[1] for message in asked] == ["training.pytorch.train"], (
-            "asked once, and never called off"
-        )
-        assert told["second"] == MIDDLE.steps
-        assert found[0] is found[1]
-        assert not there._questions
-        assert not there._shared
-        again = there.ask("training.pytorch.train", [SHORT], None, shared=(SHORT,))
-        assert len(again[0].losses) == SHORT.steps
-    finally:
-        del there._send
+def test_the_caller_loads_no_pytorch():
+    program = (
+        "import sys; from linreg.training.worker import PYTORCH;"
+        " from linreg.settings import Settings; from linreg.experiments import pytorch_calls;"
+        " (run,) = PYTORCH.call(pytorch_calls.train, [Settings(epochs=1)], None);"
+        " sys.exit('torch' in sys.modules or run.weights.shape != (101, 2))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
 
 
-def test_a_question_that_cannot_be_sent_keeps_nobody_waiting(there):
-    unsendable, raised = (lambda: None), []
+# ---- any function --------------------------------------------------------------------------------
 
-    def ask():
+
+def test_it_is_another_process_with_less_priority_whose_output_goes_nowhere(worker, capfd):
+    there = worker.call(functions.process)
+    assert there != os.getpid()
+    assert worker.call(functions.process) == there, "the same one again"
+    assert worker.call(functions.niceness) > os.nice(0)
+    worker.call(functions.talk)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_there_are_five_signs_of_life_a_second(worker):
+    """Also where the function says nothing: a page can be interrupted only then."""
+    for function, arguments in ((functions.sleep, (1.0,)), (functions.steps, (2, 0.5))):
+        told = []
+        worker.call(function, *arguments, progress=lambda *done, told=told: told.append(done))
+        assert len(told) >= 5
+        assert told[0] == (0, 1)
+
+
+def test_progress_that_has_been_told_is_the_last(worker):
+    told = []
+    worker.call(functions.steps, 3, 0.01, progress=lambda *done: told.append(done))
+    assert told[-1] == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "text"),
+    [
+        (functions.failing_steps, LookupError, "after the first step"),
+        (functions.raise_unpicklable, RuntimeError, "Unpicklable: it holds a lock"),
+        (functions.raise_misleading, RuntimeError, "Misleading: half of it"),
+        (functions.return_unpicklable, Exception, "pickle"),
+    ],
+)
+def test_an_error_reaches_the_caller_and_the_process_goes_on(worker, function, error, text):
+    before = worker.call(functions.process)
+    with pytest.raises(error, match=text):
+        worker.call(function)
+    assert worker.call(functions.process) == before
+
+
+def test_an_argument_that_cannot_be_sent_keeps_nobody_waiting(worker):
+    raised = []
+
+    def call():
         try:
-            there.ask(
-                "training.pytorch.train", unsendable, progress=lambda *_: None, shared="the same"
-            )
+            worker.call(functions.sleep, threading.Lock(), progress=lambda *_: 0, dedupe_key="same")
         except Exception as error:
             raised.append(error)
 
-    threads = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    joined(in_threads(*[call] * 4))
     assert len(raised) == 4
-    assert not there._questions
+    assert not worker._jobs
 
 
-def test_work_that_all_have_left_ends(there):
-    def leave(done, _):
-        if done:
-            raise KeyboardInterrupt
+def test_callers_with_one_key_share_one_computation(worker, tmp_path):
+    """Two visitors with one link: computed once, and it goes on for the second when the first has
+    left."""
+    log, told, left = tmp_path / "log", {"first": 0, "second": 0}, threading.Event()
+    found = []
 
-    def ask():
+    def progress(name):
+        def note(done, _):
+            told[name] = max(told[name], done)
+            if name == "first" and left.is_set():
+                raise KeyboardInterrupt
+
+        return note
+
+    def call(name):
+        found.append(
+            worker.call(
+                functions.steps, 20, 0.1, str(log), progress=progress(name), dedupe_key="one"
+            )
+        )
+
+    def first():
         with pytest.raises(KeyboardInterrupt):
-            there.ask("training.pytorch.train", [LONG], None, progress=leave, shared=(LONG,))
+            call("first")
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not there._shared
+    threads = in_threads(first, lambda: call("second"), lambda: call("second"))
+    while not all(told.values()):
+        time.sleep(0.01)
+    left.set()
+    joined(threads)
+    assert len(found) == 2
+    assert told["second"] == 20
+    assert len(lines(log)) == 20, "once, and to its end"
+    assert not worker._jobs
+    assert worker.call(functions.steps, 2, 0, str(log), dedupe_key="one") == found[0]
+    assert len(lines(log)) == 22, "what has ended is not joined"
+
+
+def test_other_functions_with_the_same_key_are_not_joined(worker):
+    threads = in_threads(lambda: worker.call(functions.sleep, 0.5, dedupe_key="same"))
+    while not worker._jobs:
+        time.sleep(0.01)
+    assert worker.call(functions.niceness, dedupe_key="same") < 100
+    joined(threads)
+
+
+def test_work_that_all_have_left_ends(worker, tmp_path):
+    log = tmp_path / "log"
+
+    def call():
+        with pytest.raises(KeyboardInterrupt):
+            worker.call(functions.steps, 500, 0.05, str(log), progress=leave, dedupe_key="left")
+
+    joined(in_threads(*[call] * 3))
+    assert not worker._jobs
+    worker.call(functions.process)  # after the last step that was under way
+    done = lines(log)
+    time.sleep(0.3)
+    assert lines(log) == done
+    assert len(done) < 100
+
+
+def test_turns_alternate(worker, tmp_path):
+    """Works of many steps share the process; the one with fewer ends first, and a call that does
+    not yield waits for one step of each."""
+    log = tmp_path / "log"
+    threads = in_threads(
+        *(lambda: worker.call(functions.steps, 40, 0.05, str(log)) for _ in range(2))
+    )
+    while len(lines(log)) < 4:
+        time.sleep(0.01)
+    before = len(lines(log))
+    worker.call(functions.process)
+    assert len(lines(log)) - before <= 5
+    worker.call(functions.steps, 3, 0.01)
+    assert len(lines(log)) - before <= 16
+    assert all(thread.is_alive() for thread in threads)
+    joined(threads)
+
+
+# ---- its life ------------------------------------------------------------------------------------
+
+
+def gone(process):
+    for _ in range(100):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        if "Z" in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2][:3]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_after_a_crash_the_call_is_tried_again(worker, tmp_path):
+    before = worker.call(functions.process)
+    os.kill(before, 9)
+    assert worker.call(functions.process) != before
+    assert worker.call(functions.crash_once, tmp_path / "marker") > 0
+    with pytest.raises(
+        WorkerCrashed, match="the process in which Nothing runs has ended; try again"
+    ):
+        worker.call(functions.crash_always)
+    assert worker.call(functions.process)
+
+
+def test_a_crash_between_two_steps_is_noticed(worker, tmp_path):
+    log, found = tmp_path / "log", []
+    threads = in_threads(lambda: found.append(worker.call(functions.steps, 10, 0.1, str(log))))
+    while len(lines(log)) < 3:
+        time.sleep(0.01)
+    first = int(lines(log)[0].split()[0])
+    os.kill(first, 9)
+    joined(threads)
+    assert found[0] not in (None, first)
+    assert lines(log)[-1] == f"{found[0]} 10"
+
+
+def test_work_whose_process_has_been_replaced_starts_again(worker, tmp_path):
+    log, found = tmp_path / "log", []
+    threads = in_threads(lambda: found.append(worker.call(functions.steps, 10, 0.1, str(log))))
+    while len(lines(log)) < 3:
+        time.sleep(0.01)
+    worker.call(functions.forget_generators)
+    joined(threads)
+    assert [line.split()[1] for line in lines(log)][-10:] == [str(k + 1) for k in range(10)]
+    assert len(lines(log)) < 20
+    assert found
+
+
+def test_an_idle_process_ends_and_another_one_follows():
+    worker = Worker("Nothing", idle_seconds=0.5)
+    first = worker.call(functions.process)
+    assert gone(first)
+    assert worker.call(functions.sleep, 1.0) != first, "what takes longer than that is not idle"
+    worker.close()
+
+
+def test_what_takes_too_long_is_ended():
+    worker = Worker("Nothing", idle_seconds=60, timeout=4.0)
+    first, waited = worker.call(functions.process), []
+    threads = in_threads(lambda: waited.append(worker.call(functions.process)))
+    joined(threads)
+    with pytest.raises(WorkerTimeout, match="took more than"):
+        worker.call(functions.sleep, 60)
+    assert gone(first)
+    threads = in_threads(*(lambda: waited.append(worker.call(functions.sleep, 2.0)) for _ in "abc"))
+    joined(threads)  # to wait for others is not to take long
+    assert len(waited) == 4
+    worker.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its memory is read as Linux tells it")
+@pytest.mark.parametrize(("most", "processes"), [(10**12, 1), (1, 3)])
+def test_a_process_that_holds_too_much_is_followed_by_another(most, processes):
+    worker = Worker("Nothing", idle_seconds=60, max_bytes=most)
+    assert len({worker.call(functions.process) for _ in range(3)}) == processes
+    worker.close()
+
+
+def test_it_ends_when_it_is_closed_and_comes_back():
+    worker = Worker("Nothing", idle_seconds=60)
+    worker.close()
+    worker.prestart()
+    first = worker.call(functions.process)
+    worker.close()
+    assert gone(first)
+    assert worker.call(functions.process) != first
+    worker.close()
+
+
+PARENT = """
+import sys
+sys.path.insert(0, "tests")
+import worker_functions as functions
+from linreg.training.worker import Worker
+worker = Worker("Nothing", idle_seconds=60)
+print(worker.call(functions.process), flush=True)
+{then}
+"""
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "import os; os.kill(os.getpid(), 9)",
+        "sys.exit()",
+        "import threading; threading.Thread(target=worker.call, args=[functions.steps, 10**6, 0.1],"
+        " daemon=True).start(); import time; time.sleep(1)",
+    ],
+)
+def test_it_ends_with_its_parent(then):
     started = time.monotonic()
-    there.ask(
-        "training.pytorch.train", [SHORT], None, progress=lambda *_: None
-    )  # which takes a turn
-    assert time.monotonic() - started < 20
+    answer = subprocess.run(
+        [sys.executable, "-c", PARENT.format(then=then)],
+        cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True, timeout=60,
+    )  # fmt: skip
+    assert gone(int(answer.stdout))
+    assert time.monotonic() - started < 30
 
 
-def test_it_comes_back(there):
-    there.ask("training.apart.ready")
-    there._process.kill()
-    assert there.ask("training.apart.ready")
-
-
-def test_a_process_that_always_ends_is_told_of(monkeypatch):
-    program = [sys.executable, "-c", "pass"]
-    monkeypatch.setattr(
-        child,
-        "start",
-        lambda _: subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE),
+def test_the_callers_main_module_is_not_run_again(tmp_path):
+    """A script need not be guarded by `if __name__ == "__main__"`, and a Streamlit page is one."""
+    script = tmp_path / "script.py"
+    script.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + PARENT.format(then=""))
+    answer = subprocess.run(
+        [sys.executable, script], cwd=ROOT, check=False, capture_output=True, text=True
     )
-    with pytest.raises(ApartError, match="the process in which PyTorch runs has ended; try again"):
-        Apart().ask("training.apart.ready")
-
-
-def in_turns(*slices):
-    """Works of so many slices, the second and those after it come while the first has its first;
-    who worked when."""
-    turns, log, come = Turns(), [], threading.Event()
-
-    def work(number):
-        with turns.work(number):
-            for done in range(1, slices[number] + 1):
-                log.append(number)
-                if len(log) == 1:
-                    come.wait()
-                time.sleep(0.02)
-                turns.pass_on(number, done / slices[number])
-
-    threads = [threading.Thread(target=work, args=[number]) for number in range(len(slices))]
-    threads[0].start()
-    while not log:
-        time.sleep(0.001)
-    for thread in threads[1:]:
-        thread.start()
-    while len(turns._since) < len(slices) - 1:
-        time.sleep(0.001)
-    come.set()
-    for thread in threads:
-        thread.join()
-    return log
-
-
-def until_it_ends(log, number):
-    return log[: len(log) - log[::-1].index(number)]
-
-
-def test_turns_go_to_the_one_that_ends_first_and_now_and_then_to_the_longest_waiting():
-    log = in_turns(60, 10)
-    assert log.count(0) == 60
-    assert 0 < until_it_ends(log, 1).count(0) < 8  # one in four, and the first
-
-
-def test_equal_works_end_one_after_the_other():
-    """Three of twelve slices: with equal turns the first would end with the others, after some 34
-    slices."""
-    log = in_turns(12, 12, 12)
-    ends = sorted(len(until_it_ends(log, number)) for number in range(3))
-    assert ends[0] <= 28  # some 17 where no slice is held up
-    assert ends[2] == 36
-
-
-def test_the_one_who_asks_loads_no_pytorch():
-    program = (
-        "import sys; from linreg.training.apart import APART; from linreg.settings import Settings;"
-        " (run,) = APART.ask('training.pytorch.train', [Settings(epochs=1)], None);"
-        " sys.exit('torch' in sys.modules or run.weights.shape != (101, 2))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert len(answer.stdout.split()) == 1

@@ -157,7 +157,7 @@ def test_what_one_visitor_stops_the_other_who_waits_runs(monkeypatch):
     monkeypatch.setattr(cache_module, "run_tasks", run_slowly)
     cells, tasks = SweepCells(), [OneTask(k + 1) for k in range(10)]
 
-    def stop(done, total):
+    def stop(done, _total):
         if done:
             raise Stopped
 
