@@ -5,7 +5,7 @@ import re
 
 import vl_convert
 
-from linreg.figures.theme import SLOT
+from linreg.figures.templates import PLACEHOLDER
 
 
 def value_of(read, figure):
@@ -16,7 +16,7 @@ def value_of(read, figure):
 
 def is_filled_and_compiles(figure, theme):
     text = json.dumps(figure.spec)
-    assert SLOT not in text, "a slot was left open"
+    assert PLACEHOLDER not in text, "a slot was left open"
     for name in re.findall(r"data\('frame'\)\[0\]\['([^']+)'\]", text):
         assert name in figure.data["frame"], "what is read when it is drawn is there"
     if figure.name:

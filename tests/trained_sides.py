@@ -3,7 +3,7 @@
 import numpy as np
 
 from linreg.data.dataset import make_data
-from linreg.figures.side_surfaces import Side, scene
+from linreg.figures.side_surfaces import Side, surfaces_layout
 from linreg.quadratic.least_squares import least_squares
 from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import loss_surface
@@ -37,7 +37,7 @@ def trained(comparison):
         )
         for label, run in zip(("Original", "Fixed"), runs, strict=True)
     ]
-    return sides, scene(sides, least_squares(table.X, table.y), [])
+    return sides, surfaces_layout(sides, least_squares(table.X, table.y), [])
 
 
 def layers_over(figure, table):

@@ -1,1 +1,1 @@
-"""Results in figures, one module a page, with theme, shared layers and export."""
+"""Results as figures: a module per page, and the theme, templates, layers and export they share."""

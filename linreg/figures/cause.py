@@ -1,5 +1,4 @@
-"""The figures of the cause page: the matrix of a batch, the four terms, both bowls at once, and the
-minimum's walk."""
+"""The figures of the cause page: pairs of a batch, terms of the loss, and where its minimum is."""
 
 from __future__ import annotations
 
@@ -11,52 +10,52 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from linreg.experiments.broadcast_terms import MinimumByBatchSize, Pairs, Terms
+from linreg.experiments.broadcast_terms import MinimumByBatchSize, Terms
 from linreg.experiments.cause import CauseResult
 from linreg.figures.figure import Figure, FigureSet, single_figure
 from linreg.figures.layers import (
     ASPECT,
-    contours,
+    contour_levels,
+    contour_table,
     domain_around,
-    domain_slots,
-    kept_beside,
-    kept_inside,
-    levels_over,
-    lines_over,
+    domain_values,
+    label_beside,
+    label_inside,
+    line_shapes,
     weight_axes,
 )
+from linreg.figures.matrix import matrix_figure
+from linreg.figures.templates import frame_table, template, with_frame_data
 from linreg.figures.theme import (
-    SMALLEST,
     Theme,
     apply_theme,
-    frame_of,
+    dot,
     number_axis,
     side_color,
     side_shape,
     side_text,
-    template,
     text_halo,
-    with_frame_data,
 )
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import LABELS
-from linreg.text.numbers import coordinate, point, quantity
+from linreg.text.numbers import point, quantity
 
-MARGIN = 1.5  # cells, between the matrix and the numbers that it is made of
 SECTION_POINTS = 121
-OVERSHOOT = 0.7  # of the way between the minima, beyond each of them
+OVERSHOOT = 0.7  # how far a section goes beyond each minimum, relative to their distance
+
+TERMS = ("Var(p)", "Var(y)", "−2·Cov(p, y)", "(p̄ − ȳ)²", "loss, their sum")
 
 
 # ---- the page ------------------------------------------------------------------------------------
 
 
 def figures(result: CauseResult, theme: Theme) -> Iterator[FigureSet]:
-    """All figures of the page."""
+    """The figures of the page."""
     yield matrix(result, theme)
     yield terms(result, theme)
-    yield bowls(result, theme)
+    yield both_surfaces(result, theme)
     yield section(result, theme)
-    yield walk(result, theme)
+    yield minimum_by_batch_size(result, theme)
 
 
 def matrix(result: CauseResult, theme: Theme) -> FigureSet:
@@ -69,9 +68,9 @@ def terms(result: CauseResult, theme: Theme) -> FigureSet:
     return single_figure("four terms of the loss", terms_figure(result.terms, theme), theme)
 
 
-def bowls(result: CauseResult, theme: Theme) -> FigureSet:
-    """Both loss surfaces in one picture."""
-    figure = bowls_figure(result.surfaces, theme)
+def both_surfaces(result: CauseResult, theme: Theme) -> FigureSet:
+    """Both loss surfaces in one plot."""
+    figure = both_surfaces_figure(result.surfaces, theme)
     return single_figure("both bowls in one picture", figure, theme)
 
 
@@ -81,178 +80,51 @@ def section(result: CauseResult, theme: Theme) -> FigureSet:
     return single_figure("section through both bowls", figure, theme)
 
 
-def walk(result: CauseResult, theme: Theme) -> FigureSet:
+def minimum_by_batch_size(result: CauseResult, theme: Theme) -> FigureSet:
     """The minimum of the loss over all pairs, by batch size."""
-    figure = walk_figure(result.minimum_by_batch_size, result.original.batch_size, theme)
+    figure = minimum_by_batch_size_figure(
+        result.minimum_by_batch_size, result.original.batch_size, theme
+    )
     return single_figure("minimum by batch size", figure, theme)
-
-
-# ---- the matrix ----------------------------------------------------------------------------------
-
-
-def matrix_figure(pairs: Pairs, theme: Theme) -> Figure:
-    """All differences p_i − y_j of a batch as cells, the diagonal outlined, with the predictions
-    and the targets beside."""
-    rows, differences = len(pairs), pairs.differences
-    size = np.abs(differences)
-    data = matrix_data(
-        size / (size.max() or 1.0),
-        np.eye(rows, dtype=bool),
-        [[short(value) for value in row] for row in differences],
-        [short(value) for value in pairs.predictions],
-        [short(value) for value in pairs.targets],
-    )
-    data["cells"]["difference"] = differences.ravel()
-    on, off = pairs.loss_parts
-    share = f"{off / (on + off):.1%}" if on + off else "none"
-    alt_text = (
-        f"{rows} predictions against {rows} targets give a matrix of {rows * rows} differences."
-        f" {rows} lie on the diagonal;"
-        f" the {rows * rows - rows} others make {share} of the loss."
-    )
-    caption = (
-        "Left: the predictions. Above: the targets. A cell is their difference, the darker the"
-        " larger its size."
-        " Outlined: the diagonal, what was meant."
-    )
-    if theme.name == "dark":
-        caption = caption.replace("darker", "brighter")
-    return Figure(_size_matrix_spec(theme), data, alt_text, caption, "cells")
-
-
-def matrix_data(
-    fill: Float[np.ndarray, "R C"],
-    outlined: Bool[np.ndarray, "R C"],
-    texts: Sequence[Sequence[str]],
-    rows: Sequence[str],
-    columns: Sequence[str],
-) -> dict[str, pd.DataFrame]:
-    """The tables of a matrix with a row for each prediction and a column for each target; `fill` is
-    0 to 1."""
-    i, j = (index.ravel() for index in np.indices(fill.shape))
-    cells = pd.DataFrame(
-        {
-            "prediction": i,
-            "target": j,
-            "size": fill.ravel(),
-            "text": [one for row in texts for one in row],
-        }
-    )
-    heads = pd.concat(
-        [
-            pd.DataFrame({"prediction": range(len(rows)), "target": -MARGIN, "text": rows}),
-            pd.DataFrame({"prediction": -MARGIN, "target": range(len(columns)), "text": columns}),
-        ]
-    )
-    unit = 1 / (max(fill.shape) + MARGIN)  # of the picture: as many cells, whatever their number
-    for frame in (cells, heads):
-        frame["x"], frame["y"] = (
-            (frame["target"] + MARGIN) * unit,
-            (frame["prediction"] + MARGIN) * unit,
-        )
-        frame["x2"], frame["y2"] = frame["x"] + unit, frame["y"] + unit
-        frame["mx"], frame["my"] = frame["x"] + unit / 2, frame["y"] + unit / 2
-        frame["unit"] = unit
-    return {"cells": cells, "outlined": cells[outlined.ravel()], "heads": heads}
-
-
-def short(value: float) -> str:
-    """A number of at most four digits for a cell."""
-    if abs(value) >= 9_999.5:
-        return f"{value:.0e}".replace("e+0", "e").replace("e+", "e").replace("-", "−")
-    return coordinate(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 1 else 2)
-
-
-@template()
-def _size_matrix_spec(theme: Theme) -> dict[str, Any]:
-    scale = alt.Scale(domain=[0, 1], range=list(theme.ramp), interpolate="lab")
-    title = alt.TitleParams("Prediction − target", subtitle="rows: predictions, columns: targets")
-    return matrix_spec(theme, alt.Fill("size:Q", scale=scale, legend=None), title)
-
-
-def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[str, Any]:
-    """The template of `matrix_data`, with what its cells are filled by."""
-    scale = alt.Scale(domain=[0, 1], nice=False)
-    whole = {
-        "x": alt.X("x:Q", scale=scale, axis=None),
-        "y": alt.Y("y:Q", scale=alt.Scale(domain=[1, 0]), axis=None),
-    }
-    middle = {
-        "x": alt.X("mx:Q", scale=scale, axis=None),
-        "y": alt.Y("my:Q", scale=alt.Scale(domain=[1, 0]), axis=None),
-    }
-    font = {"expr": "min(14, 0.27 * width * datum.unit)"}
-    legible = {"expr": f"0.27 * width * datum.unit >= {SMALLEST} ? 1 : 0"}
-
-    def over(table: str) -> alt.Chart:
-        return alt.Chart(alt.NamedData(table))
-
-    squares = (
-        over("cells")
-        .mark_rect(stroke=theme.background, strokeWidth=1.5)
-        .encode(**whole, x2="x2", y2="y2", fill=fill)
-    )
-    outline = (
-        over("outlined")
-        .mark_rect(filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1, aria=False)
-        .encode(**whole, x2="x2", y2="y2")
-    )
-    ink = alt.condition("datum.size > 0.75", alt.value(theme.background), alt.value(theme.ink))
-    numbers = (
-        over("cells")
-        .mark_text(fontSize=font, opacity=legible)
-        .encode(**middle, text="text:N", color=ink)
-    )
-    heads = (
-        over("heads")
-        .mark_text(fontSize=font, fontWeight=600, color=theme.ink, opacity=legible)
-        .encode(**middle, text="text:N")
-    )
-    chart = alt.layer(squares, outline, numbers, heads).properties(width="container", title=title)
-    spec = chart.add_params(alt.param(SMALLEST, value=7.2)).to_dict()  # pixels, on a screen
-    return apply_theme(spec, theme, height="min(width, 520) * 0.82")
 
 
 # ---- the four terms ------------------------------------------------------------------------------
 
-TERMS = ("Var(p)", "Var(y)", "−2·Cov(p, y)", "(p̄ − ȳ)²", "loss, their sum")
-
 
 def terms_figure(terms: Terms, theme: Theme) -> Figure:
-    """The four terms and their sum as bars, for both losses; under all pairs there is no bar for
-    the covariance."""
+    """The four terms of both losses, and their sums, as bars.
+
+    The loss over all pairs has no covariance, so its bar is missing.
+    """
     shared = (terms.var_p, terms.var_y)
     values = {
         LABELS[0]: (*shared, 0.0, terms.means, terms.all_pairs),
         LABELS[1]: (*shared, terms.minus_twice_cov, terms.means, terms.matched),
     }
     rows = [
-        (
-            term,
-            side,
-            value,
-            "erased" if side == LABELS[0] and term == TERMS[2] else quantity(value),
-        )
+        (term, side, value, quantity(value))
         for side in LABELS
         for term, value in zip(TERMS, values[side], strict=True)
     ]
     table = pd.DataFrame(rows, columns=["term", "side", "value", "text"])
-    widest = max(abs(value) for _, _, value, _ in rows) or 1.0
-    table["share"] = table["value"] / widest
+    table.loc[(table["side"] == LABELS[0]) & (table["term"] == TERMS[2]), "text"] = "erased"
+    table["share"] = table["value"] / (table["value"].abs().max() or 1.0)
     alt_text = (
         f"Var(p) {quantity(terms.var_p)}, Var(y) {quantity(terms.var_y)}, minus twice the"
-        " covariance"
-        f" {quantity(terms.minus_twice_cov)}, squared difference of the means"
-        f" {quantity(terms.means)}: the original's"
-        f" loss is {quantity(terms.all_pairs)}, the fixed one {quantity(terms.matched)}."
+        f" covariance {quantity(terms.minus_twice_cov)}, squared difference of the means"
+        f" {quantity(terms.means)}: the original's loss is {quantity(terms.all_pairs)}, the fixed"
+        f" one {quantity(terms.matched)}."
     )
-    caption = "Each term is a mean over the batches, in squared units of the target. The original has no covariance."
+    caption = (
+        "Each term is a mean over the batches, in squared units of the target. The original has no"
+        " covariance."
+    )
     return Figure(_terms_spec(theme), {"terms": table}, alt_text, caption, "terms")
 
 
 @template()
 def _terms_spec(theme: Theme) -> dict[str, Any]:
-    scale = alt.Scale(domain=[-1.8, 1.8], nice=False)  # with room for the numbers on a phone
+    scale = alt.Scale(domain=[-1.8, 1.8], nice=False)  # with room for the texts on a phone
     row = alt.Y(
         "term:N",
         sort=list(TERMS),
@@ -266,14 +138,14 @@ def _terms_spec(theme: Theme) -> dict[str, Any]:
     )
     zero = (
         alt.Chart(alt.NamedData("terms"))
-        .mark_rule(color=theme.quiet, strokeWidth=1, aria=False)
+        .mark_rule(color=theme.muted, strokeWidth=1, aria=False)
         .encode(x=alt.datum(0, scale=scale))
     )
     to_the_right = base.transform_filter("datum.share >= 0").mark_text(
-        align="left", dx=5, color=theme.ink
+        align="left", dx=5, color=theme.foreground
     )
     to_the_left = base.transform_filter("datum.share < 0").mark_text(
-        align="right", dx=-5, color=theme.ink
+        align="right", dx=-5, color=theme.foreground
     )
     texts = [
         part.encode(x=alt.X("share:Q", scale=scale), text="text:N")
@@ -284,103 +156,100 @@ def _terms_spec(theme: Theme) -> dict[str, Any]:
     return apply_theme(chart.to_dict(), theme)
 
 
-# ---- the two bowls -------------------------------------------------------------------------------
+# ---- both surfaces -------------------------------------------------------------------------------
 
 
-def bowls_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
-    """Contours of both surfaces at the same heights above each one's floor, and the line between
+def both_surfaces_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
+    """Contours of both surfaces, at the same heights above their floors, and the line between
     their minima."""
-    both = [surface.profile() for surface in surfaces]
-    minima = np.array([surface.minimum for surface in both])  # (2, 2)
+    profiles = [surface.profile() for surface in surfaces]
+    minima = np.array([profile.minimum for profile in profiles])  # (2, 2)
     domain = domain_around(np.concatenate([minima, 2 * minima - minima.mean(0)]))
-    spacing, _ = levels_over(both, domain)
-    rings = [
-        contours(surface, domain, 2 * spacing, 3).assign(side=side)
-        for side, surface in zip(LABELS, both, strict=True)
+    spacing, _ = contour_levels(profiles, domain)
+    contours = [
+        contour_table(profile, domain, 2 * spacing, 3).assign(side=side)
+        for side, profile in zip(LABELS, profiles, strict=True)
     ]
     marks = pd.DataFrame(
         [
-            (side, *map(float, at), f"minimum {point(at)}")
-            for side, at in zip(LABELS, minima, strict=True)
+            (side, *map(float, minimum), f"minimum {point(minimum)}")
+            for side, minimum in zip(LABELS, minima, strict=True)
         ],
         columns=["side", "w1", "w2", "label"],
     )
-    marks["dy"] = (
-        [-14, 18] if minima[0, 1] > minima[1, 1] else [18, -14]
-    )  # away from the line between them
+    original_is_above = minima[0, 1] > minima[1, 1]
+    marks["dy"] = [-14, 18] if original_is_above else [18, -14]  # away from the line between them
     alt_text = (
         "Contours of both losses over the two weights: the same ellipses, around"
-        f" {point(minima[0])} for the original and"
-        f" around {point(minima[1])} for the fixed one."
+        f" {point(minima[0])} for the original and around {point(minima[1])} for the fixed one."
     )
-    caption = "Contours of both losses, each at the same heights above its own least value. Dashed: the line between the minima."
+    caption = (
+        "Contours of both losses, each at the same heights above its own least value. Dashed: the"
+        " line between the minima."
+    )
     data = {
-        "rings": pd.concat(rings),
+        "rings": pd.concat(contours),
         "marks": marks,
-        "frame": frame_of(alt=alt_text, **domain_slots(domain)),
+        "frame": frame_table(alt=alt_text, **domain_values(domain)),
     }
     name = "Both losses over the weights"
-    return Figure(_bowls_template(theme), data, alt_text, caption, "marks", name)
+    return Figure(_both_surfaces_template(theme), data, alt_text, caption, "marks", name)
 
 
 @template()
-def _bowls_template(theme: Theme) -> dict[str, Any]:
+def _both_surfaces_template(theme: Theme) -> dict[str, Any]:
     w1, w2 = weight_axes()
     color = side_color(theme)
-    rings = lines_over("rings", ["level", "side"], closed=True)
-    rings = rings.mark_geoshape(filled=False, clip=False, strokeWidth=1.8).encode(color=color)
+    contours = line_shapes("rings", ["level", "side"], closed=True)
+    contours = contours.mark_geoshape(filled=False, clip=False, strokeWidth=1.8).encode(color=color)
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
-    between = marks.mark_line(color=theme.quiet, strokeDash=[6, 4], strokeWidth=1.5, order=False)
-    dots = marks.mark_point(
-        filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5
-    ).encode(color=color, shape=side_shape())
-    text = {"dy": {"expr": "datum.dy"}, **kept_inside(12.5)}
+    between = marks.mark_line(color=theme.muted, strokeDash=[6, 4], strokeWidth=1.5, order=False)
+    dots = marks.mark_point(**dot(theme, 90)).encode(color=color, shape=side_shape())
+    text = {"dy": {"expr": "datum.dy"}, **label_inside(12.5)}
     halo = marks.mark_text(**text_halo(theme), **text).encode(text="label:N")
-    label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
-    chart = alt.layer(rings, between, dots, halo, label).properties(width="container")
+    label = marks.mark_text(color=theme.foreground, **text).encode(text="label:N")
+    chart = alt.layer(contours, between, dots, halo, label).properties(width="container")
     heading = alt.TitleParams("Both losses over the weights", subtitle="the same contours, moved")
     spec = with_frame_data(chart.properties(title=heading).to_dict())
     return apply_theme(spec, theme, height=f"width * {ASPECT}")
 
 
 def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
-    """Both losses along the straight line through their minima: the same parabola, moved and
-    lifted."""
-    both = [surface.profile() for surface in surfaces]
-    start, end = (surface.minimum for surface in both)
-    t = np.linspace(
-        -OVERSHOOT, 1 + OVERSHOOT, SECTION_POINTS
-    )  # 0 at the original's minimum, 1 at the fixed one's
+    """Both losses along the straight line through their minima."""
+    profiles = [surface.profile() for surface in surfaces]
+    start, end = (profile.minimum for profile in profiles)
+    length = float(np.hypot(*(end - start)))
+    t = np.linspace(-OVERSHOOT, 1 + OVERSHOOT, SECTION_POINTS)  # 0 and 1 at the minima
     line = start + t[:, None] * (end - start)  # (n, 2)
-    apart = float(np.hypot(*(end - start)))
-    distance = t * apart
-    table = pd.concat(
+    section = pd.concat(
         [
-            pd.DataFrame({"along": distance, "loss": surface.value(line), "side": side})
-            for side, surface in zip(LABELS, both, strict=True)
+            pd.DataFrame({"along": t * length, "loss": profile.value(line), "side": side})
+            for side, profile in zip(LABELS, profiles, strict=True)
         ]
     )
-    places = (
-        (-36, 14),
-        (0, -14),
-    )  # below on the left and above: the fixed side's curve falls through the first minimum
     minima = pd.DataFrame(
-        [
-            (at, surface.floor, side, quantity(surface.floor), *place)
-            for at, surface, side, place in zip((0.0, apart), both, LABELS, places, strict=True)
-        ],
-        columns=["along", "loss", "side", "label", "aside", "dy"],
+        {
+            "along": [0.0, length],
+            "loss": [profile.floor for profile in profiles],
+            "side": LABELS,
+            "label": [quantity(profile.floor) for profile in profiles],
+            # the original's label stands below its minimum on the left, the fixed one's above: the
+            # fixed side's curve falls through the original's minimum
+            "aside": [-36, 0],
+            "dy": [14, -14],
+        }
     )
-    lift = both[0].floor - both[1].floor
+    lift = profiles[0].floor - profiles[1].floor
     alt_text = (
         "Along the line through both minima both losses are the same parabola: the original's is"
-        " moved by"
-        f" {quantity(apart)} and lifted by {quantity(lift)}."
+        f" moved by {quantity(length)} and lifted by {quantity(lift)}."
     )
-    caption = "A section through both losses, along the dashed line. The numbers are the least loss of each."
-    return Figure(
-        _section_spec(theme), {"section": table, "minima": minima}, alt_text, caption, "section"
+    caption = (
+        "A section through both losses, along the dashed line. The numbers are the least loss of"
+        " each."
     )
+    data = {"section": section, "minima": minima}
+    return Figure(_section_spec(theme), data, alt_text, caption, "section")
 
 
 @template()
@@ -401,13 +270,11 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
         .encode(x=along, y=loss, color=color)
     )
     minima = alt.Chart(alt.NamedData("minima")).encode(x=along, y=loss)
-    dots = minima.mark_point(
-        filled=True, size=90, opacity=1, stroke=theme.background, strokeWidth=1.5
-    ).encode(color=color, shape=side_shape())
+    dots = minima.mark_point(**dot(theme, 90)).encode(color=color, shape=side_shape())
     text = {
         "dy": {"expr": "datum.dy"},
         "fontWeight": 600,
-        **kept_inside(12.5, "along", "datum.aside"),
+        **label_inside(12.5, "along", "datum.aside"),
     }
     halo = minima.mark_text(**text_halo(theme), **text).encode(text="label:N")
     labels = minima.mark_text(**text).encode(text="label:N", color=side_text(theme))
@@ -418,81 +285,82 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
     return apply_theme(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")
 
 
-# ---- the walk ------------------------------------------------------------------------------------
+# ---- minimum by batch size -----------------------------------------------------------------------
 
 
-def walk_figure(walk: MinimumByBatchSize, batch_size: int, theme: Theme) -> Figure:
-    """The minimum of the all-pairs loss at each size of the batch, as dots on a line, with what
-    theory predicts as rings."""
-    here = walk.sizes.index(batch_size)
-    table = pd.DataFrame(
-        {"B": walk.sizes, "w1": walk.minima[:, 0], "w2": walk.minima[:, 1], "floor": walk.floors}
+def minimum_by_batch_size_figure(
+    result: MinimumByBatchSize, batch_size: int, theme: Theme
+) -> Figure:
+    """The minimum of the loss over all pairs for each batch size, exact and as predicted."""
+    current = result.sizes.index(batch_size)
+    exact = pd.DataFrame(
+        {
+            "B": result.sizes,
+            "w1": result.minima[:, 0],
+            "w2": result.minima[:, 1],
+            "floor": result.floors,
+        }
     )
-    theory = pd.DataFrame({"B": walk.sizes, "w1": walk.predicted[:, 0], "w2": walk.predicted[:, 1]})
-    labels = table.loc[_apart(walk.minima, here), ["B", "w1", "w2"]]
+    predicted = pd.DataFrame(
+        {"B": result.sizes, "w1": result.predicted[:, 0], "w2": result.predicted[:, 1]}
+    )
+    labels = exact.loc[_has_label(result.minima, current), ["B", "w1", "w2"]]
     labels["label"] = [
-        f"B = {size:,}" + (", the comparison's" if size == batch_size else "")
+        f"B = {size:,}, the comparison's" if size == batch_size else f"B = {size:,}"
         for size in labels["B"]
     ]
-    domain = domain_around(
-        np.concatenate([walk.minima, walk.predicted, np.zeros((1, walk.minima.shape[1]))])
-    )
+    origin = np.zeros((1, result.minima.shape[1]))
+    domain = domain_around(np.concatenate([result.minima, result.predicted, origin]))
     alt_text = (
-        f"The minimum of the all-pairs loss walks from {point(walk.minima[0])} with one row a batch"
-        " to"
-        f" {point(walk.minima[-1])} with {walk.sizes[-1]:,}; with the comparison's {batch_size:,}"
-        " it is at"
-        f" {point(walk.minima[here])}."
+        f"The minimum of the all-pairs loss walks from {point(result.minima[0])} with one row a"
+        f" batch to {point(result.minima[-1])} with {result.sizes[-1]:,}; with the comparison's"
+        f" {batch_size:,} it is at {point(result.minima[current])}."
     )
-    caption = "Dots: the exact minimum with B rows a batch. Rings: its mean over all tables like this one."
+    caption = (
+        "Dots: the exact minimum with B rows a batch. Rings: its mean over all tables like this"
+        " one."
+    )
     data = {
-        "walk": table,
-        "theory": theory,
+        "walk": exact,
+        "theory": predicted,
         "labels": labels,
-        "frame": frame_of(alt=alt_text, **domain_slots(domain)),
+        "frame": frame_table(alt=alt_text, **domain_values(domain)),
     }
     name = "The original's minimum by batch size"
-    return Figure(_walk_template(theme), data, alt_text, caption, "walk", name)
+    return Figure(_by_batch_size_template(theme), data, alt_text, caption, "walk", name)
 
 
-def _apart(
-    points: Float[np.ndarray, "S 2"], here: int, least: float = 0.1
+def _has_label(
+    points: Float[np.ndarray, "S 2"], current: int, min_distance: float = 0.1
 ) -> Bool[np.ndarray, " S"]:
-    """Which points carry a label of their own: one of them, and those that are far enough from all
-    that do."""
-    span = float(np.hypot(*(points.max(0) - points.min(0)))) or 1.0
-    taken = [here]
+    """Which points have a label: the current one, and those far enough from all that have one.
+
+    `min_distance` is relative to the extent of the points.
+    """
+    extent = float(np.hypot(*(points.max(0) - points.min(0)))) or 1.0
+    labelled = [current]
     for k in range(len(points)):
-        if np.hypot(*(points[taken] - points[k]).T).min() >= least * span:
-            taken.append(k)
-    return np.isin(np.arange(len(points)), taken)
+        if np.hypot(*(points[labelled] - points[k]).T).min() >= min_distance * extent:
+            labelled.append(k)
+    return np.isin(np.arange(len(points)), labelled)
 
 
 @template()
-def _walk_template(theme: Theme) -> dict[str, Any]:
+def _by_batch_size_template(theme: Theme) -> dict[str, Any]:
     w1, w2 = weight_axes()
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    line = (
-        over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6).encode(order="B:Q")
+    line = over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6)
+    predicted = over("theory").mark_point(
+        shape="circle", size=170, stroke=theme.foreground, strokeWidth=1.4, opacity=1
     )
-    rings = over("theory").mark_point(
-        shape="circle", size=170, stroke=theme.ink, strokeWidth=1.4, opacity=1
-    )
-    dots = over("walk").mark_point(
-        filled=True,
-        size=70,
-        color=theme.original,
-        opacity=1,
-        stroke=theme.background,
-        strokeWidth=1,
-    )
-    text = {"dy": 10, **kept_beside(12.5, 12)}
+    exact = over("walk").mark_point(color=theme.original, **dot(theme, 70, 1))
+    text = {"dy": 10, **label_beside(12.5, 12)}
     halo = over("labels").mark_text(**text_halo(theme), **text).encode(text="label:N")
-    label = over("labels").mark_text(color=theme.ink, **text).encode(text="label:N")
-    chart = alt.layer(line, rings, dots, halo, label).properties(width="container")
+    label = over("labels").mark_text(color=theme.foreground, **text).encode(text="label:N")
+    chart = alt.layer(line.encode(order="B:Q"), predicted, exact, halo, label)
     heading = alt.TitleParams("Where the original's loss is least", subtitle="with B rows a batch")
-    spec = with_frame_data(chart.properties(title=heading).to_dict())
+    spec = with_frame_data(chart.properties(width="container", title=heading).to_dict())
     return apply_theme(spec, theme, height=f"width * {ASPECT}")

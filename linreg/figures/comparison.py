@@ -9,10 +9,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from linreg.experiments.comparison import ComparisonResult
-from linreg.figures.curves import AIMS, loss_figure, weights_figure
+from linreg.figures.curves import (
+    LEAST_SQUARES_WEIGHTS,
+    TRUE_WEIGHTS,
+    loss_figure,
+    weights_figure,
+)
 from linreg.figures.figure import CIRCLE, CROSS, FigureSet, LegendEntry, single_figure
-from linreg.figures.layers import STAR
-from linreg.figures.side_surfaces import Layout, Side, scene, surface_figure
+from linreg.figures.layers import STAR, Layout
+from linreg.figures.side_surfaces import Side, surface_figure, surfaces_layout
 from linreg.figures.theme import Theme
 from linreg.settings.model import LABELS, DataSettings
 from linreg.text.comparison import shapes_met
@@ -21,7 +26,7 @@ _LAYOUTS: WeakKeyDictionary[ComparisonResult, Layout] = WeakKeyDictionary()
 
 
 def figures(result: ComparisonResult, theme: Theme, step: int | None = None) -> Iterator[FigureSet]:
-    """The figures of the home page; at a step of the replay, or else at its end."""
+    """The figures of the home page, at a step of the replay or, without one, at its end."""
     yield surfaces(result, theme, step)
     if result.complete:
         yield losses(result, theme, step)
@@ -32,19 +37,22 @@ def surfaces(result: ComparisonResult, theme: Theme, step: int | None = None) ->
     """Both loss surfaces on the same axes, with both paths up to a step."""
     sides, layout, step = _sides(result), layout_of(result), _step(result, step)
     panels = tuple(surface_figure(sides, which, layout, step, theme) for which in range(2))
-    legend = [
+    legend = _legend(theme, with_paths=result.complete)
+    return FigureSet("loss surfaces", panels, theme, panels[0].caption, LABELS, legend, shared=True)
+
+
+def _legend(theme: Theme, with_paths: bool) -> tuple[LegendEntry, ...]:
+    minima = (
         LegendEntry("minimum of this loss", STAR, theme.star, "#1f2430"),
-        LegendEntry("least squares", CROSS, theme.ink, theme.background),
-    ]
-    if result.complete:
-        legend = [
-            LegendEntry("path of the original", "line", "", theme.original),
-            LegendEntry("of the fixed side", "line", "", theme.fixed),
-            LegendEntry("start", CIRCLE, theme.background, theme.quiet),
-            *legend,
-        ]
-    return FigureSet(
-        "loss surfaces", panels, theme, panels[0].caption, LABELS, tuple(legend), shared=True
+        LegendEntry("least squares", CROSS, theme.foreground, theme.background),
+    )
+    if not with_paths:
+        return minima
+    return (
+        LegendEntry("path of the original", "line", "", theme.original),
+        LegendEntry("of the fixed side", "line", "", theme.fixed),
+        LegendEntry("start", CIRCLE, theme.background, theme.muted),
+        *minima,
     )
 
 
@@ -55,29 +63,26 @@ def losses(result: ComparisonResult, theme: Theme, step: int | None = None) -> F
 
 
 def weights(result: ComparisonResult, theme: Theme, step: int | None = None) -> FigureSet:
-    """All weights against step, with the weights to aim at."""
-    known = isinstance(result.comparison.original.data, DataSettings)
+    """All weights against step, with the correct weights."""
+    is_synthetic = isinstance(result.comparison.original.data, DataSettings)
+    correct_name = TRUE_WEIGHTS if is_synthetic else LEAST_SQUARES_WEIGHTS
     figure = weights_figure(
-        _sides(result),
-        result.correct_weights,
-        _step(result, step),
-        theme,
-        AIMS[0] if known else AIMS[1],
+        _sides(result), result.correct_weights, _step(result, step), theme, correct_name
     )
     return single_figure("weights", figure, theme)
 
 
 def layout_of(result: ComparisonResult) -> Layout:
-    """The layout of a result's surfaces: computed once, whatever step of the replay is drawn."""
+    """The layout of a result's surfaces, computed once for all steps of the replay."""
     if result not in _LAYOUTS:
-        reach = 1 / np.sqrt(2)  # of PyTorch's default init of two weights
-        default = [(-reach, -reach), (reach, reach)]
+        bound = 1 / np.sqrt(2)  # of PyTorch's default initial weights
+        random_init = [(-bound, -bound), (bound, bound)]
         starts = [
             start
             for side in result.sides
-            for start in ([side.settings.init] if side.settings.init else default)
+            for start in ([side.settings.init] if side.settings.init else random_init)
         ]
-        _LAYOUTS[result] = scene(_sides(result), result.least_squares, starts)
+        _LAYOUTS[result] = surfaces_layout(_sides(result), result.least_squares, starts)
     return _LAYOUTS[result]
 
 

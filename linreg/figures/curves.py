@@ -3,67 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from linreg.figures.figure import Figure
 from linreg.figures.side_surfaces import Side
+from linreg.figures.templates import template
 from linreg.figures.theme import (
     Theme,
     apply_theme,
+    dot,
     log_axis,
     number_axis,
     side_color,
     side_shape,
     side_text,
+    step_axis,
     step_rule,
-    template,
     text_halo,
 )
 from linreg.text.numbers import coordinate, point, quantity
 
-LABEL_HEIGHT = 0.075  # of the height of a figure
+PADDING = 14  # pixels between the highest point of a curve and the top of the plot
+BINS = 300  # of a loss curve, each drawn by its lowest and its highest loss
+TARGETS = 200  # steps of a loss curve that can be clicked; Vega draws two shapes for each
 
-PADDING = 14  # pixels between the highest point of a curve and the frame
+LABEL_HEIGHT = 0.075  # relative to the range of the y axis
+MERGE_DISTANCE = 0.06  # below which two labels become one, relative to that range
 
-AIMS = ("true weights", "least squares weights")  # of synthetic data, and of a table
+TRUE_WEIGHTS = "true weights"  # of synthetic data
+LEAST_SQUARES_WEIGHTS = "least squares weights"  # of a table
+WEIGHT_NAMES = ("w1", "w2", "bias")
+WEIGHT_COLUMNS = ["step", "value", "side", "weight"]
 
-TARGETS = 200  # steps of a loss curve that can be clicked: the browser draws two shapes for each
 
-BINS = 300  # of a loss curve, each drawn by its least and its greatest loss
+# ---- loss ----------------------------------------------------------------------------------------
 
 
 def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
-    """Batch loss against step on a log axis, both sides, each with its surface's floor, and the
-    replayed step marked."""
-    curves, here = [], []
+    """The loss of each batch against step on a log axis, and the floor of each side's surface."""
+    curves, current = [], []
     for side in sides:
         if side.losses is None or not len(side.losses):
             continue
         k = min(step, len(side.losses) - 1)
-        shown = _envelope(side.losses)
-        curves.append(pd.DataFrame({"step": shown, "loss": side.losses[shown], "side": side.label}))
-        here.append((k, float(side.losses[k]), side.label))
-    table = pd.concat([*curves, pd.DataFrame({"step": [], "loss": [], "side": []})]).astype(
-        {"step": "int32", "loss": "float64"}
-    )
+        rows = _envelope(side.losses)
+        curves.append(pd.DataFrame({"step": rows, "loss": side.losses[rows], "side": side.label}))
+        current.append((k, float(side.losses[k]), side.label))
+    curve = pd.concat([*curves, pd.DataFrame({"step": [], "loss": [], "side": []})])
+    curve = curve.astype({"step": "int32", "loss": "float64"})
     floors = pd.DataFrame(
         [(side.surface.floor, side.label) for side in sides], columns=["loss", "side"]
     )
-    now = pd.DataFrame(here, columns=["step", "loss", "side"])
-    last = max((len(side.losses) - 1 for side in sides if side.losses is not None), default=-1)
+    points = pd.DataFrame(current, columns=["step", "loss", "side"])
     data = {
-        "targets": pd.DataFrame(
-            {"step": np.linspace(0, last, min(TARGETS, last + 1)).astype("int32")}
-        ),
-        "loss": table[table["loss"] > 0],  # a log axis has no zero
+        "targets": _click_targets(sides),
+        "loss": curve[curve["loss"] > 0],  # a log axis has no zero
         "floors": floors[floors["loss"] > 0],
-        "here": now[now["loss"] > 0],
+        "here": points[points["loss"] > 0],
         "now": pd.DataFrame({"step": [step]}),
     }
     ends = [
@@ -71,49 +74,63 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
         for side in sides
         if side.losses is not None and len(side.losses)
     ]
-    lowest = [f"{side.label.lower()} {quantity(side.surface.floor)}" for side in sides]
-    alt_text = f"Loss of each batch against step: {'; '.join(ends)}. Least possible mean loss: {', '.join(lowest)}."
-    stretches = sorted(
-        {round(len(side.losses) / BINS) for side in sides if side.losses is not None}
+    alt_text = (
+        f"Loss of each batch against step: {'; '.join(ends)}. Least possible mean loss:"
+        f" {_floors_text(sides)}."
     )
-    every = [f"{stretch:,}" for stretch in stretches if stretch > 2]
-    thinned = (
-        f"Of every {' or '.join(every)} steps the least and the greatest are drawn. "
-        if every
-        else ""
+    caption = _loss_caption(sides, zeros=int((curve["loss"] <= 0).sum()))
+    return Figure(_loss_spec(theme), data, alt_text, caption, "loss")
+
+
+def _click_targets(sides: Sequence[Side]) -> pd.DataFrame:
+    """Evenly spaced steps of the longest run."""
+    last = max((len(side.losses) - 1 for side in sides if side.losses is not None), default=-1)
+    return pd.DataFrame({"step": np.linspace(0, last, min(TARGETS, last + 1)).astype("int32")})
+
+
+def _floors_text(sides: Sequence[Side]) -> str:
+    return ", ".join(f"{side.label.lower()} {quantity(side.surface.floor)}" for side in sides)
+
+
+def _loss_caption(sides: Sequence[Side], zeros: int) -> str:
+    """What is drawn, and what a log axis cannot show, such as this many `zeros`."""
+    bin_sizes = {round(len(side.losses) / BINS) for side in sides if side.losses is not None}
+    thinned = [f"{size:,}" for size in sorted(bin_sizes) if size > 2]
+    caption = ""
+    if thinned:
+        caption += f"Of every {' or '.join(thinned)} steps the least and the greatest are drawn. "
+    caption += (
+        f"Dashed: the least mean loss that each surface allows, {_floors_text(sides)}; one batch"
+        " may go below."
     )
-    caption = f"{thinned}Dashed: the least mean loss that each surface allows, {', '.join(lowest)}; one batch may go below."
-    zeros = int((table["loss"] <= 0).sum())
     if any(side.surface.floor == 0 for side in sides):
         caption += " A least loss of 0 has no place on a log axis."
     if zeros:
         caption += f" {zeros:,} of the points are exactly 0 and have no place on a log axis."
-    return Figure(_loss_spec(theme), data, alt_text, caption, "loss")
+    return caption
 
 
-def _envelope(values: np.ndarray) -> np.ndarray:
-    """Indices of the least and the greatest value in each of BINS stretches, and of both ends, in
-    order."""
+def _envelope(values: Float[np.ndarray, " T"]) -> Int[np.ndarray, " n"]:
+    """The indices of the minimum and the maximum of each of BINS bins, and of both ends, in order.
+
+    All indices where there are few values.
+    """
     if len(values) <= 2 * BINS:
         return np.arange(len(values))
-    first = np.linspace(0, len(values), BINS + 1).astype(int)[:-1]
+    first = np.linspace(0, len(values), BINS + 1).astype(int)[:-1]  # (BINS,)
     sizes = np.diff(first, append=len(values))
-    found = [np.array([0, len(values) - 1])]
+    indices = [np.array([0, len(values) - 1])]
     for extreme in (np.minimum, np.maximum):
-        at = np.flatnonzero(values == np.repeat(extreme.reduceat(values, first), sizes))
-        found.append(at[np.searchsorted(at, first)])  # the first of its stretch
-    return np.unique(np.concatenate(found))
+        is_extreme = values == np.repeat(extreme.reduceat(values, first), sizes)
+        extremes = np.flatnonzero(is_extreme)
+        indices.append(extremes[np.searchsorted(extremes, first)])  # the first of each bin
+    return np.unique(np.concatenate(indices))
 
 
 @template()
 def _loss_spec(theme: Theme) -> dict[str, Any]:
     color = side_color(theme)
-    step = alt.X(
-        "step:Q",
-        title="step",
-        axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6),
-        scale=alt.Scale(nice=False),
-    )
+    step = step_axis()
     scale = alt.Scale(type="log", nice=False, padding=PADDING)
     loss = alt.Y("loss:Q", title="mean squared error", scale=scale, axis=log_axis())
 
@@ -128,68 +145,62 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     targets = (
         alt.Chart(alt.NamedData("targets")).mark_point(opacity=0).encode(x=step).add_params(clicked)
     )
-    here = (
-        over("here")
-        .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
-        .encode(x=step, shape=side_shape())
-    )
-    chart = alt.layer(floors, lines, step_rule(theme, step), here, targets)
+    current = over("here").mark_point(**dot(theme, 70))
+    current = current.encode(x=step, shape=side_shape())
+    chart = alt.layer(floors, lines, step_rule(theme, step), current, targets)
     heading = alt.TitleParams(
         "Loss of each batch", subtitle="dashed: the least mean loss of each surface"
     )
-    return apply_theme(
-        chart.properties(title=heading, width="container", height=280).to_dict(), theme
-    )
+    chart = chart.properties(title=heading, width="container", height=280)
+    return apply_theme(chart.to_dict(), theme)
+
+
+# ---- weights -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A label of a curve or line, at a value of the y axis."""
+
+    step: int
+    value: float
+    side: str
+    text: str
 
 
 def weights_figure(
-    sides: Sequence[Side], aim: Sequence[float], step: int, theme: Theme, aim_is: str = AIMS[0]
+    sides: Sequence[Side],
+    correct: Sequence[float],
+    step: int,
+    theme: Theme,
+    correct_name: str = TRUE_WEIGHTS,
 ) -> Figure:
-    """Each weight against step, both sides, with the weights to aim at as lines, and the replayed
-    step marked."""
-    names = ("w1", "w2", "bias")
-    curves, ends, here = [], [], []
+    """Each weight against step, both sides, with the correct weights as lines.
+
+    `correct_name` says what the correct weights are: TRUE_WEIGHTS or LEAST_SQUARES_WEIGHTS.
+    """
+    curves, ends, current = [], [], []
     for side in sides:
         if side.weights is None:
             continue
         last = len(side.weights) - 1
-        for column, name in enumerate(names[: side.weights.shape[1]]):
+        k = min(step, last)
+        for column, name in enumerate(WEIGHT_NAMES[: side.weights.shape[1]]):
             values = side.weights[:, column].astype(np.float64)
-            shown = _envelope(values)
-            curves.append(
-                pd.DataFrame(
-                    {"step": shown, "value": values[shown], "side": side.label, "weight": name}
-                )
-            )
-            ends.append((last, float(values[last]), side.label, name))
-            k = min(step, last)
-            here.append((k, values[k], side.label, name))
-    columns = ["step", "value", "side", "weight"]
-    table = pd.concat([*curves, pd.DataFrame({name: [] for name in columns})]).astype(
-        {"step": "int32", "value": "float64"}
-    )
-    drawn = [*table["value"], *map(float, aim)]
+            rows = _envelope(values)
+            columns = {"step": rows, "value": values[rows], "side": side.label, "weight": name}
+            curves.append(pd.DataFrame(columns))
+            ends.append(_Label(last, float(values[last]), side.label, name))
+            current.append((k, values[k], side.label, name))
+    curve = pd.concat([*curves, pd.DataFrame({name: [] for name in WEIGHT_COLUMNS})])
+    curve = curve.astype({"step": "int32", "value": "float64"})
+    drawn = [*curve["value"], *map(float, correct)]
     span = max(drawn) - min(drawn)
-    true = [
-        (0, float(value), "", f"{name} = {coordinate(value)}")
-        for name, value in zip(names, aim, strict=False)
-    ]
-    labels = [
-        (value, f"true {label}" if aim_is == AIMS[0] else label)
-        for _, value, _, label in _joined(true, span)
-    ]
-    lines = [(value, "") for _, value, _, _ in true if value not in [place for place, _ in labels]]
-    named = [
-        (k, value, label, f"{label.lower()} {name}")
-        for k, value, label, name in _joined(ends, span)
-    ]
-    texts = pd.DataFrame(named, columns=columns)
-    texts["at"] = _apart(texts["value"].to_numpy(float), LABEL_HEIGHT * span)
     data = {
-        "weights": table,
-        "ends": texts,
-        "here": pd.DataFrame(here, columns=columns),
-        "true": pd.DataFrame([*labels, *lines], columns=["value", "label"]),
+        "weights": curve,
+        "ends": _end_labels(ends, span),
+        "here": pd.DataFrame(current, columns=WEIGHT_COLUMNS),
+        "true": _correct_lines(correct, span, correct_name),
         "now": pd.DataFrame({"step": [step]}),
     }
     finals = [
@@ -197,45 +208,64 @@ def weights_figure(
         for side in sides
         if side.weights is not None
     ]
-    alt_text = f"Weights against step: {'; '.join(finals)}; the {aim_is} are {point(aim)}."
-    caption = f"Each weight as it is trained. Dashed: the {aim_is}."
-    return Figure(_weights_spec(theme, aim_is), data, alt_text, caption, "weights")
+    alt_text = (
+        f"Weights against step: {'; '.join(finals)}; the {correct_name} are {point(correct)}."
+    )
+    caption = f"Each weight as it is trained. Dashed: the {correct_name}."
+    return Figure(_weights_spec(theme, correct_name), data, alt_text, caption, "weights")
 
 
-def _joined(
-    ends: Sequence[tuple[int, float, str, str]], span: float
-) -> list[tuple[int, float, str, str]]:
-    """Labels of one side that would stand on one another in a picture of that span, joined into
-    one: `w1, w2`."""
-    close = 0.06 * span
-    joined: list[tuple[int, float, str, str]] = []
-    for last, value, side, name in ends:
-        for index, (_, other, other_side, names) in enumerate(joined):
-            if side == other_side and abs(value - other) <= close:
-                joined[index] = (last, max(value, other), side, f"{names}, {name}")
+def _correct_lines(correct: Sequence[float], span: float, correct_name: str) -> pd.DataFrame:
+    """A row per correct weight: its value, and its label where that is not part of another's."""
+    weights = [
+        _Label(0, float(value), "", f"{name} = {coordinate(value)}")
+        for name, value in zip(WEIGHT_NAMES, correct, strict=False)
+    ]
+    prefix = "true " if correct_name == TRUE_WEIGHTS else ""
+    labels = [(label.value, prefix + label.text) for label in _merged(weights, span)]
+    labelled = [value for value, _ in labels]
+    others = [(weight.value, "") for weight in weights if weight.value not in labelled]
+    return pd.DataFrame([*labels, *others], columns=["value", "label"])
+
+
+def _end_labels(ends: Sequence[_Label], span: float) -> pd.DataFrame:
+    """The labels at the ends of the curves; `at` is where each stands on the y axis."""
+    rows = [
+        (label.step, label.value, label.side, f"{label.side.lower()} {label.text}")
+        for label in _merged(ends, span)
+    ]
+    labels = pd.DataFrame(rows, columns=WEIGHT_COLUMNS)
+    labels["at"] = _without_overlap(labels["value"].to_numpy(float), LABEL_HEIGHT * span)
+    return labels
+
+
+def _merged(labels: Sequence[_Label], span: float) -> list[_Label]:
+    """The labels, with those of one side that would overlap merged into one: `w1, w2`."""
+    merged: list[_Label] = []
+    for label in labels:
+        for index, other in enumerate(merged):
+            distance = abs(label.value - other.value)
+            if label.side == other.side and distance <= MERGE_DISTANCE * span:
+                value, text = max(label.value, other.value), f"{other.text}, {label.text}"
+                merged[index] = replace(label, value=value, text=text)
                 break
         else:
-            joined.append((last, value, side, name))
-    return joined
+            merged.append(label)
+    return merged
 
 
-def _apart(places: Float[np.ndarray, " n"], gap: float) -> Float[np.ndarray, " n"]:
-    """The places of labels, in the same order: higher where the one below would stand on them."""
-    found = places.copy()
+def _without_overlap(places: Float[np.ndarray, " n"], gap: float) -> Float[np.ndarray, " n"]:
+    """The places on the y axis, each moved up where it is closer than `gap` to the one below."""
+    moved = places.copy()
     for lower, upper in pairwise(np.argsort(places, kind="stable")):
-        found[upper] = max(found[upper], found[lower] + gap)
-    return found
+        moved[upper] = max(moved[upper], moved[lower] + gap)
+    return moved
 
 
-@template(*AIMS)
-def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
+@template(TRUE_WEIGHTS, LEAST_SQUARES_WEIGHTS)
+def _weights_spec(theme: Theme, correct_name: str) -> dict[str, Any]:
     color = side_color(theme)
-    step = alt.X(
-        "step:Q",
-        title="step",
-        axis=alt.Axis(grid=False, tickMinStep=1, tickCount=6),
-        scale=alt.Scale(nice=False),
-    )
+    step = step_axis()
 
     def over(table: str, place: str = "value") -> alt.Chart:
         scale = alt.Scale(zero=False, nice=False, padding=PADDING)
@@ -247,11 +277,11 @@ def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
         .mark_line(strokeWidth=2, strokeJoin="round")
         .encode(x=step, color=color, detail="weight:N")
     )
-    true = over("true").mark_rule(strokeDash=[6, 4], color=theme.quiet)
-    beside_the_ends: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -92, "dy": -3}
-    true_text = over("true").encode(x=alt.value("width"), text="label:N")
-    true_label = true_text.mark_text(color=theme.quiet, **beside_the_ends)
-    above_the_ends: dict[str, Any] = {
+    left_of_ends: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -92, "dy": -3}
+    aims = over("true").mark_rule(strokeDash=[6, 4], color=theme.muted)
+    aim_text = over("true").encode(x=alt.value("width"), text="label:N")
+    aim_label = aim_text.mark_text(color=theme.muted, **left_of_ends)
+    above_ends: dict[str, Any] = {
         "align": "right",
         "baseline": "bottom",
         "dx": -2,
@@ -259,18 +289,14 @@ def _weights_spec(theme: Theme, aim_is: str) -> dict[str, Any]:
         "fontWeight": 600,
     }
     end_text = over("ends", "at").encode(x=step, text="weight:N")
-    ends = end_text.mark_text(**above_the_ends).encode(color=side_text(theme))
-    behind = (
-        true_text.mark_text(**text_halo(theme), **beside_the_ends),
-        end_text.mark_text(**text_halo(theme), **above_the_ends),
+    ends = end_text.mark_text(**above_ends).encode(color=side_text(theme))
+    halos = (
+        aim_text.mark_text(**text_halo(theme), **left_of_ends),
+        end_text.mark_text(**text_halo(theme), **above_ends),
     )
-    here = (
-        over("here")
-        .mark_point(filled=True, size=70, opacity=1, stroke=theme.background, strokeWidth=1.5)
-        .encode(x=step, color=color, shape=side_shape())
-    )
-    chart = alt.layer(true, lines, step_rule(theme, step), *behind, true_label, here, ends)
-    heading = alt.TitleParams("Weights", subtitle=f"dashed: the {aim_is}")
-    return apply_theme(
-        chart.properties(title=heading, width="container", height=280).to_dict(), theme
-    )
+    current = over("here").mark_point(**dot(theme, 70))
+    current = current.encode(x=step, color=color, shape=side_shape())
+    chart = alt.layer(aims, lines, step_rule(theme, step), *halos, aim_label, current, ends)
+    heading = alt.TitleParams("Weights", subtitle=f"dashed: the {correct_name}")
+    chart = chart.properties(title=heading, width="container", height=280)
+    return apply_theme(chart.to_dict(), theme)

@@ -1,4 +1,4 @@
-"""Loss and distance of optimizers against step, and their learning rates."""
+"""Loss and distance to the minimum of optimizers against step, and their learning rates."""
 
 from __future__ import annotations
 
@@ -10,72 +10,73 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from linreg.experiments.optimizer_paths import Panel
+from linreg.experiments.optimizer_paths import Panel, Paths
 from linreg.figures.figure import Figure
 from linreg.figures.optimizer_paths import early_rows, optimizer_color
-from linreg.figures.theme import (
-    Theme,
-    apply_theme,
-    frame_of,
-    log_axis,
-    template,
-    with_frame_data,
-)
+from linreg.figures.templates import frame_table, template, with_frame_data
+from linreg.figures.theme import Theme, apply_theme, log_axis, step_rule
 from linreg.settings.model import LABELS
 from linreg.text.numbers import quantity
 
-DESCENTS = {  # what falls: title and unit
+DESCENTS = {  # what decreases -> title and unit
     "loss": ("Loss above its floor", "mean squared error"),
     "distance": ("Distance to the minimum", "distance in weights"),
 }
 
 
 def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) -> Figure:
-    """Excess loss (`loss`) or distance to the minimum (`distance`) against step: a curve for each
-    optimizer and side, the median of its starts."""
+    """Excess loss (`loss`) or distance to the minimum (`distance`) against step.
+
+    There is a curve per optimizer and side: the median of its starts.
+    """
     title, _ = DESCENTS[what]
-    names = list(dict.fromkeys(path.optimizer for panel in panels for path in panel.paths))
-    curves, ends = [], []  # (n, 4) each: step, value, and the numbers of optimizer and side
+    optimizers = list(dict.fromkeys(path.optimizer for panel in panels for path in panel.paths))
+    curves, ends = [], []  # curves: step, value, index of the optimizer, index of the side (n, 4)
     for side, panel in enumerate(panels):
         for path in panel.paths:
-            rows = early_rows(path.steps)
-            early = replace(path, steps=path.steps[rows], weights=path.weights[rows])
-            values = (
-                early.losses(panel.surface) - panel.surface.floor
-                if what == "loss"
-                else early.distances(panel.surface)
-            )
-            middle = np.median(np.where(np.isfinite(values), values, np.inf), axis=1)  # (S,)
-            drawn = np.isfinite(middle) & (middle > 0)
-            which = np.broadcast_to([names.index(path.optimizer), side], (int(drawn.sum()), 2))
-            curves.append(np.column_stack([early.steps[drawn], middle[drawn], which]))
-            if drawn.any():
-                ends.append(
-                    f"{panel.label.lower()} {path.optimizer} {quantity(float(middle[drawn][-1]))}"
-                )
-    step_of, value, optimizer, which_side = np.concatenate([*curves, np.empty((0, 4))]).T
+            steps, median = _median_curve(path, panel, what)
+            indices = np.tile([optimizers.index(path.optimizer), side], (len(steps), 1))  # (n, 2)
+            curves.append(np.column_stack([steps, median, indices]))
+            if len(median):
+                end = quantity(float(median[-1]))
+                ends.append(f"{panel.label.lower()} {path.optimizer} {end}")
+    steps, values, optimizer, side_index = np.concatenate([*curves, np.empty((0, 4))]).T
+    labels = pd.Index([panel.label for panel in panels])
     table = pd.DataFrame(
         {
-            "step": step_of.astype(np.int32),
-            "value": value,
-            "optimizer": pd.Categorical.from_codes(optimizer.astype(int), pd.Index(names)),
-            "side": pd.Categorical.from_codes(
-                which_side.astype(int), pd.Index([panel.label for panel in panels])
-            ),
+            "step": steps.astype(np.int32),
+            "value": values,
+            "optimizer": pd.Categorical.from_codes(optimizer.astype(int), pd.Index(optimizers)),
+            "side": pd.Categorical.from_codes(side_index.astype(int), labels),
         }
     )
     alt_text = (
         f"{title} against step, the median of the starts. At the end: {', '.join(ends) or 'none'}."
     )
-    caption = "The median of the starts, for each surface above its own minimum. Logarithmic axes, the steps from 0."
+    caption = (
+        "The median of the starts, for each surface above its own minimum. Logarithmic axes, the"
+        " steps from 0."
+    )
     data = {
         "curve": table,
         "now": pd.DataFrame({"step": [step]}),
-        "frame": frame_of(alt=alt_text, optimizers=",".join(names)),
+        "frame": frame_table(alt=alt_text, optimizers=",".join(optimizers)),
     }
-    return Figure(
-        _descent_spec(theme, what), data, alt_text, caption, "curve", f"{title} against step"
-    )
+    name = f"{title} against step"
+    return Figure(_descent_spec(theme, what), data, alt_text, caption, "curve", name)
+
+
+def _median_curve(path: Paths, panel: Panel, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (n,) and medians over the starts (n,), where these are finite and positive."""
+    rows = early_rows(path.steps)
+    record = replace(path, steps=path.steps[rows], weights=path.weights[rows])
+    if what == "loss":
+        values = record.losses(panel.surface) - panel.surface.floor  # (S, R)
+    else:
+        values = record.distances(panel.surface)
+    median = np.median(np.where(np.isfinite(values), values, np.inf), axis=1)  # (S,)
+    drawn = np.isfinite(median) & (median > 0)
+    return record.steps[drawn], median[drawn]
 
 
 @template(*DESCENTS)
@@ -99,31 +100,30 @@ def _descent_spec(theme: Theme, what: str) -> dict[str, Any]:
         ),
     )
     lines = lines.encode(x=step, y=value, color=optimizer_color(theme), strokeDash=dash)
-    rule = (
-        alt.Chart(alt.NamedData("now")).mark_rule(color=theme.quiet, strokeWidth=1).encode(x=step)
-    )
-    spec = alt.layer(lines, rule).properties(title=title, width="container", height=230).to_dict()
+    chart = alt.layer(lines, step_rule(theme, step))
+    spec = chart.properties(title=title, width="container", height=230).to_dict()
     return apply_theme(with_frame_data(spec), theme)
 
 
 def rates_figure(
     rates: Sequence[tuple[str, str, float]], limits: Sequence[tuple[str, float]], theme: Theme
 ) -> Figure:
-    """Learning rates on a line: (label, side, lr) as dots, and limits (label, lr) as rules."""
+    """Learning rates (label, side, lr) as dots, and stability limits (label, lr) as rules."""
     table = pd.DataFrame(rates, columns=["label", "side", "lr"])
     rules = pd.DataFrame(
         [(name, lr) for name, lr in limits if np.isfinite(lr)], columns=["label", "lr"]
     )
     rules["align"] = ["right", "left"][: len(rules)]
-    said = "; ".join(f"{name} {quantity(lr)}" for name, lr in limits)
+    limits_text = "; ".join(f"{name} {quantity(lr)}" for name, lr in limits)
     table["row"] = pd.factorize(table["label"])[0]  # in the order in which they are given
-    alt_text = f"Learning rates in use, and the limits of gradient descent on this surface: {said}."
+    alt_text = (
+        f"Learning rates in use, and the limits of gradient descent on this surface: {limits_text}."
+    )
     caption = (
         "Dashed: below it gradient descent settles on this bowl, above it diverges. The other"
-        " optimizers divide by the"
-        " gradient's size and have no such limit."
+        " optimizers divide by the gradient's size and have no such limit."
     )
-    data = {"rates": table, "limits": rules, "frame": frame_of(alt=alt_text)}
+    data = {"rates": table, "limits": rules, "frame": frame_table(alt=alt_text)}
     spec = {**_rates_spec(theme), "height": 40 + 30 * table["label"].nunique()}
     return Figure(spec, data, alt_text, caption, "rates", "Learning rates")
 
@@ -143,27 +143,27 @@ def _rates_spec(theme: Theme) -> dict[str, Any]:
         sort=in_order,
         axis=alt.Axis(labelFontSize=12.5, ticks=False, domain=False),
     )
-    apart = alt.YOffset("side:N", sort=list(LABELS), scale=alt.Scale(paddingOuter=1))
+    side_offset = alt.YOffset("side:N", sort=list(LABELS), scale=alt.Scale(paddingOuter=1))
     color = alt.Color(
         "side:N",
-        scale=alt.Scale(domain=list(LABELS), range=theme.sides),
+        scale=alt.Scale(domain=list(LABELS), range=theme.side_colors),
         legend=alt.Legend(orient="top", title=None, symbolType="circle", offset=4),
     )
     dots = (
         alt.Chart(alt.NamedData("rates"))
         .mark_point(filled=True, size=80, opacity=1)
-        .encode(x=lr, y=row, yOffset=apart, color=color)
+        .encode(x=lr, y=row, yOffset=side_offset, color=color)
     )
     rules = (
         alt.Chart(alt.NamedData("limits"))
-        .mark_rule(strokeDash=[6, 4], color=theme.ink, strokeWidth=1.2)
+        .mark_rule(strokeDash=[6, 4], color=theme.foreground, strokeWidth=1.2)
         .encode(x=lr)
     )
     text = alt.Chart(alt.NamedData("limits")).mark_text(
         align={"expr": "datum.align"},
         baseline="top",
         dx={"expr": "datum.align == 'right' ? -5 : 5"},
-        color=theme.ink,
+        color=theme.foreground,
         fontSize=12,
     )
     text = text.encode(x=lr, y=alt.value(3), text="label:N")

@@ -1,5 +1,4 @@
-"""A figure as a value: a Vega-Lite spec over named data, the data, and the words that go with
-it."""
+"""A figure as a value: a Vega-Lite spec over named data, the data, a caption and an alt text."""
 
 from __future__ import annotations
 
@@ -12,7 +11,10 @@ import pandas as pd
 
 from linreg.figures.theme import Theme
 
-DRAWING = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "dy")  # columns
+# columns that only say how something is drawn
+DRAWING_COLUMNS = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "dy")
+
+# symbols of a legend, as SVG paths within ±1
 CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"
 CROSS = (
     "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0"
@@ -22,30 +24,29 @@ CROSS = (
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """`spec` refers to the tables of `data` by name; `alt` states the finding for those who cannot
-    see the figure.
+    """A Vega-Lite `spec` that refers to the tables of `data` by name.
 
-    A figure with a `name`, which says what it is whatever it shows, has `alt` in its data: a page
-    redraws it in place."""
+    `alt` states the finding for screen readers. A figure with a `name`, which describes it without
+    its finding, has `alt` in its data, so a page can update the chart in place.
+    """
 
     spec: Mapping[str, Any]
     data: Mapping[str, pd.DataFrame]
     alt: str
     caption: str
-    table: str  # the name of the table that holds what the figure is about
+    table: str  # the name of the table that is shown to readers
     name: str = ""
 
     def drawn(self) -> dict[str, dict[str, pd.Series]]:
-        """The tables as the spec reads them, by column: the points of lines as `layers.lines_over`
-        wants them."""
+        """The tables by column, as the spec reads them, with points as `line_shapes` needs them."""
         lines = {
             layer["data"]["name"]: layer["transform"][0]["groupby"]
             for layer in self.spec.get("layer", ())
             if layer["mark"]["type"] == "geoshape"
         }
         tables: dict[str, dict[str, pd.Series]] = {}
-        for name, frame in self.data.items():
-            columns = {str(column): values for column, values in frame.items()}
+        for name, table in self.data.items():
+            columns = {str(column): values for column, values in table.items()}
             if name in lines:
                 columns = {
                     "0": columns["w1"],
@@ -56,20 +57,19 @@ class Figure:
         return tables
 
     def standalone(self) -> dict[str, Any]:
-        """The spec with its data inside, as JSON has it: what any Vega-Lite renderer draws."""
+        """The spec with its data inside, as JSON values, for any Vega-Lite renderer."""
         return {
             **self.spec,
             "datasets": {name: _records(columns) for name, columns in self.drawn().items()},
         }
 
     def shown_table(self) -> pd.DataFrame:
-        """What the figure is about, for a reader: without the columns that only say how lines are
-        drawn."""
-        return self.data[self.table].drop(columns=list(DRAWING), errors="ignore")
+        """The figure's main table, without the columns that only say how it is drawn."""
+        return self.data[self.table].drop(columns=list(DRAWING_COLUMNS), errors="ignore")
 
 
 def _records(table: Mapping[str, pd.Series]) -> list[dict[str, Any]]:
-    """The rows, with None for what is not a finite number."""
+    """The rows, with None for NaN and infinities."""
     columns = {
         name: [
             None if isinstance(value, float) and not math.isfinite(value) else value
@@ -82,7 +82,7 @@ def _records(table: Mapping[str, pd.Series]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """An entry of a key: what it says, and its symbol, a path within ±1 or the word `line`."""
+    """An entry of a legend. `symbol` is an SVG path within ±1, or `line`."""
 
     text: str
     symbol: str
@@ -92,23 +92,24 @@ class LegendEntry:
 
 @dataclass(frozen=True, eq=False)
 class FigureSet:
-    """What leaves the app as one picture: a figure, or panels side by side with what is said of
-    them together.
+    """Figures that are shown, and exported, as one image: a single one, or panels side by side.
 
-    `name` says what it shows, for a file, and `heading` does on a sheet where no panel has a title
-    of its own. With `shared` the panels have one vertical axis and one legend."""
+    `name` becomes a file's name. `heading` is drawn above the image where no panel has a title.
+    `shared` panels have one y axis and one legend.
+    """
 
     name: str
     panels: tuple[Figure, ...]
     theme: Theme
     caption: str
-    labels: tuple[str, ...] = ()  # of the panels, as their tables have it
-    key: tuple[LegendEntry, ...] = ()
+    labels: tuple[str, ...] = ()  # of the panels
+    legend: tuple[LegendEntry, ...] = ()
     shared: bool = False
     heading: str = ""
 
     @property
     def alt(self) -> str:
+        """The alt texts of all panels."""
         return " ".join(panel.alt for panel in self.panels)
 
 

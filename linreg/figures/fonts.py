@@ -1,5 +1,7 @@
-"""The typeface of figures that leave the browser: Source Sans Pro, the one of the pages, as a
-package of fonts brings it."""
+"""The typeface of exported figures, Source Sans Pro, which is also that of the pages.
+
+It comes from the package font-source-sans-pro.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +14,33 @@ from typing import Any
 FAMILY = "Source Sans Pro"
 REGULAR, SEMIBOLD = 400, 600
 FILES = {REGULAR: "SourceSansPro-Regular.ttf", SEMIBOLD: "SourceSansPro-Semibold.ttf"}
-USUAL = "".join(map(chr, range(32, 127))) + "−·×√²λβ…’–≤≥±→\u0304"
-UNKNOWN = 0.6  # ems that a character takes which the typeface does not have
+USUAL_CHARACTERS = "".join(map(chr, range(32, 127))) + "−·×√²λβ…’–≤≥±→\u0304"
+UNKNOWN_WIDTH = 0.6  # em, of a character that the typeface does not have
 
 
 @lru_cache(maxsize=2)
-def _face(weight: int) -> bytes:
+def _font_file(weight: int) -> bytes:
     return (files("font_source_sans_pro") / "files" / FILES[weight]).read_bytes()
 
 
-def _opened(weight: int) -> Any:
+def _open_font(weight: int) -> Any:
     from fontTools.ttLib import TTFont
 
-    return TTFont(io.BytesIO(_face(weight)), recalcTimestamp=False)
+    return TTFont(io.BytesIO(_font_file(weight)), recalcTimestamp=False)
 
 
 @lru_cache(maxsize=2)
 def _advances(weight: int) -> dict[int, float]:
-    """How far each character moves on, in ems."""
-    font = _opened(weight)
+    """The advance width of each character, in em."""
+    font = _open_font(weight)
     em, widths = font["head"].unitsPerEm, font["hmtx"]
     return {code: widths[glyph][0] / em for code, glyph in font.getBestCmap().items()}
 
 
 def width(text: str, size: float, weight: int = REGULAR) -> float:
-    """How wide a line of text is at a font size, in its unit, but for kerning."""
+    """The width of a line of text, in the unit of `size`, without kerning."""
     known = _advances(weight)
-    return size * sum(known.get(ord(character), UNKNOWN) for character in text)
+    return size * sum(known.get(ord(character), UNKNOWN_WIDTH) for character in text)
 
 
 def missing(text: str) -> set[str]:
@@ -51,26 +53,26 @@ def missing(text: str) -> set[str]:
 
 
 def rules(text: str) -> str:
-    """CSS that brings along the typeface: the characters that figures use, and whatever else a text
-    has."""
-    others = "".join(
-        sorted(set(text) - set(USUAL))
-    )  # mostly none, so that most figures share one cut
-    return "".join(_rule(weight, others) for weight in (REGULAR, SEMIBOLD))
+    """CSS @font-face rules that embed the characters that figures use, and those of the text."""
+    others = sorted(set(text) - set(USUAL_CHARACTERS))  # mostly none, so figures share one subset
+    return "".join(_rule(weight, "".join(others)) for weight in (REGULAR, SEMIBOLD))
 
 
 @lru_cache(maxsize=32)
 def _rule(weight: int, others: str) -> str:
     from fontTools.subset import Options, Subsetter
 
-    font = _opened(weight)
+    font = _open_font(weight)
     options = Options()
     options.layout_features, options.hinting = ["kern", "mark"], False
     subsetter = Subsetter(options)
-    subsetter.populate(text=USUAL + others)
+    subsetter.populate(text=USUAL_CHARACTERS + others)
     subsetter.subset(font)
     font.flavor = "woff"
-    cut = io.BytesIO()
-    font.save(cut)
-    data = base64.b64encode(cut.getvalue()).decode()
-    return f'@font-face{{font-family:"{FAMILY}";font-weight:{weight};src:url(data:font/woff;base64,{data}) format("woff")}}'
+    woff = io.BytesIO()
+    font.save(woff)
+    data = base64.b64encode(woff.getvalue()).decode()
+    return (
+        f'@font-face{{font-family:"{FAMILY}";font-weight:{weight};'
+        f'src:url(data:font/woff;base64,{data}) format("woff")}}'
+    )

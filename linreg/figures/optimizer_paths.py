@@ -4,301 +4,303 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from linreg.experiments.optimizer_paths import Panel, Paths, curvature
 from linreg.figures.figure import Figure
 from linreg.figures.layers import (
     ASPECT,
     OPEN_LINE,
-    PIXELS,
-    contours,
+    PATH_RESOLUTION,
+    Layout,
+    clip_to_domain,
+    contour_layer,
+    coordinate_dtype,
     cross_layer,
-    cut_at_edge,
-    domain_around,
-    domain_slots,
-    drawn_as,
+    domain_values,
+    evenly_spaced,
     inside,
-    kept_inside,
-    levels_over,
-    lines_over,
-    points_of,
-    ring_layer,
+    label_inside,
+    layout_around,
+    line_shapes,
+    points_inside,
     round_number,
     star_layer,
     weight_axes,
+    weights_of,
 )
 from linreg.figures.simplify import kept_points
-from linreg.figures.theme import (
-    Theme,
-    apply_theme,
-    frame_of,
-    in_frame,
-    placeholder,
-    template,
-    text_halo,
-    with_frame_data,
-)
+from linreg.figures.templates import frame_table, in_frame, placeholder, template, with_frame_data
+from linreg.figures.theme import Theme, apply_theme, dot, text_halo
 from linreg.quadratic.contours import Domain
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.text.comparison import shapes_met
 from linreg.text.numbers import point, quantity
 
-CURVE_STEPS = 140  # of a curve against step, closer together where it is early
-TRAIL_POINTS = 1_400  # of all paths of one panel
-
-SNAP = (24, 19)  # cells across and up the picture; a click on one sets a start
-
-ARROWS = 15
+CURVE_STEPS = 140  # points of a curve against step, denser at the start
+MAX_PANEL_POINTS = 1_400  # of all paths of a panel
+SNAP = (24, 19)  # columns and rows of the cells that can be clicked to set a start
+ARROWS = 15  # columns of gradient arrows
 
 
-@dataclass(frozen=True, eq=False)
-class PathScene:
-    """What stays the same while the paths are replayed: one picture for all panels, their rings and
-    their whole paths."""
-
-    domain: Domain
-    spacing: float
-    levels: int
-    least_squares: Float[np.ndarray, " P"]
-    rings: tuple[pd.DataFrame, ...]
-    trails: tuple[pd.DataFrame, ...]
-
-
-def path_scene(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> PathScene:
-    """The scene that holds the minima, least squares and all starts, and the paths where they stay
-    near."""
+def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> Layout:
+    """The layout that holds the minima, the least-squares solution, all starts, and near paths."""
     surfaces = [panel.surface.profile() for panel in panels]
-    starts = [start[:2] for panel in panels for path in panel.paths for start in path.weights[0]]
-    walked = [
-        path.weights[..., :2].reshape(-1, 2) for panel in panels for path in panel.paths
-    ]  # (n, 2) of all starts
-    domain = domain_around(
-        np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *starts]), walked
-    )
-    spacing, levels = levels_over(surfaces, domain)
-    return PathScene(
-        domain,
-        spacing,
-        levels,
-        least_squares,
-        tuple(contours(surface, domain, spacing, levels) for surface in surfaces),
-        tuple(_trails(panel, domain) for panel in panels),
-    )
+    all_paths = [path for panel in panels for path in panel.paths]
+    starts = [start for path in all_paths for start in path.weights[0]]
+    visited = [path.weights[..., :2].reshape(-1, 2) for path in all_paths]  # (n, 2), of all starts
+    layout = layout_around(surfaces, least_squares, starts, visited)
+    return replace(layout, full_paths=tuple(_full_paths(panel, layout.domain) for panel in panels))
 
 
-def _trails(panel: Panel, domain: Domain) -> pd.DataFrame:
-    """All paths of a panel within the picture, in one table: of each the first steps densely, then
-    every k-th, and of those what the eye sees."""
-    runs = sum(path.weights.shape[1] for path in panel.paths)
-    most = max(TRAIL_POINTS // max(runs, 1), 20)
-    pixel = np.array([domain[1] - domain[0], domain[3] - domain[2]]) / PIXELS
-    known = list(OPTIMIZERS)
+def _full_paths(panel: Panel, domain: Domain) -> pd.DataFrame:
+    """All paths of a panel, clipped to the domain, in one table.
+
+    The first steps of a path are recorded densely, the later ones at growing distances; what the
+    eye cannot see is then left out.
+    """
+    names = list(OPTIMIZERS)
     steps, lines, optimizers = [], [], []
     for path in panel.paths:
         rows = early_rows(path.steps)
-        for track in path.weights[rows, :, :2].transpose(1, 0, 2):  # (S, 2)
-            finite = np.isfinite(track).all(1)
+        for run in path.weights[rows, :, :2].transpose(1, 0, 2):  # (S, 2)
+            finite = np.isfinite(run).all(1)
             steps.append(path.steps[rows[finite]])
-            lines.append(track[finite])
-            optimizers.append(known.index(path.optimizer))
-    begins = np.cumsum([0, *map(len, lines)])
-    kept = kept_points(
-        np.concatenate([*lines, np.empty((0, 2))]) / pixel, begins=begins[:-1]
-    )  # of all paths at once
-    for k, here in enumerate(np.split(kept, np.searchsorted(kept, begins[1:-1]))[: len(lines)]):
-        few = (
-            here
-            if len(here) <= most
-            else here[np.unique(np.linspace(0, len(here) - 1, most).astype(int))]
-        )
-        steps[k], lines[k] = steps[k][few - begins[k]], lines[k][few - begins[k]]
-    table = cut_at_edge(steps, lines, domain)
-    table["optimizer"] = pd.Categorical.from_codes(
-        np.array(optimizers, dtype=int)[table.pop("line")], pd.Index(known)
-    )
+            lines.append(run[finite])
+            optimizers.append(names.index(path.optimizer))
+    for k, kept in enumerate(_kept_of_lines(lines, domain)):
+        steps[k], lines[k] = steps[k][kept], lines[k][kept]
+    table = clip_to_domain(steps, lines, domain)
+    codes = np.array(optimizers, dtype=int)[table.pop("line")]
+    table["optimizer"] = pd.Categorical.from_codes(codes, pd.Index(names))
     return table
 
 
+def _kept_of_lines(
+    lines: Sequence[Float[np.ndarray, "_ 2"]], domain: Domain
+) -> list[Int[np.ndarray, " _"]]:
+    """The indices of the points of each line (n, 2) that are drawn: what the eye sees, if few."""
+    most = max(MAX_PANEL_POINTS // max(len(lines), 1), 20)
+    pixel = np.array([domain[1] - domain[0], domain[3] - domain[2]]) / PATH_RESOLUTION
+    first = np.cumsum([0, *map(len, lines)])
+    points = np.concatenate([*lines, np.empty((0, 2))])
+    kept = kept_points(points / pixel, begins=first[:-1])  # of all lines at once
+    kept_by_line = np.split(kept, np.searchsorted(kept, first[1:-1]))[: len(lines)]
+    return [evenly_spaced(rows, most) - first[k] for k, rows in enumerate(kept_by_line)]
+
+
 def early_rows(steps: np.ndarray) -> np.ndarray:
-    """Rows of the record in even ratios of their steps, so that the first steps are seen as well as
-    the last."""
+    """Rows of a record at geometrically growing distances, so the first steps are seen as well."""
     last = len(steps) - 1
     if last <= CURVE_STEPS:
         return np.arange(last + 1)
     return np.unique(np.rint(np.geomspace(1, last + 1, CURVE_STEPS)).astype(int) - 1)
 
 
-def of_panel(scene: PathScene, which: int) -> PathScene:
-    """The scene of one panel without its paths."""
-    return replace(scene, rings=(scene.rings[which],), trails=(scene.trails[which].iloc[:0],))
+def surface_only(layout: Layout, which: int) -> Layout:
+    """The layout of one panel without its paths."""
+    return replace(
+        layout,
+        contours=(layout.contours[which],),
+        full_paths=(layout.full_paths[which].iloc[:0],),
+    )
 
 
 def paths_figure(
     panels: Sequence[Panel],
     which: int,
-    scene: PathScene,
+    layout: Layout,
     step: int,
     theme: Theme,
     arrows: bool = False,
 ) -> Figure:
-    """All paths on one surface up to `step`: starts as rings, where each is now as a dot, the axes
-    of the bowl as lines."""
+    """All paths on one surface up to `step`, their starts, and the principal axes of the surface.
+
+    With `arrows` also the downhill directions on a grid.
+    """
     panel, surface = panels[which], panels[which].surface.profile()
-    heads = [
-        (path.optimizer, *path.weights[k, run, :2].tolist())
-        for path in panel.paths
-        for run in range(path.weights.shape[1])
-        for k in [_seen(path, run, step)]
-    ]
-    now = pd.DataFrame(heads, columns=["optimizer", "w1", "w2"])
+    floor = f"mean loss never below {quantity(surface.floor)}"
+    names = [path.optimizer for path in panel.paths]
+    title = f"{panel.label}: {shapes_met(panel.settings)}"
+    alt_text = f"{panel.label}, {shapes_met(panel.settings)}: {_paths_finding(panel, floor)}."
+    whole_paths = layout.full_paths[which]
+    current = _current_points(panel, step)
     starts = sorted(
         {tuple(start[:2].tolist()) for path in panel.paths for start in path.weights[0]}
     )
     marks = [
         ("minimum", *surface.minimum.tolist()),
-        ("least squares", *scene.least_squares[:2].tolist()),
+        ("least squares", *layout.least_squares[:2].tolist()),
     ]
-    trail = scene.trails[which]
     data = {
-        "rings": scene.rings[which],
-        "trail": trail,
-        "path": trail[trail["step"] <= step],
-        "now": now[inside(points_of(now), scene.domain)] if len(now) else now,
-        "starts": points_in_picture(starts, scene.domain),
+        "rings": layout.contours[which],
+        "trail": whole_paths,
+        "path": whole_paths[whole_paths["step"] <= step],
+        "now": current[inside(weights_of(current), layout.domain)] if len(current) else current,
+        "starts": points_inside(starts, layout.domain),
         "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
-        "axes": _axes(surface, scene),
-        "arrows": _arrows(surface, scene.domain)
-        if arrows
-        else pd.DataFrame({"w1": [], "w2": [], "angle": [], "size": []}),
+        "axes": _axes(surface, layout),
+        "arrows": _arrows(surface, layout.domain) if arrows else _no_arrows(),
         "snap": _snap(),
+        "frame": frame_table(
+            title=title,
+            subtitle=floor,
+            alt=alt_text,
+            levels=max(layout.levels, 2),
+            optimizers=",".join(names),
+            **domain_values(layout.domain),
+        ),
     }
-    names = [path.optimizer for path in panel.paths]
-    arrived = [path.optimizer for path in panel.paths if path.settled_at(panel.surface) is not None]
-    floor = f"mean loss never below {quantity(surface.floor)}"
-    least = f"minimum at {point(surface.minimum)}, {floor}"
-    if names:
-        what = f"paths of {', '.join(names)} on the loss surface, which has its {least}"
-        found = f"{len(arrived)} of {len(names)} come close to it"
-    else:
-        what = f"the loss surface has its {least}"
-        bowl = curvature(surface)
-        along = zip(bowl.values.tolist(), bowl.directions, strict=True)
-        found = " and ".join(f"λ = {quantity(value)} along {point(axis)}" for value, axis in along)
-    alt_text = f"{panel.label}, {shapes_met(panel.settings)}: {what}. {found}."
-    title = f"{panel.label}: {shapes_met(panel.settings)}"
-    data["frame"] = frame_of(
-        title=title,
-        subtitle=floor,
-        alt=alt_text,
-        levels=max(scene.levels, 2),
-        optimizers=",".join(names),
-        **domain_slots(scene.domain),
+    shown = "paths on the loss surface" if names else "the axes of the loss surface"
+    caption = _paths_caption(panel, layout, arrows)
+    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", f"{panel.label}: {shown}")
+
+
+def _paths_finding(panel: Panel, floor: str) -> str:
+    """How many paths come close to the minimum; without paths, the curvature of the surface."""
+    surface = panel.surface.profile()
+    minimum = f"minimum at {point(surface.minimum)}, {floor}"
+    if panel.paths:
+        names = ", ".join(path.optimizer for path in panel.paths)
+        settled = sum(path.settled_at(panel.surface) is not None for path in panel.paths)
+        return (
+            f"paths of {names} on the loss surface, which has its {minimum}."
+            f" {settled} of {len(panel.paths)} come close to it"
+        )
+    axes = curvature(surface)
+    pairs = zip(axes.values.tolist(), axes.directions, strict=True)
+    along = " and ".join(f"λ = {quantity(value)} along {point(axis)}" for value, axis in pairs)
+    return f"the loss surface has its {minimum}. {along}"
+
+
+def _paths_caption(panel: Panel, layout: Layout, arrows: bool) -> str:
+    """What marks, contours and arrows mean."""
+    caption = "Open circles: starts. Dots: where each path is. " if panel.paths else ""
+    caption += (
+        "Star: where this loss is least. Cross: least squares. Dashed: the bowl's axes, with the"
+        " curvature λ along each. From contour to contour √(loss − its least value) grows by"
+        f" {quantity(layout.spacing)}."
     )
-    caption = (
-        ("Open circles: starts. Dots: where each path is. " if names else "")
-        + "Star: where this loss is least. Cross: least squares. Dashed: the bowl's axes, with the curvature λ along each."
-        + f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}."
-        + (" Arrows: down the gradient, larger where it is steeper." if arrows else "")
-    )
-    name = (
-        f"{panel.label}: {'paths on the loss surface' if names else 'the axes of the loss surface'}"
-    )
-    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name)
+    if arrows:
+        caption += " Arrows: down the gradient, larger where it is steeper."
+    return caption
 
 
-def _seen(path: Paths, run: int, step: int) -> int:
-    """The last recorded row of a run at or before `step` at which it is finite."""
-    k = int(np.searchsorted(path.steps, step, side="right")) - 1
-    lost = path.diverged_at[run]
-    return (
-        k if lost < 0 else min(k, max(int(np.searchsorted(path.steps, lost, side="left")) - 1, 0))
-    )
+def _current_points(panel: Panel, step: int) -> pd.DataFrame:
+    """The weights of every run at `step`."""
+    rows = [
+        (path.optimizer, *path.weights[_last_finite(path, run, step), run, :2].tolist())
+        for path in panel.paths
+        for run in range(path.weights.shape[1])
+    ]
+    return pd.DataFrame(rows, columns=["optimizer", "w1", "w2"])
 
 
-def points_in_picture(points: Sequence[Sequence[float]], domain: Domain) -> pd.DataFrame:
-    array = np.array(points, dtype=np.float64).reshape(-1, 2)
-    return pd.DataFrame(array[inside(array, domain)], columns=["w1", "w2"])
+def _last_finite(path: Paths, run: int, step: int) -> int:
+    """The last recorded row of a run at or before `step` in which its weights are finite."""
+    row = int(np.searchsorted(path.steps, step, side="right")) - 1
+    diverged_at = path.diverged_at[run]
+    if diverged_at < 0:
+        return row
+    before = int(np.searchsorted(path.steps, diverged_at, side="left")) - 1
+    return min(row, max(before, 0))
 
 
-def _axes(surface: Quadratic, scene: PathScene) -> pd.DataFrame:
-    """The axes of the bowl within the picture: from the minimum to the contour a third of the way
-    out, and λ along each.
+def _axes(surface: Quadratic, layout: Layout) -> pd.DataFrame:
+    """The principal axes of the surface, labelled with the curvature λ along each.
 
-    Nothing lies outside the picture: a label there would make the renderer shrink it.
+    They reach from the minimum to the contour at a third of the levels. All of it lies inside the
+    domain: a label outside would make the renderer shrink the picture.
     """
+    domain = layout.domain
     values, vectors = np.linalg.eigh(surface.hessian)
-    out = math.sqrt(2) * scene.spacing * max(scene.levels, 1) / 3  # √(2·excess)
-    longest = np.hypot(scene.domain[1] - scene.domain[0], scene.domain[3] - scene.domain[2])
-    halves = [
-        min(out / math.sqrt(value), longest) if value > 0 else longest for value in values.tolist()
+    reach = math.sqrt(2) * layout.spacing * max(layout.levels, 1) / 3  # √(2·excess loss)
+    diagonal = np.hypot(domain[1] - domain[0], domain[3] - domain[2])
+    half_lengths = [  # along an axis the excess loss is λ·length²/2
+        min(reach / math.sqrt(value), diagonal) if value > 0 else diagonal
+        for value in values.tolist()
     ]
     lines = [
-        surface.minimum + np.array([[-1.0], [1.0]]) * half * along
-        for half, along in zip(halves, vectors.T, strict=True)
+        surface.minimum + np.array([[-1.0], [1.0]]) * half * direction  # (2, 2)
+        for half, direction in zip(half_lengths, vectors.T, strict=True)
     ]
-    cut = cut_at_edge([np.array([-1, 1])] * len(lines), lines, scene.domain)
-    w = points_of(cut)
-    at = surface.minimum + 0.8 * (w - surface.minimum)
-    ends = zip(cut["line"], cut["step"], strict=True)
-    labels = [f"λ = {quantity(values[axis])}" if order == 1 else "" for axis, order in ends]
-    columns = {"order": cut["step"], "w1": w[:, 0], "w2": w[:, 1], "axis": cut["line"]}
-    return pd.DataFrame({**columns, "label": labels, "at1": at[:, 0], "at2": at[:, 1]})
+    clipped = clip_to_domain([np.array([-1, 1])] * len(lines), lines, domain)
+    ends = weights_of(clipped)  # (n, 2)
+    label_at = surface.minimum + 0.8 * (ends - surface.minimum)
+    labels = [
+        f"λ = {quantity(values[axis])}" if order == 1 else ""
+        for axis, order in zip(clipped["line"], clipped["step"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "order": clipped["step"],
+            "w1": ends[:, 0],
+            "w2": ends[:, 1],
+            "axis": clipped["line"],
+            "label": labels,
+            "at1": label_at[:, 0],
+            "at2": label_at[:, 1],
+        }
+    )
 
 
 def _arrows(surface: Quadratic, domain: Domain) -> pd.DataFrame:
-    """Down the gradient on a grid: the direction in degrees from straight up, clockwise, and the
-    size by the steepness."""
-    across, up = (
-        (np.arange(ARROWS) + 0.5) / ARROWS,
-        (np.arange(int(ARROWS * ASPECT)) + 0.5) / int(ARROWS * ASPECT),
-    )
+    """The downhill direction on a grid, in degrees clockwise from up, and the relative slope."""
+    rows = int(ARROWS * ASPECT)
+    x = (np.arange(ARROWS) + 0.5) / ARROWS
+    y = (np.arange(rows) + 0.5) / rows
     w1, w2 = np.meshgrid(
-        domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2])
+        domain[0] + x * (domain[1] - domain[0]), domain[2] + y * (domain[3] - domain[2])
     )
-    points = np.stack([w1.ravel(), w2.ravel()], axis=1)
+    points = np.stack([w1.ravel(), w2.ravel()], axis=1)  # (n, 2)
     downhill = -surface.gradient(points)  # (n, 2)
-    steepness = np.hypot(*downhill.T)  # (n,), without a square that could overflow
-    frame = pd.DataFrame({"w1": w1.ravel(), "w2": w2.ravel()})
-    frame["angle"] = np.degrees(np.arctan2(downhill[:, 0], downhill[:, 1]))
-    frame["size"] = steepness / max(steepness.max(), np.finfo(float).tiny)
-    return frame.astype(drawn_as(domain))
+    slope = np.hypot(*downhill.T)  # (n,); hypot, as squares could overflow
+    table = pd.DataFrame({"w1": w1.ravel(), "w2": w2.ravel()})
+    table["angle"] = np.degrees(np.arctan2(downhill[:, 0], downhill[:, 1]))
+    table["size"] = slope / max(slope.max(), np.finfo(float).tiny)
+    return table.astype(coordinate_dtype(domain))
+
+
+def _no_arrows() -> pd.DataFrame:
+    return pd.DataFrame({"w1": [], "w2": [], "angle": [], "size": []})
+
+
+# ---- cells to click ------------------------------------------------------------------------------
 
 
 def snapped(domain: Domain, column: int, row: int) -> tuple[float, float]:
-    """The start that a click on a cell of the picture sets: its middle, in numbers as round as the
-    picture is large."""
+    """The start that a click on a cell sets: its center, rounded to the scale of the domain."""
     grid = round_number((domain[1] - domain[0]) / SNAP[0])
-    across, up = ((place + 0.5) / count for place, count in zip((column, row), SNAP, strict=True))
-    middle = domain[0] + across * (domain[1] - domain[0]), domain[2] + up * (domain[3] - domain[2])
-    w1, w2 = (round(place / grid) * grid for place in middle)
+    x, y = ((index + 0.5) / count for index, count in zip((column, row), SNAP, strict=True))
+    center = domain[0] + x * (domain[1] - domain[0]), domain[2] + y * (domain[3] - domain[2])
+    w1, w2 = (round(weight / grid) * grid for weight in center)
     return (round(w1, 12), round(w2, 12)) if 1e-9 < grid < 1e9 else (w1, w2)
 
 
 @cache
 def _snap() -> pd.DataFrame:
-    """The cells, by their places alone: they are the same in every picture, which need not be drawn
-    anew for them."""
+    """The cells by column and row: the same table for every domain, which need not be redrawn."""
     rows, columns = np.divmod(np.arange(SNAP[0] * SNAP[1], dtype=np.int16), np.int16(SNAP[0]))
     return pd.DataFrame({"column": columns, "row": rows})
 
 
 def _snap_layer() -> alt.Chart:
+    """The invisible cells, with the selection `clicked`."""
     clicked = alt.selection_point(name="clicked", fields=["column", "row"], on="click", empty=False)
-    across, up = f"width / {SNAP[0]}", f"height / {SNAP[1]}"
+    width, height = f"width / {SNAP[0]}", f"height / {SNAP[1]}"
     edges = {
-        "x": f"datum.column * {across}",
-        "x2": f"(datum.column + 1) * {across}",
-        "y": f"height - (datum.row + 1) * {up}",
-        "y2": f"height - datum.row * {up}",
+        "x": f"datum.column * {width}",
+        "x2": f"(datum.column + 1) * {width}",
+        "y": f"height - (datum.row + 1) * {height}",
+        "y2": f"height - datum.row * {height}",
     }
     layer: alt.Chart = (
         alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
@@ -306,9 +308,14 @@ def _snap_layer() -> alt.Chart:
     return layer.encode(**{edge: alt.value({"expr": place}) for edge, place in edges.items()})
 
 
+# ---- the chart -----------------------------------------------------------------------------------
+
+
 def optimizer_color(theme: Theme) -> alt.Color:
-    """One colour an optimizer, the same in every figure, and a legend of those that the frame's
-    `optimizers` names."""
+    """The colour encoding of optimizers, the same in every figure.
+
+    The legend shows those that the value `optimizers` of the table `frame` names.
+    """
     shown = in_frame("optimizers")
     return alt.Color(
         "optimizer:N",
@@ -334,55 +341,52 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    trails, paths = (lines_over(table, ["piece", "optimizer"]) for table in ("trail", "path"))
-    whole = trails.mark_geoshape(strokeWidth=1.2, opacity=0.4, **OPEN_LINE).encode(color=color)
-    halo = paths.mark_geoshape(stroke=theme.background, strokeWidth=5, opacity=0.8, **OPEN_LINE)
-    path = paths.mark_geoshape(strokeWidth=2.4, **OPEN_LINE).encode(color=color)
+    by = ["piece", "optimizer"]
+    whole_paths = line_shapes("trail", by).mark_geoshape(strokeWidth=1.2, opacity=0.4, **OPEN_LINE)
+    paths = line_shapes("path", by)
+    path_halo = paths.mark_geoshape(
+        stroke=theme.background, strokeWidth=5, opacity=0.8, **OPEN_LINE
+    )
+    paths = paths.mark_geoshape(strokeWidth=2.4, **OPEN_LINE)
     axes = over("axes").mark_line(
-        stroke=theme.ink, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True
+        stroke=theme.foreground, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True
     )
-    axes = axes.encode(detail="axis:N", order="order:Q")
-    text = {"dy": -8, **kept_inside(11.5, "at1")}
-    curvature = alt.Chart(alt.NamedData("axes")).mark_text(color=theme.ink, **text)
-    curvature = curvature.encode(
-        x=alt.X("at1:Q", title="weight 1"), y=alt.Y("at2:Q", title="weight 2"), text="label:N"
-    )
-    behind = curvature.mark_text(**text_halo(theme), **text)
+    label_text = {"dy": -8, **label_inside(11.5, "at1")}
+    label_position: dict[str, Any] = {
+        "x": alt.X("at1:Q", title="weight 1"),
+        "y": alt.Y("at2:Q", title="weight 2"),
+    }
+    labels = alt.Chart(alt.NamedData("axes")).encode(**label_position, text="label:N")
     arrows = over("arrows").mark_point(
-        shape="arrow", filled=True, fill=theme.quiet, opacity=0.55, strokeWidth=0
-    )
-    arrows = arrows.encode(
-        angle=alt.Angle("angle:Q", scale=None),
-        size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None),
+        shape="arrow", filled=True, fill=theme.muted, opacity=0.55, strokeWidth=0
     )
     starts = over("starts").mark_point(
         shape="circle",
         size=70,
         filled=True,
         fill=theme.background,
-        stroke=theme.ink,
+        stroke=theme.foreground,
         strokeWidth=2,
         opacity=1,
     )
-    now = over("now").mark_point(
-        shape="circle", size=55, filled=True, stroke=theme.background, strokeWidth=1.2, opacity=1
-    )
+    current = over("now").mark_point(shape="circle", **dot(theme, 55, 1.2))
     marks = over("marks")
-    star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
-    cross = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
     chart = alt.layer(
-        ring_layer(theme),
-        arrows,
-        axes,
-        whole,
-        halo,
-        path,
-        cross,
-        star,
+        contour_layer(theme),
+        arrows.encode(
+            angle=alt.Angle("angle:Q", scale=None),
+            size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None),
+        ),
+        axes.encode(detail="axis:N", order="order:Q"),
+        whole_paths.encode(color=color),
+        path_halo,
+        paths.encode(color=color),
+        cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'")),
+        star_layer(theme, marks.transform_filter("datum.kind == 'minimum'")),
         starts,
-        now.encode(color=color),
-        behind,
-        curvature,
+        current.encode(color=color),
+        labels.mark_text(**text_halo(theme), **label_text),
+        labels.mark_text(color=theme.foreground, **label_text),
         _snap_layer(),
     )
     heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"))

@@ -1,4 +1,4 @@
-"""Every page's figures by the page's name: for the command line and for embedded pages."""
+"""The figures of every page by the page's name, for the command line and embedded pages."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ from linreg.figures.theme import Theme
 from linreg.settings.model import Comparison
 from linreg.settings.pages import PAGES
 
-# (comparison, view, resources, theme, step) -> the page's figures, one after the other
+# (comparison, view, resources, theme, step) -> the page's figures
 PageFigures = Callable[[Comparison, Any, Resources, Theme, "int | None"], Iterator[FigureSet]]
 
 
 def _comparison(
-    asked: Comparison, _view: Any, of: Resources, theme: Theme, step: int | None
+    compared: Comparison, _view: Any, of: Resources, theme: Theme, step: int | None
 ) -> Iterator[FigureSet]:
-    return comparison_figures.figures(comparison.run(asked, of), theme, step)
+    return comparison_figures.figures(comparison.run(compared, of), theme, step)
 
 
 def _cause(
-    asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+    compared: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
-    return cause_figures.figures(cause.run(asked, view, of), theme)
+    return cause_figures.figures(cause.run(compared, view, of), theme)
 
 
 def _claims(
-    _asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+    _compared: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
     return claims_figures.figures(claims.run(view, of), theme)
 
 
 def _surface(
-    asked: Comparison, view: Any, of: Resources, theme: Theme, step: int | None
+    compared: Comparison, view: Any, of: Resources, theme: Theme, step: int | None
 ) -> Iterator[FigureSet]:
-    result, batches = surface.run(asked, view, of), surface.batches(asked, view, of)
+    result, batches = surface.run(compared, view, of), surface.batches(compared, view, of)
     return surface_figures.figures(result, batches, theme, step)
 
 
 def _sweep(
-    asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+    compared: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
-    law = sweep.batch_size_law(asked, view, of)
-    return sweep_figures.figures(sweep.run(asked, view, of), law, theme)
+    law = sweep.batch_size_law(compared, view, of)
+    return sweep_figures.figures(sweep.run(compared, view, of), law, theme)
 
 
 def _your_code(
-    _asked: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+    _compared: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
     return your_code_figures.figures(your_code.run(view, of), theme)
 
@@ -71,27 +71,28 @@ FIGURES: dict[str, PageFigures] = {
 }
 
 
-def outstanding(page: str, asked: Comparison, view: Any, of: Resources) -> Work[Any, Any] | None:
-    """What the page's result still lacks; None for a page that is computed at once."""
+def outstanding(page: str, compared: Comparison, view: Any, of: Resources) -> Work[Any, Any] | None:
+    """The work that a page's result still needs; None for a page that needs none."""
     if page == "comparison":
-        return comparison.outstanding(asked, of)
+        return comparison.outstanding(compared, of)
     if page == "claims":
         return claims.outstanding(view, of)
     if page == "sweep":
-        return sweep.outstanding(asked, view, of)
+        return sweep.outstanding(compared, view, of)
     return None
 
 
 def page_figures(
-    page: str, asked: Comparison, view: Any, of: Resources, theme: Theme, step: int | None = None
+    page: str, compared: Comparison, view: Any, of: Resources, theme: Theme, step: int | None = None
 ) -> Iterator[FigureSet]:
-    """Every figure of a page, one after the other, once everything that takes long is done.
+    """Every figure of a page, once the work that it needs is done.
 
-    `view` is the page's own view, or None for its default; `step` is a moment of the replay.
+    `view` is the page's own view, or None for its default; `step` is a step of the replay, or None
+    for its end.
     """
-    kind = PAGES.get(page)
-    view = view or (kind() if kind else None)
-    work = outstanding(page, asked, view, of)
+    view_type = PAGES.get(page)
+    view = view or (view_type() if view_type else None)
+    work = outstanding(page, compared, view, of)
     if work:
         work.run()
-    yield from FIGURES[page](asked, view, of, theme, step)
+    yield from FIGURES[page](compared, view, of, theme, step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -15,30 +15,22 @@ from linreg.figures.figure import Figure
 from linreg.figures.layers import (
     ASPECT,
     OPEN_LINE,
-    contours,
+    Layout,
+    contour_layer,
+    coordinate_dtype,
     cross_layer,
-    domain_around,
-    domain_slots,
-    drawn_as,
+    domain_values,
     full_path,
     inside,
-    kept_inside,
-    levels_over,
-    lines_over,
-    points_of,
-    ring_layer,
+    label_inside,
+    layout_around,
+    line_shapes,
     star_layer,
     weight_axes,
+    weights_of,
 )
-from linreg.figures.theme import (
-    Theme,
-    apply_theme,
-    frame_of,
-    placeholder,
-    template,
-    text_halo,
-    with_frame_data,
-)
+from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
+from linreg.figures.theme import Theme, apply_theme, dot, text_halo
 from linreg.quadratic.contours import Domain
 from linreg.quadratic.quadratic import Quadratic
 from linreg.text.numbers import point, quantity
@@ -46,8 +38,10 @@ from linreg.text.numbers import point, quantity
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One side of a comparison as the figures need it. Before it has trained, `weights` and
-    `losses` are None."""
+    """One side of a comparison, as figures need it.
+
+    `weights` and `losses` are None before the side is trained.
+    """
 
     label: str
     shapes: str
@@ -57,113 +51,89 @@ class Side:
     diverged_at: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """What does not change while a comparison is replayed: one domain and one spacing of the levels
-    for both surfaces, and for each side its rings and its whole path, shortened to what the eye
-    sees."""
-
-    domain: Domain
-    spacing: float  # between levels, in √(loss − floor)
-    levels: int
-    least_squares: Float[np.ndarray, " P"]
-    rings: tuple[pd.DataFrame, ...]
-    trails: tuple[pd.DataFrame, ...]
-
-
-def scene(
+def surfaces_layout(
     sides: Sequence[Side], least_squares: Float[np.ndarray, " P"], starts: Sequence[Sequence[float]]
 ) -> Layout:
-    """The scene that holds the minima, the least-squares solution and the starts, and the paths
-    where they stay near."""
+    """The layout that holds the minima, the least-squares solution, all starts, and near paths."""
     surfaces = [side.surface.profile() for side in sides]
     paths = [side.weights[:, :2].astype(np.float64) for side in sides if side.weights is not None]
-    begun = [*(start[:2] for start in starts), *(path[0] for path in paths)]
-    needed = np.array([*(surface.minimum for surface in surfaces), least_squares[:2], *begun])
-    domain = domain_around(needed, paths)
-    spacing, levels = levels_over(surfaces, domain)
-    return Layout(
-        domain,
-        spacing,
-        levels,
-        least_squares,
-        tuple(contours(surface, domain, spacing, levels) for surface in surfaces),
-        tuple(full_path(side.weights, domain) for side in sides),
-    )
+    starts_of_paths = [path[0] for path in paths]
+    layout = layout_around(surfaces, least_squares, [*starts, *starts_of_paths], paths)
+    full_paths = tuple(full_path(side.weights, layout.domain) for side in sides)
+    return replace(layout, full_paths=full_paths)
 
 
 def surface_figure(
-    sides: Sequence[Side], which: int, scene: Layout, step: int, theme: Theme
+    sides: Sequence[Side], which: int, layout: Layout, step: int, theme: Theme
 ) -> Figure:
-    """The loss over (w1, w2) as filled rings, one side's path up to `step`, its start, and the
-    surface's minimum."""
-    side, trail = sides[which], scene.trails[which]
+    """The loss over (w1, w2) of one side as filled contours, and its path up to `step`."""
+    side, whole_path = sides[which], layout.full_paths[which]
     surface = side.surface.profile()
-    now = _now(side, scene.domain, step)
-    marks = _marks(side, surface, scene, step, with_least_squares=which == 0)
-    data = {
-        "rings": scene.rings[which],
-        "trail": trail,
-        "path": _path(trail, side, scene.domain, step),
-        "marks": marks,
-        "now": pd.DataFrame({"text": [now]}),
-    }
     floor = f"mean loss never below {quantity(surface.floor)}"
-    whole = (
-        "The run has yet to be trained"
-        if side.weights is None
-        else f"The path {_now(side, scene.domain, len(side.weights))}"
+    alt_text = (
+        f"{side.label}, {side.shapes}: the loss surface has its minimum at"
+        f" {point(surface.minimum)}, {floor}. {_path_finding(side, layout.domain)}."
     )
-    alt_text = f"{side.label}, {side.shapes}: the loss surface has its minimum at {point(surface.minimum)}, {floor}. {whole}."
-    data["frame"] = frame_of(
-        title=f"{side.label}: {side.shapes}",
-        subtitle=floor,
-        alt=alt_text,
-        levels=max(scene.levels, 2),
-        **domain_slots(scene.domain),
-    )
-    caption, name = _surface_caption(sides, scene), f"{side.label}: path on the loss surface"
+    data = {
+        "rings": layout.contours[which],
+        "trail": whole_path,
+        "path": _path_until(step, whole_path, side, layout.domain),
+        "marks": _marks(side, surface, layout, step, with_least_squares=which == 0),
+        "now": pd.DataFrame({"text": [_position(side, layout.domain, step)]}),
+        "frame": frame_table(
+            title=f"{side.label}: {side.shapes}",
+            subtitle=floor,
+            alt=alt_text,
+            levels=max(layout.levels, 2),
+            **domain_values(layout.domain),
+        ),
+    }
+    caption, name = _surface_caption(sides, layout), f"{side.label}: path on the loss surface"
     return Figure(_surface_template(theme, which), data, alt_text, caption, "trail", name)
 
 
-def _surface_caption(sides: Sequence[Side], scene: Layout) -> str:
-    """What the marks and the contours mean, of both sides, since they are seen together."""
-    loose = [side.label.lower() for side in sides if not side.surface.profile().unique]
-    return (
+def _surface_caption(sides: Sequence[Side], layout: Layout) -> str:
+    """What marks and contours mean, for both sides, which share a caption."""
+    caption = (
         "Ring: start. Dot: where the path is. Star: where this loss is least. Cross: least squares,"
-        " the best there is."
-        f" From contour to contour √(loss − its least value) grows by {quantity(scene.spacing)}, on"
-        " both sides alike."
-        + (
-            " The surface has the bias at its best for each pair of weights; a path whose bias is"
-            " still on its way has a"
-            " higher loss than its place shows."
-            if any(len(side.surface.c) > 2 for side in sides)
-            else ""
-        )
-        + (
-            f" The minimum is not unique ({', '.join(loose)}): the star marks the one of least"
-            " norm."
-            if loose
-            else ""
-        )
+        " the best there is. From contour to contour √(loss − its least value) grows by"
+        f" {quantity(layout.spacing)}, on both sides alike."
     )
+    if any(len(side.surface.c) > 2 for side in sides):
+        caption += (
+            " The surface has the bias at its best for each pair of weights; a path whose bias is"
+            " still on its way has a higher loss than its place shows."
+        )
+    singular = [side.label.lower() for side in sides if not side.surface.profile().unique]
+    if singular:
+        caption += (
+            f" The minimum is not unique ({', '.join(singular)}): the star marks the one of least"
+            " norm."
+        )
+    return caption
 
 
-def _path(trail: pd.DataFrame, side: Side, domain: Domain, step: int) -> pd.DataFrame:
-    """The trail up to `step`, and from its last corner on to where the path is now."""
-    path = trail.loc[trail["step"] <= step, ["w1", "w2", "piece"]]
+def _path_until(step: int, whole_path: pd.DataFrame, side: Side, domain: Domain) -> pd.DataFrame:
+    """The path up to `step`, which may lie between two points of the simplified whole path."""
+    path = whole_path.loc[whole_path["step"] <= step, ["w1", "w2", "piece"]]
     if side.weights is not None and len(path) and step < len(side.weights) - 1:
-        now = side.weights[[step], :2].astype(np.float64)
-        if inside(now, domain).all():
-            path = pd.concat(
-                [path, pd.DataFrame(now, columns=["w1", "w2"]).assign(piece=path["piece"].iloc[-1])]
-            )
-    return path.astype({"w1": drawn_as(domain), "w2": drawn_as(domain), "piece": "int16"})
+        current = side.weights[[step], :2].astype(np.float64)  # (1, 2)
+        if inside(current, domain).all():
+            last = pd.DataFrame(current, columns=["w1", "w2"])
+            path = pd.concat([path, last.assign(piece=path["piece"].iloc[-1])])
+    dtype = coordinate_dtype(domain)
+    return path.astype({"w1": dtype, "w2": dtype, "piece": "int16"})
 
 
-def _now(side: Side, domain: Domain, step: int) -> str:
-    """Where the path is at `step`, as the line above the picture."""
+def _path_finding(side: Side, domain: Domain) -> str:
+    """Where the path of a side ends, as a sentence without its full stop."""
+    if side.weights is None:
+        return "The run has yet to be trained"
+    return f"The path {_position(side, domain, len(side.weights))}"
+
+
+def _position(side: Side, domain: Domain, step: int) -> str:
+    """Where the path is at `step`, in words."""
     if side.weights is None:
         return "not trained yet"
     last = len(side.weights) - 1
@@ -172,47 +142,46 @@ def _now(side: Side, domain: Domain, step: int) -> str:
     if side.diverged_at is not None and step >= last:
         left = f"leaves the picture at step {int(outside.argmax()):,} and " if outside.any() else ""
         return f"{left}diverges at step {side.diverged_at:,}"
+    verb = "ends at" if k == last else "is at"
     beyond = ", outside the picture" if outside[k] else ""
-    return (
-        f"{'ends at' if k == last else 'is at'} {point(side.weights[k])} after {k:,} steps{beyond}"
-    )
+    return f"{verb} {point(side.weights[k])} after {k:,} steps{beyond}"
 
 
 def _marks(
-    side: Side, surface: Quadratic, scene: Layout, step: int, with_least_squares: bool
+    side: Side, surface: Quadratic, layout: Layout, step: int, with_least_squares: bool
 ) -> pd.DataFrame:
-    """The marked points: kind, place, label, and on which side of the point the label stands."""
-    _, _, low2, high2 = scene.domain
+    """The marked points: kind, weights, label, and the offset `dy` of the label in pixels."""
     rows: list[tuple[str, float, float, str]] = []
     if side.weights is not None:
-        k = min(step, len(side.weights) - 1)
+        last = len(side.weights) - 1
+        k = min(step, last)
         rows.append(("start", *side.weights[0, :2].tolist(), ""))
-        rows.append(
-            ("end" if k == len(side.weights) - 1 else "here", *side.weights[k, :2].tolist(), "")
-        )
+        rows.append(("end" if k == last else "here", *side.weights[k, :2].tolist(), ""))
     rows.append(("minimum", *surface.minimum.tolist(), f"minimum {point(surface.minimum)}"))
+    best = layout.least_squares[:2]
     if with_least_squares:
-        rows.append(
-            (
-                "least squares",
-                *scene.least_squares[:2].tolist(),
-                f"least squares {point(scene.least_squares[:2])}",
-            )
-        )
-    frame = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
-    frame = frame[inside(points_of(frame), scene.domain)]
-    begun_above = side.weights is not None and bool(
-        side.weights[0, 1] > surface.minimum[1]
-    )  # and so its path
-    below = (frame["kind"] == "minimum") & begun_above
-    if with_least_squares:  # the two labels keep apart
-        rise = (scene.least_squares[1] - surface.minimum[1]) / (high2 - low2)
-        lower = frame["kind"] == ("minimum" if rise > 0 else "least squares")
-        below = lower if abs(rise) < 0.25 else lower | below
-    up = (frame["w2"] - low2) / (high2 - low2)
-    below = (below & (up > 0.12)) | (up > 0.9)
-    frame["dy"] = np.where(below, 24, -16).astype(np.int8)
-    return frame.astype({"w1": drawn_as(scene.domain), "w2": drawn_as(scene.domain)})
+        rows.append(("least squares", *best.tolist(), f"least squares {point(best)}"))
+    marks = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
+    marks = marks[inside(weights_of(marks), layout.domain)]
+    label_below = _label_below(marks, side, surface, layout, with_least_squares)
+    marks["dy"] = np.where(label_below, 24, -16).astype(np.int8)
+    dtype = coordinate_dtype(layout.domain)
+    return marks.astype({"w1": dtype, "w2": dtype})
+
+
+def _label_below(
+    marks: pd.DataFrame, side: Side, surface: Quadratic, layout: Layout, with_least_squares: bool
+) -> pd.Series:
+    """Which labels stand below their point: away from the path, each other, and the plot's edge."""
+    _, _, low, high = layout.domain
+    path_above = side.weights is not None and bool(side.weights[0, 1] > surface.minimum[1])
+    below = (marks["kind"] == "minimum") & path_above
+    if with_least_squares:
+        rise = (layout.least_squares[1] - surface.minimum[1]) / (high - low)
+        is_lower = marks["kind"] == ("minimum" if rise > 0 else "least squares")
+        below = is_lower if abs(rise) < 0.25 else is_lower | below
+    height = (marks["w2"] - low) / (high - low)
+    return (below & (height > 0.12)) | (height > 0.9)
 
 
 @template(0, 1)
@@ -220,9 +189,9 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     color = (theme.original, theme.fixed)[which]
     text_color = (theme.original_text, theme.fixed_text)[which]
     w1, w2 = weight_axes()
-
-    trail, path = (lines_over(table, ["piece"]) for table in ("trail", "path"))
-    trail = trail.mark_geoshape(stroke=color, strokeWidth=1.5, opacity=0.45, **OPEN_LINE)
+    whole_path = line_shapes("trail", ["piece"])
+    whole_path = whole_path.mark_geoshape(stroke=color, strokeWidth=1.5, opacity=0.45, **OPEN_LINE)
+    path = line_shapes("path", ["piece"])
     halo = path.mark_geoshape(stroke=theme.background, strokeWidth=6.5, **OPEN_LINE)
     path = path.mark_geoshape(stroke=color, strokeWidth=3.5, **OPEN_LINE)
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
@@ -238,20 +207,13 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     )
     minimum = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
     least_squares = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
-    here = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
-        shape="circle",
-        size=60,
-        filled=True,
-        fill=color,
-        stroke=theme.background,
-        strokeWidth=1.5,
-        opacity=1,
-        aria=False,
+    current = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
+        shape="circle", fill=color, aria=False, **dot(theme, 60)
     )
-    text = {"dy": {"expr": "datum.dy"}, **kept_inside(12.5)}
+    text = {"dy": {"expr": "datum.dy"}, **label_inside(12.5)}
     label_halo = marks.mark_text(**text_halo(theme), opacity=0.85, **text).encode(text="label:N")
-    label = marks.mark_text(color=theme.ink, **text).encode(text="label:N")
-    now = (
+    label = marks.mark_text(color=theme.foreground, **text).encode(text="label:N")
+    position = (
         alt.Chart(alt.NamedData("now"))
         .mark_text(
             align="left",
@@ -264,17 +226,17 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
         .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
     )
     chart = alt.layer(
-        ring_layer(theme),
-        trail,
+        contour_layer(theme),
+        whole_path,
         halo,
         path,
         least_squares,
         minimum,
         start,
-        here,
+        current,
         label_halo,
         label,
-        now,
+        position,
     )
     heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"), offset=20)
     spec = chart.properties(title=heading, width="container").to_dict()

@@ -14,46 +14,45 @@ from linreg.experiments.surface import BatchesOfSide
 from linreg.figures.figure import Figure
 from linreg.figures.layers import (
     ASPECT,
-    contours,
+    contour_layer,
+    contour_table,
+    coordinate_dtype,
     cross_layer,
-    domain_slots,
-    drawn_as,
+    domain_values,
     inside,
-    levels_at,
-    points_of,
-    ring_layer,
+    level_count,
+    points_inside,
     star_layer,
     weight_axes,
+    weights_of,
 )
-from linreg.figures.optimizer_paths import points_in_picture
-from linreg.figures.theme import (
-    Theme,
-    apply_theme,
-    frame_of,
-    placeholder,
-    template,
-    with_frame_data,
-)
+from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
+from linreg.figures.theme import Theme, apply_theme
 from linreg.quadratic.contours import Domain
 from linreg.settings.model import LABELS
 from linreg.text.comparison import shapes_met
 from linreg.text.numbers import point
 
 
-def batch_domains(minima: Sequence[Float[np.ndarray, "n 2"]], size: float) -> list[Domain]:
-    """Pictures of one size, each around the middle of its minima, that hold the bulk of them: those
-    of tiny batches may lie anywhere. Minima that only rounding tells apart, in weights of this
-    `size`, are all in the middle."""
-    middles = [np.median(cloud, axis=0) for cloud in minima]
-    reach = max(
-        float(np.quantile(np.abs(cloud - middle), 0.96))
-        for cloud, middle in zip(minima, middles, strict=True)
+def batch_domains(minima: Sequence[Float[np.ndarray, "n 2"]], scale: float) -> list[Domain]:
+    """Domains of one size, each around the median of a side's minima.
+
+    They hold most of the minima, as those of tiny batches may lie anywhere. Minima that differ by
+    rounding alone, relative to weights of this `scale`, are all in the center.
+    """
+    centers = [np.median(points, axis=0) for points in minima]
+    spread = max(
+        float(np.quantile(np.abs(points - center), 0.96))
+        for points, center in zip(minima, centers, strict=True)
     )
-    half = np.array([1, ASPECT]) * (1.5 * reach if reach > 1e-12 * size else size or 1.0)
-    return [
-        (*(middle[0] + (-half[0], half[0])).tolist(), *(middle[1] + (-half[1], half[1])).tolist())
-        for middle in middles
-    ]
+    is_rounding = spread <= 1e-12 * scale
+    half1 = (scale or 1.0) if is_rounding else 1.5 * spread
+    half2 = ASPECT * half1
+    domains = (
+        (w1 - half1, w1 + half1, w2 - half2, w2 + half2)
+        for w1, w2 in (center.tolist() for center in centers)
+    )
+    return list(domains)
 
 
 def batch_figure(
@@ -64,36 +63,39 @@ def batch_figure(
     spacing: float,
     theme: Theme,
 ) -> Figure:
-    """The surface of batch `k` alone, its minimum, and the minima of the other batches."""
+    """The loss surface of batch `k` alone, its minimum, and the minima of the other batches."""
     surface = batches.moments.batch(k).profile()
     mean = batches.moments.mean().profile()
-    levels = levels_at(surface, domain, spacing)
+    levels = level_count(surface, domain, spacing)
     spread = np.quantile(np.abs(minima - np.median(minima, axis=0)), 0.68, axis=0)
-    marks = [("minimum", *surface.minimum.tolist()), ("mean", *mean.minimum.tolist())]
-    frame = pd.DataFrame(marks, columns=["kind", "w1", "w2"])
-    data = {
-        "rings": contours(surface, domain, spacing, levels),
-        "cloud": points_in_picture(minima.tolist(), domain).astype(drawn_as(domain)),
-        "marks": frame[inside(points_of(frame), domain)],
-    }
+    marks = pd.DataFrame(
+        [("minimum", *surface.minimum.tolist()), ("mean", *mean.minimum.tolist())],
+        columns=["kind", "w1", "w2"],
+    )
     alt_text = (
         f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two"
-        " thirds of the"
-        f" batches have their minimum within {point(spread, 3)} of the middle; that of their mean"
-        f" is {point(mean.minimum)}."
+        f" thirds of the batches have their minimum within {point(spread, 3)} of the middle; that"
+        f" of their mean is {point(mean.minimum)}."
     )
-    caption = f"{batches.label}: two batches in three have their minimum within ±{point(spread, 3)} of the middle one."
-    data["frame"] = frame_of(
-        title=f"{batches.label}, batch {k}: {shapes_met(batches.settings)}",
-        subtitle=f"least at {point(surface.minimum, 3)}",
-        alt=alt_text,
-        levels=max(levels, 2),
-        **domain_slots(domain),
+    caption = (
+        f"{batches.label}: two batches in three have their minimum within ±{point(spread, 3)} of"
+        " the middle one."
     )
+    data = {
+        "rings": contour_table(surface, domain, spacing, levels),
+        "cloud": points_inside(minima.tolist(), domain).astype(coordinate_dtype(domain)),
+        "marks": marks[inside(weights_of(marks), domain)],
+        "frame": frame_table(
+            title=f"{batches.label}, batch {k}: {shapes_met(batches.settings)}",
+            subtitle=f"least at {point(surface.minimum, 3)}",
+            alt=alt_text,
+            levels=max(levels, 2),
+            **domain_values(domain),
+        ),
+    }
     spec = _batch_spec(theme, batches.label == LABELS[0])
-    return Figure(
-        spec, data, alt_text, caption, "cloud", f"{batches.label}: the loss surface of one batch"
-    )
+    name = f"{batches.label}: the loss surface of one batch"
+    return Figure(spec, data, alt_text, caption, "cloud", name)
 
 
 @template(True, False)
@@ -104,7 +106,7 @@ def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
     color = theme.original if original else theme.fixed
-    cloud = over("cloud").mark_point(
+    minima = over("cloud").mark_point(
         clip=True,
         filled=True,
         size=26,
@@ -116,7 +118,7 @@ def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
     marks = over("marks")
     star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), size=320)
     cross = cross_layer(theme, marks.transform_filter("datum.kind == 'mean'"))
-    chart = alt.layer(ring_layer(theme), star, cloud, cross)
+    chart = alt.layer(contour_layer(theme), star, minima, cross)
     heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
     return apply_theme(with_frame_data(spec), theme, height=f"width * {ASPECT}")

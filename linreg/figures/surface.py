@@ -14,44 +14,44 @@ from linreg.experiments.optimizer_paths import Panel, curvature
 from linreg.experiments.surface import BatchesResult, SurfaceResult
 from linreg.figures.descent import descent_figure, rates_figure
 from linreg.figures.figure import FigureSet, single_figure
-from linreg.figures.layers import levels_over
-from linreg.figures.optimizer_paths import PathScene, of_panel, path_scene, paths_figure
+from linreg.figures.layers import Layout, contour_levels
+from linreg.figures.optimizer_paths import paths_figure, paths_layout, surface_only
 from linreg.figures.single_batch import batch_domains, batch_figure
 from linreg.figures.theme import Theme
 from linreg.settings.model import LABELS
 
-_LAYOUTS: WeakKeyDictionary[Panel, PathScene] = WeakKeyDictionary()
+_LAYOUTS: WeakKeyDictionary[Panel, Layout] = WeakKeyDictionary()
 
 
 def figures(
     result: SurfaceResult, batches: BatchesResult, theme: Theme, step: int | None = None
 ) -> Iterator[FigureSet]:
-    """All figures of the page; at a step of the replay, or else at its end."""
+    """The figures of the page, at a step of the replay or, without one, at its end."""
     yield paths(result, theme, step)
     yield losses(result, theme, step)
     yield distances(result, theme, step)
-    yield bowls(result, theme)
+    yield principal_axes(result, theme)
     yield learning_rates(result, theme)
     yield one_batch(batches, theme)
 
 
-def layout_of(result: SurfaceResult) -> PathScene:
-    """The layout of all panels: computed once, whatever step of the replay is drawn."""
-    first = result.panels[0]  # the panels of a result are made together
+def layout_of(result: SurfaceResult) -> Layout:
+    """The layout of all panels, computed once for all steps of the replay."""
+    first = result.panels[0]  # belongs to one result only
     if first not in _LAYOUTS:
-        _LAYOUTS[first] = path_scene(result.panels, result.least_squares)
+        _LAYOUTS[first] = paths_layout(result.panels, result.least_squares)
     return _LAYOUTS[first]
 
 
 def paths(result: SurfaceResult, theme: Theme, step: int | None = None) -> FigureSet:
     """The paths of all optimizers, on each shown surface."""
-    panels, layout, at = result.panels, layout_of(result), _step(result, step)
-    drawn = tuple(
-        paths_figure(panels, which, layout, at, theme, result.view.arrows)
+    panels, layout, step = result.panels, layout_of(result), _step(result, step)
+    figures = tuple(
+        paths_figure(panels, which, layout, step, theme, result.view.arrows)
         for which in range(len(panels))
     )
     labels = tuple(panel.label for panel in panels)
-    return FigureSet("paths", drawn, theme, drawn[-1].caption, labels, shared=True)
+    return FigureSet("paths", figures, theme, figures[-1].caption, labels, shared=True)
 
 
 def losses(result: SurfaceResult, theme: Theme, step: int | None = None) -> FigureSet:
@@ -73,62 +73,64 @@ def _step(result: SurfaceResult, step: int | None) -> int:
     return result.last_step if step is None else min(step, result.last_step)
 
 
-def bowls(result: SurfaceResult, theme: Theme) -> FigureSet:
-    """The surfaces alone, with the axes of their contours."""
-    layout, drawn = layout_of(result), []
+def principal_axes(result: SurfaceResult, theme: Theme) -> FigureSet:
+    """The surfaces alone, with their principal axes."""
+    layout, figures = layout_of(result), []
     for which, panel in enumerate(result.panels):
-        alone = [replace(panel, paths=())]
-        figure = paths_figure(alone, 0, of_panel(layout, which), 0, theme)
+        without_paths = [replace(panel, paths=())]
+        figure = paths_figure(without_paths, 0, surface_only(layout, which), 0, theme)
         axes = curvature(panel.surface)
         names = ["w1", "w2", "bias"][: len(axes.values)]
-        table = pd.DataFrame(
-            {"curvature": axes.values, **dict(zip(names, axes.directions.T, strict=True))}
-        )
-        drawn.append(replace(figure, data={**figure.data, "bowl": table}, table="bowl"))
+        directions = dict(zip(names, axes.directions.T, strict=True))
+        table = pd.DataFrame({"curvature": axes.values, **directions})
+        figures.append(replace(figure, data={**figure.data, "bowl": table}, table="bowl"))
     labels = tuple(panel.label for panel in result.panels)
-    return FigureSet("curvature", tuple(drawn), theme, drawn[-1].caption, labels, shared=True)
+    return FigureSet("curvature", tuple(figures), theme, figures[-1].caption, labels, shared=True)
 
 
 def learning_rates(result: SurfaceResult, theme: Theme) -> FigureSet:
-    """The learning rates in use beside the stable ones of the surface."""
-    comparison, surface = result.comparison, result.surface
-    momentum = comparison.original.momentum or 0.9  # with none, what momentum would do
-    nesterov = comparison.original.optimizer == "Nesterov"
-    other = (
-        f"{'Nesterov' if nesterov else 'SGD'}, momentum {momentum:g}",
-        surface.stable_lr(momentum, nesterov=nesterov),
-    )
-    limits = sorted(
-        (limit for limit in (("SGD", surface.stable_lr()), other) if limit[1] > 0),
-        key=itemgetter(1),
-    )
+    """The learning rates in use beside the largest stable ones of the surface."""
+    comparison = result.comparison
     sides = dict(zip(LABELS, (comparison.original, comparison.fixed), strict=True))
     rates = [("the sidebar's lr", panel.label, sides[panel.label].lr) for panel in result.panels]
     for panel in result.panels:
         rates += [(path.optimizer, panel.label, path.lr) for path in panel.paths]
-    return single_figure("learning rates", rates_figure(rates, limits, theme), theme)
+    figure = rates_figure(rates, _stability_limits(result), theme)
+    return single_figure("learning rates", figure, theme)
+
+
+def _stability_limits(result: SurfaceResult) -> list[tuple[str, float]]:
+    """The learning rates below which SGD is stable, without and with momentum, in order."""
+    original, surface = result.comparison.original, result.surface
+    momentum = original.momentum or 0.9  # without momentum: what it would change
+    nesterov = original.optimizer == "Nesterov"
+    name = f"{'Nesterov' if nesterov else 'SGD'}, momentum {momentum:g}"
+    limits = [
+        ("SGD", surface.stable_lr()),
+        (name, surface.stable_lr(momentum, nesterov=nesterov)),
+    ]
+    return sorted((limit for limit in limits if limit[1] > 0), key=itemgetter(1))
 
 
 def one_batch(result: BatchesResult, theme: Theme) -> FigureSet:
     """The loss surface of one batch, with the minima of the others, on each shown side."""
-    k = result.batch
-    size = max(float(np.abs(side.moments.origin[:2]).max()) for side in result.sides)
-    domains = batch_domains([side.minima for side in result.sides], size)
-    bowls_of = [side.moments.batch(k).profile() for side in result.sides]
+    k, sides = result.batch, result.sides
+    scale = max(float(np.abs(side.moments.origin[:2]).max()) for side in sides)
+    domains = batch_domains([side.minima for side in sides], scale)
+    surfaces = [side.moments.batch(k).profile() for side in sides]
     spacing = max(
-        levels_over([bowl], domain)[0] for bowl, domain in zip(bowls_of, domains, strict=True)
+        contour_levels([surface], domain)[0]
+        for surface, domain in zip(surfaces, domains, strict=True)
     )
-    drawn = tuple(
+    figures = tuple(
         batch_figure(side, k, side.minima, domain, spacing, theme)
-        for side, domain in zip(result.sides, domains, strict=True)
+        for side, domain in zip(sides, domains, strict=True)
     )
-    caption = " ".join(
-        [
-            *(figure.caption for figure in drawn),
-            "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross:"
-            " the minimum of their mean, which is what a run settles near. Both pictures are to the"
-            " same scale.",
-        ]
+    marks = (
+        "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross: the"
+        " minimum of their mean, which is what a run settles near. Both pictures are to the same"
+        " scale."
     )
-    labels = tuple(side.label for side in result.sides)
-    return FigureSet("one batch", drawn, theme, caption, labels)
+    caption = " ".join([*(figure.caption for figure in figures), marks])
+    labels = tuple(side.label for side in sides)
+    return FigureSet("one batch", figures, theme, caption, labels)

@@ -1,4 +1,4 @@
-"""The figures of the sweep page: a map of cells, and the law of the batch size."""
+"""The figures of the sweep page: heat maps, and final weights by batch size."""
 
 from __future__ import annotations
 
@@ -15,33 +15,29 @@ from jaxtyping import Float
 from linreg.experiments.sweep import SweepResult
 from linreg.experiments.sweep_grid import BatchSizeLaw, Sweep
 from linreg.figures.figure import Figure, FigureSet, single_figure
-from linreg.figures.theme import (
-    Theme,
-    apply_theme,
-    frame_of,
-    placeholder,
-    template,
-    with_frame_data,
-)
+from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
+from linreg.figures.theme import Theme, apply_theme, weight_color
 from linreg.settings.model import LABELS
 from linreg.settings.sweep_axes import AXES, Axis, Metric
 from linreg.text.numbers import point, quantity
 
 
-def figures(result: SweepResult, found: BatchSizeLaw | None, theme: Theme) -> Iterator[FigureSet]:
-    """All figures of the page; the law of the batch size where there is one."""
+def figures(
+    result: SweepResult, by_batch_size: BatchSizeLaw | None, theme: Theme
+) -> Iterator[FigureSet]:
+    """The figures of the page; final weights by batch size only where there are some."""
     yield maps(result, theme)
-    if found:
-        yield law(found, theme)
+    if by_batch_size:
+        yield law(by_batch_size, theme)
 
 
 def maps(result: SweepResult, theme: Theme) -> FigureSet:
-    """Both maps, coloured on one scale."""
-    sweep, metric, values = result.sweep, result.metric, result.values
-    drawn = tuple(
+    """The heat maps of both sides, on one colour scale."""
+    sweep, metric = replace(result.sweep, inits=result.inits), result.metric
+    panels = tuple(
         map_figure(
-            replace(sweep, inits=result.inits),
-            values[side],
+            sweep,
+            result.values[side],
             label,
             metric,
             result.color_limits,
@@ -51,12 +47,15 @@ def maps(result: SweepResult, theme: Theme) -> FigureSet:
         for side, label in enumerate(LABELS)
     )
     name = f"sweep {metric.key}"
-    return FigureSet(name, drawn, theme, drawn[-1].caption, LABELS, shared=True)
+    return FigureSet(name, panels, theme, panels[-1].caption, LABELS, shared=True)
 
 
-def law(found: BatchSizeLaw, theme: Theme) -> FigureSet:
+def law(result: BatchSizeLaw, theme: Theme) -> FigureSet:
     """Where the original's runs end, by batch size."""
-    return single_figure("law of the batch size", law_figure(found, theme), theme)
+    return single_figure("law of the batch size", law_figure(result, theme), theme)
+
+
+# ---- heat maps -----------------------------------------------------------------------------------
 
 
 def map_figure(
@@ -64,84 +63,86 @@ def map_figure(
     values: Float[np.ndarray, "rows columns"],
     label: str,
     metric: Metric,
-    scale: tuple[float, float],
-    limits: Sequence[tuple[float, float]],
+    color_limits: tuple[float, float],
+    stability: Sequence[tuple[float, float]],
     theme: Theme,
 ) -> Figure:
-    """One side's cells, coloured by a metric between the ends of `scale`; `limits` are points of a
-    line drawn over them."""
-    x, y = (
-        _edges(AXES[key], cells)
-        for key, cells in ((sweep.x, sweep.x_values), (sweep.y, sweep.y_values))
-    )
-    rows, columns = np.indices(values.shape)
-    table = pd.DataFrame(
-        {
-            "column": columns.ravel().astype(np.int16),
-            "row": rows.ravel().astype(np.int16),
-            "x": np.take(x[:-1], columns.ravel()),
-            "x2": np.take(x[1:], columns.ravel()),
-            "y": np.take(y[:-1], rows.ravel()),
-            "y2": np.take(y[1:], rows.ravel()),
-            "at_x": np.take(sweep.x_values, columns.ravel()),
-            "at_y": np.take(sweep.y_values, rows.ravel()),
-            "value": values.ravel(),
-        }
-    )
-    line = pd.DataFrame([(at_x, at_y) for at_x, at_y in limits], columns=["x", "y"])
+    """The cells of one side, coloured by a metric.
+
+    `stability` are the points (x, y) of a line drawn over the cells, SGD's stability limit.
+    """
+    x, y = _edges(AXES[sweep.x], sweep.x_values), _edges(AXES[sweep.y], sweep.y_values)
+    line = pd.DataFrame(list(stability), columns=["x", "y"])
     within = line["x"].between(x[0], x[-1]) & line["y"].between(y[0], y[-1])
-    data = {"cells": table, "limit": line[within]}
     finite = values[np.isfinite(values)]
-    said = (
-        f"from {quantity(float(finite.min()))} to {quantity(float(finite.max()))}"
+    value_range = (
+        f"from {quantity(float(finite.min()))} to {quantity(float(finite.max()))}, mean"
+        f" {quantity(float(finite.mean()))}"
         if len(finite)
         else "no cell has one"
     )
     alt_text = (
         f"{label}: {metric.title} over {AXES[sweep.x].title} and {AXES[sweep.y].title},"
-        f" {values.size} cells, {said}"
-        + (f", mean {quantity(float(finite.mean()))}." if len(finite) else ".")
+        f" {values.size} cells, {value_range}."
     )
     caption = (
         f"{metric.title[0].upper()}{metric.title[1:]}, of {sweep.inits} a cell. Cells without"
         " colour have none."
-        + (
+    )
+    if within.any():
+        caption += (
             " Dashed: SGD is stable below 2/λ of the mean of all batches; single small batches are"
             " steeper."
-            if len(data["limit"])
-            else ""
         )
-    )
-    ends = {
+    limits = {
         "x from": x[0],
         "x to": x[-1],
         "y from": y[0],
         "y to": y[-1],
-        "low": scale[0],
-        "high": scale[1],
+        "low": color_limits[0],
+        "high": color_limits[1],
     }
-    data["frame"] = frame_of(title=label, alt=alt_text, **ends)
-    return Figure(
-        _map_spec(theme, sweep.x, sweep.y, metric),
-        data,
-        alt_text,
-        caption,
-        "cells",
-        f"{label}: {metric.title}",
+    data = {
+        "cells": _cells(sweep, values, x, y),
+        "limit": line[within],
+        "frame": frame_table(title=label, alt=alt_text, **limits),
+    }
+    spec = _map_spec(theme, sweep.x, sweep.y, metric)
+    return Figure(spec, data, alt_text, caption, "cells", f"{label}: {metric.title}")
+
+
+def _cells(
+    sweep: Sweep,
+    values: Float[np.ndarray, "rows columns"],
+    x_edges: Float[np.ndarray, " columns1"],
+    y_edges: Float[np.ndarray, " rows1"],
+) -> pd.DataFrame:
+    """A row per cell: its place, its edges, and its values on both axes and of the metric."""
+    row, column = (index.ravel() for index in np.indices(values.shape))
+    return pd.DataFrame(
+        {
+            "column": column.astype(np.int16),
+            "row": row.astype(np.int16),
+            "x": np.take(x_edges[:-1], column),
+            "x2": np.take(x_edges[1:], column),
+            "y": np.take(y_edges[:-1], row),
+            "y2": np.take(y_edges[1:], row),
+            "at_x": np.take(sweep.x_values, column),
+            "at_y": np.take(sweep.y_values, row),
+            "value": values.ravel(),
+        }
     )
 
 
 def _edges(axis: Axis, values: Sequence[float]) -> np.ndarray:
-    """Where the cells meet: half way between their values, in ratios on a log axis; one more than
-    the values."""
-    at = np.log(values) if axis.log else np.array(values, dtype=np.float64)
-    middle = (at[1:] + at[:-1]) / 2
-    first, last = (
-        (at[0] * 2 - middle[0], at[-1] * 2 - middle[-1])
-        if len(at) > 1
-        else (at[0] - 0.5, at[0] + 0.5)
-    )
-    edges = np.array([first, *middle, last])
+    """The edges between the cells: half way from value to value, on a log axis in log space."""
+    centers = np.log(values) if axis.log else np.array(values, dtype=np.float64)
+    between = (centers[1:] + centers[:-1]) / 2
+    if len(centers) > 1:
+        first, last = centers[0] * 2 - between[0], centers[-1] * 2 - between[-1]
+    else:
+        first, last = centers[0] - 0.5, centers[0] + 0.5
+    edges = np.array([first, *between, last])
     return np.exp(edges) if axis.log else edges
 
 
@@ -160,23 +161,50 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
 
 @template()
 def _map_template(theme: Theme) -> dict[str, Any]:
-    def axis(name: str) -> dict[str, Any]:
-        return {
-            "title": placeholder(name),
-            "scale": alt.Scale(
-                domain=[placeholder(f"{name} from"), placeholder(f"{name} to")],
-                nice=False,
-                zero=False,
-            ),
-            "axis": alt.Axis(
-                grid=False, format=placeholder(f"{name} format"), tickCount=6, zindex=1
-            ),
-        }
-
-    cells = alt.Chart(alt.NamedData("cells"))
     clicked = alt.selection_point(name="cell", fields=["column", "row"], on="click", empty=False)
-    names = {"at_x": placeholder("x"), "at_y": placeholder("y"), "value": placeholder("metric")}
-    color = alt.Fill(
+    titles = {"at_x": placeholder("x"), "at_y": placeholder("y"), "value": placeholder("metric")}
+    cells = alt.Chart(alt.NamedData("cells")).mark_rect(
+        cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)")
+    )
+    cells = cells.transform_filter("isValid(datum.value)").encode(
+        x=alt.X("x:Q", **_map_axis("x")),
+        x2="x2:Q",
+        y=alt.Y("y:Q", **_map_axis("y")),
+        y2="y2:Q",
+        fill=_metric_fill(theme),
+        tooltip=[
+            alt.Tooltip(f"{name}:Q", title=title, format=",.4~g") for name, title in titles.items()
+        ],
+    )
+    limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
+    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, aria=False)
+    line = limit.mark_line(strokeWidth=1.8, stroke=theme.foreground, strokeDash=[6, 4], aria=False)
+    chart = alt.layer(cells.add_params(clicked), halo, line)
+    title = alt.TitleParams(placeholder("title"))
+    spec: dict[str, Any] = chart.properties(title=title, width="container", height=300).to_dict()
+    encoding = spec["layer"][0]["encoding"]
+    # Altair validates these, and would refuse a placeholder
+    encoding["x"]["scale"]["type"] = placeholder("x scale")
+    encoding["y"]["scale"]["type"] = placeholder("y scale")
+    encoding["fill"]["scale"]["type"] = placeholder("shade")
+    encoding["fill"]["legend"]["values"] = placeholder("ticks")
+    return spec
+
+
+def _map_axis(name: str) -> dict[str, Any]:
+    """Title, scale and axis of `x` or `y`, with placeholders."""
+    domain = [placeholder(f"{name} from"), placeholder(f"{name} to")]
+    number_format = placeholder(f"{name} format")
+    return {
+        "title": placeholder(name),
+        "scale": alt.Scale(domain=domain, nice=False, zero=False),
+        "axis": alt.Axis(grid=False, format=number_format, tickCount=6, zindex=1),
+    }
+
+
+def _metric_fill(theme: Theme) -> alt.Fill:
+    """The fill encoding of the metric, with placeholders and a legend above the plot."""
+    return alt.Fill(
         "value:Q",
         scale=alt.Scale(
             domain=[placeholder("low"), placeholder("high")],
@@ -194,88 +222,63 @@ def _map_template(theme: Theme) -> dict[str, Any]:
             offset=6,
         ),
     )
-    rects = (
-        cells.mark_rect(
-            cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)")
-        )
-        .transform_filter("isValid(datum.value)")
-        .encode(
-            x=alt.X("x:Q", **axis("x")),
-            x2="x2:Q",
-            y=alt.Y("y:Q", **axis("y")),
-            y2="y2:Q",
-            fill=color,
-            tooltip=[
-                alt.Tooltip(f"{name}:Q", title=title, format=",.4~g")
-                for name, title in names.items()
-            ],
-        )
-        .add_params(clicked)
-    )
-    limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
-    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, aria=False)
-    line = limit.mark_line(strokeWidth=1.8, stroke=theme.ink, strokeDash=[6, 4], aria=False)
-    chart = alt.layer(rects, halo, line).properties(
-        title=alt.TitleParams(placeholder("title")), width="container", height=300
-    )
-    spec: dict[str, Any] = chart.to_dict()
-    shown = spec["layer"][0]["encoding"]
-    shown["x"]["scale"]["type"] = placeholder("x scale")  # for these Altair itself takes no slot
-    shown["y"]["scale"]["type"] = placeholder("y scale")
-    shown["fill"]["scale"]["type"] = placeholder("shade")
-    shown["fill"]["legend"]["values"] = placeholder("ticks")
-    return spec
+
+
+# ---- final weights by batch size -----------------------------------------------------------------
 
 
 def law_figure(law: BatchSizeLaw, theme: Theme) -> Figure:
-    """Where the bug's runs end against the batch size: w*/B as lines, the exact minima as ticks,
-    trained runs as dots."""
-    columns = ["size", "value", "weight"]
-    runs = pd.DataFrame(
-        [
-            (size, abs(float(end)), name)
-            for i, size in enumerate(law.sizes)
-            for w, name in enumerate(("w1", "w2"))
-            for end in law.finals[i, :, w]
-        ],
-        columns=columns,
-    )
-    exact, theory = (
-        pd.DataFrame(
-            [
-                (size, abs(float(row[w])), name)
-                for size, row in zip(law.sizes, table, strict=True)
-                for w, name in enumerate(("w1", "w2"))
-            ],
-            columns=columns,
-        )
-        for table in (law.minima, law.theory)
-    )
-    finite = [ends[np.isfinite(ends).all(1)] for ends in law.finals]  # (runs, 2) each
-    middle = [point(np.median(ends, axis=0)) if len(ends) else "all diverged" for ends in finite]
-    alt_text = "Final weights of the original against the batch size: " + "; ".join(
-        f"B = {size:,}: {end}, w*/B {point(at)}"
-        for size, end, at in zip(law.sizes, middle, law.theory, strict=True)
-    )
-    lost = int((~np.isfinite(law.finals).all(2)).sum())
-    caption = (
-        "Absolute values. Lines: the law w*/B of the mean over all tables, with least squares' w*"
-        f" = {point(law.true)}."
-        f" Ticks: the exact minimum for this table. Dots: {law.finals.shape[1]} trained runs at"
-        " each size, most on one"
-        " another"
-        + (f"; {lost:,} of {law.finals[..., 0].size:,} diverged and have none." if lost else ".")
-    )
+    """The original's final weights against the batch size: trained runs, exact minima, and w*/B."""
+    runs = _weight_table(law.sizes, law.finals)
+    exact = _weight_table(law.sizes, law.minima[:, None])
+    theory = _weight_table(law.sizes, law.theory[:, None])
     drawn = np.concatenate([runs["value"], exact["value"], theory["value"]])
-    low = float(max(np.min(drawn[drawn > 0], initial=1.0), 1e-4))
+    lowest = float(max(np.min(drawn[drawn > 0], initial=1.0), 1e-4))
+    alt_text = f"{_law_finding(law)}."
     data = {
-        name: frame[frame["value"] >= low]
-        for name, frame in (("runs", runs), ("exact", exact), ("theory", theory))
+        "runs": runs[runs["value"] >= lowest],
+        "exact": exact[exact["value"] >= lowest],
+        "theory": theory[theory["value"] >= lowest],
+        "frame": frame_table(alt=alt_text),
     }
-    data["frame"] = frame_of(alt=f"{alt_text}.")
-    return Figure(
-        _law_spec(theme), data, f"{alt_text}.", caption, "exact", "Final weights by batch size"
+    name = "Final weights by batch size"
+    return Figure(_law_spec(theme), data, alt_text, _law_caption(law), "exact", name)
+
+
+def _weight_table(sizes: Sequence[int], weights: Float[np.ndarray, "S I 2"]) -> pd.DataFrame:
+    """The absolute values of w1 and w2 for each batch size."""
+    return pd.DataFrame(
+        [
+            (size, abs(value), name)
+            for size, weights_of_size in zip(sizes, weights, strict=True)
+            for name, values in zip(("w1", "w2"), weights_of_size.T, strict=True)
+            for value in values.tolist()
+        ],
+        columns=["size", "value", "weight"],
     )
+
+
+def _law_finding(law: BatchSizeLaw) -> str:
+    """The median final weights for each batch size, and what the law predicts."""
+    parts = []
+    for size, finals, theory in zip(law.sizes, law.finals, law.theory, strict=True):
+        finite = finals[np.isfinite(finals).all(1)]  # (runs, 2)
+        median = point(np.median(finite, axis=0)) if len(finite) else "all diverged"
+        parts.append(f"B = {size:,}: {median}, w*/B {point(theory)}")
+    return f"Final weights of the original against the batch size: {'; '.join(parts)}"
+
+
+def _law_caption(law: BatchSizeLaw) -> str:
+    """What lines, ticks and dots are, and how many runs have no dot."""
+    caption = (
+        "Absolute values. Lines: the law w*/B of the mean over all tables, with least squares' w* ="
+        f" {point(law.true)}. Ticks: the exact minimum for this table. Dots:"
+        f" {law.finals.shape[1]} trained runs at each size, most on one another"
+    )
+    diverged = int((~np.isfinite(law.finals).all(2)).sum())
+    if diverged:
+        caption += f"; {diverged:,} of {law.finals[..., 0].size:,} diverged and have none"
+    return f"{caption}."
 
 
 @template()
@@ -292,18 +295,7 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
         scale=alt.Scale(type="log"),
         axis=alt.Axis(format="~g", tickCount=6),
     )
-    color = alt.Color(
-        "weight:N",
-        scale=alt.Scale(domain=["w1", "w2"], range=[theme.series[2], theme.series[3]]),
-        legend=alt.Legend(
-            orient="top",
-            title=None,
-            symbolType="stroke",
-            symbolStrokeWidth=3,
-            symbolOpacity=1,
-            offset=4,
-        ),
-    )
+    color = weight_color(theme)
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=size, y=value, color=color)
@@ -316,7 +308,5 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
     heading = alt.TitleParams(
         "Final weights by batch size", subtitle="of the original; lines: the law w*/B"
     )
-    return apply_theme(
-        with_frame_data(chart.properties(title=heading, width="container", height=320).to_dict()),
-        theme,
-    )
+    chart = chart.properties(title=heading, width="container", height=320)
+    return apply_theme(with_frame_data(chart.to_dict()), theme)

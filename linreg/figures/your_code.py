@@ -1,4 +1,4 @@
-"""The figure of the page of your own code: which prediction meets which target."""
+"""The figure of the page for your own code: which prediction is paired with which target."""
 
 from __future__ import annotations
 
@@ -11,16 +11,26 @@ import numpy as np
 from jaxtyping import Bool
 
 from linreg.experiments.your_code import CodeResult, ShapeDiagnosis
-from linreg.figures.cause import matrix_data, matrix_spec
 from linreg.figures.figure import Figure, FigureSet, single_figure
-from linreg.figures.theme import Theme, frame_of, in_frame, template, with_frame_data
+from linreg.figures.matrix import matrix_data, matrix_spec
+from linreg.figures.templates import frame_table, in_frame, template, with_frame_data
+from linreg.figures.theme import Theme
 from linreg.settings.losses import Shape
 
-LONGEST, MOST_DRAWN = 6, 12  # of an axis, and of the elements of a side
+MAX_AXIS = 6  # size of an axis as it is drawn
+MAX_ELEMENTS = 12  # of a shape as it is drawn
+
+OWN, OTHER, COMPARED, NOT_COMPARED = (
+    "its own target",
+    "another's target",
+    "compared",
+    "not compared",
+)
+PAIR_KINDS = (OWN, OTHER, COMPARED, NOT_COMPARED)
 
 
 def figures(result: CodeResult, theme: Theme) -> Iterator[FigureSet]:
-    """The pairs of the two shapes, where they can be drawn."""
+    """The figure of the page, where the shapes can be drawn."""
     if drawn_shapes(result.diagnosis):
         yield pairs(result, theme)
 
@@ -31,58 +41,56 @@ def pairs(result: CodeResult, theme: Theme) -> FigureSet:
 
 
 def drawn_shapes(diagnosis: ShapeDiagnosis) -> tuple[Shape, Shape] | None:
-    """The shapes as they are drawn, long axes shortened; None where PyTorch raises, and where there
-    is nothing, or too much, to draw."""
+    """The shapes as they are drawn, with long axes shortened.
+
+    None where PyTorch raises, where a shape is empty, and where there are too many elements.
+    """
     shapes = diagnosis.prediction_shape, diagnosis.target_shape
-    return (
-        None if diagnosis.broadcast_shape is None or not all(map(prod, shapes)) else _drawn(*shapes)
-    )
+    if diagnosis.broadcast_shape is None or not all(map(prod, shapes)):
+        return None
+    return _shortened(*shapes)
 
 
 def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure:
-    """A cell for each pair of a prediction and a target: whether the loss compares them, and
-    whether they belong together.
+    """A cell per prediction and target: whether the loss compares them, and whether it should.
 
-    Raises `ValueError` where `drawn_shapes` has nothing to draw.
+    Raises `ValueError` where `drawn_shapes` is None.
     """
     shapes, drawn = (diagnosis.prediction_shape, diagnosis.target_shape), drawn_shapes(diagnosis)
     if drawn is None:
         raise ValueError(
             f"the shapes {shapes[0]} and {shapes[1]} cannot be drawn; drawn_shapes tells which can"
         )
-    met = pairs_that_meet(*drawn)
-    several = [[size for size in shape if size != 1] for shape in drawn]
-    belong = several[0] == several[1]  # each prediction has a target of its own
-    own = np.eye(met.shape[0], met.shape[1], dtype=bool) if belong else np.zeros_like(met)
-    labels = [[str(list(index)) for index in np.ndindex(shape)] for shape in drawn]
+    compared = pairs_that_meet(*drawn)
+    without_ones = [[size for size in shape if size != 1] for shape in drawn]
+    is_matched = without_ones[0] == without_ones[1]  # each prediction has a target of its own
+    own = np.zeros_like(compared)
+    if is_matched:
+        np.fill_diagonal(own, True)
+    kinds = np.select([own, compared & is_matched, compared], [OWN, OTHER, COMPARED], NOT_COMPARED)
+    row_labels, column_labels = ([str(list(i)) for i in np.ndindex(shape)] for shape in drawn)
     data = matrix_data(
-        met.astype(float), np.zeros_like(met), [[""] * met.shape[1]] * met.shape[0], *labels
+        fill=compared.astype(float),
+        outlined=np.zeros_like(compared),
+        texts=[[""] * compared.shape[1]] * compared.shape[0],
+        row_labels=row_labels,
+        column_labels=column_labels,
     )
-    data["cells"]["compared"] = np.select([own, met & belong, met], KINDS[:3], KINDS[3]).ravel()
-    shortened = (
-        "" if drawn == shapes else f" Drawn for {drawn[0]} and {drawn[1]}: long axes are shortened."
-    )
-    beyond = int((met & ~own).sum())
-    shown = set(data["cells"]["compared"])
+    data["cells"]["compared"] = kinds.ravel()
     alt_text = (
-        f"Of {met.size} pairs of a prediction and a target the loss compares {int(met.sum())}"
-        + (f", {beyond} of them beside those that belong together." if belong else ".")
+        f"Of {compared.size} pairs of a prediction and a target the loss compares"
+        f" {int(compared.sum())}"
     )
-    kinds = ",".join(kind for kind in KINDS if kind in shown)
-    caption = (
-        f"Rows: predictions. Columns: targets. A cell: what the loss does with the two.{shortened}"
-    )
-    return Figure(
-        _shapes_spec(theme),
-        {**data, "frame": frame_of(alt=alt_text, kinds=kinds)},
-        alt_text,
-        caption,
-        "cells",
-        "Which pairs the loss compares",
-    )
-
-
-KINDS = ("its own target", "another's target", "compared", "not compared")
+    if is_matched:
+        alt_text += f", {int((compared & ~own).sum())} of them beside those that belong together"
+    alt_text += "."
+    caption = "Rows: predictions. Columns: targets. A cell: what the loss does with the two."
+    if drawn != shapes:
+        caption += f" Drawn for {drawn[0]} and {drawn[1]}: long axes are shortened."
+    shown_kinds = ",".join(kind for kind in PAIR_KINDS if (kinds == kind).any())
+    data["frame"] = frame_table(alt=alt_text, kinds=shown_kinds)
+    name = "Which pairs the loss compares"
+    return Figure(_shapes_spec(theme), data, alt_text, caption, "cells", name)
 
 
 @template()
@@ -96,7 +104,9 @@ def _shapes_spec(theme: Theme) -> dict[str, Any]:
         columns=2,
         values=alt.ExprRef(f"split({in_frame('kinds')}, ',')"),
     )
-    fill = alt.Fill("compared:N", scale=alt.Scale(domain=list(KINDS), range=colors), legend=legend)
+    fill = alt.Fill(
+        "compared:N", scale=alt.Scale(domain=list(PAIR_KINDS), range=colors), legend=legend
+    )
     title = alt.TitleParams(
         "Which pairs the loss compares", subtitle="rows: predictions, columns: targets"
     )
@@ -104,24 +114,24 @@ def _shapes_spec(theme: Theme) -> dict[str, Any]:
 
 
 def pairs_that_meet(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]:
-    """Which element of one shape meets which of the other when the two are broadcast."""
-    numbered = [np.arange(prod(shape)).reshape(shape) for shape in (prediction, target)]
-    met = np.zeros((prod(prediction), prod(target)), dtype=bool)
-    met[tuple(side.ravel() for side in np.broadcast_arrays(*numbered))] = True
-    return met
+    """Which element of one shape is paired with which of the other when both are broadcast."""
+    indices = [np.arange(prod(shape)).reshape(shape) for shape in (prediction, target)]
+    paired = np.zeros((prod(prediction), prod(target)), dtype=bool)
+    rows, columns = (side.ravel() for side in np.broadcast_arrays(*indices))
+    paired[rows, columns] = True
+    return paired
 
 
-def _drawn(prediction: Shape, target: Shape) -> tuple[Shape, Shape] | None:
-    """Both shapes with axes short enough to draw; equal sizes stay equal, different ones
-    different."""
+def _shortened(prediction: Shape, target: Shape) -> tuple[Shape, Shape] | None:
+    """Both shapes with axes short enough to draw: equal sizes stay equal, different ones differ."""
     sizes = sorted({size for size in (*prediction, *target) if size > 1}, reverse=True)
-    for longest in range(LONGEST, 1, -1):
-        short: dict[int, int] = {1: 1}
+    for longest in range(MAX_AXIS, 1, -1):
+        short = {1: 1}
         for k, size in enumerate(sizes):
             short[size] = min(size, max(longest - k, 2))
         if len(set(short.values())) < len(short):
             continue
-        drawn = tuple(short[size] for size in prediction), tuple(short[size] for size in target)
-        if max(map(prod, drawn)) <= MOST_DRAWN:
-            return drawn
+        shapes = tuple(short[size] for size in prediction), tuple(short[size] for size in target)
+        if max(map(prod, shapes)) <= MAX_ELEMENTS:
+            return shapes
     return None

@@ -1,1 +1,1 @@
-"""Results in words, one module a page, and the script generator."""
+"""Results as sentences: a module per page, and the script generator."""

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 
 def claims_finding(result: ClaimsResult) -> str:
-    """How many claims hold, what was run to tell, and what the tolerance of the verdict "converged"
-    means for the loss."""
+    """How many claims hold, how many runs that took, and what the tolerance in R² means."""
     verdicts, runs = result.verdicts, result.experiments * result.seeds
-    counts = [f"{verdicts.count(kind)} {kind}" for kind in dict.fromkeys(sorted(verdicts))]
+    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in sorted(set(verdicts))]
     return (
         f"**{len(verdicts)} claims: {', '.join(counts)}.** {result.experiments} different"
         f" experiments, some in more than one claim, each on {result.seeds:,} tables with inits of"
@@ -28,18 +27,21 @@ def claims_finding(result: ClaimsResult) -> str:
     )
 
 
-def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict[str, str]]:
-    """For each arm the share that converged, and median and spread of its final loss and weights:
-    row -> column -> text."""
+def trials_table(arms: Sequence[Arm], trials: Sequence[Trials]) -> dict[str, dict[str, str]]:
+    """The share of runs that converge in each arm, and median and spread of loss and weights.
+
+    Row -> column -> text.
+    """
     rows = {}
-    for arm, one in zip(arms, found, strict=True):
-        low, high = one.interval
+    for arm, runs in zip(arms, trials, strict=True):
+        low, high = runs.interval
+        interval = f"({100 * low:.1f} to {100 * high:.1f} %)"
         loss, w1, w2 = spreads(
-            np.column_stack([one.loss, one.weights[:, :2]]), (quantity, coordinate, coordinate)
+            np.column_stack([runs.loss, runs.weights[:, :2]]), (quantity, coordinate, coordinate)
         )
         rows[arm.label] = {
             "predicted": "converges" if arm.predicted else "does not",
-            "converged (95 % interval)": f"{one.converged.sum()} of {len(one)} ({100 * low:.1f} to {100 * high:.1f} %)",
+            "converged (95 % interval)": f"{runs.converged.sum()} of {len(runs)} {interval}",
             "loss, median (middle 90 %)": loss,
             "w1, likewise": w1,
             "w2, likewise": w2,
@@ -48,17 +50,17 @@ def trials_table(arms: Sequence[Arm], found: Sequence[Trials]) -> dict[str, dict
 
 
 def factors_table(factors: Sequence[FactorResult]) -> str:
-    """Each factor, what it was switched to, the share of runs that then converges, and whether it
-    is the cause."""
+    """Each factor, the share of runs that converge once it is changed, and if it is the cause.
+
+    As a Markdown table.
+    """
     marks = {"cause": "✓", "not the cause": "✕"}
-    rows = {
-        found.factor.title: [
-            "; ".join(
-                f"{arm.label}: {one.share:.0%}"
-                for arm, one in zip(found.factor.arms, found.trials, strict=True)
-            ),
-            f"{marks.get(found.cause, '–')} {found.cause}",
+    rows = {}
+    for result in factors:
+        shares = [
+            f"{arm.label}: {trials.share:.0%}"
+            for arm, trials in zip(result.factor.arms, result.trials, strict=True)
         ]
-        for found in factors
-    }
+        verdict = f"{marks.get(result.cause, '–')} {result.cause}"
+        rows[result.factor.title] = ["; ".join(shares), verdict]
     return table_in_markdown(rows, ("changed to: share that converges", "is it the cause"))

@@ -1,4 +1,4 @@
-"""Markdown: tables, and text from outside made safe."""
+"""Markdown tables, and text from users escaped for Markdown."""
 
 from __future__ import annotations
 
@@ -7,32 +7,30 @@ from collections.abc import Mapping, Sequence
 
 from linreg.settings.fields import shorten
 
-WORD_JOINER = "\u2060"  # a word joiner: it has no width
+WORD_JOINER = "\u2060"  # a character without a width, at which no line breaks
 
-
-LIVE = re.compile(r":(?=[\w/+-])|@(?=[\w-])|www(?=\.)", re.IGNORECASE)
-
-
+# text that Streamlit replaces or links even where it is escaped: icons, mentions, addresses, arrows
+DIRECTIVE = re.compile(r":(?=[\w/+-])|@(?=[\w-])|www(?=\.)", re.IGNORECASE)
 ARROW = re.compile(r"(?<!\S)(?:<->|->|<-|--|>=|<=|~=)(?!\S)")
 
 
-def escape_markdown(foreign: str) -> str:
-    """Text from outside, safe in Markdown: every character shows as itself.
+def escape_markdown(text: str) -> str:
+    """Text from users, escaped so that every character shows as itself.
 
-    Streamlit makes icons, links and arrows of text even where it is escaped; there a word joiner
-    parts it."""
-    apart = LIVE.sub(rf"\g<0>{WORD_JOINER}", foreign)
-    apart = ARROW.sub(lambda found: WORD_JOINER.join(found[0]), apart)
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", apart)
+    Where Streamlit makes icons, links and arrows even of escaped text, a word joiner interrupts it.
+    """
+    joined = DIRECTIVE.sub(rf"\g<0>{WORD_JOINER}", text)
+    joined = ARROW.sub(lambda match: WORD_JOINER.join(match[0]), joined)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", joined)
 
 
 def column(name: str) -> str:
-    """A column's name in a sentence: as itself, on one line, and not too long."""
+    """The name of a column, escaped and shortened for a sentence."""
     return escape_markdown(shorten(name))
 
 
 def table_in_markdown(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
-    """A table in Markdown: row -> its cells, under these labels."""
+    """A Markdown table: row -> cells, under these column labels."""
     lines = [
         ("", *labels),
         ("---",) * (len(labels) + 1),
@@ -41,6 +39,6 @@ def table_in_markdown(rows: Mapping[str, Sequence[str]], labels: Sequence[str]) 
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def as_code(foreign: str) -> str:
-    """Text from outside between backticks."""
-    return shorten(foreign).replace("`", "ˋ")
+def as_code(text: str) -> str:
+    """Text from users, shortened for a place between backticks."""
+    return shorten(text).replace("`", "ˋ")

@@ -11,7 +11,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def quantity(value: float, digits: int = 3) -> str:
-    """A loss or another size: `332,468`, `1.05`, `0.00312`, `3.2 × 10³⁰`."""
+    """A loss or another magnitude: `332,468`, `1.05`, `0.00312`, `3.2 × 10³⁰`."""
     if not math.isfinite(value):
         return "not finite"
     size = abs(value)
@@ -19,9 +19,8 @@ def quantity(value: float, digits: int = 3) -> str:
         return "0"
     if size >= 1e9 or size < 1e-4:
         mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace(
-            "-", "−", 1 if value < 0 else 0
-        )
+        power = str(int(exponent)).translate(_SUPERSCRIPTS)
+        return f"{mantissa.replace('-', '−')} × 10{power}"
     if size >= 1000:
         return f"{value:,.0f}".replace("-", "−")
     decimals = max(digits - 1 - math.floor(math.log10(size)), 0)
@@ -34,15 +33,17 @@ def point(weights: Sequence[float] | np.ndarray, decimals: int = 2) -> str:
 
 
 def coordinate(value: float, decimals: int = 2) -> str:
-    """One weight, `−0.27`; large ones as a `quantity`, and nothing is ever minus zero."""
+    """A weight: `−0.27`. Large ones are a `quantity`, and zero has no sign."""
     if abs(value) >= 10_000:
         return quantity(value)
     text = f"{value:.{decimals}f}"
-    return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", "−")
 
 
 def r2_text(value: float) -> str:
-    """R²: four decimals, more where rounding would claim a perfect 1."""
+    """R² with four decimals, or more where it would be rounded to 1."""
     if math.isnan(value):
         return "undefined"
     if value < -100:
@@ -55,7 +56,7 @@ def r2_text(value: float) -> str:
 
 
 def shape(size: Sequence[int | str]) -> str:
-    """A shape as PyTorch prints it, in backticks: `(100, 1)`, `(100,)`, `(B,)`."""
+    """A shape as PyTorch prints it, between backticks: `(100, 1)`, `(100,)`, `(B,)`."""
     return f"`({', '.join(map(str, size))}{',' if len(size) == 1 else ''})`"
 
 
@@ -68,18 +69,16 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-def spreads(columns: np.ndarray, written: Sequence[Callable[[float], str]]) -> list[str]:
-    """For each column of (S, K) the median, and in brackets what the middle 90 % lie between: `1.27
-    (1.11 … 1.64)`."""
-    asked = [0.05, 0.5, 0.95]
-    if np.isfinite(
-        columns
-    ).all():  # at once: what surrounds the search for a quantile takes longer than the search
-        found = list(np.quantile(columns, asked, axis=0).T)
+def spreads(columns: np.ndarray, formats: Sequence[Callable[[float], str]]) -> list[str]:
+    """The median and the 5th and 95th percentiles of each column (S, K): `1.27 (1.11 … 1.64)`."""
+    levels = [0.05, 0.5, 0.95]
+    if np.isfinite(columns).all():  # one call for all columns: most of its time is overhead
+        quantiles = list(np.quantile(columns, levels, axis=0).T)
     else:
         finite = [column[np.isfinite(column)] for column in columns.T]
-        found = [np.quantile(column, asked) if len(column) else column for column in finite]
-    return [
-        "{1} ({0} … {2})".format(*map(in_words, of.tolist())) if len(of) else "–"
-        for of, in_words in zip(found, written, strict=True)
-    ]
+        quantiles = [np.quantile(column, levels) if len(column) else column for column in finite]
+    texts = []
+    for values, to_text in zip(quantiles, formats, strict=True):
+        low, median, high = map(to_text, values.tolist()) if len(values) else ("", "", "")
+        texts.append(f"{median} ({low} … {high})" if len(values) else "–")
+    return texts

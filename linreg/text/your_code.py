@@ -1,4 +1,4 @@
-"""The page of your own code in words."""
+"""The page for your own code in words."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from linreg.guard.shapes import ShapeDiagnosis
 
 
-def verdict_of_shapes(found: ShapeDiagnosis) -> str:
-    """Whether the shapes are right, in a word, and what the loss computes, in a sentence."""
+def verdict_of_shapes(diagnosis: ShapeDiagnosis) -> str:
+    """The verdict on two shapes in a few words, and what the loss computes, in a sentence."""
     verdicts = {
         "matched": "✓ Matched",
         "silent": "✕ A silent broadcast",
@@ -18,7 +18,7 @@ def verdict_of_shapes(found: ShapeDiagnosis) -> str:
         "one-sided": "One side is repeated",
         "raises": "✕ PyTorch raises",
     }
-    return f"**{verdicts[found.kind]}.** {found.finding}"
+    return f"**{verdicts[diagnosis.kind]}.** {diagnosis.finding}"
 
 
 def reaction(answer: Reaction) -> str:

@@ -1,4 +1,4 @@
-"""The page of your own data in words."""
+"""The page for your own data in words."""
 
 from __future__ import annotations
 
@@ -17,115 +17,126 @@ if TYPE_CHECKING:
 
 
 def rows_used(kept: int, dropped: Sequence[Dropped]) -> str:
-    """How many rows are used, and how many are left out for what, with the first of them."""
-    rows = kept + sum(one.count for one in dropped)
-    said = f"**{kept:,} of {rows:,} rows are used.**"
-    for one in dropped:
-        holds = f", `{as_code(one.value)}`" if one.value else ""
-        first = f"first in row {one.first_row:,} of the file{holds}"
-        said += f" {one.count:,} left out: {column(one.column)} is {one.reason}, {first}."
-    return said
+    """How many rows are used, and how many are left out for each reason, with the first of them."""
+    rows = kept + sum(reason.count for reason in dropped)
+    text = f"**{kept:,} of {rows:,} rows are used.**"
+    for drop in dropped:
+        value = f", `{as_code(drop.value)}`" if drop.value else ""
+        text += (
+            f" {drop.count:,} left out: {column(drop.column)} is {drop.reason}, first in row"
+            f" {drop.first_row:,} of the file{value}."
+        )
+    return text
 
 
-def data_findings(found: TableDiagnosis, data: TableSettings) -> list[str]:
-    """What the bug does to this table and what stands in the way of training on it, a paragraph
-    each."""
-    settings, sums = found.settings, found.sums
-    target = column(data.target)
-    names = [column(name) for name in data.features] + ["the bias"]
-    mean, deviation = quantity(sums.target_mean), quantity(math.sqrt(sums.target_variance))
-    said = []
+def data_findings(diagnosis: TableDiagnosis, data: TableSettings) -> list[str]:
+    """What the bug does to this table, and what makes training on it difficult.
+
+    A paragraph per finding.
+    """
+    sums = diagnosis.sums
+    names = [*(column(name) for name in data.features), "the bias"]
+    paragraphs = [_bug_finding(diagnosis, column(data.target))]
+    for index in diagnosis.constant:
+        paragraphs.append(
+            f"**{names[index]} is constant**, {quantity(float(sums.feature_minima[index]))} in"
+            " every row, so its weight cannot be told from a bias; choose another feature."
+        )
+    if diagnosis.collinear:
+        paragraphs.append(
+            f"**{names[0]} and {names[1]} are collinear**, with a correlation of"
+            f" {r2_text(diagnosis.correlation)}: their weights trade off against each other, and"
+            " the valley is flat; leave one of them out."
+        )
+    return [*paragraphs, _conditioning(diagnosis, data), _reach(diagnosis, data, names)]
+
+
+def _bug_finding(diagnosis: TableDiagnosis, target: str) -> str:
+    """R² and the spread of the predictions at the minimum of the buggy loss, and as intended."""
+    sums, written, fixed = diagnosis.sums, diagnosis.written, diagnosis.fixed
+    mean = quantity(sums.target_mean)
     if sums.target_variance == 0:
-        said.append(
+        return (
             f"**{target} is constant**, {mean} in every row: there is nothing to explain, and R²"
             " cannot judge."
         )
-    else:
-        said.append(
-            f"**What the bug does**: as written, with batches of {settings.batch_size:,}, the loss"
-            " is least where R² is"
-            f" {r2_text(found.written.r_squared)} instead of {r2_text(found.fixed.r_squared)}, and"
-            " the predictions there have a"
-            f" standard deviation of {quantity(found.written.spread)} instead of"
-            f" {quantity(found.fixed.spread)}{_shrunk(found)}. {target} is {mean} on average, with"
-            " a standard deviation of"
-            f" {deviation}."
-        )
-    for index in found.constant:
-        said.append(
-            f"**{names[index]} is constant**, {quantity(float(sums.feature_minima[index]))} in"
-            " every row, so its weight"
-            " cannot be told from a bias; choose another feature."
-        )
-    if found.collinear:
-        said.append(
-            f"**{names[0]} and {names[1]} are collinear**, with a correlation of"
-            f" {r2_text(found.correlation)}: their weights"
-            " trade off against each other, and the valley is flat; leave one of them out."
-        )
-    said += [_steepness(found, data), _way(found, data, names)]
-    return said
+    return (
+        f"**What the bug does**: as written, with batches of {diagnosis.settings.batch_size:,}, the"
+        f" loss is least where R² is {r2_text(written.r_squared)} instead of"
+        f" {r2_text(fixed.r_squared)}, and the predictions there have a standard deviation of"
+        f" {quantity(written.spread)} instead of {quantity(fixed.spread)}{_shrinkage(diagnosis)}."
+        f" {target} is {mean} on average, with a standard deviation of"
+        f" {quantity(math.sqrt(sums.target_variance))}."
+    )
 
 
-def _shrunk(found: TableDiagnosis) -> str:
-    """What the bug leaves of the spread of the predictions, and why where it is more than
-    independent rows would keep."""
-    settings, whole = found.settings, found.fixed.spread
-    left = found.written.spread / whole if whole else 1.0
-    if left > 0.95:
+def _shrinkage(diagnosis: TableDiagnosis) -> str:
+    """The share of the predictions' spread that the bug leaves.
+
+    Also why, where it is more than rows in random order would keep.
+    """
+    settings, fixed_spread = diagnosis.settings, diagnosis.fixed.spread
+    share = diagnosis.written.spread / fixed_spread if fixed_spread else 1.0
+    if share > 0.95:
         return ""
-    said = f" ({left:.0%})" if left >= 0.1 else f" ({left:.1%}: nearly a constant)"
-    batches, fit = -(-found.sums.rows // settings.batch_size), max(found.fixed.r_squared, 1e-9)
-    by_chance = (
-        max(3.0, 1 + 3 * math.sqrt(2 / (batches * fit))) / settings.batch_size
-    )  # of rows in random order
-    if settings.bias and not settings.shuffle and left > max(by_chance, 0.1):
-        said += (
+    text = f" ({share:.0%})" if share >= 0.1 else f" ({share:.1%}: nearly a constant)"
+    batches = -(-diagnosis.sums.rows // settings.batch_size)
+    r_squared = max(diagnosis.fixed.r_squared, 1e-9)
+    deviation = math.sqrt(2 / (batches * r_squared))
+    by_chance = max(3.0, 1 + 3 * deviation) / settings.batch_size  # upper bound, in random order
+    if settings.bias and not settings.shuffle and share > max(by_chance, 0.1):
+        text += (
             f"; rows in random order would keep 1/{settings.batch_size:,} of it, but in this table"
-            " rows that follow each"
-            " other are alike, and the means of the batches keep part of the fit"
+            " rows that follow each other are alike, and the means of the batches keep part of the"
+            " fit"
         )
-    return said
+    return text
 
 
-def _steepness(found: TableDiagnosis, data: TableSettings) -> str:
-    """The condition number and the stable learning rate, and what standardising would make of
-    them."""
-    now, then = found.training, found.standardised
-    flat = "the bowl is flat along one axis" if math.isinf(now.condition_number) else ""
-    steep = (
-        flat
-        or f"the bowl is {quantity(now.condition_number)} times as steep along one axis as along another"
-    )
-    said = f"**Steepness**: {steep}, and SGD is stable below lr {quantity(now.stable_lr)}."
-    if data.standardise:
-        return said
-    if math.isinf(then.condition_number):
-        return f"{said} Standardising would not help that."
-    return f"{said} Standardised features would make that {quantity(then.condition_number)} and {quantity(then.stable_lr)}."
-
-
-def _way(found: TableDiagnosis, data: TableSettings, names: Sequence[str]) -> str:
-    """Whether RMSprop's reach covers the distance to the minimum, and what would."""
-    settings, now, then = found.settings, found.training, found.standardised
-    per_epoch = -(-found.sums.rows // settings.batch_size)
-    steps, left = settings.epochs * per_epoch, 1 - settings.momentum
-    if left <= 0:
-        return f"**Reach**: with momentum {format_number(settings.momentum)} RMSprop's steps grow without end; use one below 1."
-    a_step = "lr/(1 − momentum)" if settings.momentum else "lr"
-    said = (
-        f"**Reach**: RMSprop moves a weight by about {a_step} a step, ten times that in the first,"
-        f" so {steps:,} steps of"
-        f" {format_number(float(f'{settings.lr / left:.3g}'))} reach about {quantity(found.reach)}."
-        " The furthest way is that of"
-        f" {names[now.furthest]}, {quantity(now.distance)}:"
-    )
-    if found.reach >= now.distance:
-        said += " within reach."
+def _conditioning(diagnosis: TableDiagnosis, data: TableSettings) -> str:
+    """The condition number and SGD's stability limit, now and with standardised features."""
+    training, standardised = diagnosis.training, diagnosis.standardised
+    if math.isinf(training.condition_number):
+        bowl = "the bowl is flat along one axis"
     else:
-        way = 1.1 * now.distance * left
-        epochs = math.ceil(way / settings.lr / per_epoch)
-        said += f" out of reach; {epochs:,} epochs would do, or lr {quantity(way / steps)}."
+        number = quantity(training.condition_number)
+        bowl = f"the bowl is {number} times as steep along one axis as along another"
+    text = f"**Steepness**: {bowl}, and SGD is stable below lr {quantity(training.stable_lr)}."
+    if data.standardise:
+        return text
+    if math.isinf(standardised.condition_number):
+        return f"{text} Standardising would not help that."
+    return (
+        f"{text} Standardised features would make that {quantity(standardised.condition_number)}"
+        f" and {quantity(standardised.stable_lr)}."
+    )
+
+
+def _reach(diagnosis: TableDiagnosis, data: TableSettings, names: Sequence[str]) -> str:
+    """Whether RMSprop can move every weight as far as its minimum, and what would help."""
+    settings, training = diagnosis.settings, diagnosis.training
+    steps_per_epoch = -(-diagnosis.sums.rows // settings.batch_size)
+    steps, damping = settings.epochs * steps_per_epoch, 1 - settings.momentum
+    if damping <= 0:
+        return (
+            f"**Reach**: with momentum {format_number(settings.momentum)} RMSprop's steps grow"
+            " without end; use one below 1."
+        )
+    step_formula = "lr/(1 − momentum)" if settings.momentum else "lr"
+    step_size = format_number(float(f"{settings.lr / damping:.3g}"))
+    text = (
+        f"**Reach**: RMSprop moves a weight by about {step_formula} a step, ten times that in the"
+        f" first, so {steps:,} steps of {step_size} reach about {quantity(diagnosis.reach)}. The"
+        f" furthest way is that of {names[training.furthest]}, {quantity(training.distance)}:"
+    )
+    if diagnosis.reach >= training.distance:
+        text += " within reach."
+    else:
+        required = 1.1 * training.distance * damping
+        epochs = math.ceil(required / settings.lr / steps_per_epoch)
+        text += f" out of reach; {epochs:,} epochs would do, or lr {quantity(required / steps)}."
     if not data.standardise:
-        said += f" Standardised, it would be {quantity(then.distance)}, of {names[then.furthest]}."
-    return said
+        standardised = diagnosis.standardised
+        distance, name = quantity(standardised.distance), names[standardised.furthest]
+        text += f" Standardised, it would be {distance}, of {name}."
+    return text

@@ -112,10 +112,10 @@ def _terms(result: CauseResult) -> None:
 
 
 def _bowls(result: CauseResult) -> None:
-    st.markdown(text.bowls_finding(*result.surfaces))
+    st.markdown(text.surfaces_finding(*result.surfaces))
     left, right = st.columns(2, gap="medium")
     with left:
-        draw(lambda theme: figures.bowls(result, theme), "bowls")
+        draw(lambda theme: figures.both_surfaces(result, theme), "bowls")
     with right:
         draw(lambda theme: figures.section(result, theme), "section")
 
@@ -123,10 +123,10 @@ def _bowls(result: CauseResult) -> None:
 def _walk(result: CauseResult) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
-        draw(lambda theme: figures.walk(result, theme), "walk")
+        draw(lambda theme: figures.minimum_by_batch_size(result, theme), "walk")
     with right:
         st.markdown(
-            text.walk_finding(
+            text.minimum_by_batch_size_finding(
                 result.minimum_by_batch_size, result.original.batch_size, result.broadcast
             )
         )

@@ -12,7 +12,7 @@ from itertools import chain
 
 import streamlit as st
 
-from linreg.figures.theme import build_templates
+from linreg.figures.templates import build_templates
 from linreg.settings.warnings import FILTERS_LOCK
 from linreg.training import memory
 from linreg.training.worker import PYTORCH

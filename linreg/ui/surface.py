@@ -158,7 +158,7 @@ def _curvature_part(comparison: Comparison) -> None:
     """The axes of the bowl, its condition number, and the stable learning rates."""
     result = _result(comparison, page_state().view(SurfaceView))
     bowl = result.curvature
-    draw(lambda theme: figures.bowls(result, theme), "curvature")
+    draw(lambda theme: figures.principal_axes(result, theme), "curvature")
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.markdown(surface_text.curvature_table(bowl.values, bowl.directions))

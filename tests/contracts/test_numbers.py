@@ -302,12 +302,12 @@ def sentences(comparison, of):
         list(zip(surfaces, (settings, comparison.fixed), strict=True))
     )
     yield cause_text.cause_finding(settings, *surfaces)
-    yield cause_text.bowls_finding(*surfaces)
+    yield cause_text.surfaces_finding(*surfaces)
     best = surfaces[1].minimum
     pairs = pairs_of(table, best, 4)
     yield cause_text.matrix_finding(pairs) + cause_text.matrix_table(pairs)
     yield cause_text.terms_finding(batch_statistics(table, settings.batch_size).terms(best), best)
-    yield cause_text.walk_finding(
+    yield cause_text.minimum_by_batch_size_finding(
         minimum_by_batch_size(table, settings), settings.batch_size, surfaces[0]
     )
     cells = shape_or_value(table, settings, of.baseline(data, False))

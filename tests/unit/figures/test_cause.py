@@ -9,6 +9,7 @@ import vl_convert
 from linreg.data.dataset import make_data
 from linreg.experiments.broadcast_terms import batch_statistics, minimum_by_batch_size, pairs_of
 from linreg.figures import cause as cause_figures
+from linreg.figures import matrix as matrix_figures
 from linreg.figures.theme import DARK, LIGHT
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.model import DataSettings, Settings
@@ -33,11 +34,13 @@ def surfaces(table):
 
 def figures(table, surfaces, theme):
     return {
-        "matrix": cause_figures.matrix_figure(pairs_of(table, AWAY, 12), theme),
+        "matrix": matrix_figures.matrix_figure(pairs_of(table, AWAY, 12), theme),
         "terms": cause_figures.terms_figure(batch_statistics(table, 100).terms(AWAY), theme),
-        "bowls": cause_figures.bowls_figure(surfaces, theme),
+        "bowls": cause_figures.both_surfaces_figure(surfaces, theme),
         "section": cause_figures.section_figure(surfaces, theme),
-        "walk": cause_figures.walk_figure(minimum_by_batch_size(table, Settings(DATA)), 100, theme),
+        "walk": cause_figures.minimum_by_batch_size_figure(
+            minimum_by_batch_size(table, Settings(DATA)), 100, theme
+        ),
     }
 
 
@@ -54,7 +57,7 @@ def test_every_figure_compiles_in_vega(table, surfaces, theme):
 
 def test_the_matrix_shows_every_difference_and_outlines_what_was_meant(table):
     pairs = pairs_of(table, AWAY, 5)
-    figure = cause_figures.matrix_figure(pairs, LIGHT)
+    figure = matrix_figures.matrix_figure(pairs, LIGHT)
     cells = figure.data["cells"]
     assert len(cells) == 25
     for cell in cells.itertuples():
@@ -65,7 +68,7 @@ def test_the_matrix_shows_every_difference_and_outlines_what_was_meant(table):
     assert (outlined["prediction"] == outlined["target"]).all()
     assert len(outlined) == 5
     assert list(figure.data["heads"]["text"][:5]) == [
-        cause_figures.short(value) for value in pairs.predictions
+        matrix_figures.cell_text(value) for value in pairs.predictions
     ]
 
 
@@ -82,7 +85,7 @@ def test_the_matrix_shows_every_difference_and_outlines_what_was_meant(table):
     ],
 )
 def test_a_cell_has_room_for_its_number(value, text):
-    assert cause_figures.short(value) == text
+    assert matrix_figures.cell_text(value) == text
 
 
 def test_the_terms_add_up_to_the_bar_below_them(table):
@@ -94,7 +97,7 @@ def test_the_terms_add_up_to_the_bar_below_them(table):
 
 
 def test_both_bowls_are_the_same_ellipse(surfaces):
-    figure = cause_figures.bowls_figure(surfaces, LIGHT)
+    figure = cause_figures.both_surfaces_figure(surfaces, LIGHT)
     rings, marks = figure.data["rings"], figure.data["marks"].set_index("side")
     inner = rings[rings["level"] == 1]
     sizes = {}
@@ -108,7 +111,7 @@ def test_both_bowls_are_the_same_ellipse(surfaces):
 def test_contours_are_drawn_around_and_not_along_the_axis(surfaces):
     """Vega-Lite sorts a line by its horizontal axis unless told otherwise: a ring would be a
     zigzag."""
-    figure = cause_figures.bowls_figure(surfaces, LIGHT)
+    figure = cause_figures.both_surfaces_figure(surfaces, LIGHT)
     svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
     paths = [path for path in re.findall(r' d="(M[^"]+)"', svg) if path.count("L") > 40]
     assert len(paths) == 6

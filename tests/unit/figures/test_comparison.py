@@ -21,9 +21,9 @@ def thread():
 def test_a_replay_changes_only_the_data(thread):
     """The spec and the text must stay the same, or the browser draws the figure anew at every
     step."""
-    sides, scene = thread
+    sides, layout = thread
     for make in (
-        lambda step: surface_figure(sides, 0, scene, step, LIGHT),
+        lambda step: surface_figure(sides, 0, layout, step, LIGHT),
         lambda step: loss_figure(sides, step, LIGHT),
         lambda step: weights_figure(sides, (5.0, 3.0), step, LIGHT),
     ):
@@ -34,10 +34,10 @@ def test_a_replay_changes_only_the_data(thread):
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 def test_every_figure_compiles_and_fits(thread, theme):
-    sides, scene = thread
+    sides, layout = thread
     for figure in (
-        surface_figure(sides, 0, scene, 700, theme),
-        surface_figure(sides, 1, scene, 700, theme),
+        surface_figure(sides, 0, layout, 700, theme),
+        surface_figure(sides, 1, layout, 700, theme),
         loss_figure(sides, 700, theme),
         weights_figure(sides, (5.0, 3.0), 700, theme),
     ):
@@ -54,8 +54,8 @@ def test_the_four_figures_of_the_page_are_light(thread):
     """Bytes as the page sends them, in Arrow."""
     import pyarrow as pa
 
-    sides, scene = thread
-    figures = [surface_figure(sides, which, scene, 3000, LIGHT) for which in (0, 1)]
+    sides, layout = thread
+    figures = [surface_figure(sides, which, layout, 3000, LIGHT) for which in (0, 1)]
     figures += [
         loss_figure(sides, 3000, LIGHT),
         weights_figure(sides, (5.0, 3.0), 3000, LIGHT),

@@ -7,7 +7,7 @@ import pytest
 import vl_convert
 from trained_sides import BOWL, layers_over, side, trained
 
-from linreg.figures.curves import AIMS, loss_figure, weights_figure
+from linreg.figures.curves import LEAST_SQUARES_WEIGHTS, loss_figure, weights_figure
 from linreg.figures.side_surfaces import Side
 from linreg.figures.theme import LIGHT
 from linreg.quadratic.quadratic import Quadratic
@@ -59,7 +59,7 @@ def test_curves_that_end_together_have_labels_apart():
         side(label, np.linspace(np.zeros(3), end, 50), Quadratic(np.eye(3), np.zeros(3), 0.0))
         for label, end in zip(("Original", "Fixed"), ends, strict=True)
     ]
-    figure = weights_figure(sides, (-1.82, -4.92, 23.45), 49, LIGHT, AIMS[1])
+    figure = weights_figure(sides, (-1.82, -4.92, 23.45), 49, LIGHT, LEAST_SQUARES_WEIGHTS)
     svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 300}, vl_version="6.4")
     lines = re.findall(r'translate\([^,]+,([-0-9.]+)\)"[^>]*>((?:original|fixed) [^<]+)<', svg)
     heights = {text: float(height) for height, text in lines}

@@ -22,7 +22,7 @@ from settings_of import compared
 from linreg.experiments.resources import resources
 from linreg.figures import fonts
 from linreg.figures.curves import loss_figure
-from linreg.figures.export import FORMATS, SIZES, ExportError, broken, exported, file_name
+from linreg.figures.export import FORMATS, SIZES, ExportError, exported, file_name
 from linreg.figures.figure import single_figure
 from linreg.figures.pages import FIGURES, page_figures
 from linreg.figures.renderer import (
@@ -35,6 +35,7 @@ from linreg.figures.renderer import (
     svg_to_pdf,
     svg_to_png,
 )
+from linreg.figures.sheet import wrap
 from linreg.figures.side_surfaces import Side
 from linreg.figures.theme import DARK, LIGHT
 from linreg.quadratic.quadratic import Quadratic
@@ -370,11 +371,11 @@ def test_twenty_at_once_are_the_twenty_one_by_one(every):
 
 
 def test_titles_are_broken_where_they_would_not_fit():
-    lines = broken("Original, batch 12: (100, 1) meets (100,)", 150, 16, fonts.SEMIBOLD)
+    lines = wrap("Original, batch 12: (100, 1) meets (100,)", 150, 16, fonts.SEMIBOLD)
     assert len(lines) > 1
     assert " ".join(lines) == "Original, batch 12: (100, 1) meets (100,)"
     assert all(fonts.width(line, 16, fonts.SEMIBOLD) <= 150 for line in lines)
-    assert broken("unbreakable", 10, 16, fonts.SEMIBOLD) == ["unbreakable"]
+    assert wrap("unbreakable", 10, 16, fonts.SEMIBOLD) == ["unbreakable"]
 
 
 def test_widths_are_those_of_the_renderer():

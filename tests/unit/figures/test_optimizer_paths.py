@@ -16,20 +16,20 @@ def panels():
 
 
 @pytest.fixture(scope="module")
-def scene(panels):
-    return paths_figures.path_scene(panels, BEST)
+def layout(panels):
+    return paths_figures.paths_layout(panels, BEST)
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
-def test_the_paths_are_filled_and_compile(panels, scene, theme):
+def test_the_paths_are_filled_and_compile(panels, layout, theme):
     is_filled_and_compiles(
-        paths_figures.paths_figure(panels, 0, scene, 300, theme, arrows=True), theme
+        paths_figures.paths_figure(panels, 0, layout, 300, theme, arrows=True), theme
     )
 
 
-def test_both_surfaces_share_their_picture(panels, scene):
+def test_both_surfaces_share_their_picture(panels, layout):
     for which in (0, 1):
-        figure = paths_figures.paths_figure(panels, which, scene, 600, LIGHT)
+        figure = paths_figures.paths_figure(panels, which, layout, 600, LIGHT)
         for layer in figure.spec["layer"][1:]:
             for axis in ("x", "y"):
                 ends = layer["encoding"].get(axis, {}).get("scale", {}).get("domain", [])
@@ -37,19 +37,19 @@ def test_both_surfaces_share_their_picture(panels, scene):
                     [value_of(end, figure) for end in ends]
                     in (
                         [],  # of a layer that takes the scale of the others, or has lines
-                        list(scene.domain[:2] if axis == "x" else scene.domain[2:]),
+                        list(layout.domain[:2] if axis == "x" else layout.domain[2:]),
                     )
                 )
     for one in (*STARTS, BEST, *(each.surface.minimum for each in panels)):
-        assert scene.domain[0] < one[0] < scene.domain[1]
-        assert scene.domain[2] < one[1] < scene.domain[3]
+        assert layout.domain[0] < one[0] < layout.domain[1]
+        assert layout.domain[2] < one[1] < layout.domain[3]
 
 
-def test_trails_are_points_of_the_runs_and_stay_in_the_picture(panels, scene):
+def test_trails_are_points_of_the_runs_and_stay_in_the_picture(panels, layout):
     for which, one in enumerate(panels):
-        trail = scene.trails[which]
-        assert len(trail) < 2 * paths_figures.TRAIL_POINTS
-        inside = trail["w1"].between(*scene.domain[:2]) & trail["w2"].between(*scene.domain[2:])
+        trail = layout.full_paths[which]
+        assert len(trail) < 2 * paths_figures.MAX_PANEL_POINTS
+        inside = trail["w1"].between(*layout.domain[:2]) & trail["w2"].between(*layout.domain[2:])
         assert inside.all()
         rms = one.paths[0]
         for step, w1, w2 in trail.loc[
@@ -61,23 +61,23 @@ def test_trails_are_points_of_the_runs_and_stay_in_the_picture(panels, scene):
 
 def test_a_diverged_path_leaves_the_picture_and_its_dot_is_gone():
     lost = [panel(1, ("SGD",), lr=0.01)]
-    scene = paths_figures.path_scene(lost, BEST)
-    figure = paths_figures.paths_figure(lost, 0, scene, 600, LIGHT)
+    layout = paths_figures.paths_layout(lost, BEST)
+    figure = paths_figures.paths_figure(lost, 0, layout, 600, LIGHT)
     assert len(figure.data["now"]) == 0
     assert "0 of 1 come close" in figure.alt
-    assert np.isfinite(scene.domain).all()
+    assert np.isfinite(layout.domain).all()
 
 
-def test_the_replay_shows_what_was_by_then(panels, scene):
-    figure = paths_figures.paths_figure(panels, 1, scene, 20, LIGHT)
+def test_the_replay_shows_what_was_by_then(panels, layout):
+    figure = paths_figures.paths_figure(panels, 1, layout, 20, LIGHT)
     assert figure.data["path"]["step"].max() <= 20
     rms = panels[1].paths[0]
     shown = figure.data["now"].query("optimizer == 'RMSprop'")[["w1", "w2"]].to_numpy()
     np.testing.assert_allclose(shown, rms.weights[20], rtol=1e-12)
 
 
-def test_arrows_point_down_the_gradient(panels, scene):
-    figure = paths_figures.paths_figure(panels, 1, scene, 0, LIGHT, arrows=True)
+def test_arrows_point_down_the_gradient(panels, layout):
+    figure = paths_figures.paths_figure(panels, 1, layout, 0, LIGHT, arrows=True)
     surface = panels[1].surface
     for w1, w2, angle, size in figure.data["arrows"].to_numpy(float)[::7]:
         turned = np.radians(angle)
@@ -89,29 +89,29 @@ def test_arrows_point_down_the_gradient(panels, scene):
         assert 0 < size <= 1
 
 
-def test_the_axes_are_eigenvectors_and_stay_in_the_picture(panels, scene):
-    axes = paths_figures.paths_figure(panels, 1, scene, 0, LIGHT).data["axes"]
+def test_the_axes_are_eigenvectors_and_stay_in_the_picture(panels, layout):
+    axes = paths_figures.paths_figure(panels, 1, layout, 0, LIGHT).data["axes"]
     hessian = panels[1].surface.hessian
     for _, ends in axes.groupby("axis"):
         along = np.diff(ends[["w1", "w2"]].to_numpy(), axis=0)[0]
         stretched = hessian @ along
         assert stretched[0] * along[1] == pytest.approx(stretched[1] * along[0], rel=1e-3)
-    assert axes["w1"].between(*scene.domain[:2]).all()
-    assert axes["at2"].between(*scene.domain[2:]).all()
+    assert axes["w1"].between(*layout.domain[:2]).all()
+    assert axes["at2"].between(*layout.domain[2:]).all()
     assert sorted(axes["label"])[-2:] == sorted(
         f"λ = {value:,.0f}" for value in np.linalg.eigvalsh(hessian)
     ), "the labels are the Hessian's eigenvalues"
 
 
-def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, scene):
-    snap = paths_figures.paths_figure(panels, 0, scene, 0, LIGHT).data["snap"]
+def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, layout):
+    snap = paths_figures.paths_figure(panels, 0, layout, 0, LIGHT).data["snap"]
     columns, rows = paths_figures.SNAP
     assert len(snap.drop_duplicates()) == columns * rows
-    left, right, below, above = scene.domain
+    left, right, below, above = layout.domain
     grid = round_number((right - left) / columns)
     found = np.array(
         [
-            paths_figures.snapped(scene.domain, *cell)
+            paths_figures.snapped(layout.domain, *cell)
             for cell in snap[["column", "row"]].itertuples(index=False)
         ]
     )

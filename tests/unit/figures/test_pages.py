@@ -169,7 +169,7 @@ def test_a_step_is_a_moment_of_the_replay(page, shared):
 def test_before_training_the_home_page_has_its_surfaces_alone():
     (found,) = comparison_figures.figures(comparison.run(ASKED, resources()), LIGHT)
     assert found.name == "loss surfaces"
-    assert [entry.text for entry in found.key] == ["minimum of this loss", "least squares"]
+    assert [entry.text for entry in found.legend] == ["minimum of this loss", "least squares"]
     for panel in found.panels:
         assert panel.data["path"].empty
         assert panel.data["now"]["text"].item() == "not trained yet"
@@ -189,7 +189,7 @@ def test_the_layout_stays_while_the_replay_goes_on(page, shared):
 def test_the_bowls_are_drawn_without_paths(shared):
     result = surface.run(ASKED, VIEWS["surface"], shared)
     for panel, figure in zip(
-        result.panels, surface_figures.bowls(result, LIGHT).panels, strict=True
+        result.panels, surface_figures.principal_axes(result, LIGHT).panels, strict=True
     ):
         assert figure.data["trail"].empty
         assert figure.data["now"].empty

@@ -10,8 +10,7 @@ from trained_sides import BOWL, SPIRAL, layers_over, side, trained
 
 from linreg.figures import layers
 from linreg.figures.curves import loss_figure, weights_figure
-from linreg.figures.side_surfaces import scene as layout_around
-from linreg.figures.side_surfaces import surface_figure
+from linreg.figures.side_surfaces import surface_figure, surfaces_layout
 from linreg.figures.theme import LIGHT
 from linreg.settings.model import Comparison, DataSettings, Settings
 from linreg.settings.presets import PRESETS
@@ -23,10 +22,10 @@ def thread():
 
 
 def test_both_surfaces_share_axes_and_levels(thread):
-    sides, scene = thread
+    sides, layout = thread
     domains, spacings = [], []
     for which in (0, 1):
-        figure = surface_figure(sides, which, scene, 3000, LIGHT)
+        figure = surface_figure(sides, which, layout, 3000, LIGHT)
         encoding = layers_over(figure, "marks")[0]["encoding"]
         ends = [*encoding["x"]["scale"]["domain"], *encoding["y"]["scale"]["domain"]]
         domains.append([value_of(end, figure) for end in ends])
@@ -35,14 +34,14 @@ def test_both_surfaces_share_axes_and_levels(thread):
         for level in rings["level"].unique()[2:]:
             ring = rings.loc[rings["level"] == level, ["w1", "w2"]].to_numpy(float)
             spacings.append(np.median(np.sqrt(surface.value(ring) - surface.floor)) / level)
-    assert domains[0] == domains[1] == list(scene.domain)
-    assert spacings == pytest.approx([scene.spacing] * len(spacings), rel=0.01)
+    assert domains[0] == domains[1] == list(layout.domain)
+    assert spacings == pytest.approx([layout.spacing] * len(spacings), rel=0.01)
 
 
 def test_lines_are_drawn_where_the_axes_have_their_points(thread):
     """Points are placed by the axes' scales, lines by a projection."""
-    sides, scene = thread
-    figure = surface_figure(sides, 0, scene, 3000, LIGHT)
+    sides, layout = thread
+    figure = surface_figure(sides, 0, layout, 3000, LIGHT)
     width = 400
     svg = vl_convert.vegalite_to_svg(
         {**figure.standalone(), "width": width, "autosize": "none"}, vl_version="6.4"
@@ -55,9 +54,9 @@ def test_lines_are_drawn_where_the_axes_have_their_points(thread):
     for shape in shapes:
         pairs = re.findall(r"[-0-9.e]+,[-0-9.e]+", " ".join(re.findall(r' d="([^"]+)"', shape)))
         drawn.append(np.array([pair.split(",") for pair in pairs], dtype=float))
-    low1, high1, low2, high2 = scene.domain
+    low1, high1, low2, high2 = layout.domain
     for table, points in zip(("rings", "trail", "path", "path"), drawn, strict=True):
-        w = layers.points_of(figure.data[table])
+        w = layers.weights_of(figure.data[table])
         across = (w[:, 0] - low1) / (high1 - low1) * width
         down = (high2 - w[:, 1]) / (high2 - low2) * width * layers.ASPECT
         expected = np.stack([across, down], axis=1)
@@ -81,17 +80,17 @@ def test_no_label_of_a_surface_changes_its_width(thread):
 
 
 def test_weights_that_share_a_unit_are_drawn_in_true_aspect(thread):
-    _, (scene) = thread
-    width, height = scene.domain[1] - scene.domain[0], scene.domain[3] - scene.domain[2]
+    _, layout = thread
+    width, height = layout.domain[1] - layout.domain[0], layout.domain[3] - layout.domain[2]
     assert height / width == pytest.approx(layers.ASPECT)
-    figure = surface_figure(thread[0], 0, scene, 3000, LIGHT)
+    figure = surface_figure(thread[0], 0, layout, 3000, LIGHT)
     assert {"name": "height", "expr": f"width * {layers.ASPECT}"} in figure.spec["params"]
 
 
 def test_marks_stand_where_the_numbers_are(thread):
-    sides, scene = thread
+    sides, layout = thread
     for which, run in enumerate(sides):
-        marks = surface_figure(sides, which, scene, 1200, LIGHT).data["marks"].set_index("kind")
+        marks = surface_figure(sides, which, layout, 1200, LIGHT).data["marks"].set_index("kind")
         for kind, place in {
             "start": run.weights[0],
             "here": run.weights[1200],
@@ -101,27 +100,27 @@ def test_marks_stand_where_the_numbers_are(thread):
                 list(place), abs=1e-6
             ), kind
         assert ("least squares" in marks.index) == (which == 0)
-    assert "end" in surface_figure(sides, 0, scene, 3000, LIGHT).data["marks"]["kind"].to_list()
+    assert "end" in surface_figure(sides, 0, layout, 3000, LIGHT).data["marks"]["kind"].to_list()
 
 
 def test_the_rings_cover_the_whole_picture(thread):
-    _, scene = thread
-    for rings in scene.rings:
+    _, layout = thread
+    for rings in layout.contours:
         outermost = rings[rings["level"] == rings["level"].max()]
         assert outermost["w1"].agg(["min", "max"]).to_list() == pytest.approx(
-            scene.domain[:2], rel=1e-6
+            layout.domain[:2], rel=1e-6
         )
         assert outermost["w2"].agg(["min", "max"]).to_list() == pytest.approx(
-            scene.domain[2:], rel=1e-6
+            layout.domain[2:], rel=1e-6
         )
         assert rings["level"].is_monotonic_decreasing, "the outermost is drawn first"
 
 
 def test_a_shortened_path_stays_within_a_pixel(thread):
-    sides, scene = thread
-    pixel = (scene.domain[1] - scene.domain[0]) / layers.PIXELS
-    for run, trail in zip(sides, scene.trails, strict=True):
-        assert len(trail) <= layers.MOST_POINTS + 1
+    sides, layout = thread
+    pixel = (layout.domain[1] - layout.domain[0]) / layers.PATH_RESOLUTION
+    for run, trail in zip(sides, layout.full_paths, strict=True):
+        assert len(trail) <= layers.MAX_POINTS + 1
         steps = np.arange(len(run.weights))
         for name, column in (("w1", 0), ("w2", 1)):
             assert (run.weights[trail["step"], column] == trail[name]).all(), (
@@ -138,17 +137,17 @@ def test_a_shortened_path_stays_within_a_pixel(thread):
 
 def test_the_path_up_to_a_step_ends_where_the_run_is():
     sides = [side(), side("Fixed")]
-    scene = layout_around(sides, np.array([1.0, 1.0]), [])
-    path = surface_figure(sides, 0, scene, 123, LIGHT).data["path"]
+    layout = surfaces_layout(sides, np.array([1.0, 1.0]), [])
+    path = surface_figure(sides, 0, layout, 123, LIGHT).data["path"]
     assert path.iloc[-1][["w1", "w2"]].to_list() == pytest.approx(SPIRAL[123].tolist(), abs=1e-6)
-    assert len(path) < len(scene.trails[0])
+    assert len(path) < len(layout.full_paths[0])
 
 
 def test_a_diverged_path_is_drawn_to_the_edge_and_says_when_it_left():
-    sides, scene = trained(PRESETS["sgd_overflows"].comparison)
-    figure = surface_figure(sides, 0, scene, 10, LIGHT)
+    sides, layout = trained(PRESETS["sgd_overflows"].comparison)
+    figure = surface_figure(sides, 0, layout, 10, LIGHT)
     trail = figure.data["trail"]
-    low1, high1, low2, high2 = scene.domain
+    low1, high1, low2, high2 = layout.domain
     assert trail["w1"].between(low1 - 1e-6, high1 + 1e-6).all()
     assert trail["w2"].between(low2 - 1e-6, high2 + 1e-6).all()
     on_edge = [
@@ -170,9 +169,9 @@ def test_a_diverged_path_is_drawn_to_the_edge_and_says_when_it_left():
 def test_a_path_that_leaves_and_returns_is_drawn_in_pieces():
     weights = np.array([[0.0, 0.0], [0.0, 900.0], [0.5, 0.0], [900.0, 0.0], [0.5, 0.5]])
     sides = [side(weights=weights), side("Fixed", weights=weights)]
-    scene = layout_around(sides, np.array([1.0, 1.0]), [])
-    assert scene.domain[1] < 100
-    trail = scene.trails[0]
+    layout = surfaces_layout(sides, np.array([1.0, 1.0]), [])
+    assert layout.domain[1] < 100
+    trail = layout.full_paths[0]
     assert trail["piece"].nunique() == 3
     for _, piece in trail.groupby("piece"):
         assert np.hypot(*np.diff(piece[["w1", "w2"]].to_numpy(), axis=0).T).max() < 10, (
@@ -183,23 +182,23 @@ def test_a_path_that_leaves_and_returns_is_drawn_in_pieces():
 def test_points_that_coincide_still_make_a_picture():
     """Both sides matched and started at the minimum, without noise: nothing spans anything."""
     start = {"data": DataSettings(noise=0.0, samples=1_000), "init": (5.0, 3.0)}
-    sides, scene = trained(
+    sides, layout = trained(
         Comparison(Settings(wiring="unsqueeze", **start), Settings(wiring="squeeze", **start))
     )
-    assert scene.domain[1] - scene.domain[0] > 0.5
+    assert layout.domain[1] - layout.domain[0] > 0.5
     assert "no place on a log axis" in loss_figure(sides, 5, LIGHT).caption
 
 
 def test_a_far_start_widens_the_picture():
-    _, scene = trained(PRESETS["from_far"].comparison)
-    assert scene.domain[0] < 0
-    assert scene.domain[1] > 100
+    _, layout = trained(PRESETS["from_far"].comparison)
+    assert layout.domain[0] < 0
+    assert layout.domain[1] > 100
 
 
 def test_before_training_there_is_a_surface_and_no_path():
     sides = [side(weights=None), side("Fixed", weights=None)]
-    scene = layout_around(sides, np.array([1.0, 1.0]), [(0.0, 0.0)])
-    figure = surface_figure(sides, 0, scene, 0, LIGHT)
+    layout = surfaces_layout(sides, np.array([1.0, 1.0]), [(0.0, 0.0)])
+    figure = surface_figure(sides, 0, layout, 0, LIGHT)
     assert len(figure.data["rings"])
     assert not len(figure.data["path"])
     assert figure.data["now"]["text"].item() == "not trained yet"
@@ -207,10 +206,10 @@ def test_before_training_there_is_a_surface_and_no_path():
 
 def test_a_bias_is_at_its_best_and_said():
     data = DataSettings(samples=400, mean=20.0)
-    sides, scene = trained(
+    sides, layout = trained(
         Comparison(Settings(data=data, bias=True), Settings(data=data, bias=True, wiring="squeeze"))
     )
-    figure = surface_figure(sides, 1, scene, 10, LIGHT)
+    figure = surface_figure(sides, 1, layout, 10, LIGHT)
     assert "has the bias at its best" in figure.caption
     assert set(weights_figure(sides, (5.0, 3.0), 5, LIGHT).data["weights"]["weight"]) == {
         "w1",
@@ -221,15 +220,15 @@ def test_a_bias_is_at_its_best_and_said():
 
 def test_a_minimum_that_is_not_unique_is_said():
     data = DataSettings(samples=400, correlation=1.0)
-    sides, scene = trained(Comparison(Settings(data=data), Settings(data=data, wiring="squeeze")))
-    assert "not unique" in surface_figure(sides, 1, scene, 10, LIGHT).caption
+    sides, layout = trained(Comparison(Settings(data=data), Settings(data=data, wiring="squeeze")))
+    assert "not unique" in surface_figure(sides, 1, layout, 10, LIGHT).caption
 
 
 def test_a_path_is_drawn_in_the_order_of_its_steps():
     """Vega-Lite sorts a line by its horizontal axis unless told otherwise: a spiral would be a
     zigzag."""
     sides = [side(), side("Fixed")]
-    figure = surface_figure(sides, 0, layout_around(sides, BOWL.minimum, []), 400, LIGHT)
+    figure = surface_figure(sides, 0, surfaces_layout(sides, BOWL.minimum, []), 400, LIGHT)
     svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
     (path,) = (
         tag

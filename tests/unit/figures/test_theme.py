@@ -3,8 +3,9 @@ and 3 of marks."""
 
 import pytest
 
-from linreg.figures import theme as theme_figures
-from linreg.figures.theme import THEMES, build_templates
+from linreg.figures import templates
+from linreg.figures.templates import build_templates
+from linreg.figures.theme import THEMES
 
 
 def luminance(color):
@@ -30,10 +31,10 @@ def test_the_measure_itself():
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
 def test_letters_and_marks_stand_out(theme):
-    for letters in (theme.ink, theme.quiet, theme.original_text, theme.fixed_text):
+    for letters in (theme.foreground, theme.muted, theme.original_text, theme.fixed_text):
         assert contrast(letters, theme.background) >= 4.5, letters
-    for ring in (theme.inner, theme.outer):
-        assert contrast(theme.ink, ring) >= 4.5, "labels on a surface"
+    for ring in (theme.low_loss, theme.high_loss):
+        assert contrast(theme.foreground, ring) >= 4.5, "labels on a surface"
     for mark in (theme.original, theme.fixed, *theme.series, theme.ramp[-1]):
         assert contrast(mark, theme.background) >= 3, mark
 
@@ -45,7 +46,7 @@ def test_templates_are_built_beforehand_for_both_schemes():
 
     assert pages, "all figures are imported"
 
-    assert len(list(build_templates())) == 2 * len(theme_figures._TEMPLATES)
+    assert len(list(build_templates())) == 2 * len(templates._TEMPLATES)
     for build, *variant in (
         (side_surfaces._surface_template, 0),
         (curves._weights_spec, "least squares weights"),

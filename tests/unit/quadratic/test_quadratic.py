@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linreg.data.dataset import Dataset, batch_order, make_data
-from linreg.figures.layers import simplified
+from linreg.figures.layers import simplify_contours
 from linreg.quadratic.contours import sublevel_rings
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.quadratic import Quadratic
@@ -461,7 +461,7 @@ def test_contours_lie_on_their_level_or_on_the_edge():
     surface = Quadratic(np.array([[2.0, 0.8], [0.8, 1.0]]), np.array([1.0, 0.5]), 4.0)
     domain = (-3.0, 3.0, -2.0, 2.0)
     levels = np.array([0.25, 1.0, 4.0, 1e6])
-    rings = simplified(sublevel_rings(surface, levels, domain), domain)
+    rings = simplify_contours(sublevel_rings(surface, levels, domain), domain)
     for level, ring in zip(levels, rings, strict=True):
         edge = (np.abs(ring[:, 0]) > 3 - 1e-9) | (np.abs(ring[:, 1]) > 2 - 1e-9)
         height = surface.value(ring[~edge]) - surface.floor
@@ -493,7 +493,7 @@ def test_contours_enclose_the_area_found_by_counting_points(middle, ratio, turne
     heights = surface.value(grid)
     levels = np.quantile(heights, [0.02, 0.3, 0.7, 1.0]) * [1, 1, 1, 1.1]
     for level, ring in zip(
-        levels, simplified(sublevel_rings(surface, levels, domain), domain), strict=True
+        levels, simplify_contours(sublevel_rings(surface, levels, domain), domain), strict=True
     ):
         assert area(ring) == pytest.approx((heights <= level).mean() * 24, abs=0.03)
         assert surface.value(ring).max() <= level * (1 + 1e-9)

@@ -6,7 +6,7 @@ import numpy as np
 
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import Settings
-from linreg.text.cause import bowls_finding, cause_finding, shape_or_value_finding
+from linreg.text.cause import cause_finding, shape_or_value_finding, surfaces_finding
 
 
 def test_which_of_shape_and_value_decides():
@@ -34,8 +34,8 @@ def test_which_of_shape_and_value_decides():
 
 def test_the_least_loss_may_be_lowered():
     bowls = [Quadratic(np.eye(2), np.zeros(2), floor) for floor in (121.0, 172.0)]
-    assert "lowers the least loss by 51.0, from 172 to 121." in bowls_finding(*bowls)
-    assert "lifts the least loss by 51.0, from 121 to 172." in bowls_finding(*bowls[::-1])
+    assert "lowers the least loss by 51.0, from 172 to 121." in surfaces_finding(*bowls)
+    assert "lifts the least loss by 51.0, from 121 to 172." in surfaces_finding(*bowls[::-1])
 
 
 def test_one_pair_is_no_broadcast():
