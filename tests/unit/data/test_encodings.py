@@ -27,7 +27,7 @@ def written(rows, delimiter=",", encoding="utf-8", packed=False):
     file = io.StringIO()
     csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
     content = file.getvalue().encode(encoding)
-    return gzip.compress(content) if packed else content
+    return gzip.compress(content, mtime=0) if packed else content
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -149,7 +149,7 @@ def test_the_rows_are_those_of_python_s_csv_and_float(
     writer.writerows([("y", "a", "°b"), *good, *rows])
     content = file.getvalue().encode(encoding)
     path = tmp_path_factory.getbasetemp() / "random.csv"
-    path.write_bytes(gzip.compress(content) if packed else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
 
     text = content.decode(encoding)
     names, *cells = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

@@ -360,9 +360,9 @@ GOOD_PARQUET = parquet({"y": np.arange(5_000.0), "a": np.arange(5_000.0) ** 0.5}
         (b"\x89PNG\r\n\x1a\n" + bytes(5_000), "t.csv is neither CSV nor Parquet"),
         (b"PK\x03\x04rest", "t.csv is a workbook or an archive; save its sheet as CSV"),
         (b"\x1f\x8brest", DAMAGED_GZIP),
-        (gzip.compress(PLAIN.encode())[:-9], DAMAGED_GZIP),
+        (gzip.compress(PLAIN.encode(), mtime=0)[:-9], DAMAGED_GZIP),
         (gzip.compress(bytes(range(256)) * 40), "t.csv is neither CSV nor Parquet"),
-        (gzip.compress(b""), "t.csv is empty"),
+        (gzip.compress(b"", mtime=0), "t.csv is empty"),
         (PLAIN.encode("utf-16")[:-1], r"line 4 of t.csv is not UTF-16, unlike the beginning .*; save it as UTF-8"),
         (PLAIN.replace("5.5", "\0").encode("utf-16"), "line 3 of t.csv holds a NUL byte"),
         (b"y,a\n1,2\n3,\x81\n", r"line 3 of t.csv is neither UTF-8 nor Windows-1252 \(byte 0x81\); save it as UTF-8"),
@@ -408,7 +408,7 @@ def test_a_bad_file_gets_one_clear_sentence(content, sentence, tmp_path):
     ("content", "sentence"),
     [
         (ACCENT_FIRST + b"1,2\n" * 600_000 + b"1,\xff\n", "line 600,003 of t.csv is not UTF-8"),
-        (gzip.compress(PLAIN.encode())[:-9], DAMAGED_GZIP),
+        (gzip.compress(PLAIN.encode(), mtime=0)[:-9], DAMAGED_GZIP),
         (b"y,a\n" + b"1,2\n" * 600_000 + b"1\n", "row 600,002 of t.csv has 1 field"),
         (
             b"y,a\n1,2\n,3\n",
@@ -557,7 +557,7 @@ def test_limits_of_size_are_said_before_anything_is_read(monkeypatch):
     ):
         open_table(PLAIN.encode(), most_bytes=20)
     with pytest.raises(TableError, match=r"unpacks to more than the 1\.0 MB that are read into"):
-        open_table(gzip.compress(b"y,a\n" + b"1,2\n" * 2_000_000), most_bytes=10**6)
+        open_table(gzip.compress(b"y,a\n" + b"1,2\n" * 2_000_000, mtime=0), most_bytes=10**6)
     monkeypatch.setattr(files, "LIMITS", replace(LIMITS, file_rows=2))
     for content in (PLAIN.encode(), parquet({"y": [1.0, 2.0, 3.0]})):
         with pytest.raises(TableError, match="has 3 rows, above the 2 that are held in memory"):
