@@ -57,7 +57,7 @@ class Pairs:
         return on, 2 * differences.sum(1) @ self.features / differences.size - on
 
     @property
-    def meant(self) -> float:
+    def matched_loss(self) -> float:
         """The intended loss: the mean square of the diagonal only."""
         return float(np.mean(np.diag(self.differences) ** 2))
 
@@ -183,7 +183,7 @@ def minimum_by_batch_size(dataset: Dataset, settings: Settings) -> MinimumByBatc
     return MinimumByBatchSize(
         sizes,
         np.array([surface.minimum[:2] for surface in surfaces]),
-        np.array([surface.floor for surface in surfaces]),
+        np.array([surface.min_loss for surface in surfaces]),
         predicted,
     )
 

@@ -14,7 +14,7 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import Settings
 
 SETTLED = 0.01  # fraction of the initial excess loss at which a path counts as settled
-MOST_RECORDED = 1_000  # recorded steps per path, with the first and the last
+MAX_RECORDED = 1_000  # recorded steps per path, with the first and the last
 COARSE = np.geomspace(1e-7, 100, 55)  # learning rates of the first search, six per decade
 FINE = np.geomspace(10 ** (-1 / 6), 10 ** (1 / 6), 9)  # of the second, relative to the best so far
 PROMISING = 8  # how many learning rates of a search are trained to the end first
@@ -40,7 +40,7 @@ class Paths:
 
         Infinite from the step on at which a run diverges."""
         with np.errstate(over="ignore", invalid="ignore"):
-            excess: np.ndarray = (self.losses(surface) - surface.floor).mean(-1)
+            excess: np.ndarray = (self.losses(surface) - surface.min_loss).mean(-1)
         return np.where(np.isnan(excess), np.inf, excess)
 
     def settled_at(self, surface: Quadratic) -> int | None:
@@ -77,10 +77,10 @@ def paths(
     steps: int,
     momentum: float = 0.0,
 ) -> Paths:
-    """Train one optimizer from every starting point; records up to `MOST_RECORDED` steps."""
+    """Train one optimizer from every starting point; records up to `MAX_RECORDED` steps."""
     from linreg.training.ensemble import train_ensemble
 
-    every = -(-steps // MOST_RECORDED)
+    every = -(-steps // MAX_RECORDED)
     found = train_ensemble(
         moments, starts, lr, optimizer, steps=steps, record_every=every, momentum=momentum
     )
@@ -102,7 +102,7 @@ def tuned_lr(
     returned."""
     search = _Search(moments, moments.mean(), optimizer, starts, steps, momentum)
     best = search.best_of(COARSE, 150)
-    return search.best_of(best * FINE, MOST_RECORDED)
+    return search.best_of(best * FINE, MAX_RECORDED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +166,7 @@ class _Search:
             c,
             float(surface.s),
             origin,
-            surface.floor,
+            surface.min_loss,
             SETTLED,
             late,
             needed,

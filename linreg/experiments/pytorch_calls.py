@@ -59,10 +59,10 @@ def losses_of_fixes(
 
 
 def guard_example_end() -> str:
-    """See `linreg.experiments.pytorch_demos.example_s_end`."""
+    """See `linreg.experiments.pytorch_demos.guard_example_end`."""
     from linreg.experiments import pytorch_demos
 
-    return pytorch_demos.example_s_end()
+    return pytorch_demos.guard_example_end()
 
 
 def reaction(prediction: Sequence[int], target: Sequence[int], loss: str) -> Reaction:

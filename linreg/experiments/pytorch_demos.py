@@ -110,7 +110,7 @@ def losses_of_fixes(
         ]
 
 
-def example_s_end() -> str:
+def guard_example_end() -> str:
     """Run the example of the guard; returns the error that ends it."""
     from linreg.experiments import guard_example
     from linreg.guard.report import SilentBroadcastError

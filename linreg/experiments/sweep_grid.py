@@ -190,7 +190,7 @@ class Task:
     @property
     def fixed_start(self) -> bool:
         """Whether all runs of a cell start at the same point, so that one is enough."""
-        return self.distance is None and not self.settings.start_is_drawn
+        return self.distance is None and not self.settings.has_random_init
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,14 +281,14 @@ _synthetic_table = lru_cache(maxsize=4)(_table_and_baseline)
 _file_table = lru_cache(maxsize=1)(_table_and_baseline)  # a table may have ten million rows
 
 
-def run_tasks(tasks: Sequence[Task], behind: bool = False) -> Iterator[CellStats]:
+def run_tasks(tasks: Sequence[Task], low_priority: bool = False) -> Iterator[CellStats]:
     """The results of all tasks, in order; on all cores, unless the tasks are very short.
 
-    With `behind`, the threads have the lowest priority."""
+    With `low_priority`, the threads have the lowest priority."""
     from linreg.training.ensemble import in_parallel
 
     parallel = sum(task.runs * task.steps for task in tasks) > MIN_STEPS_FOR_THREADS * len(tasks)
-    return in_parallel(run_task, tasks, behind) if parallel else map(run_task, tasks)
+    return in_parallel(run_task, tasks, low_priority) if parallel else map(run_task, tasks)
 
 
 def assemble_grid(
@@ -388,7 +388,7 @@ def law_of_batch_size(
         else:
             surface = loss_surface(_in_pieces(table), at_size)
         minima.append(surface.minimum[:2])
-    inits = inits if settings.start_is_drawn else 1  # otherwise all would be equal
+    inits = inits if settings.has_random_init else 1  # otherwise all would be equal
     starts = _starts(settings, inits, None)  # (I, P)
     found = train_ensemble(
         groups,

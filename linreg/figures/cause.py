@@ -230,16 +230,16 @@ def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     minima = pd.DataFrame(
         {
             "along": [0.0, length],
-            "loss": [profile.floor for profile in profiles],
+            "loss": [profile.min_loss for profile in profiles],
             "side": LABELS,
-            "label": [quantity(profile.floor) for profile in profiles],
+            "label": [quantity(profile.min_loss) for profile in profiles],
             # the original's label stands below its minimum on the left, the fixed one's above: the
             # fixed side's curve falls through the original's minimum
             "aside": [-36, 0],
             "dy": [14, -14],
         }
     )
-    lift = profiles[0].floor - profiles[1].floor
+    lift = profiles[0].min_loss - profiles[1].min_loss
     alt_text = (
         "Along the line through both minima both losses are the same parabola: the original's is"
         f" moved by {quantity(length)} and lifted by {quantity(lift)}."

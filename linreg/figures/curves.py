@@ -59,7 +59,7 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
     curve = pd.concat([*curves, pd.DataFrame({"step": [], "loss": [], "side": []})])
     curve = curve.astype({"step": "int32", "loss": "float64"})
     floors = pd.DataFrame(
-        [(side.surface.floor, side.label) for side in sides], columns=["loss", "side"]
+        [(side.surface.min_loss, side.label) for side in sides], columns=["loss", "side"]
     )
     points = pd.DataFrame(current, columns=["step", "loss", "side"])
     data = {
@@ -89,7 +89,7 @@ def _click_targets(sides: Sequence[Side]) -> pd.DataFrame:
 
 
 def _floors_text(sides: Sequence[Side]) -> str:
-    return ", ".join(f"{side.label.lower()} {quantity(side.surface.floor)}" for side in sides)
+    return ", ".join(f"{side.label.lower()} {quantity(side.surface.min_loss)}" for side in sides)
 
 
 def _loss_caption(sides: Sequence[Side], zeros: int) -> str:
@@ -103,7 +103,7 @@ def _loss_caption(sides: Sequence[Side], zeros: int) -> str:
         f"Dashed: the least mean loss that each surface allows, {_floors_text(sides)}; one batch"
         " may go below."
     )
-    if any(side.surface.floor == 0 for side in sides):
+    if any(side.surface.min_loss == 0 for side in sides):
         caption += " A least loss of 0 has no place on a log axis."
     if zeros:
         caption += f" {zeros:,} of the points are exactly 0 and have no place on a log axis."

@@ -71,7 +71,7 @@ def _median_curve(path: Paths, panel: Panel, what: str) -> tuple[np.ndarray, np.
     rows = early_rows(path.steps)
     record = replace(path, steps=path.steps[rows], weights=path.weights[rows])
     if what == "loss":
-        values = record.losses(panel.surface) - panel.surface.floor  # (S, R)
+        values = record.losses(panel.surface) - panel.surface.min_loss  # (S, R)
     else:
         values = record.distances(panel.surface)
     median = np.median(np.where(np.isfinite(values), values, np.inf), axis=1)  # (S,)

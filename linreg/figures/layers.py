@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from linreg.figures.simplify import kept_points, significance
 from linreg.figures.templates import placeholder
 from linreg.figures.theme import Theme
-from linreg.quadratic.contours import Domain, sublevel_rings
+from linreg.quadratic.contours import Domain, sublevel_contours
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.fields import SettingsError
 
@@ -67,7 +67,7 @@ def _fit_box(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def contour_levels(surfaces: Sequence[Quadratic], domain: Domain) -> tuple[float, int]:
-    """The spacing of the contours in √(loss − floor), a round number, and how many there are.
+    """The spacing of the contours in √(loss − minimum), a round number, and how many there are.
 
     Both are the same for all surfaces.
     """
@@ -82,13 +82,13 @@ def level_count(surface: Quadratic, domain: Domain, spacing: float) -> int:
 
 
 def _highest(surface: Quadratic, domain: Domain) -> float:
-    """The largest √(loss − floor) in the domain, which is at one of its corners.
+    """The largest √(loss − minimum) in the domain, which is at one of its corners.
 
     Raises `SettingsError` where the loss overflows.
     """
     corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
     with np.errstate(over="ignore", invalid="ignore"):
-        excess = float((surface.value(corners) - surface.floor).max())
+        excess = float((surface.value(corners) - surface.min_loss).max())
     if not math.isfinite(excess):
         farthest = max(map(abs, domain))
         raise SettingsError(
@@ -127,7 +127,7 @@ class Layout:
     """
 
     domain: Domain
-    spacing: float  # between levels, in √(loss − floor)
+    spacing: float  # between levels, in √(loss − minimum)
     levels: int
     least_squares: Float[np.ndarray, " P"]
     contours: tuple[pd.DataFrame, ...]
@@ -160,7 +160,7 @@ def contour_table(surface: Quadratic, domain: Domain, spacing: float, levels: in
     """The points of all contours, the highest contour first, so that it is drawn first."""
     numbers = np.arange(levels, 0, -1, dtype=np.int16)
     heights = (spacing * numbers.astype(float)) ** 2
-    contours = simplify_contours(sublevel_rings(surface, heights, domain), domain)
+    contours = simplify_contours(sublevel_contours(surface, heights, domain), domain)
     w = np.concatenate([*contours, np.empty((0, 2))]).astype(coordinate_dtype(domain))  # (n, 2)
     sizes = [len(contour) for contour in contours]
     # A chart that is updated in place draws the lines it had before below those that are new, and

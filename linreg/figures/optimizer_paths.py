@@ -127,10 +127,10 @@ def paths_figure(
     With `arrows` also the downhill directions on a grid.
     """
     panel, surface = panels[which], panels[which].surface.profile()
-    floor = f"mean loss never below {quantity(surface.floor)}"
+    min_loss = f"mean loss never below {quantity(surface.min_loss)}"
     names = [path.optimizer for path in panel.paths]
     title = f"{panel.label}: {shapes_met(panel.settings)}"
-    alt_text = f"{panel.label}, {shapes_met(panel.settings)}: {_paths_finding(panel, floor)}."
+    alt_text = f"{panel.label}, {shapes_met(panel.settings)}: {_paths_finding(panel, min_loss)}."
     whole_paths = layout.full_paths[which]
     current = _current_points(panel, step)
     starts = sorted(
@@ -152,7 +152,7 @@ def paths_figure(
         "snap": _snap(),
         "frame": frame_table(
             title=title,
-            subtitle=floor,
+            subtitle=min_loss,
             alt=alt_text,
             levels=max(layout.levels, 2),
             optimizers=",".join(names),
@@ -164,10 +164,10 @@ def paths_figure(
     return Figure(_paths_spec(theme), data, alt_text, caption, "trail", f"{panel.label}: {shown}")
 
 
-def _paths_finding(panel: Panel, floor: str) -> str:
+def _paths_finding(panel: Panel, min_loss: str) -> str:
     """How many paths come close to the minimum; without paths, the curvature of the surface."""
     surface = panel.surface.profile()
-    minimum = f"minimum at {point(surface.minimum)}, {floor}"
+    minimum = f"minimum at {point(surface.minimum)}, {min_loss}"
     if panel.paths:
         names = ", ".join(path.optimizer for path in panel.paths)
         settled = sum(path.settled_at(panel.surface) is not None for path in panel.paths)

@@ -69,10 +69,10 @@ def surface_figure(
     """The loss over (w1, w2) of one side as filled contours, and its path up to `step`."""
     side, whole_path = sides[which], layout.full_paths[which]
     surface = side.surface.profile()
-    floor = f"mean loss never below {quantity(surface.floor)}"
+    min_loss = f"mean loss never below {quantity(surface.min_loss)}"
     alt_text = (
         f"{side.label}, {side.shapes}: the loss surface has its minimum at"
-        f" {point(surface.minimum)}, {floor}. {_path_finding(side, layout.domain)}."
+        f" {point(surface.minimum)}, {min_loss}. {_path_finding(side, layout.domain)}."
     )
     data = {
         "rings": layout.contours[which],
@@ -82,7 +82,7 @@ def surface_figure(
         "now": pd.DataFrame({"text": [_position(side, layout.domain, step)]}),
         "frame": frame_table(
             title=f"{side.label}: {side.shapes}",
-            subtitle=floor,
+            subtitle=min_loss,
             alt=alt_text,
             levels=max(layout.levels, 2),
             **domain_values(layout.domain),

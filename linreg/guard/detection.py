@@ -17,7 +17,7 @@ from torch.distributions.utils import broadcast_all
 
 from linreg.guard.operations import WATCHED, operands, primary_shapes
 from linreg.guard.report import Broadcast
-from linreg.guard.shapes import broadcast_shape, find_fixes, meet_silently, shown_fixes
+from linreg.guard.shapes import broadcast_shape, find_fixes, is_silent_broadcast, shown_fixes
 from linreg.settings.losses import Shape
 
 # Functions of PyTorch that broadcast on purpose: every sample with every component, every row with
@@ -78,7 +78,7 @@ def _silent_pair(shapes: Sequence[Shape]) -> tuple[int, int] | None:
         (
             (i, j)
             for i, j in combinations(range(len(shapes)), 2)
-            if meet_silently(shapes[i], shapes[j])
+            if is_silent_broadcast(shapes[i], shapes[j])
         ),
         None,
     )

@@ -14,7 +14,7 @@ from itertools import combinations
 from math import prod
 from typing import Any
 
-from linreg.settings.losses import MOST_AXES, Loss, Shape, loss_named
+from linreg.settings.losses import MAX_AXES, Loss, Shape, loss_named
 
 MAX_SIZE = 2**63 - 1  # sizes are 64-bit integers in PyTorch
 MAX_TEXT = 200  # characters of a shape
@@ -38,7 +38,7 @@ def broadcast_shape(*shapes: Shape) -> Shape | None:
     return tuple(sizes)
 
 
-def meet_silently(first: Shape, second: Shape) -> bool:
+def is_silent_broadcast(first: Shape, second: Shape) -> bool:
     """Whether the two shapes are a silent broadcast: different ranks, and both expanded."""
     return len(first) != len(second) and _both_expanded(first, second)
 
@@ -79,7 +79,7 @@ def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]
     enough, the fixes are those of the pairs."""
     found: dict[str, Fix] = {}
     for i, j in combinations(range(len(shapes)), 2):
-        if meet_silently(shapes[i], shapes[j]):
+        if is_silent_broadcast(shapes[i], shapes[j]):
             high, low = (i, j) if len(shapes[i]) > len(shapes[j]) else (j, i)
             found |= {fix.code: fix for fix in _fixes_of_two(shapes, names, high, low)}
     complete = [fix for fix in found.values() if not _any_silent(_with(shapes, fix))]
@@ -93,7 +93,7 @@ def shown_fixes(fixes: Sequence[Fix]) -> tuple[Fix, ...]:
 
 
 def _any_silent(shapes: Sequence[Shape]) -> bool:
-    return any(meet_silently(*two) for two in combinations(shapes, 2))
+    return any(is_silent_broadcast(*two) for two in combinations(shapes, 2))
 
 
 def _with(shapes: Sequence[Shape], fix: Fix) -> list[Shape]:
@@ -343,9 +343,9 @@ def checked_shape(shape: Iterable[int], name: str = "shape") -> Shape:
         sizes: list[Any] = []
         for size in shape:
             sizes.append(size)
-            if len(sizes) > MOST_AXES:
+            if len(sizes) > MAX_AXES:
                 raise ValueError(
-                    f"{name} has more axes than the {MOST_AXES} that are handled; leave some out"
+                    f"{name} has more axes than the {MAX_AXES} that are handled; leave some out"
                 )
     except TypeError:
         raise ValueError(

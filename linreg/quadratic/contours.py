@@ -20,7 +20,7 @@ ARC_POINTS = 193
 Domain = tuple[float, float, float, float]  # w1 from, w1 to, w2 from, w2 to
 
 
-def sublevel_rings(
+def sublevel_contours(
     quadratic: Quadratic, excess: Float[np.ndarray, " L"], domain: Domain, cells: int = 240
 ) -> list[Float[np.ndarray, "n 2"]]:
     """The outline of {w in the domain: loss − minimum loss ≤ excess} for each of the L levels.
@@ -92,7 +92,7 @@ def _contours_on_grid(
     w1, w2 = np.linspace(*domain[:2], cells + 1), np.linspace(*domain[2:], cells + 1)
     grid = np.stack(np.meshgrid(w1, w2), axis=-1)  # (cells + 1, cells + 1, 2)
     # the root is a cone, for which linear interpolation is most accurate
-    height = np.sqrt(np.maximum(quadratic.value(grid) - quadratic.floor, 0))
+    height = np.sqrt(np.maximum(quadratic.value(grid) - quadratic.min_loss, 0))
     generator = contourpy.contour_generator(w1, w2, height, fill_type="OuterOffset")
     polygons: list[Any] = [generator.filled(-np.inf, level)[0] for level in np.sqrt(excess)]
     return [max(outlines, key=len) if outlines else np.empty((0, 2)) for outlines in polygons]

@@ -32,7 +32,7 @@ class Baseline:
     @property
     def best(self) -> float:
         """R² of the least-squares solution; NaN if the target is constant."""
-        return 1 - self.surface.floor / self.variance if self.variance else float("nan")
+        return 1 - self.surface.min_loss / self.variance if self.variance else float("nan")
 
     def converged(self, weights: Float[np.ndarray, "*n P"]) -> Bool[np.ndarray, "*n"]:
         """Whether R² is within `CONVERGED_WITHIN` of least squares, as in the verdict of a run."""

@@ -74,11 +74,16 @@ class Quadratic:
         return least_norm(self.origin + inverse @ self.c, null_space, scale)
 
     @cached_property
-    def floor(self) -> float:
+    def min_loss(self) -> float:
         """The minimum loss, s − cᵀA⁺c; 0 if it is within the rounding of the predictions."""
         minimum = float(self.s - self.c @ self._spectrum[0] @ self.c)
         rounding = (4 * np.finfo(float).eps) ** 2 * float(self.origin @ self.A @ self.origin)
         return minimum if minimum > max(rounding, 0.0) else 0.0
+
+    @property
+    def floor(self) -> float:
+        """`min_loss`, under the name that it had in earlier versions."""
+        return self.min_loss
 
     @property
     def hessian(self) -> Float[np.ndarray, "P P"]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-MOST_AXES = 8  # of a shape that is checked
+MAX_AXES = 8  # of a shape that is checked
 
 
 def _module(name: str, prediction: Tensor, target: Tensor) -> Tensor:

@@ -151,7 +151,7 @@ class Settings:
         return self.epochs * self.steps_per_epoch
 
     @property
-    def start_is_drawn(self) -> bool:
+    def has_random_init(self) -> bool:
         """Whether the seed determines an initial weight: all of them, or only the bias."""
         return self.init is None or len(self.init) < 2 + self.bias
 

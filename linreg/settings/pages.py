@@ -18,7 +18,7 @@ from linreg.settings.fields import (
     to_text,
 )
 from linreg.settings.limits import LIMITS
-from linreg.settings.losses import LOSSES, MOST_AXES
+from linreg.settings.losses import LOSSES, MAX_AXES
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.sweep_axes import AXES, METRICS
 
@@ -26,7 +26,7 @@ LR = FieldSpec(
     "learning rates", float, POSITIVE, Interval(1e-12, 1e6), parts=range(len(OPTIMIZERS) + 1)
 )
 
-MOST_STARTS = 12
+MAX_STARTS = 12
 
 RANGE = FieldSpec("range", float, ui_range=Interval(-1e9, 1e9), parts=(2,), optional=True)
 
@@ -54,12 +54,10 @@ class SurfaceView:
     starts: tuple[float, ...] = setting(
         (),
         FieldSpec(
-            "starts", float, ui_range=Interval(-1e6, 1e6), parts=range(0, 2 * MOST_STARTS + 1, 2)
+            "starts", float, ui_range=Interval(-1e6, 1e6), parts=range(0, 2 * MAX_STARTS + 1, 2)
         ),
     )
-    ring: int = setting(
-        6, FieldSpec("starts in a ring", int, Interval(0), Interval(0, MOST_STARTS))
-    )
+    ring: int = setting(6, FieldSpec("starts in a ring", int, Interval(0), Interval(0, MAX_STARTS)))
     radius: float = setting(
         4.0, FieldSpec("radius of the ring", float, POSITIVE, Interval(1e-6, 1e6))
     )
@@ -83,7 +81,7 @@ class ClaimsView:
 
 
 SHAPE = partial(
-    FieldSpec, type=int, valid_range=Interval(0), ui_range=Interval(0), parts=range(MOST_AXES + 1)
+    FieldSpec, type=int, valid_range=Interval(0), ui_range=Interval(0), parts=range(MAX_AXES + 1)
 )
 
 WEIGHT = FieldSpec("weight", float, ui_range=Interval(-1e6, 1e6), optional=True)

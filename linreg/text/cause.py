@@ -42,7 +42,7 @@ def matrix_finding(pairs: Pairs) -> str:
         f"Predictions {shape((rows, 1))} minus targets {shape((rows,))} are {shape((rows, rows))}:"
         f" {rows * rows} differences, of which {rows} were meant. The other {rows * rows - rows}"
         f" make {_share(off_diagonal, loss)} of the loss of these {rows} rows: it is"
-        f" {quantity(loss)}, where {quantity(pairs.meant)} was meant."
+        f" {quantity(loss)}, where {quantity(pairs.matched_loss)} was meant."
     )
 
 
@@ -95,11 +95,11 @@ def surfaces_finding(broadcast: Quadratic, matched: Quadratic) -> str:
             f"Both losses curve alike, by {steepest} along the steepest axis and {flattest} along"
             " the flattest, so SGD bears the same learning rates on both"
         )
-    lift = broadcast.floor - matched.floor
+    lift = broadcast.min_loss - matched.min_loss
     return (
         f"{curvature}. The broadcast moves the minimum from {point(matched.minimum)} to"
         f" {point(broadcast.minimum)} and {'lowers' if lift < 0 else 'lifts'} the least loss by"
-        f" {quantity(abs(lift))}, from {quantity(matched.floor)} to {quantity(broadcast.floor)}."
+        f" {quantity(abs(lift))}, from {quantity(matched.min_loss)} to {quantity(broadcast.min_loss)}."
     )
 
 

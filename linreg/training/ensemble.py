@@ -98,13 +98,13 @@ def train_ensemble(
 
 
 def in_parallel(
-    work: Callable[[Task], Result], tasks: Iterable[Task], behind: bool = False
+    work: Callable[[Task], Result], tasks: Iterable[Task], low_priority: bool = False
 ) -> Iterator[Result]:
     """The results of `work` on all tasks, in order, computed in parallel.
 
     Uses all cores, or what `joblib.parallel_config` says. Tasks are consumed lazily, so memory does
     not grow with their number. When the iterator is closed, running tasks are waited for, and no
-    others are started. With `behind`, the threads get the lowest priority, on Linux."""
+    others are started. With `low_priority`, the threads get the lowest priority, on Linux."""
     closed = False
 
     def remaining() -> Iterator[Task]:
@@ -118,7 +118,7 @@ def in_parallel(
         yield from map(work, tasks)
         return
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(partial(_low_priority, work) if behind else work)(task)
+        joblib.delayed(partial(_low_priority, work) if low_priority else work)(task)
         for task in remaining()
     )
     try:

@@ -267,7 +267,7 @@ class SweepCells:
         while missing:
             mine = self._claim(missing)
             try:
-                for task, found in zip(mine, run_tasks(mine, behind=True), strict=True):
+                for task, found in zip(mine, run_tasks(mine, low_priority=True), strict=True):
                     CACHE.put(("cells", task), found)
                     del missing[task]
                     report()

@@ -12,7 +12,7 @@ from linreg.experiments.surface import SurfaceResult
 from linreg.figures import surface as figures
 from linreg.figures.optimizer_paths import snapped
 from linreg.settings.model import Comparison, DataSettings
-from linreg.settings.pages import MOST_STARTS, SurfaceView
+from linreg.settings.pages import MAX_STARTS, SurfaceView
 from linreg.text import surface as surface_text
 from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, several, slider, text, toggle
@@ -140,7 +140,7 @@ def _start_at(key: str) -> None:
         view = state.view(SurfaceView)
         domain = figures.layout_of(_result(state.comparison, view)).domain
         start = snapped(domain, *clicked[0])
-        state.change_view(starts=(*view.starts, *start)[-2 * MOST_STARTS :])
+        state.change_view(starts=(*view.starts, *start)[-2 * MAX_STARTS :])
         state.start_was_added = True
 
 

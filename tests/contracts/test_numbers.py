@@ -110,7 +110,7 @@ def test_the_minimum_is_at_the_certified_coefficients(name):
         DataSettings(samples=rows), wiring="squeeze", batch_size=rows, bias=with_intercept
     )
     assert loss_surface(table, settings).minimum == pytest.approx(judge.surface.minimum, rel=1e-12)
-    for floor in (judge.surface.floor, table_sums(table, settings).surface.floor):
+    for floor in (judge.surface.min_loss, table_sums(table, settings).surface.min_loss):
         assert math.sqrt(floor * rows / (rows - parameters)) == pytest.approx(
             known.residual, rel=1e-11
         )
@@ -128,7 +128,7 @@ def test_runs_do_not_depend_on_the_units_of_the_data(wiring, scale):
     large = Dataset(table.X * scale, table.y * scale)
     here, there = loss_surface(table, settings), loss_surface(large, settings)
     assert there.minimum == pytest.approx(here.minimum, rel=1e-9)
-    assert there.floor / scale / scale == pytest.approx(here.floor, rel=1e-9)
+    assert there.min_loss / scale / scale == pytest.approx(here.min_loss, rel=1e-9)
     assert there.condition_number == pytest.approx(here.condition_number, rel=1e-9)
     runs = [
         train_ensemble(batch_moments(data, settings), np.array([[0.3, -0.2]]), lr, "SGD", steps=50)
@@ -190,7 +190,7 @@ def test_a_minimum_that_is_not_unique_up_to_rounding_is_a_minimum(X, y, bias):
     surface = matched_surface(table, bias)
     for one in (surface, surface.profile()):
         assert np.isfinite(one.minimum).all()
-        assert 0 <= one.floor < np.inf
+        assert 0 <= one.min_loss < np.inf
     terms = np.abs(columns) @ np.abs(surface.minimum) + np.abs(
         table.y
     )  # whose rounding is in a residual
@@ -198,7 +198,7 @@ def test_a_minimum_that_is_not_unique_up_to_rounding_is_a_minimum(X, y, bias):
     assert surface.value(surface.minimum) == pytest.approx(
         np.mean(residual**2), rel=1e-6, abs=1e-12 * terms.max() ** 2
     )
-    assert surface.floor == pytest.approx(
+    assert surface.min_loss == pytest.approx(
         np.mean(residual**2), rel=1e-6, abs=1e-12 * terms.max() ** 2
     )
     assert np.mean(residual**2) <= np.mean(table.y**2) * (1 + 1e-9), "no worse than zeros"

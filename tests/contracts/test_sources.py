@@ -112,7 +112,7 @@ def test_curvature_and_the_second_trap(table):
     )
     np.testing.assert_allclose(asked.hessian, fixed.hessian, rtol=1e-12)
     assert np.linalg.eigvalsh(asked.hessian) == pytest.approx([19_581, 20_103], abs=1)
-    assert asked.floor == pytest.approx(333_000, rel=0.001)
+    assert asked.min_loss == pytest.approx(333_000, rel=0.001)
     assert 90 < 0.01 / asked.stable_lr() < 110
     (run,) = train([Settings(optimizer="SGD")], table)
     assert run.diverged_at is not None

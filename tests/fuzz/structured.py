@@ -363,7 +363,7 @@ def guard(first, second, name, requires):
     from torch.nn import functional as F
 
     from linreg.guard.report import SilentBroadcastError
-    from linreg.guard.shapes import meet_silently
+    from linreg.guard.shapes import is_silent_broadcast
     from linreg.guard.watch import no_silent_broadcast
 
     operations = {
@@ -395,10 +395,10 @@ def guard(first, second, name, requires):
 
     plain, guarded = outcome(False), outcome(True)
     if isinstance(guarded, str):
-        assert meet_silently(first, second)
+        assert is_silent_broadcast(first, second)
     elif isinstance(plain, torch.Tensor):
         assert torch.equal(plain, guarded) or (plain.isnan().any() and plain.shape == guarded.shape)
-        assert not meet_silently(first, second) or name == "mul_"
+        assert not is_silent_broadcast(first, second) or name == "mul_"
     else:
         assert plain is guarded
 
@@ -455,8 +455,8 @@ def numbers(problem, size, bias, wiring):
         return
     for one in (surface, judge, moments.mean()):
         assert np.isfinite(one.minimum).all()
-        assert np.isfinite(one.floor)
-        assert one.floor >= 0
+        assert np.isfinite(one.min_loss)
+        assert one.min_loss >= 0
         assert one.condition_number >= 1
         profile = one.profile()
         assert np.isfinite(profile.minimum).all()
@@ -468,7 +468,7 @@ def numbers(problem, size, bias, wiring):
         losses = surface.value(around)
         scale = np.abs(around) @ np.sqrt(np.diag(surface.A)) + np.sqrt(np.abs(surface.s))
         rounding = (1e-9 if surface.unique else 1e-6) * scale**2
-        assert (losses >= surface.floor - rounding)[
+        assert (losses >= surface.min_loss - rounding)[
             np.isfinite(losses) & np.isfinite(rounding)
         ].all()
 

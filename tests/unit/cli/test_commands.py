@@ -460,7 +460,7 @@ def test_compare_as_json_is_what_the_library_finds(capsys):
     assert found["fixed"]["warnings"] == []
     surface = loss_surface(table, fixed)
     assert found["fixed"]["surface"]["minimum"] == surface.minimum.tolist()
-    assert found["fixed"]["surface"]["floor"] == surface.floor
+    assert found["fixed"]["surface"]["floor"] == surface.min_loss
     assert found["fixed"]["surface"]["condition_number"] == surface.condition_number
     assert found["original"]["outcome"]["final_loss"] is None
     assert found["original"]["outcome"]["diverged_at"] > 0

@@ -45,7 +45,9 @@ def test_the_parts_of_the_pairs_add_up_to_pytorchs_loss_and_gradient(table):
     assert pairs.differences.shape == (ROWS, ROWS)
     assert sum(pairs.loss_parts) == pytest.approx(loss, rel=1e-12)
     assert sum(pairs.gradient_parts) == pytest.approx(gradient, rel=1e-12)
-    assert pairs.meant == pytest.approx(np.mean((table.X[:ROWS] @ AWAY - table.y[:ROWS]) ** 2))
+    assert pairs.matched_loss == pytest.approx(
+        np.mean((table.X[:ROWS] @ AWAY - table.y[:ROWS]) ** 2)
+    )
 
 
 def test_the_diagonal_compares_each_prediction_with_its_own_target(table):

@@ -59,7 +59,7 @@ def test_the_original_pairs_all_rows_whatever_its_code():
     assert found.surfaces == [found.broadcast, found.matched]
     for mine, theirs in zip(found.surfaces, expected.surfaces, strict=True):
         np.testing.assert_array_equal(mine.minimum, theirs.minimum)
-    assert found.broadcast.floor > 10 * found.matched.floor
+    assert found.broadcast.min_loss > 10 * found.matched.min_loss
 
 
 def test_the_four_runs_are_two_of_each_shape():

@@ -29,7 +29,7 @@ def test_before_training_there_are_surfaces_and_no_runs():
         assert (side.settings, side.run, side.outcome) == (settings, None, None)
         expected = loss_surface(make_data(DATA), settings)
         np.testing.assert_array_equal(side.surface.minimum, expected.minimum)
-        assert side.surface.floor == expected.floor
+        assert side.surface.min_loss == expected.min_loss
     assert [side.label for side in result.sides] == ["Original", "Fixed"]
     work = outstanding(COMPARISON, of)
     assert work.keys == (ORIGINAL, FIXED)

@@ -22,7 +22,7 @@ def steps_needed(optimizer, lr, steps=600):
     found = train_ensemble(MOMENTS, STARTS, lr, optimizer, steps=steps, **given)
     surface = MOMENTS.mean()
     with np.errstate(over="ignore", invalid="ignore"):
-        excess = (surface.value(found.weights) - surface.floor).mean(1)
+        excess = (surface.value(found.weights) - surface.min_loss).mean(1)
     above = np.flatnonzero(~(excess <= 0.01 * excess[0]))
     return above[-1] + 1
 

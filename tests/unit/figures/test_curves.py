@@ -27,7 +27,7 @@ def test_the_loss_curve_keeps_the_extremes_and_its_floor(thread):
         assert (run.losses[shown["step"]] == shown["loss"]).all()
         assert shown["loss"].max() == run.losses.max()
         assert shown["loss"].min() == run.losses.min()
-        assert run.surface.floor in figure.data["floors"]["loss"].to_list()
+        assert run.surface.min_loss in figure.data["floors"]["loss"].to_list()
         here = figure.data["here"].set_index("side").loc[run.label]
         assert here.to_list() == [1200, run.losses[1200]]
     assert layers_over(figure, "loss")[0]["encoding"]["y"]["scale"]["type"] == "log"

@@ -33,7 +33,7 @@ def test_both_surfaces_share_axes_and_levels(thread):
         surface = sides[which].surface
         for level in rings["level"].unique()[2:]:
             ring = rings.loc[rings["level"] == level, ["w1", "w2"]].to_numpy(float)
-            spacings.append(np.median(np.sqrt(surface.value(ring) - surface.floor)) / level)
+            spacings.append(np.median(np.sqrt(surface.value(ring) - surface.min_loss)) / level)
     assert domains[0] == domains[1] == list(layout.domain)
     assert spacings == pytest.approx([layout.spacing] * len(spacings), rel=0.01)
 

@@ -18,7 +18,7 @@ from linreg.guard.shapes import (
     broadcast_shape,
     diagnose_shapes,
     find_fixes,
-    meet_silently,
+    is_silent_broadcast,
     parse_shape,
 )
 from linreg.guard.torch_reaction import reaction
@@ -153,7 +153,7 @@ def test_every_fix_has_the_stated_shape_and_effect():
     """Run in PyTorch for all silent broadcasts of two and three shapes, of up to three axes of
     sizes 1, 2 and 3."""
     every = [shape for axes in range(4) for shape in product((1, 2, 3), repeat=axes)]
-    meeting = [pair for pair in product(every, every) if meet_silently(*pair)]
+    meeting = [pair for pair in product(every, every) if is_silent_broadcast(*pair)]
     assert len(meeting) == 152
     for shapes in [
         *meeting,
@@ -170,7 +170,7 @@ def test_every_fix_has_the_stated_shape_and_effect():
             after = [
                 fix.shape if index == fix.operand else shape for index, shape in enumerate(shapes)
             ]
-            left.add(any(meet_silently(*two) for two in combinations(after, 2)))
+            left.add(any(is_silent_broadcast(*two) for two in combinations(after, 2)))
             result = torch.broadcast_shapes(*after)
             assert (tuple(result) == broadcast_shape(*shapes)) or not fix.all_pairs
         assert left == {False} or (len(shapes), left) == (3, {True}), (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from linreg.data.dataset import Dataset, batch_order, make_data
 from linreg.figures.layers import simplify_contours
-from linreg.quadratic.contours import sublevel_rings
+from linreg.quadratic.contours import sublevel_contours
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import loss_surface, matched_surface, table_sums
@@ -110,14 +110,14 @@ def test_the_matched_minimum_is_least_squares():
             Settings(data=DataSettings(samples=500), wiring="squeeze", batch_size=500, bias=bias),
         )
         np.testing.assert_allclose(surface.minimum, expected, rtol=1e-9)
-        assert surface.floor == pytest.approx(residual[0] / 500, rel=1e-10)
+        assert surface.min_loss == pytest.approx(residual[0] / 500, rel=1e-10)
         assert surface.unique
 
 
 def test_the_minimum_loss_of_noise_free_data_is_exactly_zero():
     table = make_data(DataSettings(samples=100, noise=0.0))
     surface = loss_surface(table, Settings(wiring="squeeze", batch_size=100))
-    assert surface.floor == 0, "rounding is no loss"
+    assert surface.min_loss == 0, "rounding is no loss"
 
 
 @pytest.mark.parametrize("wiring", ["original", "squeeze"])
@@ -252,7 +252,7 @@ def test_the_profile_minimises_over_the_bias(wiring):
     np.testing.assert_allclose(
         surface.profile().minimum, surface.minimum[:2], rtol=1e-8, atol=1e-10
     )
-    assert surface.profile().floor == pytest.approx(surface.floor, rel=1e-9)
+    assert surface.profile().min_loss == pytest.approx(surface.min_loss, rel=1e-9)
 
 
 def test_the_bug_erases_the_covariance():
@@ -350,7 +350,7 @@ def test_pieces_are_as_accurate_as_least_squares_on_the_whole(noise, order, bias
         np.testing.assert_allclose(found.minimum[:2], expected[:2], rtol=1e-8)
         rounding = 2.2e-16 * 8e6  # the residuals y − X·w
         tolerance = 2 * rounding * float(residual) ** 0.5 / len(X) ** 0.5 + rounding**2
-        assert found.floor == pytest.approx(float(residual), rel=1e-9, abs=tolerance)
+        assert found.min_loss == pytest.approx(float(residual), rel=1e-9, abs=tolerance)
         sums = table_sums(pieces(table, *cuts), Settings(wiring="squeeze", batch_size=1, bias=bias))
         assert_same(sums.surface, found, 1e-3)
 
@@ -375,8 +375,8 @@ def lstsq_in_longdouble(X, y):
 
 def test_the_minimum_loss_of_noise_free_pieces_is_exactly_zero():
     table = make_data(DataSettings(samples=1_000, noise=0.0, mean=50.0))
-    assert matched_surface(pieces(table, 10, 400)).floor == 0
-    assert matched_surface(pieces(table, 10, 400), bias=True).floor == 0
+    assert matched_surface(pieces(table, 10, 400)).min_loss == 0
+    assert matched_surface(pieces(table, 10, 400), bias=True).min_loss == 0
 
 
 @pytest.mark.parametrize("kind", ["duplicated", "zero", "constant", "constant at first"])
@@ -461,10 +461,10 @@ def test_contours_lie_on_their_level_or_on_the_edge():
     surface = Quadratic(np.array([[2.0, 0.8], [0.8, 1.0]]), np.array([1.0, 0.5]), 4.0)
     domain = (-3.0, 3.0, -2.0, 2.0)
     levels = np.array([0.25, 1.0, 4.0, 1e6])
-    rings = simplify_contours(sublevel_rings(surface, levels, domain), domain)
+    rings = simplify_contours(sublevel_contours(surface, levels, domain), domain)
     for level, ring in zip(levels, rings, strict=True):
         edge = (np.abs(ring[:, 0]) > 3 - 1e-9) | (np.abs(ring[:, 1]) > 2 - 1e-9)
-        height = surface.value(ring[~edge]) - surface.floor
+        height = surface.value(ring[~edge]) - surface.min_loss
         np.testing.assert_allclose(height, level, rtol=1e-9)
     corners = {(-3.0, -2.0), (-3.0, 2.0), (3.0, -2.0), (3.0, 2.0)}
     assert corners <= {tuple(corner) for corner in rings[-1].tolist()}, (
@@ -493,24 +493,24 @@ def test_contours_enclose_the_area_found_by_counting_points(middle, ratio, turne
     heights = surface.value(grid)
     levels = np.quantile(heights, [0.02, 0.3, 0.7, 1.0]) * [1, 1, 1, 1.1]
     for level, ring in zip(
-        levels, simplify_contours(sublevel_rings(surface, levels, domain), domain), strict=True
+        levels, simplify_contours(sublevel_contours(surface, levels, domain), domain), strict=True
     ):
         assert area(ring) == pytest.approx((heights <= level).mean() * 24, abs=0.03)
         assert surface.value(ring).max() <= level * (1 + 1e-9)
-    (nothing,) = sublevel_rings(surface, np.array([heights.min() / 2]), domain)
+    (nothing,) = sublevel_contours(surface, np.array([heights.min() / 2]), domain)
     inside = (np.abs(middle) < (3, 2)).all()
     assert len(nothing) == 0 or inside
 
 
 def test_a_contour_at_the_minimum_is_empty_and_one_through_a_corner_contains_it():
     surface, domain = Quadratic(np.eye(2), np.zeros(2), 0.0), (-3.0, 3.0, -4.0, 4.0)
-    nothing, all_of_it = sublevel_rings(surface, np.array([0.0, 25.0]), domain)
+    nothing, all_of_it = sublevel_contours(surface, np.array([0.0, 25.0]), domain)
     assert len(nothing) == 0
     assert area(all_of_it) == pytest.approx(48)
 
 
 def test_singular_surfaces_have_contours():
-    rings = sublevel_rings(
+    rings = sublevel_contours(
         Quadratic(np.diag([1.0, 0.0]), np.zeros(2), 0.0), np.array([1.0]), (-2.0, 2.0, -2.0, 2.0)
     )
     assert np.abs(rings[0][:, 0]).max() == pytest.approx(1.0, abs=1e-3)

@@ -261,10 +261,10 @@ def test_every_preset_works_on_a_table(preset):
 
 
 def test_the_bias_is_drawn_if_only_two_weights_are_set():
-    assert Settings().start_is_drawn
-    assert not Settings(init=(1.0, 2.0)).start_is_drawn
-    assert Settings(init=(1.0, 2.0), bias=True).start_is_drawn
-    assert not Settings(init=(1.0, 2.0, 3.0), bias=True).start_is_drawn
+    assert Settings().has_random_init
+    assert not Settings(init=(1.0, 2.0)).has_random_init
+    assert Settings(init=(1.0, 2.0), bias=True).has_random_init
+    assert not Settings(init=(1.0, 2.0, 3.0), bias=True).has_random_init
 
 
 def test_steps_include_the_smaller_last_batch():

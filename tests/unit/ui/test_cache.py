@@ -114,8 +114,8 @@ def test_a_value_is_kept_only_where_that_is_wanted():
 def test_two_visitors_with_the_same_sweep_run_each_task_once(monkeypatch):
     ran, found = [], []
 
-    def run_slowly(tasks, behind):
-        assert behind, "a sweep runs with a low priority"
+    def run_slowly(tasks, low_priority):
+        assert low_priority, "a sweep runs with a low priority"
         for task in tasks:
             time.sleep(0.02)
             ran.append(task)
@@ -147,7 +147,7 @@ def test_what_one_visitor_stops_the_other_who_waits_runs(monkeypatch):
     class Stopped(Exception):
         pass
 
-    def run_slowly(tasks, behind):  # noqa: ARG001
+    def run_slowly(tasks, low_priority):  # noqa: ARG001
         for task in tasks:
             begun.set()
             time.sleep(0.02)
