@@ -16,6 +16,7 @@ CORE = (
     "jaxtyping",
     "numba",
     "joblib",
+    "loky",
     "jinja2",
     "click",
 )

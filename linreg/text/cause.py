@@ -99,7 +99,8 @@ def surfaces_finding(broadcast: Quadratic, matched: Quadratic) -> str:
     return (
         f"{curvature}. The broadcast moves the minimum from {point(matched.minimum)} to"
         f" {point(broadcast.minimum)} and {'lowers' if lift < 0 else 'lifts'} the least loss by"
-        f" {quantity(abs(lift))}, from {quantity(matched.min_loss)} to {quantity(broadcast.min_loss)}."
+        f" {quantity(abs(lift))}, from {quantity(matched.min_loss)} to"
+        f" {quantity(broadcast.min_loss)}."
     )
 
 

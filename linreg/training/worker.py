@@ -1,6 +1,6 @@
 """Run functions in another process, which neither holds this interpreter nor adds to its memory.
 
-The process is loky's, from joblib: unlike `concurrent.futures` it does not import the caller's main
+The process is loky's: unlike `concurrent.futures` it does not import the caller's main
 module again, which in a Streamlit server is the page itself.
 
 A long function is a generator function: it yields its progress, (done, total), about ten times a
@@ -28,7 +28,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, overload
 
-from joblib.externals.loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
+from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
 from linreg.training import memory
 
