@@ -18,7 +18,7 @@ import numpy as np
 from linreg.cli.output import (
     write,
 )
-from linreg.settings.model import LABELS, VERSION, Comparison, Settings, TableSettings
+from linreg.settings.model import LABELS, VERSION, Comparison, TableSettings
 from linreg.settings.query import to_query, to_view_query
 
 SIDES = tuple(label.lower() for label in LABELS)  # the same in a file
@@ -71,7 +71,3 @@ def where_to_open(comparison: Comparison) -> str:
 
         return "In the app" if data.table in BUNDLED else "In the app, once the file is uploaded"
     return "In the app"
-
-
-def _both(comparison: Comparison) -> tuple[Settings, Settings]:
-    return comparison.original, comparison.fixed

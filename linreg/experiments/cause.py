@@ -33,7 +33,7 @@ from linreg.settings.pages import CauseView, CodeView
 from linreg.settings.wirings import STRANGE_INIT
 
 if TYPE_CHECKING:
-    from linreg.experiments.pytorch_calls import Attribute
+    from linreg.experiments.layer_attribute import Attribute
     from linreg.guard.report import Reaction
 
 REACTED_LOSSES = ("mse", "raw", "bce_with_logits")  # PyTorch warns, says nothing, and raises

@@ -7,7 +7,6 @@ when it runs, and the classes of the results live in modules that do not.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,21 +15,9 @@ from linreg.data.dataset import Dataset
 from linreg.settings.model import Settings
 
 if TYPE_CHECKING:
+    from linreg.experiments.layer_attribute import Attribute
     from linreg.guard.report import Reaction
     from linreg.training.run import Run
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """An entry of `vars(layer)`, or a parameter, before and after a line."""
-
-    name: str
-    before: str
-    after: str
-
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
 
 
 def train(

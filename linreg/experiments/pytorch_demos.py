@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from linreg.experiments.pytorch_calls import Attribute
+from linreg.experiments.layer_attribute import Attribute
 from linreg.settings.model import Settings
 from linreg.settings.optimizers import without_tracer
 from linreg.settings.wirings import WIRINGS
