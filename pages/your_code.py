@@ -20,6 +20,7 @@ st.markdown(
 )
 ui.guard_section()
 st.markdown(
-    '`no_silent_broadcast("warn")` warns once a line and goes on, and a function instead of `"warn"` collects the reports.'
+    '`no_silent_broadcast("warn")` warns once a line and goes on, and a function instead of'
+    ' `"warn"` collects the reports.'
     ' In a test suite `pytest_plugins = ["linreg.pytest_plugin"]` gives the fixture `linreg_guard`.'
 )

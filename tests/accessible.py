@@ -7,10 +7,11 @@ SERIOUS = ("serious", "critical")
 RUN = """async ([rules, leftOut]) => {
     const options = {resultTypes: ['violations'], ...(rules ? {runOnly: rules} : {})};
     const {violations} = await axe.run({exclude: leftOut}, options);
-    // A box that scrolls is reached by the keyboard in Chromium and Firefox; axe asks for a tabindex, which the box around
-    // a table has not, and no parameter gives it.
+    // A box that scrolls is reached by the keyboard in Chromium and Firefox; axe asks for a
+    // tabindex, which the box around a table has not, and no parameter gives it.
     const known = (rule, node) => rule.id == 'scrollable-region-focusable' &&
-        document.querySelector(node.target[0]).matches('[data-testid=stMarkdownContainer]:has(> table)');
+        document.querySelector(node.target[0]).matches(
+            '[data-testid=stMarkdownContainer]:has(> table)');
     return violations.flatMap(rule => rule.nodes.filter(node => !known(rule, node)).map(
         node => [rule.impact, `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`]));
 }"""

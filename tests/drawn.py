@@ -1,8 +1,10 @@
 """What the browser tests of several pages ask of a page that is drawn."""
 
-OUTSIDE = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
+OUTSIDE = """() => [...document.querySelectorAll('svg.marks text')]
+  .filter(t => t.textContent.trim()).filter(t => {
     const svg = t.closest('svg').getBoundingClientRect(), b = t.getBoundingClientRect();
-    const inside = b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1 && b.bottom <= svg.bottom + 1;
+    const inside = b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1
+        && b.bottom <= svg.bottom + 1;
     return b.width && !inside;
   }).map(t => t.textContent)"""
 

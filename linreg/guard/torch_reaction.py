@@ -28,8 +28,8 @@ def reaction(
     for shape in (prediction, target, broadcast_shape(prediction, target) or ()):
         if math.prod(max(size, 1) for size in shape) > LIMITS.broadcast_elements:
             raise ValueError(
-                f"shape {shape} has more than the {LIMITS.broadcast_elements:,} elements that are run; give"
-                " smaller sizes"
+                f"shape {shape} has more than the {LIMITS.broadcast_elements:,} elements that"
+                " are run; give smaller sizes"
             )
     generator = torch.Generator().manual_seed(0)
     p, y = (torch.rand(shape, generator=generator) for shape in (prediction, target))

@@ -111,8 +111,9 @@ def check_limits(settings: Settings) -> Settings:
         )
     if WIRINGS[settings.wiring].pairs and settings.batch_size > LIMITS.broadcast_rows:
         raise SettingsError(
-            f"batch size {settings.batch_size:,} would compare {settings.batch_size**2:,} pairs at"
-            f" every step; use up to {LIMITS.broadcast_rows:,}, or a wiring that matches the shapes",
+            f"batch size {settings.batch_size:,} would compare {settings.batch_size**2:,} pairs"
+            f" at every step; use up to {LIMITS.broadcast_rows:,}, or a wiring that matches the"
+            " shapes",
             "batch_size",
             "wiring",
         )

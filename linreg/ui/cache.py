@@ -1,4 +1,4 @@
-"""One cache for all visitors, with one budget in bytes, and the experiments' computations behind it.
+"""One cache for all visitors with one budget in bytes, and the experiments' computations behind it.
 
 Keys are settings, never arrays. What is in the cache is shared: nothing changes it.
 """

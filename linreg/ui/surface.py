@@ -71,7 +71,8 @@ def _paths_controls() -> None:
             "Learning rates",
             titles=RATES.__getitem__,
             buttons=True,
-            help="Tuned: the rate with the fewest steps to lose 99 % of the excess loss, for each optimizer and side.",
+            help="Tuned: the rate with the fewest steps to lose 99 % of the excess loss, for each"
+            " optimizer and side.",
         )
     with arrows:
         toggle("view.arrows", "Gradient arrows")

@@ -219,7 +219,8 @@ import numpy as np
 from linreg import Dataset, Settings, batch_moments, train_ensemble, make_data, DataSettings
 def peak():
     # megabytes; not getrusage's, which a new process takes over from its parent
-    return next(int(line.split()[1]) / 1024 for line in open('/proc/self/status') if line.startswith('VmHWM'))
+    lines = open('/proc/self/status')
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith('VmHWM'))
 if sys.argv[1] == "moments":
     rows = int(sys.argv[2])
     generator = np.random.default_rng(0)

@@ -1,5 +1,5 @@
 """The thread's loop with the guard on, against the same loop without: `PYTHONPATH=. python
-tests/benchmarks/bench_guard.py`.
+tests/bench/bench_guard.py`.
 
 The two alternate, so that a busy machine slows both alike; what counts is the ratio, and its limit
 is 1.40."""

@@ -19,7 +19,8 @@ from served import Server
 
 WATCH = """
   window.changed = window.acted = window.sent = window.read = window.bytes = 0;
-  for (const kind of ['keydown', 'click']) addEventListener(kind, () => window.acted = performance.now(), true);
+  for (const kind of ['keydown', 'click'])
+    addEventListener(kind, () => window.acted = performance.now(), true);
   window.WebSocket = class extends WebSocket {
     constructor(...how) {
       super(...how);
@@ -30,10 +31,12 @@ WATCH = """
     }
     send(data) { window.sent = performance.now(); super.send(data); }
   };
-  const figure = node => node.nodeType == 1 && (node.closest('svg.marks') || node.querySelector('svg.marks'));
+  const figure = node => node.nodeType == 1 &&
+    (node.closest('svg.marks') || node.querySelector('svg.marks'));
   const seen = record => figure(record.target) || [...record.addedNodes].some(figure);
-  new MutationObserver(records => { if (records.some(seen)) window.changed = performance.now(); }).observe(
-    document, {subtree: true, childList: true, attributes: true, characterData: true});
+  new MutationObserver(records => {
+    if (records.some(seen)) window.changed = performance.now();
+  }).observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
 """
 SETTLED = """async ([after, quiet, most]) => {
   const working = () => document.querySelector('[data-testid=stStatusWidget]');

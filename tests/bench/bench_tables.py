@@ -1,5 +1,5 @@
 """A file streamed from disk: peak memory and time for 10⁶ and 10⁷ rows, by hand: `python
-tests/benchmarks/bench_tables.py`.
+tests/bench/bench_tables.py`.
 
 Every measurement is a process of its own, and its peak is the kernel's VmHWM, which a child does
 not inherit. The files (240 MB and 210 MB at most) are written to a temporary directory and removed.

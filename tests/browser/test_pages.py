@@ -94,13 +94,18 @@ def test_the_marks_stand_where_the_data_says(home):
             .nth(which)
             .evaluate(
                 """svg => {
-              const centre = e => { const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; };
+              const centre = e => {
+                  const b = e.getBoundingClientRect();
+                  return [b.x + b.width / 2, b.y + b.height / 2];
+              };
               const number = t => Number(t.textContent.replace('−', '-').replace(',', ''));
-              const labels = group => [...group.querySelectorAll('text')].filter(t => t.textContent);
+              const labels = group =>
+                  [...group.querySelectorAll('text')].filter(t => t.textContent);
               const ticks = [...svg.querySelectorAll('.role-axis-label')].map(
                   group => labels(group).map(t => [number(t), ...centre(t)]));
-              const symbols = [...svg.querySelectorAll('.mark-symbol path')].filter(p => p.getAttribute('d')).map(
-                  p => [p.getAttribute('fill'), ...centre(p)]);
+              const symbols = [...svg.querySelectorAll('.mark-symbol path')]
+                  .filter(p => p.getAttribute('d'))
+                  .map(p => [p.getAttribute('fill'), ...centre(p)]);
               return {ticks, symbols};
             }"""
             )
@@ -201,11 +206,13 @@ def test_a_preset_sets_controls_and_link(visit):
     )
 
 
-CUT = """() => [...document.querySelectorAll('svg.marks text')].filter(t => t.textContent.trim()).filter(t => {
+CUT = """() => [...document.querySelectorAll('svg.marks text')]
+   .filter(t => t.textContent.trim()).filter(t => {
      const svg = t.closest('svg').getBoundingClientRect(), b = t.getBoundingClientRect();
      const inside = b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1
          && b.bottom <= svg.bottom + 1 && b.right <= innerWidth && b.left >= 0;
-     return b.width && !inside && t.getAttribute('opacity') != '0';  // a label that does not fit is not drawn
+     // a label that does not fit is not drawn
+     return b.width && !inside && t.getAttribute('opacity') != '0';
    }).map(t => t.textContent)"""
 
 

@@ -144,7 +144,10 @@ def test_controls_of_the_view_and_of_the_sidebar(visit):
     here.page.evaluate(
         "document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)"
     )
-    labels = "[...document.querySelectorAll('svg.marks [aria-label]')].map(mark => mark.getAttribute('aria-label'))"
+    labels = (
+        "[...document.querySelectorAll('svg.marks [aria-label]')]"
+        ".map(mark => mark.getAttribute('aria-label'))"
+    )
     assert sum("has its minimum at" in label for label in here.page.evaluate(labels)) == 2, (
         "the finding is in the figure"
     )

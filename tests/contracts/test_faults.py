@@ -62,7 +62,10 @@ def test_a_command_says_which_package_is_not_there(hidden, command, said, tmp_pa
 
 def test_every_page_says_which_packages_are_not_there(tmp_path):
     found = ran("-c", OPENED, hidden="contourpy torch", folder=tmp_path)
-    said = "This app needs torch, contourpy, which are not installed; pip install -r requirements.txt. 0 0"
+    said = (
+        "This app needs torch, contourpy, which are not installed;"
+        " pip install -r requirements.txt. 0 0"
+    )
     assert found.stdout.splitlines() == [said, said]
 
 

@@ -18,21 +18,19 @@ from linreg import guard, settings
 
 PAGES = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py")]
 PUBLIC = {  # every name that an earlier version offered
-    "linreg": "BUNDLED WIRINGS Broadcast CannotTell Comparison DataSettings Dataset Ensemble Figure Moments Outcome Quadratic"
-    " Run Settings SettingsError ShapeDiagnosis SilentBroadcastError SilentBroadcastWarning Table"
-    " TableError TableStream"
-    " TableSums Wiring batch_moments diagnose_shapes from_query looks_broadcast loss_surface"
-    " make_data matched_surface"
+    "linreg": "BUNDLED WIRINGS Broadcast CannotTell Comparison DataSettings Dataset Ensemble Figure"
+    " Moments Outcome Quadratic Run Settings SettingsError ShapeDiagnosis SilentBroadcastError"
+    " SilentBroadcastWarning Table TableError TableStream TableSums Wiring batch_moments"
+    " diagnose_shapes from_query looks_broadcast loss_surface make_data matched_surface"
     " no_silent_broadcast open_bundled open_table parse_shape read_table standardised stream_table"
-    " table_sums to_query train"
-    " train_ensemble",
-    "linreg.settings": "Comparison DEFAULTS Data DataSettings Interval Kind LABELS POSITIVE SEED Settings SettingsError"
-    " TABLE_NAMES TableSettings Tables VERSION check clipped fitted fitting_momentum fixed_changes"
-    " fixed_side from_query kinds"
-    " kinds_of offered plain read setting to_query with_both with_changes with_table without_table"
-    " written",
-    "linreg.guard": "LOSSES Broadcast CannotTell Loss Reaction ShapeDiagnosis SilentBroadcastError SilentBroadcastWarning"
-    " diagnose_shapes looks_broadcast no_silent_broadcast parse_shape reaction",
+    " table_sums to_query train train_ensemble",
+    "linreg.settings": "Comparison DEFAULTS Data DataSettings Interval Kind LABELS POSITIVE SEED"
+    " Settings SettingsError TABLE_NAMES TableSettings Tables VERSION check clipped fitted"
+    " fitting_momentum fixed_changes fixed_side from_query kinds kinds_of offered plain read"
+    " setting to_query with_both with_changes with_table without_table written",
+    "linreg.guard": "LOSSES Broadcast CannotTell Loss Reaction ShapeDiagnosis SilentBroadcastError"
+    " SilentBroadcastWarning diagnose_shapes looks_broadcast no_silent_broadcast parse_shape"
+    " reaction",
     "linreg.pytest_plugin": "linreg_guard",
     "linreg.__main__": "main",
 }

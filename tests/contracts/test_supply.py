@@ -115,8 +115,8 @@ def test_the_package_asks_for_what_is_pinned_and_the_pins_suffice():
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
 FORBIDDEN_MODULES = {
-    "pickle", "dill", "cloudpickle", "shelve", "marshal", "socket", "ssl", "http", "ftplib", "smtplib", "requests", "httpx",
-    "urllib3", "aiohttp", "webbrowser", "code", "codeop", "ctypes",
+    "pickle", "dill", "cloudpickle", "shelve", "marshal", "socket", "ssl", "http", "ftplib",
+    "smtplib", "requests", "httpx", "urllib3", "aiohttp", "webbrowser", "code", "codeop", "ctypes",
 }  # fmt: skip
 LIVE = {
     "unsafe_allow_html",
@@ -193,8 +193,9 @@ def test_html_is_a_file_of_the_package():
 @pytest.mark.parametrize(
     "code",
     [
-        "eval('1')", "exec(text)", "import pickle", "from socket import socket", "import urllib.request",
-        "st.html(text)", "from urllib import request", "st.markdown(text, unsafe_allow_html=True)", "pd.read_pickle(file)",
+        "eval('1')", "exec(text)", "import pickle", "from socket import socket",
+        "import urllib.request", "st.html(text)", "from urllib import request",
+        "st.markdown(text, unsafe_allow_html=True)", "pd.read_pickle(file)",
         "torch.load(file)", "np.load(file, allow_pickle=True)", "os.system(text)",
         "subprocess.run(text)", "st.components.v1.html(text)",
     ],

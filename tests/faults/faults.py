@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browsing import ARGUMENTS, CHROMIUM  # noqa: E402
 
 PAGES = {  # path -> figures to wait for
-    "": 4, "cause": 1, "claims": 1, "surface?ring=4": 2, "sweep?columns=12&rows=6&inits=5&steps=300": 3, "your_data": 4,
-    "your_code": 1,
+    "": 4, "cause": 1, "claims": 1, "surface?ring=4": 2,
+    "sweep?columns=12&rows=6&inits=5&steps=300": 3, "your_data": 4, "your_code": 1,
 }  # fmt: skip
 LONG = "sweep?columns=80&rows=40&steps=20000&inits=20&optimizer=Adam"
 ENTER = ["unshare", "--map-root-user", "--mount", "sh", "-ec"]
@@ -133,7 +133,8 @@ def settled(page, figures):
     rests = """n => {
       const count = what => document.querySelectorAll(what).length;
       return !count('[data-testid=stStatusWidget], [data-testid=stSpinner], [data-stale=true]')
-        && (count('svg.marks') >= n || count('[data-testid=stAlert], [data-testid=stException]') > 0);
+        && (count('svg.marks') >= n
+          || count('[data-testid=stAlert], [data-testid=stException]') > 0);
     }"""
     try:
         page.wait_for_function(rests, arg=figures, timeout=120_000)
@@ -284,9 +285,13 @@ COMPILE = """import time
 began = time.perf_counter()
 from linreg.training.ensemble import precompile
 count = len(list(precompile()))
-print(f"{count} kernels compiled in memory in {time.perf_counter() - began:.1f} s, {time.process_time():.1f} s of them work")
+print(f"{count} kernels compiled in memory in {time.perf_counter() - began:.1f} s,"
+    f" {time.process_time():.1f} s of them work")
 """
-READ_ONLY = 'for one in {place} "$HOME" /tmp /var/tmp; do mount --bind "$one" "$one"; mount -o remount,bind,ro "$one"; done'
+READ_ONLY = (
+    'for one in {place} "$HOME" /tmp /var/tmp;'
+    ' do mount --bind "$one" "$one"; mount -o remount,bind,ro "$one"; done'
+)
 
 
 def read_only(place):
@@ -321,12 +326,16 @@ def full_disk(place):
     """The disk of home, temporary files and numba's cache is full."""
     full = place / "full"
     full.mkdir()
-    around = f"mount -t tmpfs -o size=1m tmpfs {full}; cat /dev/zero > {full}/filled 2> /dev/null || true"
+    around = (
+        f"mount -t tmpfs -o size=1m tmpfs {full};"
+        f" cat /dev/zero > {full}/filled 2> /dev/null || true"
+    )
     elsewhere = {name: str(full) for name in ("HOME", "TMPDIR", "NUMBA_CACHE_DIR")}
     for arguments in (
         "compare --samples 1000 --epochs 2", "sweep --columns 3 --rows 3 --steps 100 --inits 3",
         f"figures --out {full}/figures --only comparison --samples 1000 --epochs 2 --format png",
-        f"script --out {full}/script.py", f"sweep --columns 3 --rows 3 --steps 100 --out {full}/cells.csv",
+        f"script --out {full}/script.py",
+        f"sweep --columns 3 --rows 3 --steps 100 --out {full}/cells.csv",
         "compare --samples 1000 --epochs 2 > /dev/full",
     ):  # fmt: skip
         run = (

@@ -17,8 +17,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 HYPOTHESIS = {  # share of the time
-    "addresses": 2, "tables": 5, "shapes": 1, "guard": 2, "ensembles": 3, "numbers": 4, "wirings": 2, "commands": 4,
-    "pages": 9,
+    "addresses": 2, "tables": 5, "shapes": 1, "guard": 2, "ensembles": 3, "numbers": 4,
+    "wirings": 2, "commands": 4, "pages": 9,
 }  # fmt: skip
 ATHERIS = {"address bytes": 3, "table bytes": 6, "shape bytes": 1}
 # seconds that a process may need beyond its time: imports, compiled kernels, the smallest input of

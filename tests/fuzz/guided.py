@@ -88,10 +88,14 @@ def seeds() -> dict[str, list[bytes]]:
             b"prediction=100,1&truth=100&loss=mse&seeds=10&rows=4&w1=default&columns=80&metric=r_squared&radius=%00",
         ],
         "table bytes": [
-            csv.encode(), semicolons.encode(), b'"a\n""b""","c"\r\n1,2\r\n3,4', parquet.getvalue(), small.getvalue(),
-            b"\xef\xbb\xbfa\tb\n1\t2\n\n3\t4\n", "ä,ß\n1,2\n３,4\n".encode(), csv.encode("utf-16"),
+            csv.encode(), semicolons.encode(), b'"a\n""b""","c"\r\n1,2\r\n3,4', parquet.getvalue(),
+            small.getvalue(), b"\xef\xbb\xbfa\tb\n1\t2\n\n3\t4\n", "ä,ß\n1,2\n３,4\n".encode(),
+            csv.encode("utf-16"),
         ],
-        "shape bytes": [b"(100, 1)", b"torch.Size([100, 1])", b"[64]", b"()", b"100 x 1", b"9223372036854775807,2"],
+        "shape bytes": [
+            b"(100, 1)", b"torch.Size([100, 1])", b"[64]", b"()", b"100 x 1",
+            b"9223372036854775807,2",
+        ],
     }  # fmt: skip
 
 

@@ -154,25 +154,34 @@ RUN = [
     option("Preset"),
 ]
 DO = {
-    "": [*RUN, *RUN, slide("Replay: step"), slide("Replay: step"), replay, save, look, toggle("Bias")],
+    "": [
+        *RUN, *RUN, slide("Replay: step"), slide("Replay: step"), replay, save, look,
+        toggle("Bias"),
+    ],
     "cause": [
-        slide("Weight 1"), slide("Weight 2"), number("Matrix rows", 2, 4, 8, 12), press("To least squares"),
-        press("To the bug's minimum"), number("Batch size of the comparison", 50, 100, 200), save, look,
+        slide("Weight 1"), slide("Weight 2"), number("Matrix rows", 2, 4, 8, 12),
+        press("To least squares"), press("To the bug's minimum"),
+        number("Batch size of the comparison", 50, 100, 200), save, look,
     ],
     "claims": [number("Seeds of data and init", 20, 50, 100, 150, 200), save],
     "surface": [
-        buttons("Show"), buttons("Surfaces"), number("Starts in a ring", 3, 4, 5, 6), number("Radius of the ring", 2, 3, 6),
-        slide("Correlation of the features"), toggle("Gradient arrows"), buttons("Learning rates"), *RUN[:2],
+        buttons("Show"), buttons("Surfaces"), number("Starts in a ring", 3, 4, 5, 6),
+        number("Radius of the ring", 2, 3, 6), slide("Correlation of the features"),
+        toggle("Gradient arrows"), buttons("Learning rates"), *RUN[:2],
         slide("Replay: step"), replay, save, look,
     ],
-    "sweep": [option("Colour"), option("Colour"), option("Up"), number("Seed", *range(4)), number("Noise", 0, 1, 5), save],
+    "sweep": [
+        option("Colour"), option("Colour"), option("Up"), number("Seed", *range(4)),
+        number("Noise", 0, 1, 5), save,
+    ],
     "your_data": [
-        option("Table"), option("Feature 1"), option("Feature 2"), toggle("Standardise the features"), upload,
-        press("Use this table on every page"), slide("Replay: step"), save,
+        option("Table"), option("Feature 1"), option("Feature 2"),
+        toggle("Standardise the features"), upload, press("Use this table on every page"),
+        slide("Replay: step"), save,
     ],
     "your_code": [
-        text("Prediction", "(100, 1)", "(64, 3)", "(8, 1, 4)", "[32]"), text("Target", "(100,)", "(64,)", "(8, 4)"),
-        option("Loss"), save,
+        text("Prediction", "(100, 1)", "(64, 3)", "(8, 1, 4)", "[32]"),
+        text("Target", "(100,)", "(64,)", "(8, 4)"), option("Loss"), save,
     ],
 }  # fmt: skip
 
@@ -295,7 +304,9 @@ async def greedy_sweep(address):
 
 
 async def greedy_training(address, over):
-    """Batches of one for the thread's 30 epochs, on both sides: 600,000 steps of PyTorch, until it is stopped."""
+    """Batches of one for the thread's 30 epochs, on both sides, until it is stopped.
+
+    That is 600,000 steps of PyTorch."""
     async with Visitor(address, "training") as visitor:
         await visitor.run("", "batch_size=1")
         training = asyncio.create_task(visitor.press(train_button(visitor), timeout=1e6))

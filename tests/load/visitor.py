@@ -384,7 +384,9 @@ class Visitor:
 
     def _put(self, path, name, content):
         edge = "visitor"
-        head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+        head = (
+            f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        ).encode()
         body = head + content + f"\r\n--{edge}--\r\n".encode()
         headers = {
             "Content-Type": f"multipart/form-data; boundary={edge}",

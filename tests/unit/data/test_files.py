@@ -363,38 +363,72 @@ GOOD_PARQUET = parquet({"y": np.arange(5_000.0), "a": np.arange(5_000.0) ** 0.5}
         (gzip.compress(PLAIN.encode(), mtime=0)[:-9], DAMAGED_GZIP),
         (gzip.compress(bytes(range(256)) * 40), "t.csv is neither CSV nor Parquet"),
         (gzip.compress(b"", mtime=0), "t.csv is empty"),
-        (PLAIN.encode("utf-16")[:-1], r"line 4 of t.csv is not UTF-16, unlike the beginning .*; save it as UTF-8"),
+        (
+            PLAIN.encode("utf-16")[:-1],
+            r"line 4 of t.csv is not UTF-16, unlike the beginning .*; save it as UTF-8",
+        ),
         (PLAIN.replace("5.5", "\0").encode("utf-16"), "line 3 of t.csv holds a NUL byte"),
-        (b"y,a\n1,2\n3,\x81\n", r"line 3 of t.csv is neither UTF-8 nor Windows-1252 \(byte 0x81\); save it as UTF-8"),
+        (
+            b"y,a\n1,2\n3,\x81\n",
+            r"line 3 of t.csv is neither UTF-8 nor Windows-1252 \(byte 0x81\); save it as UTF-8",
+        ),
         ("\ny,°\x81\n1,2\n".encode("latin-1"), "line 2 of t.csv is neither UTF-8 nor Windows-1252"),
-        (b"y,a\n" + b"1,2\n" * 90_000 + b"1,\x81\n", "line 90,002 of t.csv is neither UTF-8 nor Windows-1252"),
-        (b"y,a\n" + b"1,2\n" * 600_000 + b"1,\x81\n", "line 600,002 of t.csv is neither UTF-8 nor Windows-1252"),
-        (ACCENT_FIRST + b"1,2\n" * 600_000 + b"1,\xff\n", r"line 600,003 of t.csv is not UTF-8, unlike .*\(byte 0xff\)"),
+        (
+            b"y,a\n" + b"1,2\n" * 90_000 + b"1,\x81\n",
+            "line 90,002 of t.csv is neither UTF-8 nor Windows-1252",
+        ),
+        (
+            b"y,a\n" + b"1,2\n" * 600_000 + b"1,\x81\n",
+            "line 600,002 of t.csv is neither UTF-8 nor Windows-1252",
+        ),
+        (
+            ACCENT_FIRST + b"1,2\n" * 600_000 + b"1,\xff\n",
+            r"line 600,003 of t.csv is not UTF-8, unlike .*\(byte 0xff\)",
+        ),
         (b"y,a\n1,2\n3,4\0\n" + b"5,6\n" * 30, "line 3 of t.csv holds a NUL byte"),
         (b"y,a", "t.csv has a header but no rows"),
         (b"y,a\n\n", "t.csv has a header but no rows"),
         (b"y,a\n1,2\n", "t.csv has 1 row; a regression needs at least 2 rows"),
         (b"y,a,y\n1,2,3\n4,5,6\n", "t.csv has two columns named 'y'; rename one"),
         (b"y, y\n1,2\n4,5\n", "t.csv has two columns named 'y'"),
-        (b"y,a\n1,2\n3\n4,5\n", "row 3 of t.csv has 1 field, but the header has 2: '3'; use as many"),
+        (
+            b"y,a\n1,2\n3\n4,5\n",
+            "row 3 of t.csv has 1 field, but the header has 2: '3'; use as many",
+        ),
         (b"\ny,a\n1,2\n\n3,4,5\n", "row 5 of t.csv has 3 fields, but the header has 2: '3,4,5'"),
         (b"y,a\n" + b"1,2\n" * 600_000 + b"1\n", "row 600,002 of t.csv has 1 field"),
         (b'y,a\n1,"2\n' + b"3,4\n" * 600_000, "close an open quotation mark or shorten the cell"),
-        (b"y,a\n" + b"1,2\n" * 50 + b'1,"2\n' + b"3,4\n" * 600_000, "row of more than 1,048,576 bytes; close an"),
+        (
+            b"y,a\n" + b"1,2\n" * 50 + b'1,"2\n' + b"3,4\n" * 600_000,
+            "row of more than 1,048,576 bytes; close an",
+        ),
         (b"x" * 1_100_000, "has no line break in its first 1,048,576 bytes"),
-        (b'y,a\n1,"' + b"x" * 200_000 + b'"\n2,3\n', r"not readable as CSV \(field larger .*; close an open"),
-        (",".join(f"c{k}" for k in range(1_001)).encode() + b"\n", "t.csv has 1,001 columns, above the 1,000"),
-        (b"y,a\nu,v\nw,x\n", "t.csv has no column of numbers, but a regression needs a target and at least 1 feature"),
+        (
+            b'y,a\n1,"' + b"x" * 200_000 + b'"\n2,3\n',
+            r"not readable as CSV \(field larger .*; close an open",
+        ),
+        (
+            ",".join(f"c{k}" for k in range(1_001)).encode() + b"\n",
+            "t.csv has 1,001 columns, above the 1,000",
+        ),
+        (
+            b"y,a\nu,v\nw,x\n",
+            "t.csv has no column of numbers, but a regression needs a target"
+            " and at least 1 feature",
+        ),
         (b"y,a\n1,v\n2,x\n", r"t.csv has 1 column of numbers \('y'\)"),
         (b"PAR1", "t.csv is Parquet, but damaged or cut off"),
         (GOOD_PARQUET[:-1], "t.csv is Parquet, but damaged or cut off"),
         (GOOD_PARQUET[: len(GOOD_PARQUET) // 2], "t.csv is Parquet, but damaged or cut off"),
-        (GOOD_PARQUET[:200] + bytes(400) + GOOD_PARQUET[600:], "t.csv is Parquet, but damaged or cut off"),
+        (
+            GOOD_PARQUET[:200] + bytes(400) + GOOD_PARQUET[600:],
+            "t.csv is Parquet, but damaged or cut off",
+        ),
         (parquet({"y": [1.0], "a": [1.0]}), "t.csv has 1 row"),
         (parquet({"y": pa.array([], pa.float64())}), "t.csv has a header but no rows"),
         (parquet({f"c{k}": [1.0, 2.0] for k in range(1_001)}), "t.csv has 1,001 columns"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_file_gets_one_clear_sentence(content, sentence, tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(content)

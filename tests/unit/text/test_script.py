@@ -440,7 +440,8 @@ def test_an_upload_as_a_script(name, tmp_path, monkeypatch):
         (
             "y|a|b\n1.5|2|3\n2.5|1|é\n4|2|1\n",
             [
-                'table = pd.read_csv("t.csv", sep="|", encoding="cp1252")  # the table that was uploaded',
+                'table = pd.read_csv("t.csv", sep="|", encoding="cp1252")'
+                "  # the table that was uploaded",
                 'names = ["y", "a", "b"]  # the target, then the features',
                 'table = table[names].apply(pd.to_numeric, errors="coerce")',
             ],

@@ -142,7 +142,7 @@ def test_the_caller_loads_no_pytorch():
 
 
 def test_no_result_of_a_demonstration_loads_pytorch():
-    """Reading a pickle imports the module of its class: 100 MB in the server if that needs torch."""
+    """Reading a pickle imports its class's module: 100 MB in the server if that needs torch."""
     program = (
         "import sys, numpy as np; from linreg.training.worker import PYTORCH;"
         " from linreg.experiments import claim_trials, pytorch_calls as calls;"
