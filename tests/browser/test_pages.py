@@ -241,10 +241,10 @@ def test_figures_have_a_text_for_those_who_cannot_see_them(home):
     assert labels[0].startswith("Original: path on the loss surface")
     assert labels[1].startswith("Fixed: path on the loss surface")
     findings = home.page.evaluate(
-        "[...document.querySelectorAll('.vega-embed')].map(figure =>"
+        "[...document.querySelectorAll('.vega-embed')].slice(0, 2).map(figure =>"
         " figure.querySelector('.mark-rect [aria-label]').getAttribute('aria-label'))"
     )
-    assert ["minimum at" in finding for finding in findings[:2]] == [True, True]
+    assert ["minimum at" in finding for finding in findings] == [True, True]
     assert labels[2].startswith("Loss of each batch against step")
     assert labels[3].startswith("Weights against step")
 
