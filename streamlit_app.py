@@ -5,7 +5,7 @@ import streamlit as st
 from linreg import ui
 from linreg.text import comparison as comparison_text
 
-comparison = ui.page("Original vs fixed")
+comparison = ui.page("comparison")
 
 st.header("Why this PyTorch regression does not converge")
 st.markdown(

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from linreg import ui
-from linreg.settings.pages import CauseView
 
-comparison = ui.page("Cause", CauseView, controls=False)
+comparison = ui.page("cause", controls=False)
 
 st.header("From two shapes to the wrong weights")
 ui.cause_section(comparison)

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from linreg import ui
-from linreg.settings.pages import ClaimsView
 
-ui.page("Claims", ClaimsView, controls=False)
+ui.page("claims", controls=False)
 
 st.header("Every claim of the thread, put to the test")
 st.markdown(

@@ -3,10 +3,9 @@
 import streamlit as st
 
 from linreg import ui
-from linreg.settings.pages import SurfaceView
 from linreg.text import comparison as comparison_text
 
-comparison = ui.page("Surface", SurfaceView)
+comparison = ui.page("surface")
 
 st.header("Optimizers on both surfaces")
 st.markdown(

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from linreg import ui
-from linreg.settings.pages import SweepView
 
-comparison = ui.page("Sweep", SweepView)
+comparison = ui.page("sweep")
 
 st.header("For which settings does it converge?")
 ui.sweep_setup(comparison)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from linreg import ui
 
-ui.page("Your data", controls=ui.on_a_table, shown=ui.compared_on_a_table)
+ui.page("your_data", controls=ui.is_on_a_table, shown=ui.with_default_table)
 
 st.header("The same bug on a table of your own")
 st.markdown(

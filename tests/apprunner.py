@@ -41,7 +41,7 @@ def tables(app):
 def ran(changed):
     """Run the page after a change of one of its elements (or of nothing)."""
     app = changed.run()
-    assert not app.exception
+    assert not app.exception, app.exception[0].value + "\n" + "".join(app.exception[0].stack_trace)
     return app
 
 

@@ -19,7 +19,7 @@ from linreg.cli.result_output import emit, link_of
 from linreg.experiments import claims as claims_experiments
 from linreg.experiments.claim_trials import Trials, arms
 from linreg.experiments.claims import ClaimsResult
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.settings.pages import ClaimsView
 from linreg.text import claims as claims_text
 
@@ -28,10 +28,10 @@ def claims(chosen: SimpleNamespace) -> None:
     """Every claim of the thread as an experiment over many seeds, as on the claims page."""
     link = parse_link(chosen.link or "")
     view = resolve_view(ClaimsView, chosen, link)
-    of = resources()
+    resources = local_resources()
     with counting(f"Running {len(arms())} experiments on {view.seeds:,} seeds") as progress:
-        claims_experiments.outstanding(view, of).run(progress)
-    result = claims_experiments.run(view, of)
+        claims_experiments.outstanding(view, resources).run(progress)
+    result = claims_experiments.run(view, resources)
     emit(chosen, lambda: _claims_text(result), lambda: _claims_numbers(result))
 
 

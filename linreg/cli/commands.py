@@ -11,7 +11,7 @@ from linreg.cli.diagnose import diagnose
 from linreg.cli.output import write
 from linreg.cli.request import resolve
 from linreg.cli.sweep import sweep
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.settings.pages import PAGES
 
 
@@ -32,13 +32,13 @@ def figures(chosen: SimpleNamespace) -> None:
     from linreg.text.file_names import state_words
 
     check_packages(chosen.format)
-    wanted, folder, of = resolve(chosen), chosen.folder, resources()
+    wanted, folder, resources = resolve(chosen), chosen.folder, local_resources()
     folder.mkdir(parents=True, exist_ok=True)
     for page in dict.fromkeys(chosen.only or FIGURES):
         kind, step = PAGES.get(page), wanted.link.step
         view = (wanted.link.views.get(kind) or kind()) if kind else None
         words = state_words(wanted.comparison, view, step)
-        drawn = page_figures(page, wanted.comparison, view, of, THEMES[chosen.theme], step)
+        drawn = page_figures(page, wanted.comparison, view, resources, THEMES[chosen.theme], step)
         for figure_set in drawn:
             for form in dict.fromkeys(chosen.format):
                 path = folder / file_name(figure_set, form, chosen.size, words)

@@ -15,7 +15,7 @@ from linreg.cli.request import resolve
 from linreg.cli.result_output import SIDES, emit, link_of, where_to_open
 from linreg.experiments import comparison
 from linreg.experiments.comparison import ComparisonResult
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.quadratic.evaluation import CONVERGED_WITHIN
 from linreg.settings.model import LABELS
 from linreg.text import comparison as comparison_text
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 def compare(chosen: SimpleNamespace) -> None:
     """Both sides trained with PyTorch, and what the home page says of them."""
     wanted = resolve(chosen)
-    of, asked = resources(), wanted.comparison
+    resources, asked = local_resources(), wanted.comparison
     with counting("Training") as progress:
-        comparison.outstanding(asked, of).run(progress)
-    result = comparison.run(asked, of)
+        comparison.outstanding(asked, resources).run(progress)
+    result = comparison.run(asked, resources)
     steps = [_at_step(run, wanted.link.step) for run in result.runs]
     emit(
         chosen,

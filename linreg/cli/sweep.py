@@ -17,7 +17,7 @@ from linreg.cli.request import resolve, resolve_view
 from linreg.cli.result_output import SIDES, emit, link_of, where_to_open
 from linreg.experiments import sweep as sweep_experiments
 from linreg.experiments.backends import BACKENDS
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.experiments.sweep import SweepResult
 from linreg.experiments.sweep_grid import Sweep
 from linreg.settings.fields import SettingsError, format_number
@@ -41,12 +41,12 @@ def sweep(chosen: SimpleNamespace) -> None:
             " data"
         )
     with BACKENDS[chosen.backend](chosen.scheduler) as run_all:
-        of = resources(run_all)
-        work = sweep_experiments.outstanding(asked, view, of)
+        resources = local_resources(run_all)
+        work = sweep_experiments.outstanding(asked, view, resources)
         runs = sum(task.runs for task in work.keys)
         with counting(f"{runs:,} runs") as progress:
             work.run(progress)
-    result = sweep_experiments.run(asked, view, of)
+    result = sweep_experiments.run(asked, view, resources)
     finding = sweep_text.sweep_finding(result)
     emit(
         chosen,

@@ -63,58 +63,67 @@ class CauseResult:
         return [self.broadcast, self.matched]
 
 
-def run(comparison: Comparison, view: CauseView, of: Resources) -> CauseResult:
+def run(comparison: Comparison, view: CauseView, resources: Resources) -> CauseResult:
     """The bug taken apart, at the view's weights or else at the least-squares ones."""
     original = replace(comparison.original, wiring="original")
-    table, best = of.table(original.data), of.baseline(original.data, original.bias).surface
+    table, best = (
+        resources.table(original.data),
+        resources.baseline(original.data, original.bias).surface,
+    )
     weights = np.array(list(view.weights(best.minimum.tolist())))
-    statistics = of.cached(_statistics, original.data, original.batch_size)
+    statistics = resources.cached(_statistics, original.data, original.batch_size)
     if original.bias:
         weights = np.append(weights, statistics.best_bias(weights))
     return CauseResult(
         original,
-        of.surface(original),
-        of.surface(replace(original, wiring="squeeze")),
+        resources.surface(original),
+        resources.surface(replace(original, wiring="squeeze")),
         best,
         weights,
         pairs_of(table, weights, view.rows),
         statistics.terms(weights),
-        of.cached(_minima, original.data, original.batch_size, original.bias),
+        resources.cached(_minima, original.data, original.batch_size, original.bias),
     )
 
 
-def _statistics(data: Data, batch_size: int, of: Resources) -> BatchStatistics:
-    return batch_statistics(of.table(data), batch_size)
+def _statistics(data: Data, batch_size: int, resources: Resources) -> BatchStatistics:
+    return batch_statistics(resources.table(data), batch_size)
 
 
-def _minima(data: Data, batch_size: int, bias: bool, of: Resources) -> MinimumByBatchSize:
-    return minimum_by_batch_size(of.table(data), Settings(data, batch_size=batch_size, bias=bias))
+def _minima(data: Data, batch_size: int, bias: bool, resources: Resources) -> MinimumByBatchSize:
+    return minimum_by_batch_size(
+        resources.table(data), Settings(data, batch_size=batch_size, bias=bias)
+    )
 
 
-def shape_or_value_runs(comparison: Comparison, of: Resources) -> Sequence[Sequence[RunResult]]:
+def shape_or_value_runs(
+    comparison: Comparison, resources: Resources
+) -> Sequence[Sequence[RunResult]]:
     """The four runs that tell the shape of the weight from its values: a row for each shape."""
     original = comparison.original
-    return shape_or_value(of.table(original.data), original, of.baseline(original.data, False))
+    return shape_or_value(
+        resources.table(original.data), original, resources.baseline(original.data, False)
+    )
 
 
-def layer_attributes(seed: int, of: Resources) -> list[Attribute]:
+def layer_attributes(seed: int, resources: Resources) -> list[Attribute]:
     """`vars(layer)` before and after the question's line that sets the weight by hand."""
     settings = Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed)
-    found: list[Attribute] = of.demo(pytorch_calls.layer_attributes, settings)
+    found: list[Attribute] = resources.demo(pytorch_calls.layer_attributes, settings)
     return found
 
 
-def reactions(result: CauseResult, of: Resources) -> Mapping[str, Reaction]:
+def reactions(result: CauseResult, resources: Resources) -> Mapping[str, Reaction]:
     """What PyTorch does with the comparison's shapes, by the key of the loss."""
     rows = broadcast_rows(result)
-    return {key: reaction(CodeView((rows, 1), (rows,), key), of) for key in REACTED_LOSSES}
+    return {key: reaction(CodeView((rows, 1), (rows,), key), resources) for key in REACTED_LOSSES}
 
 
-def losses_of_fixes(result: CauseResult, of: Resources) -> list[tuple[str, str, float]]:
+def losses_of_fixes(result: CauseResult, resources: Resources) -> list[tuple[str, str, float]]:
     """PyTorch's loss of a batch at the result's weights, as written and with each fix: the line,
     where it stands, and the loss."""
-    table, rows = of.table(result.original.data), broadcast_rows(result)
-    found: list[tuple[str, str, float]] = of.demo(
+    table, rows = resources.table(result.original.data), broadcast_rows(result)
+    found: list[tuple[str, str, float]] = resources.demo(
         pytorch_calls.losses_of_fixes, table.X[:rows], table.y[:rows], result.weights
     )
     return found

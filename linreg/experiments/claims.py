@@ -77,36 +77,36 @@ class ClaimsResult:
         return len(arms())
 
 
-def outstanding(view: ClaimsView, of: Resources) -> Work[int, Mapping[Settings, Any]]:
+def outstanding(view: ClaimsView, resources: Resources) -> Work[int, Mapping[Settings, Any]]:
     """The seeds that have yet to be run."""
-    missing = missing_keys(of.seeds, range(view.seeds))
+    missing = missing_keys(resources.seeds, range(view.seeds))
     steps = sum(arm.settings.steps for arm in arms())
-    return Work(of.seeds, missing, steps * len(missing))
+    return Work(resources.seeds, missing, steps * len(missing))
 
 
-def run(view: ClaimsView, of: Resources) -> ClaimsResult:
+def run(view: ClaimsView, resources: Resources) -> ClaimsResult:
     """Every claim over the seeds that are done, at least one of them."""
-    found = [of.seeds.get(seed) for seed in range(view.seeds)]
+    found = [resources.seeds.get(seed) for seed in range(view.seeds)]
     by_seed = [one for one in found if one is not None]
     of_arm = {arm.settings: trials(by_seed, arm) for arm in arms()}  # shared by several claims
     return ClaimsResult(
         len(by_seed),
-        tuple(_claim(key, of_arm, of) for key in CLAIMS),
+        tuple(_claim(key, of_arm, resources) for key in CLAIMS),
         tuple(_factor(factor, of_arm) for factor in FACTORS.values()),
-        CONVERGED_WITHIN * of.baseline(DataSettings(), False).variance,
-        of.cached(_printed, PRINTED_RUNS),
+        CONVERGED_WITHIN * resources.baseline(DataSettings(), False).variance,
+        resources.cached(_printed, PRINTED_RUNS),
         len(by_seed) == view.seeds,
     )
 
 
-def _printed(runs: int, _of: Resources) -> np.ndarray:
+def _printed(runs: int, _resources: Resources) -> np.ndarray:
     return printed_paths(runs)
 
 
-def _claim(key: str, of_arm: Mapping[Settings, Trials], of: Resources) -> ClaimResult:
+def _claim(key: str, of_arm: Mapping[Settings, Trials], resources: Resources) -> ClaimResult:
     claim = CLAIMS[key]
     found = _trials(claim, of_arm)
-    answer = of.demo(asked, key) if claim.check else None
+    answer = resources.demo(asked, key) if claim.check else None
     return ClaimResult(claim, found, answer, verdict(claim, found, answer[0] if answer else None))
 
 

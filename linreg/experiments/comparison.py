@@ -62,27 +62,27 @@ class ComparisonResult:
         return data.weights if isinstance(data, DataSettings) else self.least_squares.tolist()
 
 
-def outstanding(comparison: Comparison, of: Resources) -> Work[Settings, Run]:
+def outstanding(comparison: Comparison, resources: Resources) -> Work[Settings, Run]:
     """The sides that have yet to be trained."""
-    missing = missing_keys(of.runs, (comparison.original, comparison.fixed))
-    return Work(of.runs, missing, sum(settings.steps for settings in missing))
+    missing = missing_keys(resources.runs, (comparison.original, comparison.fixed))
+    return Work(resources.runs, missing, sum(settings.steps for settings in missing))
 
 
-def run(comparison: Comparison, of: Resources) -> ComparisonResult:
+def run(comparison: Comparison, resources: Resources) -> ComparisonResult:
     """Both sides, with their runs where these have been trained."""
     original, fixed = (
-        _side(label, settings, of)
+        _side(label, settings, resources)
         for label, settings in zip(LABELS, (comparison.original, comparison.fixed), strict=True)
     )
     if not (original.run and fixed.run):
         original, fixed = (
             SideResult(side.label, side.settings, side.surface) for side in (original, fixed)
         )
-    best = of.least_squares(comparison.original.data, comparison.original.bias)
+    best = resources.least_squares(comparison.original.data, comparison.original.bias)
     return ComparisonResult(comparison, (original, fixed), best)
 
 
-def _side(label: str, settings: Settings, of: Resources) -> SideResult:
-    surface, found = of.surface(settings), of.runs.get(settings)
-    result = outcome(found, of.table(settings.data), surface) if found else None
+def _side(label: str, settings: Settings, resources: Resources) -> SideResult:
+    surface, found = resources.surface(settings), resources.runs.get(settings)
+    result = outcome(found, resources.table(settings.data), surface) if found else None
     return SideResult(label, settings, surface, found, result)

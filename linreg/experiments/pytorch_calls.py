@@ -45,11 +45,11 @@ def losses_of_fixes(
     return pytorch_demos.losses_of_fixes(X, y, weights)
 
 
-def guard_example_end() -> str:
-    """See `linreg.experiments.pytorch_demos.guard_example_end`."""
+def run_guard_example() -> str:
+    """See `linreg.experiments.pytorch_demos.run_guard_example`."""
     from linreg.experiments import pytorch_demos
 
-    return pytorch_demos.guard_example_end()
+    return pytorch_demos.run_guard_example()
 
 
 def reaction(prediction: Sequence[int], target: Sequence[int], loss: str) -> Reaction:

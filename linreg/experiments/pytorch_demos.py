@@ -50,7 +50,7 @@ def _values(numbers: list[Any] | float) -> str:
 
 
 @dataclass(frozen=True)
-class Fix:
+class CodeFix:
     """A line that fixes the bug; `loss` computes the loss with it, of rows (B, 2), targets (B,)."""
 
     code: str
@@ -62,29 +62,29 @@ def _with_1d_weight(layer: nn.Linear, x: Tensor, y: Tensor) -> Any:
     return nn.MSELoss()(nn.functional.linear(x, layer.weight[0]), y)  # (B,) with (B,)
 
 
-AS_WRITTEN = Fix(
+AS_WRITTEN = CodeFix(
     "criterion(pred_y, batch_y)",
     "as written",
     # broadcast to (B, B), as the loss does itself, after a warning
     lambda layer, x, y: nn.MSELoss()(*torch.broadcast_tensors(layer(x), y)),
 )
 FIXES = (
-    Fix(
+    CodeFix(
         "criterion(pred_y.squeeze(-1), batch_y)",
         "in the loss",
         lambda layer, x, y: nn.MSELoss()(layer(x).squeeze(-1), y),  # (B,) with (B,)
     ),
-    Fix(
+    CodeFix(
         "criterion(pred_y, batch_y.unsqueeze(1))",
         "in the loss",
         lambda layer, x, y: nn.MSELoss()(layer(x), y.unsqueeze(1)),  # (B, 1) with (B, 1)
     ),
-    Fix(
+    CodeFix(
         "train_y = train_y.reshape(-1, 1)",
         "in the data",
         lambda layer, x, y: nn.MSELoss()(layer(x), y.reshape(-1, 1)),  # (B, 1) with (B, 1)
     ),
-    Fix(
+    CodeFix(
         "self.layer1.weight = nn.Parameter(self.layer1.weight[0])", "in the layer", _with_1d_weight
     ),
 )
@@ -110,7 +110,7 @@ def losses_of_fixes(
         ]
 
 
-def guard_example_end() -> str:
+def run_guard_example() -> str:
     """Run the example of the guard; returns the error that ends it."""
     from linreg.experiments import guard_example
     from linreg.guard.report import SilentBroadcastError

@@ -1,7 +1,7 @@
 """The computations that the pages share, each asked for by its settings.
 
-`resources()` has the plain ones, which remember what they have computed. The app passes its own,
-which share one bounded cache between all visitors.
+`local_resources()` has the plain ones, which remember what they have computed. The app passes its
+own, which share one bounded cache between all visitors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from linreg.data.dataset import Dataset, make_data
 from linreg.experiments.claim_trials import of_seed
 from linreg.experiments.optimizer_paths import Paths, paths, tuned_lr
 from linreg.experiments.sweep_grid import CellStats, Task, run_tasks
-from linreg.experiments.work import LocalStore, Progress, Store
+from linreg.experiments.work import LocalStore, Store
 from linreg.quadratic.evaluation import Baseline, baseline
 from linreg.quadratic.least_squares import least_squares, with_ones
 from linreg.quadratic.moments import Moments, batch_moments
@@ -26,6 +26,7 @@ from linreg.quadratic.streaming import loss_surface
 from linreg.settings.changes import fitting_momentum
 from linreg.settings.model import Data, Settings
 from linreg.settings.wirings import WIRINGS
+from linreg.training.worker import Progress
 
 if TYPE_CHECKING:
     from linreg.training.run import Run
@@ -88,7 +89,7 @@ def optimizer_paths(
     return paths(moments, optimizer, lr, np.array(starts), settings.steps, momentum)
 
 
-def resources(
+def local_resources(
     run_all: Callable[[Sequence[Task]], Iterable[CellStats]] = run_tasks,
 ) -> Resources:
     """The plain computations, each result remembered for as long as the returned object lives.
@@ -125,18 +126,18 @@ def resources(
         return function(*key, found)
 
     found = Resources(
-        table,
-        cache(lambda settings: loss_surface(table(settings.data), settings)),
-        moments_of,
-        cache(lambda data, bias: least_squares_weights(table(data), bias)),
-        cache(lambda data, bias: baseline(table(data), bias)),
-        cache(lambda settings, *how: tuned_rate(moments_of(settings), *how)),
-        cache(lambda settings, *how: optimizer_paths(moments_of(settings), settings, *how)),
-        LocalStore(train_all),
-        LocalStore(run_cells),
-        LocalStore(_run_seeds),
-        cached,
-        lambda function, *arguments: function(*arguments),
+        table=table,
+        surface=cache(lambda settings: loss_surface(table(settings.data), settings)),
+        moments=moments_of,
+        least_squares=cache(lambda data, bias: least_squares_weights(table(data), bias)),
+        baseline=cache(lambda data, bias: baseline(table(data), bias)),
+        tuned=cache(lambda settings, *how: tuned_rate(moments_of(settings), *how)),
+        paths=cache(lambda settings, *how: optimizer_paths(moments_of(settings), settings, *how)),
+        runs=LocalStore(train_all),
+        cells=LocalStore(run_cells),
+        seeds=LocalStore(_run_seeds),
+        cached=cached,
+        demo=lambda function, *arguments: function(*arguments),
     )
     return found
 

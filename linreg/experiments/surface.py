@@ -73,27 +73,29 @@ def shown_sides(comparison: Comparison, view: SurfaceView) -> list[tuple[str, Se
     return both if view.sides == "both" else [one for one in both if one[0].lower() == view.sides]
 
 
-def run(comparison: Comparison, view: SurfaceView, of: Resources) -> SurfaceResult:
+def run(comparison: Comparison, view: SurfaceView, resources: Resources) -> SurfaceResult:
     """Every optimizer of the view from all of its starts, on each shown side."""
     sides = shown_sides(comparison, view)
-    middle = of.surface(sides[-1][1]).minimum  # of the fixed side where it is shown
-    panels = tuple(_panel(label, settings, view, middle, of) for label, settings in sides)
-    best = of.least_squares(comparison.original.data, comparison.original.bias)
+    middle = resources.surface(sides[-1][1]).minimum  # of the fixed side where it is shown
+    panels = tuple(_panel(label, settings, view, middle, resources) for label, settings in sides)
+    best = resources.least_squares(comparison.original.data, comparison.original.bias)
     return SurfaceResult(comparison, view, panels, best)
 
 
-def batches(comparison: Comparison, view: SurfaceView, of: Resources) -> BatchesResult:
+def batches(comparison: Comparison, view: SurfaceView, resources: Resources) -> BatchesResult:
     """The quadratic of every batch on each shown side."""
     sides = tuple(
-        BatchesOfSide(label, settings, of.moments(settings), of.cached(_minima, settings))
+        BatchesOfSide(
+            label, settings, resources.moments(settings), resources.cached(_minima, settings)
+        )
         for label, settings in shown_sides(comparison, view)
     )
     count = min(len(side.moments) for side in sides)
     return BatchesResult(sides, count, min(view.batch, count - 1))
 
 
-def _minima(settings: Settings, of: Resources) -> np.ndarray:
-    return batch_minima(of.moments(settings))
+def _minima(settings: Settings, resources: Resources) -> np.ndarray:
+    return batch_minima(resources.moments(settings))
 
 
 def batch_minima(moments: Moments, most: int = SHOWN_MINIMA) -> Float[np.ndarray, "K 2"]:
@@ -102,15 +104,15 @@ def batch_minima(moments: Moments, most: int = SHOWN_MINIMA) -> Float[np.ndarray
 
 
 def _panel(
-    label: str, settings: Settings, view: SurfaceView, middle: np.ndarray, of: Resources
+    label: str, settings: Settings, view: SurfaceView, middle: np.ndarray, resources: Resources
 ) -> Panel:
     starts = _starts(settings, view, middle)
     return Panel(
         label,
         settings,
-        of.surface(settings),
-        of.baseline(settings.data, settings.bias),
-        tuple(_paths(settings, view, k, starts, of) for k in range(len(view.optimizers))),
+        resources.surface(settings),
+        resources.baseline(settings.data, settings.bias),
+        tuple(_paths(settings, view, k, starts, resources) for k in range(len(view.optimizers))),
     )
 
 
@@ -125,12 +127,14 @@ def _starts(settings: Settings, view: SurfaceView, middle: np.ndarray) -> Starts
 
 
 def _paths(
-    settings: Settings, view: SurfaceView, index: int, starts: Starts, of: Resources
+    settings: Settings, view: SurfaceView, index: int, starts: Starts, resources: Resources
 ) -> Paths:
     optimizer, lr = view.optimizers[index], settings.lr
     if view.rates == "tuned":
         momentum = fitting_momentum(optimizer, settings.momentum)
-        lr = of.tuned(settings, optimizer, starts, min(settings.steps, TUNED_STEPS), momentum)
+        lr = resources.tuned(
+            settings, optimizer, starts, min(settings.steps, TUNED_STEPS), momentum
+        )
     elif view.rates == "own" and index < len(view.lrs):
         lr = view.lrs[index]
-    return of.paths(settings, optimizer, lr, starts)
+    return resources.paths(settings, optimizer, lr, starts)

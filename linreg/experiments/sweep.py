@@ -87,40 +87,44 @@ def tasks_of(sweep: Sweep) -> tuple[Task, ...]:
     return tasks
 
 
-def outstanding(comparison: Comparison, view: SweepView, of: Resources) -> Work[Task, CellStats]:
+def outstanding(
+    comparison: Comparison, view: SweepView, resources: Resources
+) -> Work[Task, CellStats]:
     """The tasks that have yet to be run. Raises `SettingsError` above the limit of steps."""
-    missing = missing_keys(of.cells, tasks_of(sweep_around(comparison, view)))
-    return Work(of.cells, missing, _steps(missing))
+    missing = missing_keys(resources.cells, tasks_of(sweep_around(comparison, view)))
+    return Work(resources.cells, missing, _steps(missing))
 
 
-def run(comparison: Comparison, view: SweepView, of: Resources) -> SweepResult:
+def run(comparison: Comparison, view: SweepView, resources: Resources) -> SweepResult:
     """Both sides' cells, as far as they are done. Raises `SettingsError` as `outstanding` does."""
     sweep = sweep_around(comparison, view)
     tasks = tasks_of(sweep)
-    cells = {task: of.cells.get(task) for task in tasks}
+    cells = {task: resources.cells.get(task) for task in tasks}
     return SweepResult(
         sweep,
         view,
         tasks,
         assemble_grid(sweep, cells),
-        stability_limits(sweep, of.surface),
+        stability_limits(sweep, resources.surface),
         all(found is not None for found in cells.values()),
     )
 
 
-def batch_size_law(comparison: Comparison, view: SweepView, of: Resources) -> BatchSizeLaw | None:
+def batch_size_law(
+    comparison: Comparison, view: SweepView, resources: Resources
+) -> BatchSizeLaw | None:
     """Where the original's runs end at each batch size; None where its shapes match, so that the
     batch size does not move the minimum."""
     if not WIRINGS[comparison.original.wiring].pairs:
         return None
-    found: BatchSizeLaw = of.cached(
+    found: BatchSizeLaw = resources.cached(
         _law, *law_settings(comparison.original, view.inits, view.steps)
     )
     return found
 
 
 def _law(
-    settings: Settings, sizes: tuple[int, ...], inits: int, steps: int, _of: Resources
+    settings: Settings, sizes: tuple[int, ...], inits: int, steps: int, _resources: Resources
 ) -> BatchSizeLaw:
     return law_of_batch_size(settings, sizes, inits, steps)
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-Progress = Callable[[int, int], None]  # called with how much is done, and of how much
+from linreg.training.worker import Progress
+
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 AskedKey = TypeVar("AskedKey", bound=Hashable, contravariant=True)

@@ -23,21 +23,21 @@ class CodeResult:
     diagnosis: ShapeDiagnosis
 
 
-def run(view: CodeView, _of: Resources) -> CodeResult:
+def run(view: CodeView, _resources: Resources) -> CodeResult:
     """The diagnosis of the view's two shapes. Raises `ValueError` for what is not a shape."""
     return CodeResult(diagnose_shapes(view.prediction, view.truth, view.loss))
 
 
-def reaction(view: CodeView, of: Resources) -> Reaction:
+def reaction(view: CodeView, resources: Resources) -> Reaction:
     """What PyTorch does with a loss of the view's two shapes.
 
     Raises `ValueError` for shapes that are too large to be run.
     """
-    found: Reaction = of.demo(pytorch_calls.reaction, view.prediction, view.truth, view.loss)
+    found: Reaction = resources.demo(pytorch_calls.reaction, view.prediction, view.truth, view.loss)
     return found
 
 
-def guard_example_output(of: Resources) -> str:
+def guard_example_output(resources: Resources) -> str:
     """How the example of the guard ends: run it, and return its last line."""
-    found: str = of.demo(pytorch_calls.guard_example_end)
+    found: str = resources.demo(pytorch_calls.run_guard_example)
     return found

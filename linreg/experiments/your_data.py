@@ -13,7 +13,7 @@ from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
 from linreg.settings.changes import with_table
 from linreg.settings.model import Comparison, Settings, TableSettings
 
-__all__ = ["YourDataResult", "on_a_table", "outstanding", "run"]
+__all__ = ["YourDataResult", "outstanding", "run", "with_default_table"]
 
 OPENS_ON = "auto-mpg"  # the bundled table that the page shows before a table is chosen
 
@@ -34,7 +34,7 @@ class YourDataResult:
         return self.comparison.complete
 
 
-def on_a_table(comparison: Comparison) -> Comparison:
+def with_default_table(comparison: Comparison) -> Comparison:
     """The comparison if it is on a table, else the same on the bundled one."""
     if isinstance(comparison.original.data, TableSettings):
         return comparison
@@ -43,30 +43,31 @@ def on_a_table(comparison: Comparison) -> Comparison:
     return with_table(comparison, table)
 
 
-def run(comparison: Comparison, of: Resources) -> YourDataResult:
+def run(comparison: Comparison, resources: Resources) -> YourDataResult:
     """The diagnosis of a comparison's table, with its runs where they are trained.
 
-    Raises `ValueError` for a comparison on synthetic data; `on_a_table` gives one on a table.
+    Raises `ValueError` for a comparison on synthetic data: `with_default_table` gives one on a
+    table.
     """
     data = comparison.original.data
     if not isinstance(data, TableSettings):
-        raise ValueError("the comparison is on synthetic data; use on_a_table")
-    kept, dropped = of.cached(_rows, data.table, data.target, data.features)
+        raise ValueError("the comparison is on synthetic data; use with_default_table")
+    kept, dropped = resources.cached(_rows, data.table, data.target, data.features)
     return YourDataResult(
         data,
-        of.cached(_diagnosis, comparison.original),
+        resources.cached(_diagnosis, comparison.original),
         kept,
         dropped,
-        run_comparison(comparison, of),
+        run_comparison(comparison, resources),
     )
 
 
-def _diagnosis(settings: Settings, of: Resources) -> TableDiagnosis:
-    return diagnose_table(of.table(settings.data), settings)
+def _diagnosis(settings: Settings, resources: Resources) -> TableDiagnosis:
+    return diagnose_table(resources.table(settings.data), settings)
 
 
 def _rows(
-    key: str, target: str, features: tuple[str, str], _of: Resources
+    key: str, target: str, features: tuple[str, str], _resources: Resources
 ) -> tuple[int, tuple[Dropped, ...]]:
     """How many rows are used, and which are not; the rows themselves are not kept."""
     found = table_named(key).select(target, features)

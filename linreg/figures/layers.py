@@ -138,7 +138,7 @@ def layout_around(
     surfaces: Sequence[Quadratic],
     least_squares: Float[np.ndarray, " P"],
     starts: Sequence[Sequence[float] | np.ndarray],
-    paths: Sequence[Float[np.ndarray, "n 2"]],
+    paths: Sequence[Float[np.ndarray, "_ 2"]],
 ) -> Layout:
     """The layout, without paths, of surfaces over (w1, w2).
 

@@ -24,41 +24,44 @@ PageFigures = Callable[[Comparison, Any, Resources, Theme, "int | None"], Iterat
 
 
 def _comparison(
-    compared: Comparison, _view: Any, of: Resources, theme: Theme, step: int | None
+    compared: Comparison, _view: Any, resources: Resources, theme: Theme, step: int | None
 ) -> Iterator[FigureSet]:
-    return comparison_figures.figures(comparison.run(compared, of), theme, step)
+    return comparison_figures.figures(comparison.run(compared, resources), theme, step)
 
 
 def _cause(
-    compared: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+    compared: Comparison, view: Any, resources: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
-    return cause_figures.figures(cause.run(compared, view, of), theme)
+    return cause_figures.figures(cause.run(compared, view, resources), theme)
 
 
 def _claims(
-    _compared: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+    _compared: Comparison, view: Any, resources: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
-    return claims_figures.figures(claims.run(view, of), theme)
+    return claims_figures.figures(claims.run(view, resources), theme)
 
 
 def _surface(
-    compared: Comparison, view: Any, of: Resources, theme: Theme, step: int | None
+    compared: Comparison, view: Any, resources: Resources, theme: Theme, step: int | None
 ) -> Iterator[FigureSet]:
-    result, batches = surface.run(compared, view, of), surface.batches(compared, view, of)
+    result, batches = (
+        surface.run(compared, view, resources),
+        surface.batches(compared, view, resources),
+    )
     return surface_figures.figures(result, batches, theme, step)
 
 
 def _sweep(
-    compared: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+    compared: Comparison, view: Any, resources: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
-    law = sweep.batch_size_law(compared, view, of)
-    return sweep_figures.figures(sweep.run(compared, view, of), law, theme)
+    law = sweep.batch_size_law(compared, view, resources)
+    return sweep_figures.figures(sweep.run(compared, view, resources), law, theme)
 
 
 def _your_code(
-    _compared: Comparison, view: Any, of: Resources, theme: Theme, _step: int | None
+    _compared: Comparison, view: Any, resources: Resources, theme: Theme, _step: int | None
 ) -> Iterator[FigureSet]:
-    return your_code_figures.figures(your_code.run(view, of), theme)
+    return your_code_figures.figures(your_code.run(view, resources), theme)
 
 
 FIGURES: dict[str, PageFigures] = {
@@ -71,19 +74,26 @@ FIGURES: dict[str, PageFigures] = {
 }
 
 
-def outstanding(page: str, compared: Comparison, view: Any, of: Resources) -> Work[Any, Any] | None:
+def outstanding(
+    page: str, compared: Comparison, view: Any, resources: Resources
+) -> Work[Any, Any] | None:
     """The work that a page's result still needs; None for a page that needs none."""
     if page == "comparison":
-        return comparison.outstanding(compared, of)
+        return comparison.outstanding(compared, resources)
     if page == "claims":
-        return claims.outstanding(view, of)
+        return claims.outstanding(view, resources)
     if page == "sweep":
-        return sweep.outstanding(compared, view, of)
+        return sweep.outstanding(compared, view, resources)
     return None
 
 
 def page_figures(
-    page: str, compared: Comparison, view: Any, of: Resources, theme: Theme, step: int | None = None
+    page: str,
+    compared: Comparison,
+    view: Any,
+    resources: Resources,
+    theme: Theme,
+    step: int | None = None,
 ) -> Iterator[FigureSet]:
     """Every figure of a page, once the work that it needs is done.
 
@@ -92,7 +102,7 @@ def page_figures(
     """
     view_type = PAGES.get(page)
     view = view or (view_type() if view_type else None)
-    work = outstanding(page, compared, view, of)
+    work = outstanding(page, compared, view, resources)
     if work:
         work.run()
-    yield from FIGURES[page](compared, view, of, theme, step)
+    yield from FIGURES[page](compared, view, resources, theme, step)

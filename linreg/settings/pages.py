@@ -155,12 +155,35 @@ class SweepView:
             )
 
 
-PAGES: dict[str, type[Any]] = {  # by the last part of the page's URL
-    "cause": CauseView,
-    "claims": ClaimsView,
-    "surface": SurfaceView,
-    "sweep": SweepView,
-    "your_code": CodeView,
+@dataclass(frozen=True)
+class Page:
+    """A page of the app: its name in every layer, its title in the menu, and the type of the
+    settings that are its own, if it has any."""
+
+    name: str
+    title: str
+    view_type: type[Any] | None = None
+
+    @property
+    def path(self) -> str:
+        """The page's file; its name is the last part of the page's URL."""
+        return "streamlit_app.py" if self.name == "comparison" else f"pages/{self.name}.py"
+
+
+MENU = {  # all pages, in the order of the menu
+    page.name: page
+    for page in (
+        Page("comparison", "Original vs fixed"),
+        Page("cause", "Cause", CauseView),
+        Page("claims", "Claims", ClaimsView),
+        Page("surface", "Surface", SurfaceView),
+        Page("sweep", "Sweep", SweepView),
+        Page("your_data", "Your data"),
+        Page("your_code", "Your code", CodeView),
+    )
+}
+PAGES: dict[str, type[Any]] = {  # the views of the pages that have one
+    page.name: page.view_type for page in MENU.values() if page.view_type
 }
 
 View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)

@@ -32,7 +32,7 @@ from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
 from linreg.training import memory
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], None]  # called with how much is done, and of how much
 T = TypeVar("T")
 
 ATTEMPTS = 2

@@ -8,7 +8,7 @@ if missing(CORE):
     st.error(f"{missing_message('This app needs', missing(CORE))}.")
     st.stop()
 
-from linreg.experiments.your_data import on_a_table as compared_on_a_table
+from linreg.experiments.your_data import with_default_table
 from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
 from linreg.ui.comparison import evidence, finding, replay
@@ -16,17 +16,16 @@ from linreg.ui.embed import page
 from linreg.ui.surface import surface_section
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section, sweep_setup
 from linreg.ui.your_code import guard_section, shapes_section
-from linreg.ui.your_data import on_a_table, your_data_section
+from linreg.ui.your_data import is_on_a_table, your_data_section
 
 __all__ = [
     "cause_section",
     "claims_section",
-    "compared_on_a_table",
     "evidence",
     "finding",
     "guard_section",
+    "is_on_a_table",
     "law_section",
-    "on_a_table",
     "page",
     "replay",
     "shapes_section",
@@ -34,5 +33,6 @@ __all__ = [
     "sweep_controls",
     "sweep_section",
     "sweep_setup",
+    "with_default_table",
     "your_data_section",
 ]

@@ -30,14 +30,13 @@ from linreg.experiments.resources import (
     tuned_rate,
 )
 from linreg.experiments.sweep_grid import CellStats, Task, run_tasks
-from linreg.experiments.work import Progress
 from linreg.quadratic.evaluation import Baseline, baseline
 from linreg.quadratic.moments import Moments, batch_moments
 from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Data, Settings, TableSettings
-from linreg.training.worker import PYTORCH
+from linreg.training.worker import PYTORCH, Progress
 
 if TYPE_CHECKING:
     from linreg.training.run import Run
@@ -322,18 +321,18 @@ def _demo(function: Callable[..., R], *arguments: Any) -> R:
 
 RUNS = TrainedRuns()
 RESOURCES = Resources(
-    table_of,
-    surface_of,
-    moments_of,
-    _least_squares_of,
-    baseline_of,
-    _tuned,
-    _paths,
-    RUNS,
-    SweepCells(),
-    ClaimSeeds(),
-    _cached,
-    _demo,
+    table=table_of,
+    surface=surface_of,
+    moments=moments_of,
+    least_squares=_least_squares_of,
+    baseline=baseline_of,
+    tuned=_tuned,
+    paths=_paths,
+    runs=RUNS,
+    cells=SweepCells(),
+    seeds=ClaimSeeds(),
+    cached=_cached,
+    demo=_demo,
 )
 
 

@@ -8,18 +8,18 @@ from typing import Any
 import streamlit as st
 
 from linreg.experiments.work import Work
-from linreg.figures.pages import outstanding, page_figures
+from linreg.figures.pages import FIGURES, outstanding, page_figures
 from linreg.settings.fields import SettingsError
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison
-from linreg.settings.pages import PAGES
+from linreg.settings.pages import MENU
 from linreg.text.markdown import escape_markdown
 from linreg.ui import claims, sweep
 from linreg.ui import comparison as home
 from linreg.ui.cache import RESOURCES
 from linreg.ui.elements import compiled
 from linreg.ui.figure_view import current_theme, draw
-from linreg.ui.page import page as start_page
+from linreg.ui.page import start_page
 from linreg.ui.state import page_state
 from linreg.ui.url import full_address
 
@@ -32,32 +32,32 @@ RUN: dict[str, tuple[int | None, Callable[[Work[Any, Any]], None]]] = {
 
 
 def page(
-    title: str,
-    view_type: type[Any] | None = None,
+    name: str,
     controls: bool | Callable[[Comparison], bool] = True,
     shown: Callable[[Comparison], Comparison] | None = None,
 ) -> Comparison:
-    """`linreg.ui.page.page`, which ends here if the page is embedded, once its figures are drawn.
+    """Start a page by its name in `MENU`, and return the comparison to show.
 
+    An embedded page ends here, once its figures are drawn. `controls` is that of `start_page`;
     `shown` gives the comparison of a page that shows another one than the session's.
     """
-    comparison = start_page(title, view_type, controls)
+    comparison = start_page(MENU[name], controls)
     if st.context.is_embedded:
         if not any(sentence.startswith("table=") for sentence in page_state().ignored):
-            _figures_alone(comparison, view_type, shown)
+            _figures_alone(name, comparison, shown)
         st.markdown(f"[All of it, with its controls]({full_address()})")
         st.stop()
     return comparison
 
 
 def _figures_alone(
-    comparison: Comparison,
-    view_type: type[Any] | None,
-    shown: Callable[[Comparison], Comparison] | None,
+    name: str, comparison: Comparison, shown: Callable[[Comparison], Comparison] | None
 ) -> None:
-    name = next((name for name, kind in PAGES.items() if kind is view_type), "comparison")
+    name = "comparison" if name == "your_data" else name  # the same figures, of a table
+    if name not in FIGURES:
+        return
     state = page_state()
-    view = state.view(view_type) if view_type else None
+    view = state.current_view()
     try:
         comparison = shown(comparison) if shown else comparison
         work = outstanding(name, comparison, view, RESOURCES)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from linreg.data.dataset import table_named
 from linreg.settings.model import Comparison, TableSettings
+from linreg.settings.pages import Page
 from linreg.text.markdown import escape_markdown
 from linreg.ui.sidebar import sidebar
 from linreg.ui.startup import warm_up
@@ -17,22 +18,19 @@ from linreg.ui.state import page_state
 from linreg.ui.url import read_url, write_url
 
 
-def page(
-    title: str,
-    view_type: type[Any] | None = None,
-    controls: bool | Callable[[Comparison], bool] = True,
-) -> Comparison:
+def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True) -> Comparison:
     """Start a page and return the comparison to show.
 
-    `view_type` is the type of the settings that are the page's own, if it has any. `controls` says
-    whether the sidebar has controls, or is a function of the comparison that says so."""
+    `controls` says whether the sidebar has controls, or is a function of the comparison that says
+    so.
+    """
     icon = Path(__file__).parent.with_name("icon.svg")
-    st.set_page_config(page_title=f"{title} · linreg", page_icon=str(icon), layout="wide")
+    st.set_page_config(page_title=f"{which.title} · linreg", page_icon=str(icon), layout="wide")
     st.html(Path(__file__).with_name("legible.css"))
     if not st.context.is_embedded:
         st.html(Path(__file__).with_name("columns.css"))
     warm_up()
-    read_url(title, view_type)
+    read_url(which)
     state = page_state()
     _hold_table()
     if st.context.is_embedded:

@@ -7,28 +7,19 @@ import streamlit as st
 from linreg.settings.changes import overrides, without_table
 from linreg.settings.model import Data, TableSettings
 from linreg.settings.optimizers import OPTIMIZERS
+from linreg.settings.pages import MENU
 from linreg.settings.presets import PRESETS
 from linreg.text.comparison import regression
 from linreg.ui.controls import choice, number, text, toggle
 from linreg.ui.state import page_state
 from linreg.ui.url import copy_link, note_links, query_of_page
 
-MENU = {  # in its order
-    "streamlit_app.py": "Original vs fixed",
-    "pages/cause.py": "Cause",
-    "pages/claims.py": "Claims",
-    "pages/surface.py": "Surface",
-    "pages/sweep.py": "Sweep",
-    "pages/your_data.py": "Your data",
-    "pages/your_code.py": "Your code",
-}
-
 
 def sidebar(has_controls: bool) -> None:
     """The menu, Copy link, and the controls of the comparison where the page has them."""
-    links = {title: query_of_page(path) for path, title in MENU.items()}
-    for path, title in MENU.items():
-        st.page_link(path, label=title, query_params=links[title])
+    links = {page.name: query_of_page(page) for page in MENU.values()}
+    for page in MENU.values():
+        st.page_link(page.path, label=page.title, query_params=links[page.name])
     note_links(links)
     st.fragment(copy_link)()
     if has_controls:

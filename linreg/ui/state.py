@@ -16,7 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from linreg.settings.changes import check_limits
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Comparison
-from linreg.settings.pages import View, with_view_changes
+from linreg.settings.pages import Page, View, with_view_changes
 
 KEY = "page_state"  # under which the session holds it
 CONTROL = "control."  # what the key of every control begins with
@@ -34,7 +34,7 @@ class PageState:
     """One visitor's settings, and what the pages have to remember between two runs."""
 
     # the page and its settings
-    title: str | None = None  # None until the first page has been opened
+    page: str | None = None  # its name; None until the first page has been opened
     view_type: type[Any] | None = None  # of the settings that are the page's own
     comparison: Comparison = field(default_factory=Comparison)
     views: dict[type[Any], Any] = field(default_factory=dict)
@@ -118,18 +118,18 @@ class PageState:
         self.ignored = [f"{reason[0].upper()}{reason[1:]}. The setting stays as it was."]
         self.changed = True
 
-    def open_page(self, title: str, view_type: type[Any] | None, keep_step: bool) -> None:
+    def open_page(self, page: Page, keep_step: bool) -> None:
         """Note which page is on the screen. Steps, clicks and controls do not outlive their page,
         but for the step of a link."""
-        if self.title not in (None, title):
+        if self.page not in (None, page.name):
             self.step = self.step if keep_step else None
             self.playing = False
             self.fixed_side_open = False
             self.last_clicks = {}
             self._remove_controls()
         self.changed = False
-        self.title = title
-        self.view_type = view_type
+        self.page = page.name
+        self.view_type = page.view_type
 
     def _remove_controls(self) -> None:
         """Two pages may have a control of the same key: the second must not take over its value."""
@@ -145,24 +145,24 @@ class PageState:
 
     # ---- long work ----
 
-    def agree(self, work: Any) -> None:
+    def agree(self, question: Any) -> None:
         """Remember that the visitor has asked for this work, which also outlasts a lost
         connection."""
-        self.agreed[type(work)] = work
-        self.stopped.pop(type(work), None)
+        self.agreed[type(question)] = question
+        self.stopped.pop(type(question), None)
 
-    def stop(self, work: Any) -> None:
+    def stop(self, question: Any) -> None:
         """Remember that the visitor has stopped this work."""
-        self.stopped[type(work)] = work
+        self.stopped[type(question)] = question
 
-    def is_stopped(self, work: Any) -> bool:
-        return bool(self.stopped.get(type(work)) == work)
+    def is_stopped(self, question: Any) -> bool:
+        return bool(self.stopped.get(type(question)) == question)
 
-    def may_run(self, work: Any, is_short: bool) -> bool:
+    def may_run(self, question: Any, is_short: bool) -> bool:
         """Whether work may run now: short work unless it was stopped, long work once it was asked
         for."""
-        was_asked_for = bool(self.agreed.get(type(work)) == work)
-        return (is_short or was_asked_for) and not self.is_stopped(work)
+        was_asked_for = bool(self.agreed.get(type(question)) == question)
+        return (is_short or was_asked_for) and not self.is_stopped(question)
 
     # ---- clicks on charts ----
 

@@ -13,15 +13,14 @@ from linreg.data.dataset import table_settings
 from linreg.data.files import BUNDLED
 from linreg.settings.fields import shorten, specs_of
 from linreg.settings.model import TableSettings
-from linreg.settings.pages import PAGES as VIEWS
+from linreg.settings.pages import Page
 from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
 from linreg.ui.state import page_state
 
-VIEW_OF_PAGE = {f"pages/{page}.py": view_type for page, view_type in VIEWS.items()}
 OLD_LINKS_SECONDS = 2  # until a browser surely shows the links of a menu that has been drawn anew
 
 
-def read_url(title: str, view_type: type[Any] | None) -> None:
+def read_url(page: Page) -> None:
     """Take the settings from the address on a first visit, and when the visitor goes Back or types
     another address.
 
@@ -29,11 +28,11 @@ def read_url(title: str, view_type: type[Any] | None) -> None:
     a control has just changed, or a link in the menu is older than the change before the click."""
     state = page_state()
     query = state.query()
-    switched = state.title not in (None, title) and (not query or _is_old_link(title, query))
+    switched = state.page not in (None, page.name) and (not query or _is_old_link(page, query))
     moved = query != state.written_query and not switched and not state.changed
-    if state.title is None or moved:
-        _take_settings(query, view_type)
-    state.open_page(title, view_type, keep_step=bool(query))
+    if state.page is None or moved:
+        _take_settings(query, page.view_type)
+    state.open_page(page, keep_step=bool(query))
 
 
 def _take_settings(query: dict[str, str], view_type: type[Any] | None) -> None:
@@ -52,13 +51,13 @@ def _take_settings(query: dict[str, str], view_type: type[Any] | None) -> None:
     state.playing = False
 
 
-def _is_old_link(title: str, query: dict[str, str]) -> bool:
+def _is_old_link(page: Page, query: dict[str, str]) -> bool:
     """Whether this is the address that the menu had for the page until just now.
 
     A typed value is sent when its field is left, which may be by a click on that very link."""
     state = page_state()
     age = time.monotonic() - state.links_changed_at
-    return query == state.previous_links.get(title) and age < OLD_LINKS_SECONDS
+    return query == state.previous_links.get(page.name) and age < OLD_LINKS_SECONDS
 
 
 def note_links(links: dict[str, dict[str, str]]) -> None:
@@ -70,12 +69,13 @@ def note_links(links: dict[str, dict[str, str]]) -> None:
         state.links_changed_at = time.monotonic()
 
 
-def query_of_page(path: str) -> dict[str, str]:
+def query_of_page(page: Page) -> dict[str, str]:
     """The query of a link to a page with the session's settings. So Back leads from page to page,
     one step each."""
-    view_type = VIEW_OF_PAGE.get(path)
     query = to_query(page_state().comparison)
-    return query | to_view_query(page_state().view(view_type)) if view_type else query
+    if page.view_type:
+        query |= to_view_query(page_state().view(page.view_type))
+    return query
 
 
 def write_url() -> None:

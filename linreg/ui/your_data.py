@@ -29,7 +29,7 @@ PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 60
 ROLES = ("Target", "Feature 1", "Feature 2")
 
 
-def on_a_table(comparison: Comparison) -> bool:
+def is_on_a_table(comparison: Comparison) -> bool:
     """Whether the session's comparison is on a table: then the sidebar's controls are those of this
     page too."""
     return isinstance(comparison.original.data, TableSettings)
@@ -40,7 +40,7 @@ def your_data_section() -> None:
     data."""
     _take_upload()
     try:
-        comparison = experiment.on_a_table(page_state().comparison)
+        comparison = experiment.with_default_table(page_state().comparison)
     except (TableError, SettingsError) as error:
         st.error(markdown.escape_markdown(f"{error}."))
         return
@@ -142,7 +142,7 @@ def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -
     """Take the table over into the session's comparison, so that every page is on it. Whether it
     was taken."""
     state = page_state()
-    bias = state.comparison.original.bias if on_a_table(state.comparison) else True
+    bias = state.comparison.original.bias if is_on_a_table(state.comparison) else True
     try:
         settings = table_settings(key, target, features, standardise)
     except (TableError, SettingsError) as error:
@@ -250,7 +250,9 @@ def _choose_bias() -> None:
     state = page_state()
     if not state.was_removed("control.with_bias"):
         bias = state.widget("control.with_bias")
-        state.change(lambda: update_both(experiment.on_a_table(state.comparison), {"bias": bias}))
+        state.change(
+            lambda: update_both(experiment.with_default_table(state.comparison), {"bias": bias})
+        )
 
 
 def _take(data: TableSettings) -> None:

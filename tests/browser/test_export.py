@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import TimeoutError
 from settings_of import compared
 
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.figures.export import exported
 from linreg.figures.pages import page_figures
 from linreg.figures.renderer import RENDERER
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def surfaces():
     """The first figure of the home page."""
-    yield next(page_figures("comparison", compared(), None, resources(), LIGHT))
+    yield next(page_figures("comparison", compared(), None, local_resources(), LIGHT))
     RENDERER.close()
 
 

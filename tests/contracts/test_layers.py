@@ -15,6 +15,7 @@ from project import ROOT
 
 import linreg
 from linreg import guard, settings
+from linreg.settings.pages import MENU
 
 PAGES = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py")]
 PUBLIC = {  # every name that an earlier version offered
@@ -63,6 +64,10 @@ def test_only_the_entry_points_lie_flat():
         "__main__",
         "pytest_plugin",
     }
+
+
+def test_every_page_is_in_the_menu():
+    assert {ROOT / page.path for page in MENU.values()} == set(PAGES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -24,7 +24,7 @@ from linreg.experiments.broadcast_terms import (
     pairs_of,
     shape_or_value,
 )
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.experiments.table_diagnosis import diagnose_table
 from linreg.figures.pages import page_figures
 from linreg.figures.theme import THEMES
@@ -319,7 +319,7 @@ def sentences(comparison, of):
 
 @pytest.mark.parametrize("case", CASES)
 def test_figures_and_sentences_contain_only_finite_numbers(case):
-    comparison, of = CASES[case](), resources()
+    comparison, of = CASES[case](), local_resources()
     drawn = 0
     pages = ["comparison", "cause", "surface", *["sweep"] * (case in SWEPT)]
     for plate in figures_of(comparison, pages, of):
@@ -345,7 +345,7 @@ def test_figures_and_sentences_contain_only_finite_numbers(case):
 
 def test_equal_batch_minima_are_one_point_in_a_figure_of_suitable_size():
     """Without noise all batches of the fixed side have their minimum at (5, 3), up to rounding."""
-    shown = figures_of(both(noise=0.0, bias=True), ["surface"], resources())
+    shown = figures_of(both(noise=0.0, bias=True), ["surface"], local_resources())
     fixed = next(plate for plate in shown if plate.name == "one batch").panels[1]
     frame = fixed.data["frame"].iloc[0]
     assert (frame["w1 from"], frame["w1 to"]) == pytest.approx((0, 10), abs=1e-6)

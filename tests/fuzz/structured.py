@@ -248,7 +248,7 @@ def tables(content, rows):
     from dataclasses import replace
 
     from linreg.data.dataset import register_table, table_settings
-    from linreg.experiments.resources import resources
+    from linreg.experiments.resources import local_resources
     from linreg.experiments.table_diagnosis import diagnose_table
     from linreg.figures.pages import page_figures
     from linreg.figures.theme import THEMES
@@ -290,7 +290,7 @@ def tables(content, rows):
         return
     run = Settings(data, batch_size=min(rows, data.samples), epochs=2, bias=rows % 3 > 0)
     comparison = Comparison(run, replace(run, wiring="squeeze"))
-    of = resources()
+    of = local_resources()
     said = [
         *your_data_text.data_findings(diagnose_table(of.table(data), run), data),
         comparison_text.setup(comparison),

@@ -12,9 +12,9 @@ import pyarrow as pa
 from linreg.data.dataset import table_settings
 from linreg.experiments import comparison as comparison_experiment
 from linreg.experiments import sweep as sweep_experiment
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.experiments.work import LocalStore
-from linreg.experiments.your_data import on_a_table
+from linreg.experiments.your_data import with_default_table
 from linreg.figures import comparison as comparison_figures
 from linreg.figures import sweep as sweep_figures
 from linreg.figures.export import FORMATS, exported
@@ -24,7 +24,7 @@ from linreg.settings.fields import SettingsError
 from linreg.settings.pages import PAGES
 from linreg.settings.query import from_query, from_view_query
 
-RESOURCES = resources()
+RESOURCES = local_resources()
 UNTRAINED = replace(RESOURCES, runs=LocalStore(lambda _keys, _progress: ()))
 
 
@@ -44,7 +44,7 @@ def plates_of(where):
     if ignored:
         raise ValueError(f"the page is at an address that it ignores: {ignored}")
     if where.page == "your_data":
-        comparison = on_a_table(comparison)
+        comparison = with_default_table(comparison)
     name, theme = where.page if kind else "comparison", THEMES[where.theme]
     plates = []
     with suppress(SettingsError):  # the page says why it draws no more

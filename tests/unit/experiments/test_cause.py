@@ -7,7 +7,7 @@ import pytest
 
 from linreg.data.dataset import make_data
 from linreg.experiments.cause import run, shape_or_value_runs
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.settings.model import Comparison, DataSettings, Settings
 from linreg.settings.pages import CauseView
 
@@ -27,7 +27,7 @@ def test_it_starts_at_least_squares_of_all_rows(bias):
     comparison = Comparison(
         replace(COMPARISON.original, bias=bias), replace(COMPARISON.fixed, bias=bias)
     )
-    result, table = run(comparison, CauseView(), resources()), make_data(DATA)
+    result, table = run(comparison, CauseView(), local_resources()), make_data(DATA)
     X = np.column_stack([table.X, np.ones(len(table))]) if bias else table.X
     best = np.linalg.lstsq(X, table.y, rcond=None)[0]
     assert result.weights[:2] == pytest.approx(best[:2], rel=1e-9)
@@ -39,20 +39,20 @@ def test_it_starts_at_least_squares_of_all_rows(bias):
 
 
 def test_the_view_s_weights_are_those_that_are_looked_at():
-    result = run(COMPARISON, CauseView(w1=4.0, w2=-1.5, rows=3), resources())
+    result = run(COMPARISON, CauseView(w1=4.0, w2=-1.5, rows=3), local_resources())
     assert result.weights.tolist() == [4.0, -1.5]
     table = make_data(DATA)
     p = table.X[:3] @ [4.0, -1.5]
     np.testing.assert_allclose(result.pairs.differences, p[:, None] - table.y[:3], rtol=1e-12)
     losses = (table.X @ [4.0, -1.5] - table.y) ** 2
     assert result.terms.matched == pytest.approx(mean_of_batches(losses), rel=1e-9)
-    half = run(COMPARISON, CauseView(w1=4.0), resources()).weights
+    half = run(COMPARISON, CauseView(w1=4.0), local_resources()).weights
     best = np.linalg.lstsq(table.X, table.y, rcond=None)[0]
     assert half == pytest.approx([4.0, best[1]], rel=1e-9)
 
 
 def test_the_original_pairs_all_rows_whatever_its_code():
-    of = resources()
+    of = local_resources()
     other = replace(COMPARISON, original=replace(ORIGINAL, wiring="unsqueeze"))
     found, expected = (run(one, CauseView(), of) for one in (other, COMPARISON))
     assert found.original.wiring == "original"
@@ -64,6 +64,6 @@ def test_the_original_pairs_all_rows_whatever_its_code():
 
 def test_the_four_runs_are_two_of_each_shape():
     small = Settings(DataSettings(samples=400), epochs=60, batch_size=50)
-    runs = shape_or_value_runs(Comparison(small, small), resources())
+    runs = shape_or_value_runs(Comparison(small, small), local_resources())
     assert [[one.weight_shape for one in row] for row in runs] == [[(1, 2)] * 2, [(2,)] * 2]
     assert [[one.converged for one in row] for row in runs] == [[False] * 2, [True] * 2]

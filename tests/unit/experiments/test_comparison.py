@@ -8,7 +8,7 @@ from judging import judged
 
 from linreg.data.dataset import make_data, table_settings
 from linreg.experiments.comparison import outstanding, run
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.changes import with_table
 from linreg.settings.model import Comparison, DataSettings, Settings
@@ -21,7 +21,7 @@ COMPARISON = Comparison(ORIGINAL, FIXED)
 
 
 def test_before_training_there_are_surfaces_and_no_runs():
-    of = resources()
+    of = local_resources()
     result = run(COMPARISON, of)
     assert not result.complete
     assert (result.runs, result.outcomes, result.last_step) == ([], [None, None], 0)
@@ -38,7 +38,7 @@ def test_before_training_there_are_surfaces_and_no_runs():
 
 
 def test_after_training_the_runs_are_those_of_the_trainer():
-    of, seen = resources(), []
+    of, seen = local_resources(), []
     outstanding(COMPARISON, of).run(lambda *so_far: seen.append(so_far))
     assert seen[-1][0] == seen[-1][1]
     result, table = run(COMPARISON, of), make_data(DATA)
@@ -56,7 +56,7 @@ def test_after_training_the_runs_are_those_of_the_trainer():
 
 @pytest.mark.parametrize("first", [ORIGINAL, FIXED], ids=["original", "fixed"])
 def test_with_one_side_trained_neither_is_shown_as_trained(first):
-    of = resources()
+    of = local_resources()
     of.runs.compute([first])
     result = run(COMPARISON, of)
     assert not result.complete
@@ -68,7 +68,7 @@ def test_with_one_side_trained_neither_is_shown_as_trained(first):
 
 
 def test_two_sides_alike_are_trained_once():
-    of = resources()
+    of = local_resources()
     same = Comparison(ORIGINAL, ORIGINAL)
     work = outstanding(same, of)
     assert work.keys == (ORIGINAL,)
@@ -79,7 +79,7 @@ def test_two_sides_alike_are_trained_once():
 
 
 def test_the_weights_to_aim_at_are_the_true_ones_of_synthetic_data_only():
-    of = resources()
+    of = local_resources()
     result, table = run(COMPARISON, of), make_data(DATA)
     best = np.linalg.lstsq(table.X, table.y, rcond=None)[0]
     assert result.least_squares == pytest.approx(best, rel=1e-9)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from linreg.data.dataset import make_data
-from linreg.experiments.resources import batches_of, resources
+from linreg.experiments.resources import batches_of, local_resources
 from linreg.quadratic.moments import batch_moments
 from linreg.settings.model import DataSettings, Settings
 
@@ -36,7 +36,7 @@ def test_what_the_batches_do_not_depend_on_is_left_out():
 
 
 def test_the_moments_are_those_of_the_settings_and_are_computed_once():
-    of = resources()
+    of = local_resources()
     for settings in (SETTINGS, replace(SETTINGS, shuffle=True, seed=3, wiring="unsqueeze")):
         found = of.moments(settings)
         expected = batch_moments(make_data(settings.data), settings)

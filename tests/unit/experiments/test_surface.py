@@ -8,7 +8,7 @@ from trained_panels import MOMENTS, TABLE
 
 from linreg.data.dataset import initial_weights, make_data
 from linreg.experiments.optimizer_paths import tuned_lr
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.experiments.surface import batch_minima, batches, run
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.streaming import loss_surface
@@ -30,7 +30,7 @@ def test_batch_minima_are_those_of_all_pairs_of_the_batch():
 
 def test_every_optimizer_starts_from_every_start_on_each_side():
     view = SurfaceView(optimizers=("RMSprop", "Adam"), rates="one", starts=(1.0, 2.0), ring=3)
-    result = run(COMPARISON, view, resources())
+    result = run(COMPARISON, view, local_resources())
     middle = result.panels[1].surface.minimum
     for panel, settings in zip(result.panels, (ORIGINAL, COMPARISON.fixed), strict=True):
         assert panel.settings == settings
@@ -49,7 +49,7 @@ def test_every_optimizer_starts_from_every_start_on_each_side():
 
 def test_with_no_start_the_run_s_own_weights_are_the_start():
     view = SurfaceView(optimizers=("SGD",), rates="one", ring=0)
-    result = run(COMPARISON, view, resources())
+    result = run(COMPARISON, view, local_resources())
     for panel in result.panels:
         expected = [initial_weights(panel.settings)]
         np.testing.assert_array_equal(panel.paths[0].weights[0], expected)
@@ -58,7 +58,7 @@ def test_with_no_start_the_run_s_own_weights_are_the_start():
 @pytest.mark.parametrize("sides", ["original", "fixed"])
 def test_one_side_may_be_shown_alone(sides):
     view = SurfaceView(sides=sides, optimizers=("SGD",), rates="one")
-    result = run(COMPARISON, view, resources())
+    result = run(COMPARISON, view, local_resources())
     assert [panel.label.lower() for panel in result.panels] == [sides]
     shown = getattr(COMPARISON, sides)
     np.testing.assert_array_equal(
@@ -70,7 +70,7 @@ def test_one_side_may_be_shown_alone(sides):
 
 
 def test_each_optimizer_has_its_rate():
-    of = resources()
+    of = local_resources()
     own = SurfaceView(optimizers=("RMSprop", "SGD"), rates="own", lrs=(0.3,))
     rates = [path.lr for path in run(COMPARISON, own, of).panels[1].paths]
     assert rates == [0.3, 0.05], "the comparison's where none is given"
@@ -81,7 +81,7 @@ def test_each_optimizer_has_its_rate():
 
 
 def test_the_shown_batch_is_one_of_both_sides():
-    found = batches(COMPARISON, SurfaceView(batch=6), resources())
+    found = batches(COMPARISON, SurfaceView(batch=6), local_resources())
     assert (found.count, found.batch) == (4, 3), "the fixed side has four batches, of 100 rows"
     assert [len(side.minima) for side in found.sides] == [8, 4]
     table = make_data(DATA)

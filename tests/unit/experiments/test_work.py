@@ -8,7 +8,7 @@ import pytest
 
 from linreg.experiments import claims, sweep
 from linreg.experiments.claim_trials import CLAIMS, arms
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.experiments.sweep_grid import run_task, sweep_around
 from linreg.experiments.work import LocalStore, Work, missing_keys
 from linreg.settings.fields import SettingsError
@@ -96,7 +96,7 @@ def test_work_is_true_until_it_is_done(squares):
 
 
 def test_a_stopped_sweep_has_the_cells_that_are_done():
-    of = resources()
+    of = local_resources()
     whole = sweep.outstanding(SMALL, VIEW, of)
     first, *others = whole.keys
     with pytest.raises(Stopped):
@@ -120,7 +120,7 @@ def test_a_stopped_sweep_has_the_cells_that_are_done():
 
 
 def test_a_sweep_says_how_many_of_its_runs_are_done():
-    of, seen = resources(), []
+    of, seen = local_resources(), []
     sweep.outstanding(SMALL, VIEW, of).run(lambda *so_far: seen.append(so_far))
     runs = 2 * VIEW.columns * VIEW.rows * VIEW.inits
     assert seen[-1] == (runs, runs)
@@ -135,13 +135,13 @@ def test_the_tasks_of_a_sweep_may_run_elsewhere():
         asked.extend(tasks)
         return map(run_task, tasks)
 
-    of = resources(elsewhere)
+    of = local_resources(elsewhere)
     sweep.outstanding(SMALL, VIEW, of).run()
     assert asked == sweep_around(SMALL, VIEW).tasks()
 
 
 def test_a_sweep_above_the_limit_is_refused_before_it_begins(monkeypatch):
-    of, view = resources(), replace(VIEW, steps=41)  # no other test has asked for its tasks
+    of, view = local_resources(), replace(VIEW, steps=41)  # no other test has asked for its tasks
     steps = sum(task.runs * task.steps for task in sweep_around(SMALL, view).tasks())
     monkeypatch.setattr(sweep, "LIMITS", replace(LIMITS, sweep_steps=steps - 1))
     for asked in (sweep.outstanding, sweep.run):
@@ -152,7 +152,7 @@ def test_a_sweep_above_the_limit_is_refused_before_it_begins(monkeypatch):
 
 
 def test_claims_are_told_from_the_seeds_that_are_done():
-    view, of = ClaimsView(seeds=10), resources()
+    view, of = ClaimsView(seeds=10), local_resources()
     with pytest.raises(Stopped):
         claims.outstanding(view, of).run(stop_after(2))
     left = claims.outstanding(view, of)

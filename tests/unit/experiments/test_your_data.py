@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 
 from linreg.data.dataset import make_data
-from linreg.experiments.resources import resources
-from linreg.experiments.your_data import on_a_table, outstanding, run
+from linreg.experiments.resources import local_resources
+from linreg.experiments.your_data import outstanding, run, with_default_table
 from linreg.settings.model import Comparison, TableSettings
 
 
 def test_a_comparison_on_synthetic_data_opens_on_the_bundled_table():
-    comparison = on_a_table(Comparison())
+    comparison = with_default_table(Comparison())
     data = comparison.original.data
     assert isinstance(data, TableSettings)
     assert data.table == "auto-mpg"
     assert data.standardise
-    assert on_a_table(comparison) == comparison, "one on a table stays as it is"
+    assert with_default_table(comparison) == comparison, "one on a table stays as it is"
 
 
 def test_the_result_counts_rows_and_holds_the_comparison():
-    of, comparison = resources(), on_a_table(Comparison())
+    of, comparison = local_resources(), with_default_table(Comparison())
     result = run(comparison, of)
     assert result.kept == 392
     assert sum(reason.count for reason in result.dropped) == 398 - 392
@@ -34,5 +34,5 @@ def test_the_result_counts_rows_and_holds_the_comparison():
 
 
 def test_synthetic_data_have_no_diagnosis():
-    with pytest.raises(ValueError, match="on synthetic data; use on_a_table"):
-        run(Comparison(), resources())
+    with pytest.raises(ValueError, match="on synthetic data; use with_default_table"):
+        run(Comparison(), local_resources())

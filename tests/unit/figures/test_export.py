@@ -19,7 +19,7 @@ import worker_functions as functions
 from playwright.sync_api import expect
 from settings_of import compared
 
-from linreg.experiments.resources import resources
+from linreg.experiments.resources import local_resources
 from linreg.figures import fonts
 from linreg.figures.curves import loss_figure
 from linreg.figures.export import FORMATS, SIZES, ExportError, exported, file_name
@@ -85,7 +85,7 @@ RESIZED = """async widths => {
 @pytest.fixture(scope="module")
 def plates():
     """Every figure of every page, with the words of the settings in its file's name."""
-    found, of = [], resources()
+    found, of = [], local_resources()
     for page in FIGURES:
         kind = PAGES.get(page)
         view = SMALL.get(kind) or (kind() if kind else None)
@@ -153,7 +153,7 @@ def test_every_figure_of_the_app_is_there_under_a_name_of_its_own(plates):
 
 def test_a_name_tells_the_moment_and_the_colours():
     of = state_words(compared(), step=7)
-    plate = next(page_figures("comparison", compared(), None, resources(), DARK, 7))
+    plate = next(page_figures("comparison", compared(), None, local_resources(), DARK, 7))
     assert (
         file_name(plate, "png", "slide", of)
         == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000-step-7_slide_dark.png"

@@ -12,8 +12,8 @@ from settings_of import compared
 from linreg.__main__ import main
 from linreg.data.dataset import make_data, table_settings
 from linreg.experiments import cause, claims, comparison, surface, sweep, your_code
-from linreg.experiments.resources import resources
-from linreg.experiments.your_data import on_a_table
+from linreg.experiments.resources import local_resources
+from linreg.experiments.your_data import with_default_table
 from linreg.figures import cause as cause_figures
 from linreg.figures import claims as claims_figures
 from linreg.figures import comparison as comparison_figures
@@ -107,7 +107,7 @@ class Counted:
 @pytest.fixture(scope="module")
 def shared():
     """Resources for all pages; what takes long is computed once."""
-    return resources()
+    return local_resources()
 
 
 def test_every_page_with_figures_is_there():
@@ -130,7 +130,7 @@ def test_figures_are_those_of_the_page_s_one_result(page, shared):
 
 @pytest.mark.parametrize("page", ["comparison", "claims", "sweep"])
 def test_what_takes_long_is_asked_for_once(page):
-    of = resources()
+    of = local_resources()
     stores = {name: Counted(getattr(of, name)) for name in ("runs", "cells", "seeds")}
     of = replace(of, **stores)
     work = outstanding(page, ASKED, VIEWS[page], of)
@@ -167,7 +167,7 @@ def test_a_step_is_a_moment_of_the_replay(page, shared):
 
 
 def test_before_training_the_home_page_has_its_surfaces_alone():
-    (found,) = comparison_figures.figures(comparison.run(ASKED, resources()), LIGHT)
+    (found,) = comparison_figures.figures(comparison.run(ASKED, local_resources()), LIGHT)
     assert found.name == "loss surfaces"
     assert [entry.text for entry in found.legend] == ["minimum of this loss", "least squares"]
     for panel in found.panels:
@@ -199,7 +199,7 @@ def test_the_bowls_are_drawn_without_paths(shared):
 
 
 def test_a_sweep_with_missing_cells_is_drawn_as_far_as_it_is_done(shared):
-    of, view = resources(), VIEWS["sweep"]
+    of, view = local_resources(), VIEWS["sweep"]
     first = outstanding("sweep", ASKED, view, of).keys[0]
     of.cells.compute([first])
     partial = sweep_figures.maps(sweep.run(ASKED, view, of), LIGHT)
@@ -222,7 +222,7 @@ def test_a_sweep_with_missing_cells_is_drawn_as_far_as_it_is_done(shared):
 
 
 def test_a_sweep_that_has_not_begun_is_drawn_empty():
-    found = sweep_figures.maps(sweep.run(ASKED, VIEWS["sweep"], resources()), LIGHT)
+    found = sweep_figures.maps(sweep.run(ASKED, VIEWS["sweep"], local_resources()), LIGHT)
     for panel in found.panels:
         assert panel.data["cells"]["value"].isna().all()
         is_filled_and_compiles(panel, LIGHT)
@@ -246,7 +246,7 @@ def least_squares_of_the_bundled_table():
 def test_page_command_line_and_embedded_page_start_at_the_same_least_squares(capsys, tmp_path):
     """Not at the minimum of the mean over the batches, of which the last is smaller."""
     table, best = least_squares_of_the_bundled_table()
-    asked, of = on_a_table(Comparison()), resources()
+    asked, of = with_default_table(Comparison()), local_resources()
     assert asked.original.bias
     result = cause.run(asked, CauseView(), of)
     assert result.weights == pytest.approx(best, rel=1e-9)

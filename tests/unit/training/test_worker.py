@@ -149,7 +149,7 @@ def test_no_result_of_a_demonstration_loads_pytorch():
         " from linreg.settings import Settings;"
         " PYTORCH.call(calls.layer_attributes, Settings(wiring='weight_1d', init=(2.0, 3.0)));"
         " PYTORCH.call(calls.losses_of_fixes, np.ones((4, 2)), np.ones(4), np.ones(2));"
-        " PYTORCH.call(calls.guard_example_end);"
+        " PYTORCH.call(calls.run_guard_example);"
         " assert PYTORCH.call(calls.reaction, (4, 1), (4,), 'mse').broadcast;"
         " [PYTORCH.call(claim_trials.asked, key)"
         " for key, claim in claim_trials.CLAIMS.items() if claim.check];"

@@ -7,13 +7,13 @@ from settings_of import compared
 
 from linreg.settings.changes import update_both
 from linreg.settings.model import Comparison
-from linreg.settings.pages import SurfaceView, SweepView
+from linreg.settings.pages import MENU, SurfaceView, SweepView
 from linreg.ui.state import PageState
 
 
 @pytest.fixture
 def state():
-    return PageState(title="Surface", view_type=SurfaceView)
+    return PageState(page="surface", view_type=SurfaceView)
 
 
 def test_a_change_takes_the_step_and_the_sentences_away(state):
@@ -95,13 +95,13 @@ def test_step_and_clicks_end_with_their_page(state):
     state.show_step(7)
     state.is_new_click("map", [(1, 2)])
     state.fixed_side_open = True
-    state.open_page("Surface", SurfaceView, keep_step=False)
+    state.open_page(MENU["surface"], keep_step=False)
     assert state.step == 7
     assert state.last_clicks
-    state.open_page("Sweep", SweepView, keep_step=False)
+    state.open_page(MENU["sweep"], keep_step=False)
     assert state.step is None
     assert not state.last_clicks
     assert not state.fixed_side_open
     state.show_step(8)
-    state.open_page("Surface", SurfaceView, keep_step=True)
+    state.open_page(MENU["surface"], keep_step=True)
     assert state.step == 8, "the step of a link"
