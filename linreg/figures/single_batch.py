@@ -34,7 +34,7 @@ from linreg.text.comparison import shapes_met
 from linreg.text.numbers import point
 
 
-def batch_domains(minima: Sequence[Float[np.ndarray, "n 2"]], scale: float) -> list[Domain]:
+def batch_domains(minima: Sequence[Float[np.ndarray, "_ 2"]], scale: float) -> list[Domain]:
     """Domains of one size, each around the median of a side's minima.
 
     They hold most of the minima, as those of tiny batches may lie anywhere. Minima that differ by

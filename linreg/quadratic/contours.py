@@ -22,7 +22,7 @@ Domain = tuple[float, float, float, float]  # w1 from, w1 to, w2 from, w2 to
 
 def sublevel_contours(
     quadratic: Quadratic, excess: Float[np.ndarray, " L"], domain: Domain, cells: int = 240
-) -> list[Float[np.ndarray, "n 2"]]:
+) -> list[Float[np.ndarray, "_ 2"]]:
     """The outline of {w in the domain: loss − minimum loss ≤ excess} for each of the L levels.
 
     These sets are convex, so each outline is one closed polygon, and an empty array if the level
@@ -37,7 +37,7 @@ def sublevel_contours(
 
 def _clipped_ellipses(
     centre: np.ndarray, axes: np.ndarray, sizes: np.ndarray, domain: Domain
-) -> list[Float[np.ndarray, "n 2"]]:
+) -> list[Float[np.ndarray, "_ 2"]]:
     """The outlines of the ellipses centre + size · axes @ (cos t, sin t), cut to the domain.
 
     `centre` is (2,), `axes` (2, 2) and `sizes` (L,). The outline of an ellipse consists of the arcs
@@ -88,7 +88,7 @@ def _clipped_ellipses(
 
 def _contours_on_grid(
     quadratic: Quadratic, excess: np.ndarray, domain: Domain, cells: int
-) -> list[Float[np.ndarray, "n 2"]]:
+) -> list[Float[np.ndarray, "_ 2"]]:
     w1, w2 = np.linspace(*domain[:2], cells + 1), np.linspace(*domain[2:], cells + 1)
     grid = np.stack(np.meshgrid(w1, w2), axis=-1)  # (cells + 1, cells + 1, 2)
     # the root is a cone, for which linear interpolation is most accurate
