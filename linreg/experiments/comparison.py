@@ -84,5 +84,13 @@ def run(comparison: Comparison, resources: Resources) -> ComparisonResult:
 
 def _side(label: str, settings: Settings, resources: Resources) -> SideResult:
     surface, found = resources.surface(settings), resources.runs.get(settings)
-    result = outcome(found, resources.table(settings.data), surface) if found else None
+    result = resources.cached(_outcome, settings) if found else None
     return SideResult(label, settings, surface, found, result)
+
+
+def _outcome(settings: Settings, resources: Resources) -> Outcome | None:
+    """The outcome of a run; it takes a look at the whole table, so each run has it once."""
+    found = resources.runs.get(settings)
+    if found is None:
+        return None
+    return outcome(found, resources.table(settings.data), resources.surface(settings))

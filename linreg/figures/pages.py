@@ -44,10 +44,8 @@ def _claims(
 def _surface(
     compared: Comparison, view: Any, resources: Resources, theme: Theme, step: int | None
 ) -> Iterator[FigureSet]:
-    result, batches = (
-        surface.run(compared, view, resources),
-        surface.batches(compared, view, resources),
-    )
+    result = surface.run(compared, view, resources)
+    batches = surface.batches(compared, view, resources)
     return surface_figures.figures(result, batches, theme, step)
 
 

@@ -105,10 +105,10 @@ def replay(comparison: Comparison) -> None:
     """
     before = st.empty()  # so that what follows has the same place whether or not runs were trained
     work = experiment.outstanding(comparison, RESOURCES)
-    if work and not result_for(comparison).complete:
+    untrained = result_for(comparison)
+    if work and not untrained.complete:
         _show_expected_time(comparison)
         with before.container():
-            untrained = result_for(comparison)
             draw(lambda theme: figures.surfaces(untrained, theme))
             if not _train(comparison, work):
                 return
