@@ -17,7 +17,9 @@ def make_optimizer(name, parameters, lr, momentum):
         return getattr(torch.optim, name)(parameters, lr=lr)
     if name == "RMSprop":
         return torch.optim.RMSprop(parameters, lr=lr, momentum=momentum)
-    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, nesterov=name == "Nesterov")
+    if name in ("SGD", "Nesterov"):
+        return torch.optim.SGD(parameters, lr=lr, momentum=momentum, nesterov=name == "Nesterov")
+    raise ValueError(f"write down here what the optimizer {name} stands for")
 
 
 class Net(torch.nn.Module):

@@ -26,6 +26,10 @@ from linreg.training.kernels import LANES, RULES, SINGLE_LANE, Rule, compile_sco
 MIN_RUNS_FOR_LANES = 3  # fewer are faster one after the other than side by side
 NICE = 19  # the lowest priority that a thread can have
 MIN_STEPS_FOR_THREADS = 4_000_000  # of all runs; fewer are done before a thread has started
+HIGHEST = {  # values of hyperparameters, as in PyTorch, and the limit in words
+    "betas": (np.nextafter(1.0, 0.0), "at least 0 and below 1"),
+    "rho": (1.0, "from 0 to 1"),
+}
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -259,8 +263,8 @@ def _with_defaults(rule: Rule, optimizer: str, hyperparameters: dict[str, Any]) 
             )
     for name, value in hyperparameters.items():
         for number in value if isinstance(value, tuple) else (value,):
-            if not 0 <= number < (1 if name == "betas" else np.inf):  # as in PyTorch
-                limit = "at least 0" + " and below 1" * (name == "betas")
+            end, limit = HIGHEST.get(name, (np.inf, "at least 0"))
+            if not 0 <= number < np.inf or number > end:
                 raise SettingsError(
                     f"{shorten(name)} {shorten(float(number))} is not possible;"
                     f" use a number {limit}",

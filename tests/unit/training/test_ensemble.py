@@ -213,6 +213,10 @@ def test_sgd_ends_where_least_squares_does():
             "betas 1 is not possible; use a number at least 0 and below 1",
         ),
         (
+            {"optimizer": "Adadelta", "lr": 1.0, "rho": 1.5},
+            "rho 1.5 is not possible; use a number from 0 to 1",
+        ),
+        (
             {"optimizer": "RMSprop", "eps": np.nan},
             "eps nan is not possible; use a number at least 0",
         ),
