@@ -12,11 +12,10 @@ from jaxtyping import Bool, Float
 
 from linreg.experiments.broadcast_terms import MinimumByBatchSize, Terms
 from linreg.experiments.cause import CauseResult
+from linreg.figures.contours import contour_table, excess_levels, excess_spacing
 from linreg.figures.figure import Figure, FigureSet, single_figure
 from linreg.figures.layers import (
     ASPECT,
-    contour_levels,
-    contour_table,
     domain_around,
     domain_values,
     label_beside,
@@ -165,9 +164,9 @@ def both_surfaces_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
     profiles = [surface.profile() for surface in surfaces]
     minima = np.array([profile.minimum for profile in profiles])  # (2, 2)
     domain = domain_around(np.concatenate([minima, 2 * minima - minima.mean(0)]))
-    spacing, _ = contour_levels(profiles, domain)
+    excess = excess_levels(2 * excess_spacing(profiles, domain), 3)
     contours = [
-        contour_table(profile, domain, 2 * spacing, 3).assign(side=side)
+        contour_table(profile, domain, excess).assign(side=side)
         for side, profile in zip(LABELS, profiles, strict=True)
     ]
     marks = pd.DataFrame(

@@ -9,13 +9,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from linreg.experiments.comparison import ComparisonResult
+from linreg.figures.contours import loss_color_bar
 from linreg.figures.curves import (
     LEAST_SQUARES_WEIGHTS,
     TRUE_WEIGHTS,
     loss_figure,
     weights_figure,
 )
-from linreg.figures.figure import CIRCLE, CROSS, FigureSet, LegendEntry, single_figure
+from linreg.figures.figure import CIRCLE, CROSSED_CIRCLE, FigureSet, LegendEntry, single_figure
 from linreg.figures.layers import STAR, Layout
 from linreg.figures.side_surfaces import Side, surface_figure, surfaces_layout
 from linreg.figures.theme import Theme
@@ -38,13 +39,22 @@ def surfaces(result: ComparisonResult, theme: Theme, step: int | None = None) ->
     sides, layout, step = _sides(result), layout_of(result), _step(result, step)
     panels = tuple(surface_figure(sides, which, layout, step, theme) for which in range(2))
     legend = _legend(theme, with_paths=result.complete)
-    return FigureSet("loss surfaces", panels, theme, panels[0].caption, LABELS, legend, shared=True)
+    return FigureSet(
+        "loss surfaces",
+        panels,
+        theme,
+        panels[0].caption,
+        LABELS,
+        legend,
+        loss_color_bar(theme, layout.levels),
+        shared=True,
+    )
 
 
 def _legend(theme: Theme, with_paths: bool) -> tuple[LegendEntry, ...]:
     minima = (
-        LegendEntry("minimum of this loss", STAR, theme.star, "#1f2430"),
-        LegendEntry("least squares", CROSS, theme.foreground, theme.background),
+        LegendEntry("correct solution", STAR, theme.star, "#1f2430"),
+        LegendEntry("minimum of the loss", CROSSED_CIRCLE, theme.background, theme.original),
     )
     if not with_paths:
         return minima

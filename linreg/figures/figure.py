@@ -16,10 +16,7 @@ DRAWING_COLUMNS = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "d
 
 # symbols of a legend, as SVG paths within ±1
 CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"
-CROSS = (
-    "M-0.9,-0.5L-0.5,-0.9L0,-0.4L0.5,-0.9L0.9,-0.5L0.4,0"
-    "L0.9,0.5L0.5,0.9L0,0.4L-0.5,0.9L-0.9,0.5L-0.4,0Z"
-)
+CROSSED_CIRCLE = CIRCLE + "M-0.32,-0.32L0.32,0.32M-0.32,0.32L0.32,-0.32"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +87,15 @@ class LegendEntry:
     stroke: str = ""
 
 
+@dataclass(frozen=True)
+class ColorBar:
+    """A legend of bands of colour. There is one label more than colours: at each end of a band."""
+
+    title: str
+    colors: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class FigureSet:
     """Figures that are shown, and exported, as one image: a single one, or panels side by side.
@@ -104,6 +110,7 @@ class FigureSet:
     caption: str
     labels: tuple[str, ...] = ()  # of the panels
     legend: tuple[LegendEntry, ...] = ()
+    color_bar: ColorBar | None = None
     shared: bool = False
     heading: str = ""
 

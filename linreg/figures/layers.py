@@ -5,25 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from linreg.figures.simplify import kept_points, significance
+from linreg.figures.contours import (
+    Levels,
+    contour_labels,
+    contour_table,
+    coordinate_dtype,
+    fill_scale,
+    rmse_levels,
+)
+from linreg.figures.figure import CROSSED_CIRCLE
+from linreg.figures.simplify import significance
 from linreg.figures.templates import placeholder
 from linreg.figures.theme import Theme
-from linreg.quadratic.contours import Domain, sublevel_contours
+from linreg.quadratic.contours import Domain
 from linreg.quadratic.quadratic import Quadratic
-from linreg.settings.fields import SettingsError
+from linreg.text.numbers import quantity
 
 ASPECT = 0.8  # height of a surface plot relative to its width
 AXIS_WIDTH = 36.5  # pixels between a surface and the title of its y axis; .5 avoids a rounding tie
-TARGET_LEVELS = 11  # approximate number of contours
 LETTER_WIDTH = 0.58  # relative to the font size, in the widest of the possible typefaces
 
+APART = 0.02  # least distance of two marks, relative to the width
 PATH_RESOLUTION = 1500  # a path is exact to this fraction of the plot's width and height
 MAX_POINTS = 500  # of one path
 MAX_RECORDED = 20_000  # steps of a path; of a longer one every k-th is looked at
@@ -66,56 +75,6 @@ def _fit_box(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]
     return (low + high) / 2, np.array([width, width * ASPECT])
 
 
-def contour_levels(surfaces: Sequence[Quadratic], domain: Domain) -> tuple[float, int]:
-    """The spacing of the contours in √(loss − minimum), a round number, and how many there are.
-
-    Both are the same for all surfaces.
-    """
-    highest = max(_highest(surface, domain) for surface in surfaces)
-    spacing = round_number(highest / TARGET_LEVELS)
-    return spacing, max(level_count(surface, domain, spacing) for surface in surfaces)
-
-
-def level_count(surface: Quadratic, domain: Domain, spacing: float) -> int:
-    """How many levels of this spacing cover the domain."""
-    return math.ceil(_highest(surface, domain) / spacing) if spacing else 0
-
-
-def _highest(surface: Quadratic, domain: Domain) -> float:
-    """The largest √(loss − minimum) in the domain, which is at one of its corners.
-
-    Raises `SettingsError` where the loss overflows.
-    """
-    corners = np.array([[w1, w2] for w1 in domain[:2] for w2 in domain[2:]])
-    with np.errstate(over="ignore", invalid="ignore"):
-        excess = float((surface.value(corners) - surface.min_loss).max())
-    if not math.isfinite(excess):
-        farthest = max(map(abs, domain))
-        raise SettingsError(
-            f"the loss overflows double precision at weights of {farthest:.2g}, which are in the"
-            " picture; start nearer, or standardise the features",
-            "init",
-        )
-    return math.sqrt(max(excess, 0.0))  # rounding may give less than 0 on a flat surface
-
-
-def round_number(value: float) -> float:
-    """The nearest of 1, 2, 2.5 and 5 times a power of ten; 0 for 0."""
-    if not value > 0 or not math.isfinite(value):
-        return 0.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return min(
-        (factor * power for factor in (1, 2, 2.5, 5, 10)),
-        key=lambda number: abs(math.log(number / value)),
-    )
-
-
-def coordinate_dtype(domain: Domain) -> Literal["float32", "float64"]:
-    """The dtype of coordinates in a domain: float32, half the bytes, where its range suffices."""
-    farthest = max(map(abs, domain))
-    return "float32" if 1e-30 < farthest < 1e30 else "float64"
-
-
 # ---- layout --------------------------------------------------------------------------------------
 
 
@@ -123,14 +82,14 @@ def coordinate_dtype(domain: Domain) -> Literal["float32", "float64"]:
 class Layout:
     """What all panels share and the replay does not change: the domain and the contour levels.
 
-    There is a table of contours and one of full paths per panel.
+    There is a table of contours, one of their labels and one of full paths per panel.
     """
 
     domain: Domain
-    spacing: float  # between levels, in √(loss − minimum)
-    levels: int
+    levels: Levels
     least_squares: Float[np.ndarray, " P"]
     contours: tuple[pd.DataFrame, ...]
+    contour_labels: tuple[pd.DataFrame, ...]
     full_paths: tuple[pd.DataFrame, ...] = ()
 
 
@@ -148,37 +107,28 @@ def layout_around(
     minima = [surface.minimum for surface in surfaces]
     first_weights = [start[:2] for start in starts]
     domain = domain_around(np.array([*minima, least_squares[:2], *first_weights]), paths)
-    spacing, levels = contour_levels(surfaces, domain)
-    contours = (contour_table(surface, domain, spacing, levels) for surface in surfaces)
-    return Layout(domain, spacing, levels, least_squares, tuple(contours))
-
-
-# ---- contours ------------------------------------------------------------------------------------
-
-
-def contour_table(surface: Quadratic, domain: Domain, spacing: float, levels: int) -> pd.DataFrame:
-    """The points of all contours, the highest contour first, so that it is drawn first."""
-    numbers = np.arange(levels, 0, -1, dtype=np.int16)
-    heights = (spacing * numbers.astype(float)) ** 2
-    contours = simplify_contours(sublevel_contours(surface, heights, domain), domain)
-    w = np.concatenate([*contours, np.empty((0, 2))]).astype(coordinate_dtype(domain))  # (n, 2)
-    sizes = [len(contour) for contour in contours]
-    # A chart that is updated in place draws the lines it had before below those that are new, and
-    # tells lines apart by level and order. Where the number of levels changes, every contour has
-    # another order, so all are new; otherwise all are the same.
-    order = np.repeat(np.arange(levels, dtype=np.int16), sizes)
-    return pd.DataFrame(
-        {"w1": w[:, 0], "w2": w[:, 1], "level": np.repeat(numbers, sizes), "order": order}
+    levels = rmse_levels(surfaces, domain)
+    contours = (contour_table(surface, domain, levels.excess(surface)) for surface in surfaces)
+    marks = np.array([*minima, least_squares[:2], *first_weights])
+    path_points = [path[:: max(len(path) // 50, 1)] for path in paths]
+    avoid = np.concatenate([marks, *path_points])  # (n, 2)
+    labels = (
+        contour_labels(surface, domain, levels, avoid[np.isfinite(avoid).all(1)])
+        for surface in surfaces
     )
+    return Layout(domain, levels, least_squares, tuple(contours), tuple(labels))
 
 
-def simplify_contours(contours: Sequence[np.ndarray], domain: Domain) -> list[np.ndarray]:
-    """The contours, each (n, 2), without the points that a plot of 4,000 pixels does not need."""
-    span = np.array([domain[1] - domain[0], domain[3] - domain[2]])
-    starts = np.cumsum([0, *map(len, contours)])
-    points = np.concatenate([*contours, np.empty((0, 2))])
-    kept = kept_points(points / (span / 4000), begins=starts[:-1])  # of all contours at once
-    return np.split(points[kept], np.searchsorted(kept, starts[1:-1]))[: len(contours)]
+def is_elsewhere(surface: Quadratic, layout: Layout) -> bool:
+    """Whether the minimum of a loss is so far from the correct solution that both are marked."""
+    distance = np.hypot(*(surface.minimum - layout.least_squares[:2]))
+    return bool(distance > APART * (layout.domain[1] - layout.domain[0]))
+
+
+def minimum_loss(surface: Quadratic) -> str:
+    """The minimum of a loss and its root: `minimum loss 333,052 · RMSE 577`."""
+    rmse = math.sqrt(max(surface.min_loss, 0.0))
+    return f"minimum loss {quantity(surface.min_loss)} · RMSE {quantity(rmse)}"
 
 
 # ---- paths ---------------------------------------------------------------------------------------
@@ -399,15 +349,7 @@ def line_shapes(table: str, by: Sequence[str], closed: bool = False) -> alt.Char
 
 def contour_layer(theme: Theme) -> alt.Chart:
     """The filled contours, the highest first, with a placeholder for the number of `levels`."""
-    fill = alt.Fill(
-        "level:Q",
-        scale=alt.Scale(
-            domain=[1, placeholder("levels")],
-            range=[theme.low_loss, theme.high_loss],
-            interpolate="lab",
-        ),
-        legend=None,
-    )
+    fill = alt.Fill("level:Q", scale=fill_scale(theme), legend=None)
     layer: alt.Chart = (
         line_shapes("rings", ["level", "order"], closed=True)
         .mark_geoshape(clip=False, stroke=theme.contour, strokeWidth=0.7, strokeOpacity=0.9)
@@ -417,7 +359,7 @@ def contour_layer(theme: Theme) -> alt.Chart:
 
 
 def star_layer(theme: Theme, marks: alt.Chart, size: int = 700) -> alt.Chart:
-    """Stars, for minima."""
+    """Stars, for the correct weights."""
     layer: alt.Chart = marks.mark_point(
         shape=STAR,
         size=size,
@@ -430,17 +372,15 @@ def star_layer(theme: Theme, marks: alt.Chart, size: int = 700) -> alt.Chart:
     return layer
 
 
-def cross_layer(theme: Theme, marks: alt.Chart) -> alt.Chart:
-    """Crosses, for least-squares solutions."""
+def minimum_layer(theme: Theme, marks: alt.Chart, color: str) -> alt.Chart:
+    """Crossed circles, for the minimum of a loss where that is not at the correct weights."""
     layer: alt.Chart = marks.mark_point(
-        shape="cross",
-        angle=45,
-        size=150,
+        shape=CROSSED_CIRCLE,
+        size=560,
         filled=True,
-        fill=theme.foreground,
-        stroke=theme.background,
-        strokeWidth=1.5,
+        fill=theme.background,
+        stroke=color,
+        strokeWidth=2.5,
         opacity=1,
-        aria=False,
     )
     return layer

@@ -14,6 +14,12 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from linreg.experiments.optimizer_paths import Panel, Paths, curvature
+from linreg.figures.contours import (
+    contour_label_layers,
+    coordinate_dtype,
+    highest_excess,
+    round_number,
+)
 from linreg.figures.figure import Figure
 from linreg.figures.layers import (
     ASPECT,
@@ -22,16 +28,16 @@ from linreg.figures.layers import (
     Layout,
     clip_to_domain,
     contour_layer,
-    coordinate_dtype,
-    cross_layer,
     domain_values,
     evenly_spaced,
     inside,
+    is_elsewhere,
     label_inside,
     layout_around,
     line_shapes,
+    minimum_layer,
+    minimum_loss,
     points_inside,
-    round_number,
     star_layer,
     weight_axes,
     weights_of,
@@ -110,6 +116,7 @@ def surface_only(layout: Layout, which: int) -> Layout:
     return replace(
         layout,
         contours=(layout.contours[which],),
+        contour_labels=(layout.contour_labels[which],),
         full_paths=(layout.full_paths[which].iloc[:0],),
     )
 
@@ -127,7 +134,7 @@ def paths_figure(
     With `arrows` also the downhill directions on a grid.
     """
     panel, surface = panels[which], panels[which].surface.profile()
-    min_loss = f"mean loss never below {quantity(surface.min_loss)}"
+    min_loss = minimum_loss(surface)
     names = [path.optimizer for path in panel.paths]
     title = f"{panel.label}: {shapes_met(panel.settings)}"
     alt_text = f"{panel.label}, {shapes_met(panel.settings)}: {_paths_finding(panel, min_loss)}."
@@ -136,12 +143,12 @@ def paths_figure(
     starts = sorted(
         {tuple(start[:2].tolist()) for path in panel.paths for start in path.weights[0]}
     )
-    marks = [
-        ("minimum", *surface.minimum.tolist()),
-        ("least squares", *layout.least_squares[:2].tolist()),
-    ]
+    marks = [("solution", *layout.least_squares[:2].tolist())]
+    if is_elsewhere(surface, layout):
+        marks.append(("minimum", *surface.minimum.tolist()))
     data = {
         "rings": layout.contours[which],
+        "heights": layout.contour_labels[which],
         "trail": whole_paths,
         "path": whole_paths[whole_paths["step"] <= step],
         "now": current[inside(weights_of(current), layout.domain)] if len(current) else current,
@@ -154,13 +161,13 @@ def paths_figure(
             title=title,
             subtitle=min_loss,
             alt=alt_text,
-            levels=max(layout.levels, 2),
+            levels=max(layout.levels.count, 2),
             optimizers=",".join(names),
             **domain_values(layout.domain),
         ),
     }
     shown = "paths on the loss surface" if names else "the axes of the loss surface"
-    caption = _paths_caption(panel, layout, arrows)
+    caption = _paths_caption(panel, arrows)
     return Figure(_paths_spec(theme), data, alt_text, caption, "trail", f"{panel.label}: {shown}")
 
 
@@ -181,13 +188,13 @@ def _paths_finding(panel: Panel, min_loss: str) -> str:
     return f"the loss surface has its {minimum}. {along}"
 
 
-def _paths_caption(panel: Panel, layout: Layout, arrows: bool) -> str:
+def _paths_caption(panel: Panel, arrows: bool) -> str:
     """What marks, contours and arrows mean."""
     caption = "Open circles: starts. Dots: where each path is. " if panel.paths else ""
     caption += (
-        "Star: where this loss is least. Cross: least squares. Dashed: the bowl's axes, with the"
-        " curvature λ along each. From contour to contour √(loss − its least value) grows by"
-        f" {quantity(layout.spacing)}."
+        "Star: the correct solution. Crossed circle: the minimum of this loss, where that is"
+        " elsewhere. Dashed: the principal axes, with the curvature λ along each. Contours and"
+        " colours: the RMSE, the root of the loss, on one scale."
     )
     if arrows:
         caption += " Arrows: down the gradient, larger where it is steeper."
@@ -217,12 +224,12 @@ def _last_finite(path: Paths, run: int, step: int) -> int:
 def _axes(surface: Quadratic, layout: Layout) -> pd.DataFrame:
     """The principal axes of the surface, labelled with the curvature λ along each.
 
-    They reach from the minimum to the contour at a third of the levels. All of it lies inside the
-    domain: a label outside would make the renderer shrink the picture.
+    They reach a third of the way, in √(loss − minimum), to the highest loss of the picture. All of
+    it lies inside the domain: a label outside would make the renderer shrink the picture.
     """
     domain = layout.domain
     values, vectors = np.linalg.eigh(surface.hessian)
-    reach = math.sqrt(2) * layout.spacing * max(layout.levels, 1) / 3  # √(2·excess loss)
+    reach = math.sqrt(2 * highest_excess(surface, domain)) / 3  # √(2·excess loss)
     diagonal = np.hypot(domain[1] - domain[0], domain[3] - domain[2])
     half_lengths = [  # along an axis the excess loss is λ·length²/2
         min(reach / math.sqrt(value), diagonal) if value > 0 else diagonal
@@ -373,6 +380,7 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     marks = over("marks")
     chart = alt.layer(
         contour_layer(theme),
+        *contour_label_layers(theme, w1, w2),
         arrows.encode(
             angle=alt.Angle("angle:Q", scale=None),
             size=alt.Size("size:Q", scale=alt.Scale(range=[60, 420]), legend=None),
@@ -381,8 +389,8 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
         whole_paths.encode(color=color),
         path_halo,
         paths.encode(color=color),
-        cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'")),
-        star_layer(theme, marks.transform_filter("datum.kind == 'minimum'")),
+        star_layer(theme, marks.transform_filter("datum.kind == 'solution'"), size=420),
+        minimum_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), theme.foreground),
         starts,
         current.encode(color=color),
         labels.mark_text(**text_halo(theme), **label_text),

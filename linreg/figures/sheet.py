@@ -5,6 +5,7 @@ Each panel is drawn by the renderer with the layers that are on the screen.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ FONTS = f"'{fonts.FAMILY}', 'DejaVu Sans', sans-serif"
 GAP = 14  # between panels, and around the legend
 HEADING_SIZE = 15
 LEGEND_TEXT, LEGEND_ROW, LEGEND_SYMBOL = 12.5, 21, 22
+BAND_WIDTH = 44  # of a colour bar
 
 
 @dataclass(frozen=True)
@@ -321,10 +323,17 @@ def _heading(figures: FigureSet, width: float) -> tuple[list[str], float]:
 
 
 def _text(
-    text: str, x: float, y: float, size: float, color: str, weight: int = fonts.REGULAR
+    text: str,
+    x: float,
+    y: float,
+    size: float,
+    color: str,
+    weight: int = fonts.REGULAR,
+    anchor: str = "start",
 ) -> str:
     return (
         f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size}px" font-weight="{weight}"'
+        f' text-anchor="{anchor}"'
         f' font-family="{FONTS}" fill="{color}">{escape(text)}</text>'
     )
 
@@ -336,6 +345,7 @@ def legend_svg(figures: FigureSet, width: float) -> tuple[str, float]:
     """The legend in rows that fit the width, and its height; empty where there is none."""
     if not figures.legend:
         return "", 0.0
+    bar, bar_height = _color_bar(figures, width)
     rows: list[list[tuple[LegendEntry, float]]] = [[]]
     for entry in figures.legend:
         entry_width = LEGEND_SYMBOL + fonts.width(entry.text, LEGEND_TEXT) + GAP
@@ -351,7 +361,27 @@ def legend_svg(figures: FigureSet, width: float) -> tuple[str, float]:
             color = figures.theme.foreground
             drawn.append(_text(entry.text, left + LEGEND_SYMBOL, y + 4, LEGEND_TEXT, color))
             left += entry_width
-    return "".join(drawn), LEGEND_ROW * len(rows)
+    legend = f'<g transform="translate(0,{bar_height})">{"".join(drawn)}</g>'
+    return bar + legend, bar_height + LEGEND_ROW * len(rows)
+
+
+def _color_bar(figures: FigureSet, width: float) -> tuple[str, float]:
+    """The bands of colour with their title above and their labels below, and their height."""
+    bar = figures.color_bar
+    if bar is None or not bar.colors:
+        return "", 0.0
+    band = min(BAND_WIDTH, width / len(bar.colors))
+    left = (width - band * len(bar.colors)) / 2
+    muted, middle = figures.theme.muted, width / 2
+    drawn = [_text(bar.title, middle, 12, LEGEND_TEXT, muted, anchor="middle")]
+    for k, color in enumerate(bar.colors):
+        x = left + k * band
+        drawn.append(f'<rect x="{x:.2f}" y="18" width="{band:.2f}" height="10" fill="{color}"/>')
+    every = math.ceil(max(fonts.width(label, LEGEND_TEXT) for label in bar.labels) * 1.3 / band)
+    for k, label in enumerate(bar.labels):
+        if k % every == 0:
+            drawn.append(_text(label, left + k * band, 42, LEGEND_TEXT, muted, anchor="middle"))
+    return "".join(drawn), 50.0
 
 
 def _symbol(entry: LegendEntry, x: float, y: float) -> str:

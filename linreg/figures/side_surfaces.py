@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,20 +12,22 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from linreg.figures.contours import contour_label_layers, coordinate_dtype
 from linreg.figures.figure import Figure
 from linreg.figures.layers import (
     ASPECT,
     OPEN_LINE,
     Layout,
     contour_layer,
-    coordinate_dtype,
-    cross_layer,
     domain_values,
     full_path,
     inside,
+    is_elsewhere,
     label_inside,
     layout_around,
     line_shapes,
+    minimum_layer,
+    minimum_loss,
     star_layer,
     weight_axes,
     weights_of,
@@ -69,7 +72,7 @@ def surface_figure(
     """The loss over (w1, w2) of one side as filled contours, and its path up to `step`."""
     side, whole_path = sides[which], layout.full_paths[which]
     surface = side.surface.profile()
-    min_loss = f"mean loss never below {quantity(surface.min_loss)}"
+    min_loss = minimum_loss(surface)
     alt_text = (
         f"{side.label}, {side.shapes}: the loss surface has its minimum at"
         f" {point(surface.minimum)}, {min_loss}. {_path_finding(side, layout.domain)}."
@@ -78,26 +81,28 @@ def surface_figure(
         "rings": layout.contours[which],
         "trail": whole_path,
         "path": _path_until(step, whole_path, side, layout.domain),
-        "marks": _marks(side, surface, layout, step, with_least_squares=which == 0),
+        "marks": _marks(side, surface, layout, step),
+        "gap": _gap(surface, layout),
+        "heights": layout.contour_labels[which],
         "now": pd.DataFrame({"text": [_position(side, layout.domain, step)]}),
         "frame": frame_table(
             title=f"{side.label}: {side.shapes}",
             subtitle=min_loss,
             alt=alt_text,
-            levels=max(layout.levels, 2),
+            levels=max(layout.levels.count, 2),
             **domain_values(layout.domain),
         ),
     }
-    caption, name = _surface_caption(sides, layout), f"{side.label}: path on the loss surface"
+    caption, name = _surface_caption(sides), f"{side.label}: path on the loss surface"
     return Figure(_surface_template(theme, which), data, alt_text, caption, "trail", name)
 
 
-def _surface_caption(sides: Sequence[Side], layout: Layout) -> str:
+def _surface_caption(sides: Sequence[Side]) -> str:
     """What marks and contours mean, for both sides, which share a caption."""
     caption = (
-        "Ring: start. Dot: where the path is. Star: where this loss is least. Cross: least squares,"
-        " the best there is. From contour to contour √(loss − its least value) grows by"
-        f" {quantity(layout.spacing)}, on both sides alike."
+        "Open circle: start. Dot: the current weights. Star: the correct solution, by least"
+        " squares. Crossed circle: the minimum of this loss, where that is elsewhere. Contours and"
+        " colours: the RMSE, the root of the loss, on one scale for both sides."
     )
     if any(len(side.surface.c) > 2 for side in sides):
         caption += (
@@ -107,8 +112,7 @@ def _surface_caption(sides: Sequence[Side], layout: Layout) -> str:
     singular = [side.label.lower() for side in sides if not side.surface.profile().unique]
     if singular:
         caption += (
-            f" The minimum is not unique ({', '.join(singular)}): the star marks the one of least"
-            " norm."
+            f" The minimum is not unique ({', '.join(singular)}): the one of least norm is marked."
         )
     return caption
 
@@ -147,9 +151,7 @@ def _position(side: Side, domain: Domain, step: int) -> str:
     return f"{verb} {point(side.weights[k])} after {k:,} steps{beyond}"
 
 
-def _marks(
-    side: Side, surface: Quadratic, layout: Layout, step: int, with_least_squares: bool
-) -> pd.DataFrame:
+def _marks(side: Side, surface: Quadratic, layout: Layout, step: int) -> pd.DataFrame:
     """The marked points: kind, weights, label, and the offset `dy` of the label in pixels."""
     rows: list[tuple[str, float, float, str]] = []
     if side.weights is not None:
@@ -157,31 +159,52 @@ def _marks(
         k = min(step, last)
         rows.append(("start", *side.weights[0, :2].tolist(), ""))
         rows.append(("end" if k == last else "here", *side.weights[k, :2].tolist(), ""))
-    rows.append(("minimum", *surface.minimum.tolist(), f"minimum {point(surface.minimum)}"))
-    best = layout.least_squares[:2]
-    if with_least_squares:
-        rows.append(("least squares", *best.tolist(), f"least squares {point(best)}"))
+    solution = layout.least_squares[:2]
+    rows.append(("solution", *solution.tolist(), f"correct solution {point(solution)}"))
+    if is_elsewhere(surface, layout):
+        label = f"minimum of this loss {point(surface.minimum)}"
+        rows.append(("minimum", *surface.minimum.tolist(), label))
     marks = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
     marks = marks[inside(weights_of(marks), layout.domain)]
-    label_below = _label_below(marks, side, surface, layout, with_least_squares)
-    marks["dy"] = np.where(label_below, 24, -16).astype(np.int8)
+    marks["dy"] = np.where(_label_below(marks, side, surface, layout), 26, -18).astype(np.int8)
     dtype = coordinate_dtype(layout.domain)
     return marks.astype({"w1": dtype, "w2": dtype})
 
 
-def _label_below(
-    marks: pd.DataFrame, side: Side, surface: Quadratic, layout: Layout, with_least_squares: bool
-) -> pd.Series:
+def _label_below(marks: pd.DataFrame, side: Side, surface: Quadratic, layout: Layout) -> pd.Series:
     """Which labels stand below their point: away from the path, each other, and the plot's edge."""
     _, _, low, high = layout.domain
-    path_above = side.weights is not None and bool(side.weights[0, 1] > surface.minimum[1])
-    below = (marks["kind"] == "minimum") & path_above
-    if with_least_squares:
-        rise = (layout.least_squares[1] - surface.minimum[1]) / (high - low)
-        is_lower = marks["kind"] == ("minimum" if rise > 0 else "least squares")
-        below = is_lower if abs(rise) < 0.25 else is_lower | below
+    if is_elsewhere(surface, layout):
+        solution_is_lower = layout.least_squares[1] < surface.minimum[1]
+        below = marks["kind"] == ("solution" if solution_is_lower else "minimum")
+    else:
+        path_above = side.weights is not None and bool(side.weights[0, 1] > surface.minimum[1])
+        below = (marks["kind"] == "solution") & path_above
     height = (marks["w2"] - low) / (high - low)
     return (below & (height > 0.12)) | (height > 0.9)
+
+
+def _gap(surface: Quadratic, layout: Layout) -> pd.DataFrame:
+    """The line from the minimum to the correct solution, with its length as a label.
+
+    `angle` is that of the label on the screen, in degrees clockwise. Empty where the two are the
+    same.
+    """
+    names = ["order", "w1", "w2", "label", "angle"]
+    solution = layout.least_squares[:2]
+    if not is_elsewhere(surface, layout):
+        return pd.DataFrame({name: [] for name in names})
+    delta = solution - surface.minimum
+    angle = -math.degrees(math.atan2(delta[1], delta[0]))
+    angle += 180 if angle < -90 else -180 if angle > 90 else 0  # never upside down
+    middle = surface.minimum + delta / 2
+    label = f"off by {quantity(float(np.hypot(*delta)), 2)}"
+    rows = [
+        (0, *surface.minimum.tolist(), "", angle),
+        (1, *middle.tolist(), label, angle),
+        (2, *solution.tolist(), "", angle),
+    ]
+    return pd.DataFrame(rows, columns=names)
 
 
 @template(0, 1)
@@ -205,8 +228,17 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
         opacity=1,
         aria=False,
     )
-    minimum = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"))
-    least_squares = cross_layer(theme, marks.transform_filter("datum.kind == 'least squares'"))
+    solution = star_layer(theme, marks.transform_filter("datum.kind == 'solution'"))
+    minimum = minimum_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), color)
+    gap = alt.Chart(alt.NamedData("gap")).encode(x=w1, y=w2)
+    gap_line = gap.mark_line(
+        stroke=theme.foreground, strokeWidth=1.3, strokeDash=[5, 4], clip=True
+    ).encode(order="order:Q")
+    gap_text = gap.encode(text="label:N", angle=alt.Angle("angle:Q", scale=None))
+    gap_label = (
+        gap_text.mark_text(**text_halo(theme), dy=-7, fontSize=12, clip=True),
+        gap_text.mark_text(color=theme.foreground, dy=-7, fontSize=12, clip=True),
+    )
     current = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
         shape="circle", fill=color, aria=False, **dot(theme, 60)
     )
@@ -227,13 +259,16 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     )
     chart = alt.layer(
         contour_layer(theme),
+        *contour_label_layers(theme, w1, w2),
+        gap_line,
         whole_path,
         halo,
         path,
-        least_squares,
-        minimum,
+        *gap_label,
+        solution,
         start,
         current,
+        minimum,
         label_halo,
         label,
         position,

@@ -11,23 +11,25 @@ import pandas as pd
 from jaxtyping import Float
 
 from linreg.experiments.surface import BatchesOfSide
+from linreg.figures.contours import (
+    contour_table,
+    coordinate_dtype,
+    excess_count,
+    excess_levels,
+)
 from linreg.figures.figure import Figure
 from linreg.figures.layers import (
     ASPECT,
     contour_layer,
-    contour_table,
-    coordinate_dtype,
-    cross_layer,
     domain_values,
     inside,
-    level_count,
+    minimum_layer,
     points_inside,
-    star_layer,
     weight_axes,
     weights_of,
 )
 from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
-from linreg.figures.theme import Theme, apply_theme
+from linreg.figures.theme import Theme, apply_theme, dot
 from linreg.quadratic.contours import Domain
 from linreg.settings.model import LABELS
 from linreg.text.comparison import shapes_met
@@ -66,7 +68,7 @@ def batch_figure(
     """The loss surface of batch `k` alone, its minimum, and the minima of the other batches."""
     surface = batches.moments.batch(k).profile()
     mean = batches.moments.mean().profile()
-    levels = level_count(surface, domain, spacing)
+    levels = excess_count(surface, domain, spacing)
     spread = np.quantile(np.abs(minima - np.median(minima, axis=0)), 0.68, axis=0)
     marks = pd.DataFrame(
         [("minimum", *surface.minimum.tolist()), ("mean", *mean.minimum.tolist())],
@@ -82,7 +84,7 @@ def batch_figure(
         " the middle one."
     )
     data = {
-        "rings": contour_table(surface, domain, spacing, levels),
+        "rings": contour_table(surface, domain, excess_levels(spacing, levels)),
         "cloud": points_inside(minima.tolist(), domain).astype(coordinate_dtype(domain)),
         "marks": marks[inside(weights_of(marks), domain)],
         "frame": frame_table(
@@ -116,9 +118,11 @@ def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
         strokeWidth=0.4,
     )
     marks = over("marks")
-    star = star_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), size=320)
-    cross = cross_layer(theme, marks.transform_filter("datum.kind == 'mean'"))
-    chart = alt.layer(contour_layer(theme), star, minima, cross)
+    minimum = minimum_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), color)
+    mean = marks.transform_filter("datum.kind == 'mean'").mark_point(
+        shape="diamond", fill=theme.foreground, **dot(theme, 130)
+    )
+    chart = alt.layer(contour_layer(theme), minimum, minima, mean)
     heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()
     return apply_theme(with_frame_data(spec), theme, height=f"width * {ASPECT}")

@@ -12,9 +12,10 @@ import pandas as pd
 
 from linreg.experiments.optimizer_paths import Panel, curvature
 from linreg.experiments.surface import BatchesResult, SurfaceResult
+from linreg.figures.contours import excess_spacing
 from linreg.figures.descent import descent_figure, rates_figure
 from linreg.figures.figure import FigureSet, single_figure
-from linreg.figures.layers import Layout, contour_levels
+from linreg.figures.layers import Layout
 from linreg.figures.optimizer_paths import paths_figure, paths_layout, surface_only
 from linreg.figures.single_batch import batch_domains, batch_figure
 from linreg.figures.theme import Theme
@@ -119,17 +120,16 @@ def one_batch(result: BatchesResult, theme: Theme) -> FigureSet:
     domains = batch_domains([side.minima for side in sides], scale)
     surfaces = [side.moments.batch(k).profile() for side in sides]
     spacing = max(
-        contour_levels([surface], domain)[0]
-        for surface, domain in zip(surfaces, domains, strict=True)
+        excess_spacing([surface], domain) for surface, domain in zip(surfaces, domains, strict=True)
     )
     figures = tuple(
         batch_figure(side, k, side.minima, domain, spacing, theme)
         for side, domain in zip(sides, domains, strict=True)
     )
     marks = (
-        "Star: where this batch's loss is least. Dots: the minima of the other batches. Cross: the"
-        " minimum of their mean, which is what a run settles near. Both pictures are to the same"
-        " scale."
+        "Crossed circle: the minimum of this batch's loss. Dots: the minima of the other batches."
+        " Diamond: the minimum of their mean, near which a run settles. Both pictures are to the"
+        " same scale."
     )
     caption = " ".join([*(figure.caption for figure in figures), marks])
     labels = tuple(side.label for side in sides)

@@ -25,8 +25,7 @@ class Theme:
     foreground: str  # text and lines
     muted: str  # axes, labels and subtitles
     grid: str
-    low_loss: str  # fill of the lowest contour
-    high_loss: str  # fill of the highest contour
+    loss_ramp: tuple[str, ...]  # fills of contours, from the lowest loss to the highest
     contour: str  # lines between the contours
     original: str = "#D55E00"
     fixed: str = "#009E73"
@@ -59,8 +58,7 @@ LIGHT = Theme(
     foreground="#1f2430",
     muted="#5b6472",
     grid="#e6e9ee",
-    low_loss="#8ba0bb",
-    high_loss="#f3f5f8",
+    loss_ramp=("#6c90be", "#94b0d2", "#b9cbe2", "#d9e3ef", "#f4f6f9"),
     contour="#ffffff",
 )
 DARK = Theme(
@@ -69,8 +67,7 @@ DARK = Theme(
     foreground="#e8eaf0",
     muted="#a3acba",
     grid="#262c38",
-    low_loss="#4d6078",
-    high_loss="#151a22",
+    loss_ramp=("#486690", "#3b5477", "#2f435e", "#233146", "#161c26"),
     contour="#0e1117",
     original="#ee7733",
     fixed="#1fbf92",

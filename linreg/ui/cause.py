@@ -8,7 +8,7 @@ import streamlit as st
 from linreg.experiments import cause as experiment
 from linreg.experiments.cause import CauseResult
 from linreg.figures import cause as figures
-from linreg.figures.layers import round_number
+from linreg.figures.contours import round_number
 from linreg.settings.losses import LOSSES
 from linreg.settings.model import Comparison
 from linreg.settings.pages import CauseView
