@@ -370,7 +370,7 @@ def _color_bar(figures: FigureSet, width: float) -> tuple[str, float]:
     bar = figures.color_bar
     if bar is None or not bar.colors:
         return "", 0.0
-    band = min(BAND_WIDTH, width / len(bar.colors))
+    band = min(BAND_WIDTH, (width - 4 * GAP) / len(bar.colors))  # labels stand out at both ends
     left = (width - band * len(bar.colors)) / 2
     muted, middle = figures.theme.muted, width / 2
     drawn = [_text(bar.title, middle, 12, LEGEND_TEXT, muted, anchor="middle")]

@@ -231,13 +231,13 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     solution = star_layer(theme, marks.transform_filter("datum.kind == 'solution'"))
     minimum = minimum_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), color)
     gap = alt.Chart(alt.NamedData("gap")).encode(x=w1, y=w2)
-    gap_line = gap.mark_line(
-        stroke=theme.foreground, strokeWidth=1.3, strokeDash=[5, 4], clip=True
-    ).encode(order="order:Q")
+    gap_line = gap.mark_line(stroke=theme.foreground, strokeWidth=1.3, strokeDash=[5, 4]).encode(
+        order="order:Q"
+    )
     gap_text = gap.encode(text="label:N", angle=alt.Angle("angle:Q", scale=None))
     gap_label = (
-        gap_text.mark_text(**text_halo(theme), dy=-7, fontSize=12, clip=True),
-        gap_text.mark_text(color=theme.foreground, dy=-7, fontSize=12, clip=True),
+        gap_text.mark_text(**text_halo(theme), dy=-7, fontSize=12),
+        gap_text.mark_text(color=theme.foreground, dy=-7, fontSize=12),
     )
     current = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
         shape="circle", fill=color, aria=False, **dot(theme, 60)

@@ -238,8 +238,9 @@ def test_the_comparison_is_one_figure_with_one_vertical_axis_and_one_key(surface
         "path of the original",
         "of the fixed side",
         "start",
-        "minimum of this loss",
-        "least squares",
+        "correct solution",
+        "minimum of the loss",
+        "root of the loss (RMSE), one scale for both",
     ):
         assert drawn.count(entry) == 1
     stacked = [text for _, text in texts(exported(surfaces, "svg", "column"))]
@@ -325,7 +326,7 @@ def test_a_page_needs_no_network_and_holds_the_same_layers(surfaces):
     assert "@import" not in html
     specs = json.loads(re.search(r"^const specs = (.*);$", html, re.MULTILINE)[1])
     assert [spec["layer"] for spec in specs] == [panel.spec["layer"] for panel in surfaces.panels]
-    assert specs[0]["datasets"]["marks"][-1]["kind"] == "least squares"
+    assert specs[0]["datasets"]["marks"][-1]["kind"] == "minimum"
 
 
 def test_what_a_visitor_wrote_cannot_leave_its_place(surfaces):
@@ -479,7 +480,7 @@ def test_an_exported_page_draws_without_a_network(browser, surfaces, tmp_path):
     )
     assert "Fixed: (100,) meets (100,)" in texts
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    expect(page.get_by_text("Star: where this loss is least.")).to_be_visible()
+    expect(page.get_by_text("Star: the correct solution")).to_be_visible()
     assert said == []
     assert all(url.startswith(("file:", "data:")) for url in asked)
     page.close()

@@ -6,7 +6,7 @@ from figure_checks import is_filled_and_compiles, value_of
 from trained_panels import BEST, STARTS, panel
 
 from linreg.figures import optimizer_paths as paths_figures
-from linreg.figures.layers import round_number
+from linreg.figures.contours import round_number
 from linreg.figures.theme import DARK, LIGHT
 
 

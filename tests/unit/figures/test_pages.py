@@ -169,7 +169,7 @@ def test_a_step_is_a_moment_of_the_replay(page, shared):
 def test_before_training_the_home_page_has_its_surfaces_alone():
     (found,) = comparison_figures.figures(comparison.run(ASKED, local_resources()), LIGHT)
     assert found.name == "loss surfaces"
-    assert [entry.text for entry in found.legend] == ["minimum of this loss", "least squares"]
+    assert [entry.text for entry in found.legend] == ["correct solution", "minimum of the loss"]
     for panel in found.panels:
         assert panel.data["path"].empty
         assert panel.data["now"]["text"].item() == "not trained yet"

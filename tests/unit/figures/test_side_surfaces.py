@@ -23,7 +23,7 @@ def thread():
 
 def test_both_surfaces_share_axes_and_levels(thread):
     sides, layout = thread
-    domains, spacings = [], []
+    domains, ratios = [], []
     for which in (0, 1):
         figure = surface_figure(sides, which, layout, 3000, LIGHT)
         encoding = layers_over(figure, "marks")[0]["encoding"]
@@ -33,9 +33,45 @@ def test_both_surfaces_share_axes_and_levels(thread):
         surface = sides[which].surface
         for level in rings["level"].unique()[2:]:
             ring = rings.loc[rings["level"] == level, ["w1", "w2"]].to_numpy(float)
-            spacings.append(np.median(np.sqrt(surface.value(ring) - surface.min_loss)) / level)
+            low, high = np.array(layout.domain[::2]), np.array(layout.domain[1::2])
+            ring = ring[((ring > low + 1e-3) & (ring < high - 1e-3)).all(1)]  # not along the edge
+            if not len(ring):
+                continue
+            rmse = np.median(np.sqrt(surface.value(ring)))
+            ratios.append(rmse / (layout.levels.spacing * (layout.levels.below + level)))
     assert domains[0] == domains[1] == list(layout.domain)
-    assert spacings == pytest.approx([layout.spacing] * len(spacings), rel=0.01)
+    assert len(ratios) > 10
+    assert ratios == pytest.approx([1.0] * len(ratios), rel=0.01)
+
+
+def test_what_the_broadcast_lifts_is_never_drawn_dark(thread):
+    """One colour scale: the original's lowest contour is that of its RMSE, not of its own floor."""
+    sides, layout = thread
+    lowest = [table["level"].min() for table in layout.contours]
+    for level, run in zip(lowest, sides, strict=True):
+        rmse = layout.levels.spacing * (layout.levels.below + level)
+        assert rmse - layout.levels.spacing < np.sqrt(run.surface.min_loss) <= rmse
+    assert lowest[0] > 3 * lowest[1]
+
+
+def test_contours_are_labelled_with_their_rmse(thread):
+    sides, layout = thread
+    for run, labels in zip(sides, layout.contour_labels, strict=True):
+        assert len(labels) >= 3
+        rmse = np.sqrt(run.surface.value(layers.weights_of(labels)))
+        assert [float(text.replace(",", "")) for text in labels["label"]] == pytest.approx(
+            rmse.tolist(), rel=0.01
+        )
+
+
+def test_the_line_to_the_right_answer_says_how_far_it_is(thread):
+    sides, layout = thread
+    original, fixed = (surface_figure(sides, k, layout, 3000, LIGHT).data for k in (0, 1))
+    gap, distance = original["gap"], np.hypot(*(sides[0].surface.minimum - layout.least_squares))
+    assert gap["label"].to_list() == ["", f"off by {distance:.1f}", ""]
+    ends = layers.weights_of(gap)[[0, 2]]
+    assert ends == pytest.approx(np.array([sides[0].surface.minimum, layout.least_squares]))
+    assert fixed["gap"].empty, "the fixed loss has its minimum there"
 
 
 def test_lines_are_drawn_where_the_axes_have_their_points(thread):
@@ -94,12 +130,13 @@ def test_marks_stand_where_the_numbers_are(thread):
         for kind, place in {
             "start": run.weights[0],
             "here": run.weights[1200],
-            "minimum": run.surface.minimum,
+            "solution": layout.least_squares,
+            **({"minimum": run.surface.minimum} if which == 0 else {}),
         }.items():
             assert marks.loc[kind, ["w1", "w2"]].to_list() == pytest.approx(
                 list(place), abs=1e-6
             ), kind
-        assert ("least squares" in marks.index) == (which == 0)
+        assert ("minimum" in marks.index) == (which == 0)
     assert "end" in surface_figure(sides, 0, layout, 3000, LIGHT).data["marks"]["kind"].to_list()
 
 

@@ -33,7 +33,7 @@ def test_the_measure_itself():
 def test_letters_and_marks_stand_out(theme):
     for letters in (theme.foreground, theme.muted, theme.original_text, theme.fixed_text):
         assert contrast(letters, theme.background) >= 4.5, letters
-    for ring in (theme.low_loss, theme.high_loss):
+    for ring in theme.loss_ramp:
         assert contrast(theme.foreground, ring) >= 4.5, "labels on a surface"
     for mark in (theme.original, theme.fixed, *theme.series, theme.ramp[-1]):
         assert contrast(mark, theme.background) >= 3, mark
