@@ -1,6 +1,6 @@
 """Panels of the surface page: two optimizers from three starts on each side of one table."""
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.optimizer_paths import Panel, paths, ring
 from linreg.quadratic.evaluation import baseline
 from linreg.quadratic.least_squares import least_squares

@@ -13,7 +13,7 @@ from linreg.cli.output import (
 )
 from linreg.cli.request import given_settings, resolve
 from linreg.cli.result_output import as_json, emit
-from linreg.data.dataset import make_data, stream_table, table_named
+from linreg.data.tables import make_data, table_named
 from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import DataSettings, Settings, TableSettings
@@ -49,6 +49,8 @@ Diagnosed = tuple[
 
 
 def _of_file(chosen: SimpleNamespace) -> Diagnosed:
+    from linreg.data.stream import stream_table  # Arrow and pandas are loaded with it
+
     if chosen.file is None:
         raise SettingsError(
             "there is no table to read; give a FILE with --target and --features, or a --link"

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from linreg.data.dataset import initial_weights, make_data
+from linreg.data.dataset import initial_weights
+from linreg.data.tables import make_data
 from linreg.quadratic.evaluation import baseline
 from linreg.quadratic.moments import batch_moments
 from linreg.settings.changes import with_changes

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linreg.data.dataset import Dataset, make_data
+from linreg.data.dataset import Dataset
+from linreg.data.tables import make_data
 from linreg.experiments.claim_trials import of_seed
 from linreg.experiments.optimizer_paths import Paths, paths, tuned_lr
 from linreg.experiments.sweep_grid import CellStats, Task, run_tasks

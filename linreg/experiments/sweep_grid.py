@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from linreg.data.dataset import Dataset, initial_weights, make_data
+from linreg.data.dataset import Dataset, initial_weights
+from linreg.data.tables import make_data
 from linreg.experiments.optimizer_paths import ring
 from linreg.quadratic.evaluation import Baseline, baseline
 from linreg.quadratic.moments import batch_moments

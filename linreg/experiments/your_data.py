@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from linreg.data.dataset import table_named, table_settings
 from linreg.data.files import BUNDLED, Dropped
+from linreg.data.tables import table_named, table_settings
 from linreg.experiments.comparison import ComparisonResult, outstanding
 from linreg.experiments.comparison import run as run_comparison
 from linreg.experiments.resources import Resources

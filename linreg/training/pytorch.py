@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from linreg.data.dataset import Dataset, batch_order, check_fits, make_data
+from linreg.data.dataset import Dataset, batch_order, check_fits
+from linreg.data.tables import make_data
 from linreg.settings.fields import SettingsError, to_text
 from linreg.settings.model import Settings
 from linreg.settings.optimizers import OPTIMIZERS

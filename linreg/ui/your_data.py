@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from linreg.data.dataset import register_table, table_named, table_settings
 from linreg.data.files import BUNDLED, Column, Progress, Table, TableError, open_table
+from linreg.data.tables import register_table, table_named, table_settings
 from linreg.experiments import your_data as experiment
 from linreg.settings.changes import update_both, with_table
 from linreg.settings.fields import SettingsError, shorten

@@ -14,8 +14,9 @@ import torch
 from nist import STRD
 
 from linreg import train, train_ensemble
-from linreg.data.dataset import Dataset, make_data, register_table, table_settings
+from linreg.data.dataset import Dataset
 from linreg.data.files import open_table
+from linreg.data.tables import make_data, register_table, table_settings
 from linreg.experiments import comparison as comparison_experiment
 from linreg.experiments import surface as surface_experiment
 from linreg.experiments.broadcast_terms import (

@@ -25,8 +25,8 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from linreg.data.dataset import stream_table
 from linreg.data.files import TableError, open_table
+from linreg.data.stream import stream_table
 from linreg.settings.changes import all_specs, check_limits
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Settings
@@ -247,7 +247,7 @@ def tables(content, rows):
     a sentence. In pieces the file gives the same rows, or is refused as well."""
     from dataclasses import replace
 
-    from linreg.data.dataset import register_table, table_settings
+    from linreg.data.tables import register_table, table_settings
     from linreg.experiments.resources import local_resources
     from linreg.experiments.table_diagnosis import diagnose_table
     from linreg.figures.pages import page_figures
@@ -747,7 +747,7 @@ def pages(page, query, content, own):
     is foreign as text."""
     from streamlit.testing.v1 import AppTest
 
-    from linreg.data.dataset import register_table, table_settings
+    from linreg.data.tables import register_table, table_settings
 
     query = {name: text for name, text in query.items() if name not in ("embed", "embed_options")}
     query |= {

@@ -25,7 +25,7 @@ from linreg.cli import commands, output
 from linreg.cli.main import PROGRAM
 from linreg.cli.request import parse_link, resolve, resolve_view
 from linreg.data import files
-from linreg.data.dataset import make_data, table_settings
+from linreg.data.tables import make_data, table_settings
 from linreg.experiments import backends
 from linreg.experiments.claim_trials import CLAIMS, of_seed
 from linreg.experiments.sweep_grid import CellStats, run_task, sweep_around

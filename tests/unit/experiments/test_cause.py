@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.cause import run, shape_or_value_runs
 from linreg.experiments.resources import local_resources
 from linreg.settings.model import Comparison, DataSettings, Settings

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from linreg.data.dataset import Dataset, initial_weights, make_data, standardised, table_settings
+from linreg.data.dataset import Dataset, initial_weights, standardised
+from linreg.data.tables import make_data, table_settings
 from linreg.experiments.table_diagnosis import diagnose_table
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.streaming import loss_surface

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.resources import local_resources
 from linreg.experiments.your_data import outstanding, run, with_default_table
 from linreg.settings.model import Comparison, TableSettings

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from judging import judged
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.settings.model import Comparison, DataSettings, Settings
 from linreg.settings.presets import PRESETS
 from linreg.text.comparison import (

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from project import ROOT
 from streamlit.testing.v1 import AppTest
 
-from linreg.data.dataset import make_data, register_table, table_settings
 from linreg.data.files import TableError, open_table
+from linreg.data.tables import make_data, register_table, table_settings
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.changes import with_table
 from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
