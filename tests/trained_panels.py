@@ -29,4 +29,5 @@ MOMENTS = [batch_moments(TABLE, side) for side in SIDES]
 def panel(side, optimizers=("RMSprop", "SGD"), lr=0.05):
     label = ("Original", "Fixed")[side]
     found = tuple(paths(MOMENTS[side], name, lr, STARTS, 600) for name in optimizers)
-    return Panel(label, SIDES[side], loss_surface(TABLE, SIDES[side]), baseline(TABLE), found)
+    surface, steepest = loss_surface(TABLE, SIDES[side]), MOMENTS[side].stable_lr()
+    return Panel(label, SIDES[side], surface, baseline(TABLE), steepest, found)

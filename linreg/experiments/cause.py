@@ -5,7 +5,7 @@ Whatever code the comparison's original side has, the original here pairs all ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -58,9 +58,46 @@ class CauseResult:
     minimum_by_batch_size: MinimumByBatchSize
 
     @property
+    def broadcast_rows(self) -> int:
+        """The rows of a batch, as many as PyTorch can hold all pairs of."""
+        return min(self.original.batch_size, LIMITS.broadcast_rows)
+
+    @property
     def surfaces(self) -> list[Quadratic]:
         """The loss over all pairs, and the one of matched pairs."""
         return [self.broadcast, self.matched]
+
+
+@dataclass(frozen=True)
+class AttributesResult:
+    """`vars(layer)` before and after the question's line that sets the weight by hand."""
+
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def changed(self) -> list[Attribute]:
+        """The attributes that the line changes."""
+        return [attribute for attribute in self.attributes if attribute.changed]
+
+
+@dataclass(frozen=True)
+class ShapeOrValueResult:
+    """Four runs that tell the shape of the weight from its values: a row for each shape."""
+
+    runs: tuple[tuple[RunResult, RunResult], tuple[RunResult, RunResult]]
+
+
+@dataclass(frozen=True)
+class PyTorchResult:
+    """What PyTorch does with the comparison's shapes, and its loss with each fix.
+
+    `reactions` are by the key of the loss. `losses` are of the first `rows` rows, as written and
+    with each fix: the line, where it stands, and the loss.
+    """
+
+    reactions: Mapping[str, Reaction]
+    rows: int
+    losses: tuple[tuple[str, str, float], ...]
 
 
 def run(comparison: Comparison, view: CauseView, resources: Resources) -> CauseResult:
@@ -96,39 +133,29 @@ def _minima(data: Data, batch_size: int, bias: bool, resources: Resources) -> Mi
     )
 
 
-def shape_or_value_runs(
-    comparison: Comparison, resources: Resources
-) -> Sequence[Sequence[RunResult]]:
-    """The four runs that tell the shape of the weight from its values: a row for each shape."""
+def shape_or_value_runs(comparison: Comparison, resources: Resources) -> ShapeOrValueResult:
+    """The weight's shape and its values, each changed alone, on the comparison's data."""
     original = comparison.original
-    return shape_or_value(
-        resources.table(original.data), original, resources.baseline(original.data, False)
+    return ShapeOrValueResult(
+        shape_or_value(
+            resources.table(original.data), original, resources.baseline(original.data, False)
+        )
     )
 
 
-def layer_attributes(seed: int, resources: Resources) -> list[Attribute]:
-    """`vars(layer)` before and after the question's line that sets the weight by hand."""
+def layer_attributes(seed: int, resources: Resources) -> AttributesResult:
+    """The attributes of a layer that PyTorch initialises after this seed."""
     settings = Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed)
-    found: list[Attribute] = resources.demo(pytorch_calls.layer_attributes, settings)
-    return found
+    return AttributesResult(tuple(resources.demo(pytorch_calls.layer_attributes, settings)))
 
 
-def reactions(result: CauseResult, resources: Resources) -> Mapping[str, Reaction]:
-    """What PyTorch does with the comparison's shapes, by the key of the loss."""
-    rows = broadcast_rows(result)
-    return {key: reaction(CodeView((rows, 1), (rows,), key), resources) for key in REACTED_LOSSES}
-
-
-def losses_of_fixes(result: CauseResult, resources: Resources) -> list[tuple[str, str, float]]:
-    """PyTorch's loss of a batch at the result's weights, as written and with each fix: the line,
-    where it stands, and the loss."""
-    table, rows = resources.table(result.original.data), broadcast_rows(result)
-    found: list[tuple[str, str, float]] = resources.demo(
+def ask_pytorch(result: CauseResult, resources: Resources) -> PyTorchResult:
+    """What PyTorch does with a batch, and its loss at the result's weights with each fix."""
+    table, rows = resources.table(result.original.data), result.broadcast_rows
+    reactions = {
+        key: reaction(CodeView((rows, 1), (rows,), key), resources) for key in REACTED_LOSSES
+    }
+    losses = resources.demo(
         pytorch_calls.losses_of_fixes, table.X[:rows], table.y[:rows], result.weights
     )
-    return found
-
-
-def broadcast_rows(result: CauseResult) -> int:
-    """The rows of a batch, as many as PyTorch can hold all pairs of."""
-    return min(result.original.batch_size, LIMITS.broadcast_rows)
+    return PyTorchResult(reactions, rows, tuple(losses))

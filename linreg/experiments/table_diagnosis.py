@@ -42,17 +42,18 @@ class Training:
 class TableDiagnosis:
     """The diagnosis of a table, in its own units.
 
-    `written` is the fit with the bug, `fixed` the correct one. `training` describes the table as it
-    is, `standardised` with standardised features. `reach` is about how far RMSprop can move a
-    weight with the settings; infinite for a momentum of 1 or more."""
+    `broadcast_fit` is the fit with the bug, `least_squares_fit` the correct one. `training`
+    describes the table as it is, `standardised` with standardised features. `max_displacement` is
+    about how far RMSprop can move a weight with the settings; infinite for a momentum of 1 or
+    more."""
 
     settings: Settings
     sums: TableSums
-    written: Fit
-    fixed: Fit
+    broadcast_fit: Fit
+    least_squares_fit: Fit
     training: Training
     standardised: Training
-    reach: float
+    max_displacement: float
     constant: tuple[int, ...]  # features that do not vary
     correlation: float  # of the features; NaN where one does not vary
 
@@ -96,13 +97,13 @@ def diagnose_table(tables: Tables, settings: Settings) -> TableDiagnosis:
             1 / (1 + spread),
             standard - start,
         ),
-        _reach(settings, steps),
+        _max_displacement(settings, steps),
         constant,
         rho,
     )
 
 
-def _reach(settings: Settings, steps: int) -> float:
+def _max_displacement(settings: Settings, steps: int) -> float:
     """About how far RMSprop can move a weight.
 
     A step is about lr, the first one ten times that; momentum β makes each 1 + β + β² + … times as

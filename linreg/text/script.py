@@ -21,6 +21,7 @@ from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.query import to_query
 from linreg.settings.wirings import WIRINGS
 from linreg.text import comparison as comparison_text
+from linreg.text.outcomes import explanation, headline
 from linreg.text.script_reading import table_lines
 from linreg.training.outcome import Outcome
 
@@ -93,9 +94,7 @@ def notebook(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) 
     data, loss, digits, training = _code(comparison).split("\n\n\n")
     labels, settings = ("Original", "Fixed"), (comparison.original, comparison.fixed)
     sides = zip(labels, settings, outcomes or (None, None), strict=True)
-    happens = [
-        f"**{label}**: {comparison_text.explanation(side, result)}" for label, side, result in sides
-    ]
+    happens = [f"**{label}**: {explanation(side, result)}" for label, side, result in sides]
     query = _query(comparison)
     link = f"In linreg: `?{query}`" if query else "It is what linreg opens with."
     cells = [
@@ -145,7 +144,7 @@ def file_name(comparison: Comparison) -> str:
 
 def _finding(outcomes: Sequence[Outcome] | None) -> str:
     if outcomes:
-        return comparison_text.headline(*outcomes)
+        return headline(*outcomes)
     return "One regression, trained twice: as asked, and fixed."
 
 

@@ -49,10 +49,10 @@ def your_data_section() -> None:
     table = table_named(data.table)
     _choices(comparison, data, table)
     result = result_of(experiment.run, comparison)
-    st.markdown(your_data_text.rows_used(result.kept, result.dropped))
+    st.markdown(your_data_text.rows_used(result))
     _preview(data, table)
     st.subheader("What this table does to the regression")
-    for paragraph in your_data_text.data_findings(result.diagnosis, data):
+    for paragraph in your_data_text.data_findings(result):
         st.markdown(paragraph)
     st.subheader("The comparison on this table")
     st.markdown(comparison_text.setup(comparison))

@@ -64,6 +64,6 @@ def test_the_original_pairs_all_rows_whatever_its_code():
 
 def test_the_four_runs_are_two_of_each_shape():
     small = Settings(DataSettings(samples=400), epochs=60, batch_size=50)
-    runs = shape_or_value_runs(Comparison(small, small), local_resources())
+    runs = shape_or_value_runs(Comparison(small, small), local_resources()).runs
     assert [[one.weight_shape for one in row] for row in runs] == [[(1, 2)] * 2, [(2,)] * 2]
     assert [[one.converged for one in row] for row in runs] == [[False] * 2, [True] * 2]
