@@ -1,6 +1,7 @@
 """The cause page: the bug taken apart step by step, on the comparison's data.
 
-Whatever code the comparison's original side has, the original here pairs all rows of a batch.
+Whatever loss variant the comparison's original side has, the broadcast here pairs all rows of a
+batch.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison, Data, Settings
 from linreg.settings.pages import CauseView, CodeView
-from linreg.settings.wirings import STRANGE_INIT
+from linreg.settings.wirings import ALL_PAIRS, MATCHED, STRANGE_INIT
 
 if TYPE_CHECKING:
     from linreg.experiments.layer_attribute import Attribute
@@ -43,12 +44,13 @@ REACTED_LOSSES = ("mse", "raw", "bce_with_logits")  # PyTorch warns, says nothin
 class CauseResult:
     """Both losses of a table, and what they are made of at some weights.
 
+    `settings` are those of the comparison's original side, but for a loss over all pairs.
     `weights` (P,) are those of the view, with the best bias where there is one. `least_squares`
     is the loss of all rows at once: where the last batch is smaller, the mean over the batches has
     its minimum elsewhere.
     """
 
-    original: Settings
+    settings: Settings
     broadcast: Quadratic
     matched: Quadratic
     least_squares: Quadratic
@@ -60,7 +62,7 @@ class CauseResult:
     @property
     def broadcast_rows(self) -> int:
         """The rows of a batch, as many as PyTorch can hold all pairs of."""
-        return min(self.original.batch_size, LIMITS.broadcast_rows)
+        return min(self.settings.batch_size, LIMITS.broadcast_rows)
 
     @property
     def surfaces(self) -> list[Quadratic]:
@@ -102,24 +104,24 @@ class PyTorchResult:
 
 def run(comparison: Comparison, view: CauseView, resources: Resources) -> CauseResult:
     """The bug taken apart, at the view's weights or else at the least-squares ones."""
-    original = replace(comparison.original, wiring="original")
+    settings = replace(comparison.original, wiring=ALL_PAIRS)
     table, best = (
-        resources.table(original.data),
-        resources.baseline(original.data, original.bias).surface,
+        resources.table(settings.data),
+        resources.baseline(settings.data, settings.bias).surface,
     )
     weights = np.array(list(view.weights(best.minimum.tolist())))
-    statistics = resources.cached(_statistics, original.data, original.batch_size)
-    if original.bias:
+    statistics = resources.cached(_statistics, settings.data, settings.batch_size)
+    if settings.bias:
         weights = np.append(weights, statistics.best_bias(weights))
     return CauseResult(
-        original,
-        resources.surface(original),
-        resources.surface(replace(original, wiring="squeeze")),
+        settings,
+        resources.surface(settings),
+        resources.surface(replace(settings, wiring=MATCHED)),
         best,
         weights,
         pairs_of(table, weights, view.rows),
         statistics.terms(weights),
-        resources.cached(_minima, original.data, original.batch_size, original.bias),
+        resources.cached(_minima, settings.data, settings.batch_size, settings.bias),
     )
 
 
@@ -151,7 +153,7 @@ def layer_attributes(seed: int, resources: Resources) -> AttributesResult:
 
 def ask_pytorch(result: CauseResult, resources: Resources) -> PyTorchResult:
     """What PyTorch does with a batch, and its loss at the result's weights with each fix."""
-    table, rows = resources.table(result.original.data), result.broadcast_rows
+    table, rows = resources.table(result.settings.data), result.broadcast_rows
     reactions = {
         key: reaction(CodeView((rows, 1), (rows,), key), resources) for key in REACTED_LOSSES
     }

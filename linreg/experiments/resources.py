@@ -26,7 +26,7 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.changes import fitting_momentum
 from linreg.settings.model import Data, Settings
-from linreg.settings.wirings import WIRINGS
+from linreg.settings.wirings import ALL_PAIRS, MATCHED, WIRINGS
 from linreg.training.worker import Progress
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ class Resources:
 def batches_of(settings: Settings) -> Settings:
     """The settings with only what the batches' moments depend on, so that runs which share their
     batches ask for the same moments."""
-    wiring = "original" if WIRINGS[settings.wiring].pairs else "squeeze"
+    variant = ALL_PAIRS if WIRINGS[settings.wiring].pairs else MATCHED
     order: dict[str, Any] = {"epochs": 1}
     if settings.shuffle:
         order = {"shuffle": True, "epochs": settings.epochs, "seed": settings.seed}
     return Settings(
-        settings.data, wiring=wiring, batch_size=settings.batch_size, bias=settings.bias, **order
+        settings.data, wiring=variant, batch_size=settings.batch_size, bias=settings.bias, **order
     )
 
 

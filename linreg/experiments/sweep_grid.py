@@ -1,7 +1,8 @@
 """Phase diagrams: two settings vary over a grid of cells, with many initial weights per cell.
 
-A sweep consists of tasks, one for each table, batch size and wiring in the grid. A task is reduced
-to a few numbers per cell where it is computed, so memory does not grow with the number of runs."""
+A sweep consists of tasks, one for each table, batch size and loss variant in the grid. A task is
+reduced to a few numbers per cell where it is computed, so memory does not grow with the number of
+runs."""
 
 from __future__ import annotations
 

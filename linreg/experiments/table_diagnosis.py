@@ -12,6 +12,7 @@ from linreg.data.dataset import initial_weights
 from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import Tables, TableSums, table_sums
 from linreg.settings.model import Settings
+from linreg.settings.wirings import ALL_PAIRS
 
 NEARLY_COLLINEAR = 0.999  # a correlation beyond it makes single weights meaningless
 
@@ -70,7 +71,7 @@ def diagnose_table(tables: Tables, settings: Settings) -> TableDiagnosis:
     [[1, ρ, 0], [ρ, 1, 0], [0, 0, 1]], with the eigenvalues 1 ± ρ and 1. A weight is then multiplied
     by the standard deviation of its feature, and the bias is the mean of the target. Raises
     `SettingsError` as `loss_surface` does."""
-    sums = table_sums(tables, replace(settings, wiring="original"))
+    sums = table_sums(tables, replace(settings, wiring=ALL_PAIRS))
     matched = sums.matched_with_bias if settings.bias else sums.matched
     covariance = sums.matched_with_bias.profile().A  # (2, 2), as the bias absorbs the means
     deviations = np.sqrt(sums.feature_variances)  # (2,)

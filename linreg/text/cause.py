@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def cause_finding(result: CauseResult) -> str:
     """The bug in a sentence: the shapes, the number of pairs, and where both minima are."""
-    rows = result.original.batch_size
+    rows = result.settings.batch_size
     effect = (
         f"broadcast to {rows * rows:,} pairs a batch. Their"
         if rows > 1
@@ -117,7 +117,7 @@ def minimum_by_batch_size_finding(result: CauseResult) -> str:
         "With one row a batch `(1, 1)` meets `(1,)`: one difference, nothing to mix, and the"
         f" minimum is least squares' {point(first)}. That is why a batch of one hides the bug. With"
         f" two rows it is at {point(second)}, with the comparison's"
-        f" {result.original.batch_size:,} at {point(result.broadcast.minimum[:2])}."
+        f" {result.settings.batch_size:,} at {point(result.broadcast.minimum[:2])}."
     )
 
 

@@ -102,8 +102,8 @@ def broadcast_sentence(settings: Settings, any_size: bool = False) -> str:
 
     With `any_size` for batches of B rows.
     """
-    wiring, rows = WIRINGS[settings.wiring], settings.batch_size
-    if not wiring.pairs:
+    variant, rows = WIRINGS[settings.wiring], settings.batch_size
+    if not variant.pairs:
         effect = "each prediction is compared with its own target"
     elif any_size:
         effect = "each of B predictions is compared with all B targets of its batch, B² pairs"
@@ -115,7 +115,7 @@ def broadcast_sentence(settings: Settings, any_size: bool = False) -> str:
     else:
         effect = "one row a batch, so nothing can be mixed"
     sizes = ("B" if any_size else str(rows), "1")
-    prediction, target = (sizes[:axes] for axes in (wiring.prediction_axes, wiring.target_axes))
+    prediction, target = (sizes[:axes] for axes in (variant.prediction_axes, variant.target_axes))
     return f"{shape(prediction)} meets {shape(target)}: {effect}."
 
 

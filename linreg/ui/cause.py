@@ -89,7 +89,7 @@ def _matrix(result: CauseResult) -> None:
         st.caption(
             "The parts add up to the loss of this batch, the mean over all its pairs, and to its"
             f" gradient; in brackets their shares. The batch is the first {len(result.pairs)} rows"
-            f" of the table; in training it has {result.original.batch_size:,}."
+            f" of the table; in training it has {result.settings.batch_size:,}."
         )
 
 
@@ -103,7 +103,7 @@ def _terms(result: CauseResult) -> None:
             "Matched, mean (pᵢ − yᵢ)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)².  \n"
             "Broadcast, mean (pᵢ − yⱼ)² = Var(p) + Var(y) + (p̄ − ȳ)²."
         )
-        if result.original.bias:
+        if result.settings.bias:
             st.caption(
                 "The bias is at its best for these weights, which makes the means equal over all"
                 " rows."
@@ -140,12 +140,12 @@ def _walk(result: CauseResult) -> None:
 def _strange_line(comparison: Comparison, result: CauseResult) -> None:
     st.markdown("The question's way out is a line in the model that sets the weight by hand:")
     st.code(STRANGE_LINE, wrap_lines=True)
-    layer = experiment.layer_attributes(result.original.seed, RESOURCES)
+    layer = experiment.layer_attributes(result.settings.seed, RESOURCES)
     st.markdown(text.attributes_finding(layer))
     _attributes_table(layer.changed)
     with st.expander(f"All {len(layer.attributes)} rows of vars(layer)"):
         _attributes_table(layer.attributes)
-    with compiled([result.original.optimizer]):
+    with compiled([result.settings.optimizer]):
         runs = result_of(experiment.shape_or_value_runs, comparison)
     st.markdown(text.shape_or_value_finding(runs))
     plain_table(text.shape_or_value_table(runs))

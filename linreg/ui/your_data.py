@@ -57,9 +57,9 @@ def your_data_section() -> None:
     st.subheader("The comparison on this table")
     st.markdown(comparison_text.setup(comparison))
     place = st.empty()
-    finding(comparison, place)
-    replay(comparison)
-    finding(comparison, place)
+    finding(comparison, place)  # of the settings alone where the runs have yet to be trained
+    replay(comparison)  # trains them
+    finding(comparison, place)  # in the same place, now of the runs
     evidence(comparison)
 
 

@@ -55,7 +55,7 @@ def test_the_original_pairs_all_rows_whatever_its_code():
     of = local_resources()
     other = replace(COMPARISON, original=replace(ORIGINAL, wiring="unsqueeze"))
     found, expected = (run(one, CauseView(), of) for one in (other, COMPARISON))
-    assert found.original.wiring == "original"
+    assert found.settings.wiring == "original"
     assert found.surfaces == [found.broadcast, found.matched]
     for mine, theirs in zip(found.surfaces, expected.surfaces, strict=True):
         np.testing.assert_array_equal(mine.minimum, theirs.minimum)
