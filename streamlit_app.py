@@ -13,9 +13,9 @@ st.markdown(
     " Overflow. On this page: " + comparison_text.setup(comparison)
 )
 finding = st.empty()
-ui.finding(comparison, finding)
-ui.replay(comparison)
-ui.finding(comparison, finding)
+ui.finding(comparison, finding)  # of the settings alone where the runs have yet to be trained
+ui.replay(comparison)  # trains them
+ui.finding(comparison, finding)  # in the same place, now of the runs
 ui.evidence(comparison)
 
 st.caption(

@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from linreg.data.dataset import (
-        Dataset,
-        make_data,
-        read_table,
-        standardised,
-        stream_table,
-    )
-    from linreg.data.files import BUNDLED, Table, TableError, open_bundled, open_table
-    from linreg.data.stream import TableStream
+    from linreg.data.dataset import Dataset, standardised
+    from linreg.data.files import BUNDLED, Table, TableError, open_bundled, open_table, read_table
+    from linreg.data.stream import TableStream, stream_table
+    from linreg.data.tables import make_data
     from linreg.figures.figure import Figure
     from linreg.guard.fingerprint import Inconclusive, looks_broadcast
 
@@ -40,15 +35,10 @@ if TYPE_CHECKING:
     from linreg.training.run import Run
 
 _HOMES = {
-    "data.dataset": (
-        "Dataset",
-        "make_data",
-        "read_table",
-        "standardised",
-        "stream_table",
-    ),
-    "data.files": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table"),
-    "data.stream": ("TableStream",),
+    "data.dataset": ("Dataset", "standardised"),
+    "data.files": ("BUNDLED", "Table", "TableError", "open_bundled", "open_table", "read_table"),
+    "data.stream": ("TableStream", "stream_table"),
+    "data.tables": ("make_data",),
     "figures.figure": ("Figure",),
     "guard.fingerprint": ("Inconclusive", "looks_broadcast"),
     "guard.report": ("Broadcast", "SilentBroadcastError", "SilentBroadcastWarning"),

@@ -1,6 +1,6 @@
 """Panels of the surface page: two optimizers from three starts on each side of one table."""
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.optimizer_paths import Panel, paths, ring
 from linreg.quadratic.evaluation import baseline
 from linreg.quadratic.least_squares import least_squares
@@ -29,4 +29,5 @@ MOMENTS = [batch_moments(TABLE, side) for side in SIDES]
 def panel(side, optimizers=("RMSprop", "SGD"), lr=0.05):
     label = ("Original", "Fixed")[side]
     found = tuple(paths(MOMENTS[side], name, lr, STARTS, 600) for name in optimizers)
-    return Panel(label, SIDES[side], loss_surface(TABLE, SIDES[side]), baseline(TABLE), found)
+    surface, steepest = loss_surface(TABLE, SIDES[side]), MOMENTS[side].stable_lr()
+    return Panel(label, SIDES[side], surface, baseline(TABLE), steepest, found)

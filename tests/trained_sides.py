@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.figures.side_surfaces import Side, surfaces_layout
 from linreg.quadratic.least_squares import least_squares
 from linreg.quadratic.quadratic import Quadratic

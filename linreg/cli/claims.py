@@ -40,7 +40,7 @@ def _claims_text(result: ClaimsResult) -> str:
     parts = [
         wrapped(finding),
         "Which one is the cause: each thing that may be it, changed alone, the rest as asked",
-        markdown_table(claims_text.factors_table(result.factors), indent=4),
+        markdown_table(claims_text.factors_table(result), indent=4),
     ]
     shown = ("predicted", "converged (95 % interval)")
     for number, found in enumerate(result.claims, 1):
@@ -50,7 +50,7 @@ def _claims_text(result: ClaimsResult) -> str:
             f"{number}. {unmarked(claim.says)}\n    {found.verdict.upper()}\n"
             + wrapped(f"{claim.who} {claim.why}{asks}", indent=4)
         )
-        table = named_rows(claims_text.trials_table(claim.arms, found.trials), shown)
+        table = named_rows(claims_text.trials_table(found), shown)
         parts.append(aligned([["", *shown], *table], indent=4))
     return "\n\n".join(parts)
 

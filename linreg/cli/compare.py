@@ -45,19 +45,18 @@ def compare(chosen: SimpleNamespace) -> None:
 def _comparison_text(result: ComparisonResult, steps: Sequence[Mapping[str, Any]]) -> str:
     asked = result.comparison
     parts = [
-        wrapped(comparison_text.headline(*result.outcomes)),
+        wrapped(comparison_text.headline(result)),
         wrapped(comparison_text.setup(asked)),
     ]
     code = differing_lines(asked.original, asked.fixed)
-    for side, lines, step in zip(result.sides, code, steps, strict=True):
-        said = comparison_text.explanation(side.settings, side.outcome)
+    said_of_sides = comparison_text.explanations(result)
+    for side, said, lines, step in zip(result.sides, said_of_sides, code, steps, strict=True):
         parts.append(wrapped(f"{side.label}. {said}{_step_note(step)}"))
         if lines:
             parts.append("\n".join(f"    {line}" for line in lines))
-    outcomes = [outcome for outcome in result.outcomes if outcome]
-    parts.append(markdown_table(comparison_text.outcome_table(outcomes, LABELS)))
+    parts.append(markdown_table(comparison_text.outcome_table(result)))
     parts.append(wrapped(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares."))
-    parts.append(markdown_table(comparison_text.shape_table(result.runs, LABELS)))
+    parts.append(markdown_table(comparison_text.shape_table(result)))
     for label, run in zip(LABELS, result.runs, strict=True):
         if run.warnings:
             said = "\n".join(wrapped(" ".join(one.split()), indent=4) for one in run.warnings)
@@ -74,7 +73,7 @@ def _comparison_numbers(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "link": link_of(result.comparison),
-        "headline": comparison_text.headline(*result.outcomes),
+        "headline": comparison_text.headline(result),
     }
     for key, side, run, step in zip(SIDES, result.sides, result.runs, steps, strict=True):
         shapes = {

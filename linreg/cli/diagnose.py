@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from linreg.cli.output import (
     counting,
@@ -13,42 +12,41 @@ from linreg.cli.output import (
 )
 from linreg.cli.request import given_settings, resolve
 from linreg.cli.result_output import as_json, emit
-from linreg.data.dataset import make_data, stream_table, table_named
-from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
+from linreg.experiments.resources import local_resources
+from linreg.experiments.table_diagnosis import diagnose_table
+from linreg.experiments.your_data import YourDataResult, run
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import DataSettings, Settings, TableSettings
 from linreg.text import your_data as your_data_text
 
-if TYPE_CHECKING:
-    from linreg.data.files import Dropped
+# An attribute of `TableDiagnosis` and its name in JSON, which others may read by now.
+JSON_KEYS = {"broadcast_fit": "written", "least_squares_fit": "fixed", "max_displacement": "reach"}
 
 
 def diagnose(chosen: SimpleNamespace) -> None:
     """The findings of a file, read in pieces in one pass; of a link to a table, what its page says
     of that."""
     of = _of_file if chosen.link is None else _of_link
-    data, found, kept, dropped = of(chosen)
-
-    def text() -> str:
-        return "\n\n".join(
-            map(
-                wrapped,
-                [
-                    your_data_text.rows_used(kept, dropped),
-                    *your_data_text.data_findings(found, data),
-                ],
-            )
-        )
-
-    emit(chosen, text, lambda: {"dropped": dropped, **as_json(found)})
+    result = of(chosen)
+    emit(chosen, lambda: _diagnosis_text(result), lambda: _diagnosis_numbers(result))
 
 
-Diagnosed = tuple[
-    TableSettings, TableDiagnosis, int, Sequence["Dropped"]
-]  # rows kept, and those left out
+def _diagnosis_text(result: YourDataResult) -> str:
+    paragraphs = [your_data_text.rows_used(result), *your_data_text.data_findings(result)]
+    return "\n\n".join(map(wrapped, paragraphs))
 
 
-def _of_file(chosen: SimpleNamespace) -> Diagnosed:
+def _diagnosis_numbers(result: YourDataResult) -> dict[str, Any]:
+    found = as_json(result.diagnosis)
+    return {
+        "dropped": result.dropped,
+        **{JSON_KEYS.get(name, name): value for name, value in found.items()},
+    }
+
+
+def _of_file(chosen: SimpleNamespace) -> YourDataResult:
+    from linreg.data.stream import stream_table  # Arrow and pandas are loaded with it
+
     if chosen.file is None:
         raise SettingsError(
             "there is no table to read; give a FILE with --target and --features, or a --link"
@@ -75,7 +73,7 @@ def _of_file(chosen: SimpleNamespace) -> Diagnosed:
                 pieces, replace(settings, data=DataSettings(samples=rows), batch_size=rows)
             )
     data = TableSettings(str(chosen.file), chosen.target, tuple(chosen.features), found.sums.rows)
-    return (
+    return YourDataResult(
         data,
         replace(found, settings=replace(found.settings, data=data)),
         pieces.kept,
@@ -83,15 +81,12 @@ def _of_file(chosen: SimpleNamespace) -> Diagnosed:
     )
 
 
-def _of_link(chosen: SimpleNamespace) -> Diagnosed:
+def _of_link(chosen: SimpleNamespace) -> YourDataResult:
     chosen.table = str(chosen.file) if chosen.file else None
     wanted = resolve(chosen)
-    settings = wanted.comparison.original
-    data = settings.data
-    if not isinstance(data, TableSettings):
+    if not isinstance(wanted.comparison.original.data, TableSettings):
         raise SettingsError(
             "the link is of the synthetic data; give a FILE with --target and --features, or"
             " another link"
         )
-    selection = table_named(data.table).select(data.target, data.features)
-    return data, diagnose_table(make_data(data), settings), selection.kept, selection.dropped
+    return run(wanted.comparison, local_resources())

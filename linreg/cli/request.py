@@ -162,8 +162,8 @@ def _open_table(chosen: SimpleNamespace, link: Link) -> tuple[str, Table] | None
                 f"--{option} is of a table, and there is none; give it too, with --table FILE"
             )
         return None
-    from linreg.data.dataset import register_table, table_named
     from linreg.data.files import BUNDLED, open_table
+    from linreg.data.tables import register_table, table_named
 
     path = Path(chosen.table)
     if chosen.table in BUNDLED and not path.exists():
@@ -177,8 +177,8 @@ def _linked_comparison(
     link: Link, chosen: SimpleNamespace, table: tuple[str, Table] | None
 ) -> Comparison:
     """The comparison of a link; a table that was given is taken for the one that it names."""
-    from linreg.data.dataset import table_settings
     from linreg.data.files import BUNDLED
+    from linreg.data.tables import table_settings
 
     settings = dict(link.settings)
     key = settings.get("table")
@@ -202,8 +202,8 @@ def _linked_comparison(
 
 def _table_settings(chosen: SimpleNamespace, key: str, table: Table) -> TableSettings:
     """The settings of the columns that were named; a bundled table has columns of its own."""
-    from linreg.data.dataset import table_settings
     from linreg.data.files import BUNDLED
+    from linreg.data.tables import table_settings
 
     bundled = BUNDLED.get(key)
     target = chosen.target or (bundled and bundled.target)

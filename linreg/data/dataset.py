@@ -1,32 +1,20 @@
-"""The data of a regression: synthetic or from a file, its row order, and the initial weights."""
+"""Features and a target, the order of their rows, and the initial weights of a run."""
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from linreg.data.bundled import BUNDLED
-from linreg.data.errors import TableError
 from linreg.settings.fields import SettingsError, shorten
-from linreg.settings.limits import LIMITS
-from linreg.settings.model import Data, Settings, TableSettings
-
-if TYPE_CHECKING:  # Arrow is loaded when a file is read
-    from linreg.data.files import Progress, Source, Table
-    from linreg.data.stream import TableStream
+from linreg.settings.model import Settings
 
 # The sum of a column's squares overflows above this norm, and underflows below this maximum.
 MAX_NORM, MIN_MAX_ABS = 1e153, 1e-152
-MAX_LOSS = 1e300  # of the weights that a figure shows
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,123 +28,6 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.y)
-
-
-def make_data(data: Data) -> Dataset:
-    """The data that settings describe: columns of a file, or synthetic data from a generator with
-    its own seed.
-
-    With z ~ N(0, 1): x1 = mean + scale·z1, x2 = mean + scale·(ρ·z1 + √(1 − ρ²)·z2), y = w1·x1 +
-    w2·x2 + noise·z3. z1 and z2 are drawn before z3, so the features do not depend on the noise.
-    Raises `TableError` if the file is not available."""
-    if isinstance(data, TableSettings):
-        found = read_table(table_named(data.table), data.target, data.features)
-        return standardised(found) if data.standardise else found
-    generator = np.random.default_rng(data.seed)
-    z = generator.standard_normal((data.samples, 2))  # (N, 2)
-    rho = data.correlation
-    mixing = np.array([[1.0, rho], [0.0, np.sqrt(1.0 - rho**2)]])  # (2, 2)
-    X = data.mean + data.scale * (z @ mixing if rho else z)  # (N, 2)
-    y = X @ np.array(data.weights) + data.noise * generator.standard_normal(data.samples)  # (N,)
-    return Dataset(X, y)
-
-
-def read_table(source: Source | Table, target: str, features: Sequence[str]) -> Dataset:
-    """The rows of a CSV or Parquet file with a number in the target (N,) and in every feature
-    (N, D), in the file's order and units.
-
-    The source is a path, the file's bytes, a binary file, or a `Table`. Raises `TableError`.
-    `Table.select` returns the same rows and also what was left out."""
-    from linreg.data.files import Table, open_table
-
-    table = source if isinstance(source, Table) else open_table(source)
-    return table.select(target, features)
-
-
-def stream_table(
-    path: str | Path,
-    target: str,
-    features: Sequence[str],
-    rows_per_chunk: int = 1 << 17,
-    progress: Progress | None = None,
-) -> TableStream:
-    """The rows of `read_table` in chunks, for a file of any size: what `loss_surface` and
-    `table_sums` take.
-
-    `progress` is called as `progress(done, total)`: bytes of a CSV file, rows of a Parquet file.
-    Raises `TableError` at once for what the file's beginning shows, and while it is read for the
-    rest."""
-    from linreg.data.stream import TableStream
-
-    return TableStream(Path(path), target, tuple(features), rows_per_chunk, progress)
-
-
-_REGISTERED: WeakValueDictionary[str, Table] = WeakValueDictionary()  # by digest
-_REGISTER_LOCK = threading.Lock()
-
-
-def register_table(table: Table) -> Table:
-    """Make a table available to `table_named` by its `digest`, for as long as the returned table is
-    referenced.
-
-    If a table with the same content is registered already, that one is returned. Raises
-    `TableError` if the registered tables would take more than `LIMITS.upload_bytes`."""
-    with _REGISTER_LOCK:
-        known = _REGISTERED.get(table.digest)
-        if known is not None:
-            return known
-        stored = sum(other.bytes for other in list(_REGISTERED.values()))
-        if stored + table.bytes <= LIMITS.upload_bytes:
-            _REGISTERED[table.digest] = table
-            return table
-    raise TableError(
-        f"{table.name} takes {table.bytes / 1e6:,.0f} MB of memory, and this server holds"
-        f" {stored / 1e6:,.0f} of the"
-        f" {LIMITS.upload_bytes / 1e6:,.0f} MB that it has for its visitors' tables; use a smaller"
-        " file, or come back later"
-    )
-
-
-def table_named(key: str) -> Table:
-    """A bundled table by its name, or a registered one by its digest. Raises `TableError` if there
-    is none."""
-    if key in BUNDLED:
-        return _bundled(key)
-    found = _REGISTERED.get(key)
-    if found is None:
-        raise TableError(
-            "an uploaded table is not in a link, and this one is not here; upload the file again"
-        )
-    return found
-
-
-@cache
-def _bundled(key: str) -> Table:
-    from linreg.data.files import open_bundled
-
-    return open_bundled(key)
-
-
-def table_settings(
-    key: str, target: str, features: Sequence[str], standardise: bool = False
-) -> TableSettings:
-    """Settings for columns of a table, with the number of usable rows. Raises `TableError` or
-    `SettingsError` if they cannot be regressed on."""
-    found = table_named(key).select(target, features)
-    check_numbers(found)
-    feature_max = max_abs(found.X)  # (D,)
-    target_max = float(max_abs(found.y[:, None])[0])
-    unscaled = not standardise and feature_max.all()
-    ratio = float(feature_max.max() / feature_max.min()) if unscaled else 1.0
-    if ratio > math.sqrt(MAX_LOSS) / max(target_max, float(feature_max.max()), 1.0):
-        names = " and ".join(map(shorten, features))
-        raise SettingsError(
-            f"the values of {names} are {ratio:.0e} times apart, and the loss would overflow;"
-            " standardise them"
-        )
-    return TableSettings(
-        key, found.target, (found.features[0], found.features[1]), found.kept, standardise
-    )
 
 
 def standardised(dataset: Dataset) -> Dataset:

@@ -14,6 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from linreg.data.bundled import BUNDLED
 from linreg.data.columns import Column, ColumnProfile
 from linreg.data.csv_reader import CsvFormat, CsvReader, Progress
+from linreg.data.dataset import Dataset
 from linreg.data.errors import TableError, quoted
 from linreg.data.parquet_reader import ParquetReader
 from linreg.data.rows import PLAIN_NUMBERS, Dropped, RowFilter, Selection, chosen_columns
@@ -33,6 +34,7 @@ __all__ = [
     "TableError",
     "open_bundled",
     "open_table",
+    "read_table",
 ]
 
 
@@ -125,6 +127,16 @@ def open_table(
             return _csv_table(reader, name, digest, progress)
         file.seek(0)
         return _parquet_table(pa.py_buffer(file.read()), name, digest)
+
+
+def read_table(source: Source | Table, target: str, features: Sequence[str]) -> Dataset:
+    """The rows of a CSV or Parquet file with a number in the target (N,) and in every feature
+    (N, D), in the file's order and units.
+
+    The source is a path, the file's bytes, a binary file, or a `Table`. Raises `TableError`.
+    `Table.select` returns the same rows and also what was left out."""
+    table = source if isinstance(source, Table) else open_table(source)
+    return table.select(target, features)
 
 
 def open_bundled(key: str) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,3 +61,19 @@ class TableStream:
             reader = open_reader(file, name, size, batch_rows=self.rows_per_chunk)
             names = chosen_columns(name, reader.names, self.target, self.features)
             yield reader, RowFilter(name, names, reader.first_row, reader.decimal_comma)
+
+
+def stream_table(
+    path: str | Path,
+    target: str,
+    features: Sequence[str],
+    rows_per_chunk: int = 1 << 17,
+    progress: Progress | None = None,
+) -> TableStream:
+    """The rows of `read_table` in chunks, for a file of any size: what `loss_surface` and
+    `table_sums` take.
+
+    `progress` is called as `progress(done, total)`: bytes of a CSV file, rows of a Parquet file.
+    Raises `TableError` at once for what the file's beginning shows, and while it is read for the
+    rest."""
+    return TableStream(Path(path), target, tuple(features), rows_per_chunk, progress)

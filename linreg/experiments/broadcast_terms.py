@@ -14,7 +14,7 @@ from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.model import Settings
-from linreg.settings.wirings import STRANGE_INIT
+from linreg.settings.wirings import ALL_PAIRS, STRANGE_INIT
 
 MAX_BATCH_SIZE = 4_096  # for the minimum by batch size
 
@@ -190,7 +190,7 @@ def minimum_by_batch_size(dataset: Dataset, settings: Settings) -> MinimumByBatc
 
 def _all_pairs(dataset: Dataset, settings: Settings, size: int) -> Quadratic:
     return loss_surface(
-        dataset, replace(settings, wiring="original", batch_size=size, epochs=1, shuffle=False)
+        dataset, replace(settings, wiring=ALL_PAIRS, batch_size=size, epochs=1, shuffle=False)
     )
 
 
@@ -219,8 +219,8 @@ def shape_or_value(
     drawn = initial_weights(plain)
     inits = np.array([drawn, STRANGE_INIT])  # (2, 2)
     rows = []
-    for wiring, weight_shape in (("original", (1, 2)), ("weight_1d", (2,))):
-        run = replace(plain, wiring=wiring)
+    for variant, weight_shape in ((ALL_PAIRS, (1, 2)), ("weight_1d", (2,))):
+        run = replace(plain, wiring=variant)
         moments = batch_moments(dataset, run)
         steps = run.epochs * -(-len(dataset) // run.batch_size)
         found = train_ensemble(

@@ -1,11 +1,12 @@
 """The cause page: the bug taken apart step by step, on the comparison's data.
 
-Whatever code the comparison's original side has, the original here pairs all rows of a batch.
+Whatever loss variant the comparison's original side has, the broadcast here pairs all rows of a
+batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison, Data, Settings
 from linreg.settings.pages import CauseView, CodeView
-from linreg.settings.wirings import STRANGE_INIT
+from linreg.settings.wirings import ALL_PAIRS, MATCHED, STRANGE_INIT
 
 if TYPE_CHECKING:
     from linreg.experiments.layer_attribute import Attribute
@@ -43,12 +44,13 @@ REACTED_LOSSES = ("mse", "raw", "bce_with_logits")  # PyTorch warns, says nothin
 class CauseResult:
     """Both losses of a table, and what they are made of at some weights.
 
+    `settings` are those of the comparison's original side, but for a loss over all pairs.
     `weights` (P,) are those of the view, with the best bias where there is one. `least_squares`
     is the loss of all rows at once: where the last batch is smaller, the mean over the batches has
     its minimum elsewhere.
     """
 
-    original: Settings
+    settings: Settings
     broadcast: Quadratic
     matched: Quadratic
     least_squares: Quadratic
@@ -58,31 +60,68 @@ class CauseResult:
     minimum_by_batch_size: MinimumByBatchSize
 
     @property
+    def broadcast_rows(self) -> int:
+        """The rows of a batch, as many as PyTorch can hold all pairs of."""
+        return min(self.settings.batch_size, LIMITS.broadcast_rows)
+
+    @property
     def surfaces(self) -> list[Quadratic]:
         """The loss over all pairs, and the one of matched pairs."""
         return [self.broadcast, self.matched]
 
 
+@dataclass(frozen=True)
+class AttributesResult:
+    """`vars(layer)` before and after the question's line that sets the weight by hand."""
+
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def changed(self) -> list[Attribute]:
+        """The attributes that the line changes."""
+        return [attribute for attribute in self.attributes if attribute.changed]
+
+
+@dataclass(frozen=True)
+class ShapeOrValueResult:
+    """Four runs that tell the shape of the weight from its values: a row for each shape."""
+
+    runs: tuple[tuple[RunResult, RunResult], tuple[RunResult, RunResult]]
+
+
+@dataclass(frozen=True)
+class PyTorchResult:
+    """What PyTorch does with the comparison's shapes, and its loss with each fix.
+
+    `reactions` are by the key of the loss. `losses` are of the first `rows` rows, as written and
+    with each fix: the line, where it stands, and the loss.
+    """
+
+    reactions: Mapping[str, Reaction]
+    rows: int
+    losses: tuple[tuple[str, str, float], ...]
+
+
 def run(comparison: Comparison, view: CauseView, resources: Resources) -> CauseResult:
     """The bug taken apart, at the view's weights or else at the least-squares ones."""
-    original = replace(comparison.original, wiring="original")
+    settings = replace(comparison.original, wiring=ALL_PAIRS)
     table, best = (
-        resources.table(original.data),
-        resources.baseline(original.data, original.bias).surface,
+        resources.table(settings.data),
+        resources.baseline(settings.data, settings.bias).surface,
     )
     weights = np.array(list(view.weights(best.minimum.tolist())))
-    statistics = resources.cached(_statistics, original.data, original.batch_size)
-    if original.bias:
+    statistics = resources.cached(_statistics, settings.data, settings.batch_size)
+    if settings.bias:
         weights = np.append(weights, statistics.best_bias(weights))
     return CauseResult(
-        original,
-        resources.surface(original),
-        resources.surface(replace(original, wiring="squeeze")),
+        settings,
+        resources.surface(settings),
+        resources.surface(replace(settings, wiring=MATCHED)),
         best,
         weights,
         pairs_of(table, weights, view.rows),
         statistics.terms(weights),
-        resources.cached(_minima, original.data, original.batch_size, original.bias),
+        resources.cached(_minima, settings.data, settings.batch_size, settings.bias),
     )
 
 
@@ -96,39 +135,29 @@ def _minima(data: Data, batch_size: int, bias: bool, resources: Resources) -> Mi
     )
 
 
-def shape_or_value_runs(
-    comparison: Comparison, resources: Resources
-) -> Sequence[Sequence[RunResult]]:
-    """The four runs that tell the shape of the weight from its values: a row for each shape."""
+def shape_or_value_runs(comparison: Comparison, resources: Resources) -> ShapeOrValueResult:
+    """The weight's shape and its values, each changed alone, on the comparison's data."""
     original = comparison.original
-    return shape_or_value(
-        resources.table(original.data), original, resources.baseline(original.data, False)
+    return ShapeOrValueResult(
+        shape_or_value(
+            resources.table(original.data), original, resources.baseline(original.data, False)
+        )
     )
 
 
-def layer_attributes(seed: int, resources: Resources) -> list[Attribute]:
-    """`vars(layer)` before and after the question's line that sets the weight by hand."""
+def layer_attributes(seed: int, resources: Resources) -> AttributesResult:
+    """The attributes of a layer that PyTorch initialises after this seed."""
     settings = Settings(wiring="weight_1d", init=STRANGE_INIT, seed=seed)
-    found: list[Attribute] = resources.demo(pytorch_calls.layer_attributes, settings)
-    return found
+    return AttributesResult(tuple(resources.demo(pytorch_calls.layer_attributes, settings)))
 
 
-def reactions(result: CauseResult, resources: Resources) -> Mapping[str, Reaction]:
-    """What PyTorch does with the comparison's shapes, by the key of the loss."""
-    rows = broadcast_rows(result)
-    return {key: reaction(CodeView((rows, 1), (rows,), key), resources) for key in REACTED_LOSSES}
-
-
-def losses_of_fixes(result: CauseResult, resources: Resources) -> list[tuple[str, str, float]]:
-    """PyTorch's loss of a batch at the result's weights, as written and with each fix: the line,
-    where it stands, and the loss."""
-    table, rows = resources.table(result.original.data), broadcast_rows(result)
-    found: list[tuple[str, str, float]] = resources.demo(
+def ask_pytorch(result: CauseResult, resources: Resources) -> PyTorchResult:
+    """What PyTorch does with a batch, and its loss at the result's weights with each fix."""
+    table, rows = resources.table(result.settings.data), result.broadcast_rows
+    reactions = {
+        key: reaction(CodeView((rows, 1), (rows,), key), resources) for key in REACTED_LOSSES
+    }
+    losses = resources.demo(
         pytorch_calls.losses_of_fixes, table.X[:rows], table.y[:rows], result.weights
     )
-    return found
-
-
-def broadcast_rows(result: CauseResult) -> int:
-    """The rows of a batch, as many as PyTorch can hold all pairs of."""
-    return min(result.original.batch_size, LIMITS.broadcast_rows)
+    return PyTorchResult(reactions, rows, tuple(losses))

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from linreg.data.dataset import initial_weights, make_data
+from linreg.data.dataset import initial_weights
+from linreg.data.tables import make_data
 from linreg.quadratic.evaluation import baseline
 from linreg.quadratic.moments import batch_moments
 from linreg.settings.changes import with_changes
 from linreg.settings.model import Comparison, DataSettings, Settings
-from linreg.settings.wirings import STRANGE_INIT, WIRINGS
+from linreg.settings.wirings import MATCHED, STRANGE_INIT, WIRINGS
 
 CAUSE, NO_CAUSE, IN_PART = "cause", "not the cause", "in part"
 CONFIRMED, REFUTED, LIMITED = "confirmed", "refuted", "true within limits"
@@ -43,7 +44,7 @@ class Arm:
     def comparison(self) -> Comparison:
         """The comparison of the arm, at its first seed, with the same run with matched shapes."""
         settings = self.seeded(0)
-        return Comparison(settings, replace(settings, wiring="squeeze"))
+        return Comparison(settings, replace(settings, wiring=MATCHED))
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ CLAIMS: dict[str, Claim] = {
             " shapes matched.",
             (
                 _arm("started at the truth", True, init=TRUTH),
-                _arm("matched, started at (0, 0)", False, wiring="squeeze", init=(0.0, 0.0)),
+                _arm("matched, started at (0, 0)", False, wiring=MATCHED, init=(0.0, 0.0)),
             ),
         ),
         Claim(
@@ -219,7 +220,7 @@ CLAIMS: dict[str, Claim] = {
             "As asked, and with each of three ways to match the shapes, nothing else changed.",
             (
                 ASKED,
-                _arm("pred.squeeze(-1)", True, wiring="squeeze"),
+                _arm("pred.squeeze(-1)", True, wiring=MATCHED),
                 _arm("target.unsqueeze(1)", True, wiring="unsqueeze"),
                 _arm("a weight of shape (2,)", True, wiring="weight_1d"),
             ),
@@ -240,7 +241,7 @@ class Factor:
 FACTORS: dict[str, Factor] = {
     factor.key: factor
     for factor in (
-        Factor("shape", "shape", (_arm("matched", True, wiring="squeeze"),)),
+        Factor("shape", "shape", (_arm("matched", True, wiring=MATCHED),)),
         Factor(
             "init",
             "init",

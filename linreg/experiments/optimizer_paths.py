@@ -60,12 +60,15 @@ class Paths:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One side: its loss surface, its baseline, and the paths of all optimizers."""
+    """One side: its loss surface, its baseline, and the paths of all optimizers.
+
+    `batch_stable_lr` is SGD's stability limit on the steepest of its batches."""
 
     label: str
     settings: Settings
     surface: Quadratic
     baseline: Baseline
+    batch_stable_lr: float
     paths: tuple[Paths, ...]
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linreg.data.dataset import Dataset, make_data
+from linreg.data.dataset import Dataset
+from linreg.data.tables import make_data
 from linreg.experiments.claim_trials import of_seed
 from linreg.experiments.optimizer_paths import Paths, paths, tuned_lr
 from linreg.experiments.sweep_grid import CellStats, Task, run_tasks
@@ -25,7 +26,7 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.changes import fitting_momentum
 from linreg.settings.model import Data, Settings
-from linreg.settings.wirings import WIRINGS
+from linreg.settings.wirings import ALL_PAIRS, MATCHED, WIRINGS
 from linreg.training.worker import Progress
 
 if TYPE_CHECKING:
@@ -60,12 +61,12 @@ class Resources:
 def batches_of(settings: Settings) -> Settings:
     """The settings with only what the batches' moments depend on, so that runs which share their
     batches ask for the same moments."""
-    wiring = "original" if WIRINGS[settings.wiring].pairs else "squeeze"
+    variant = ALL_PAIRS if WIRINGS[settings.wiring].pairs else MATCHED
     order: dict[str, Any] = {"epochs": 1}
     if settings.shuffle:
         order = {"shuffle": True, "epochs": settings.epochs, "seed": settings.seed}
     return Settings(
-        settings.data, wiring=wiring, batch_size=settings.batch_size, bias=settings.bias, **order
+        settings.data, wiring=variant, batch_size=settings.batch_size, bias=settings.bias, **order
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
 
 from linreg.data.dataset import initial_weights
 from linreg.experiments.optimizer_paths import Curvature, Panel, Paths, as_points, curvature, ring
-from linreg.experiments.resources import Resources, Starts
+from linreg.experiments.resources import Resources, Starts, batches_of
 from linreg.quadratic.moments import Moments
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.changes import fitting_momentum
@@ -42,7 +43,7 @@ class SurfaceResult:
         """The surface of the last shown side."""
         return self.panels[-1].surface
 
-    @property
+    @cached_property
     def curvature(self) -> Curvature:
         """The curvature, which both sides share."""
         return curvature(self.surface)
@@ -112,8 +113,13 @@ def _panel(
         settings,
         resources.surface(settings),
         resources.baseline(settings.data, settings.bias),
+        resources.cached(_batch_stable_lr, batches_of(settings)),
         tuple(_paths(settings, view, k, starts, resources) for k in range(len(view.optimizers))),
     )
+
+
+def _batch_stable_lr(batches: Settings, resources: Resources) -> float:
+    return resources.moments(batches).stable_lr()
 
 
 def _starts(settings: Settings, view: SurfaceView, middle: np.ndarray) -> Starts:

@@ -1,7 +1,8 @@
 """Phase diagrams: two settings vary over a grid of cells, with many initial weights per cell.
 
-A sweep consists of tasks, one for each table, batch size and wiring in the grid. A task is reduced
-to a few numbers per cell where it is computed, so memory does not grow with the number of runs."""
+A sweep consists of tasks, one for each table, batch size and loss variant in the grid. A task is
+reduced to a few numbers per cell where it is computed, so memory does not grow with the number of
+runs."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from linreg.data.dataset import Dataset, initial_weights, make_data
+from linreg.data.dataset import Dataset, initial_weights
+from linreg.data.tables import make_data
 from linreg.experiments.optimizer_paths import ring
 from linreg.quadratic.evaluation import Baseline, baseline
 from linreg.quadratic.moments import batch_moments

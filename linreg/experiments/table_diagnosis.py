@@ -12,6 +12,7 @@ from linreg.data.dataset import initial_weights
 from linreg.quadratic.quadratic import Quadratic
 from linreg.quadratic.streaming import Tables, TableSums, table_sums
 from linreg.settings.model import Settings
+from linreg.settings.wirings import ALL_PAIRS
 
 NEARLY_COLLINEAR = 0.999  # a correlation beyond it makes single weights meaningless
 
@@ -42,17 +43,18 @@ class Training:
 class TableDiagnosis:
     """The diagnosis of a table, in its own units.
 
-    `written` is the fit with the bug, `fixed` the correct one. `training` describes the table as it
-    is, `standardised` with standardised features. `reach` is about how far RMSprop can move a
-    weight with the settings; infinite for a momentum of 1 or more."""
+    `broadcast_fit` is the fit with the bug, `least_squares_fit` the correct one. `training`
+    describes the table as it is, `standardised` with standardised features. `max_displacement` is
+    about how far RMSprop can move a weight with the settings; infinite for a momentum of 1 or
+    more."""
 
     settings: Settings
     sums: TableSums
-    written: Fit
-    fixed: Fit
+    broadcast_fit: Fit
+    least_squares_fit: Fit
     training: Training
     standardised: Training
-    reach: float
+    max_displacement: float
     constant: tuple[int, ...]  # features that do not vary
     correlation: float  # of the features; NaN where one does not vary
 
@@ -69,7 +71,7 @@ def diagnose_table(tables: Tables, settings: Settings) -> TableDiagnosis:
     [[1, ρ, 0], [ρ, 1, 0], [0, 0, 1]], with the eigenvalues 1 ± ρ and 1. A weight is then multiplied
     by the standard deviation of its feature, and the bias is the mean of the target. Raises
     `SettingsError` as `loss_surface` does."""
-    sums = table_sums(tables, replace(settings, wiring="original"))
+    sums = table_sums(tables, replace(settings, wiring=ALL_PAIRS))
     matched = sums.matched_with_bias if settings.bias else sums.matched
     covariance = sums.matched_with_bias.profile().A  # (2, 2), as the bias absorbs the means
     deviations = np.sqrt(sums.feature_variances)  # (2,)
@@ -96,13 +98,13 @@ def diagnose_table(tables: Tables, settings: Settings) -> TableDiagnosis:
             1 / (1 + spread),
             standard - start,
         ),
-        _reach(settings, steps),
+        _max_displacement(settings, steps),
         constant,
         rho,
     )
 
 
-def _reach(settings: Settings, steps: int) -> float:
+def _max_displacement(settings: Settings, steps: int) -> float:
     """About how far RMSprop can move a weight.
 
     A step is about lr, the first one ten times that; momentum β makes each 1 + β + β² + … times as

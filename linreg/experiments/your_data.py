@@ -1,37 +1,34 @@
-"""The page of your own data: what the bug does to a table, and the comparison on it."""
+"""The page of your own data: what the bug does to a table, and which of its rows are used."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from linreg.data.dataset import table_named, table_settings
-from linreg.data.files import BUNDLED, Dropped
-from linreg.experiments.comparison import ComparisonResult, outstanding
-from linreg.experiments.comparison import run as run_comparison
+from linreg.data.bundled import BUNDLED
+from linreg.data.tables import table_named, table_settings
 from linreg.experiments.resources import Resources
 from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
 from linreg.settings.changes import with_table
 from linreg.settings.model import Comparison, Settings, TableSettings
 
-__all__ = ["YourDataResult", "outstanding", "run", "with_default_table"]
+if TYPE_CHECKING:  # Arrow is loaded when a file is read
+    from linreg.data.files import Dropped
 
 OPENS_ON = "auto-mpg"  # the bundled table that the page shows before a table is chosen
 
 
 @dataclass(frozen=True, eq=False)
 class YourDataResult:
-    """A table's diagnosis, the rows that are used and dropped, and the comparison on it."""
+    """A table's diagnosis, and the rows that are used and dropped.
+
+    The comparison on the table has a result of its own, that of `experiments.comparison`.
+    """
 
     data: TableSettings
     diagnosis: TableDiagnosis
     kept: int
     dropped: tuple[Dropped, ...]
-    comparison: ComparisonResult
-
-    @property
-    def complete(self) -> bool:
-        """Whether both sides are trained."""
-        return self.comparison.complete
 
 
 def with_default_table(comparison: Comparison) -> Comparison:
@@ -44,7 +41,7 @@ def with_default_table(comparison: Comparison) -> Comparison:
 
 
 def run(comparison: Comparison, resources: Resources) -> YourDataResult:
-    """The diagnosis of a comparison's table, with its runs where they are trained.
+    """The diagnosis of a comparison's table.
 
     Raises `ValueError` for a comparison on synthetic data: `with_default_table` gives one on a
     table.
@@ -58,7 +55,6 @@ def run(comparison: Comparison, resources: Resources) -> YourDataResult:
         resources.cached(_diagnosis, comparison.original),
         kept,
         dropped,
-        run_comparison(comparison, resources),
     )
 
 

@@ -82,7 +82,7 @@ def section(result: CauseResult, theme: Theme) -> FigureSet:
 def minimum_by_batch_size(result: CauseResult, theme: Theme) -> FigureSet:
     """The minimum of the loss over all pairs, by batch size."""
     figure = minimum_by_batch_size_figure(
-        result.minimum_by_batch_size, result.original.batch_size, theme
+        result.minimum_by_batch_size, result.settings.batch_size, theme
     )
     return single_figure("minimum by batch size", figure, theme)
 

@@ -68,7 +68,7 @@ def update_both(comparison: Comparison, changes: Mapping[str, Any]) -> Compariso
     """The comparison with changes, given by URL name, on both sides.
 
     The overrides of the fixed side stay, except a momentum that the new optimizer does not take. A
-    change of the wiring applies to the original only."""
+    change of the loss variant (`wiring`) applies to the original side only."""
     kept = overrides(comparison)
     if "optimizer" in changes and "momentum" not in changes:
         optimizer = str(changes["optimizer"])

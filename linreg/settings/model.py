@@ -75,7 +75,7 @@ Data = DataSettings | TableSettings
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of one run: data, wiring (a key of `WIRINGS`), optimizer, and training.
+    """Settings of one run: data, loss variant (`wiring`, a key of `WIRINGS`), optimizer, training.
 
     `init` holds the two initial weights, and with `bias` optionally the initial bias as a third
     number. None is PyTorch's default initialisation, drawn from `seed`, which also determines the
@@ -158,7 +158,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs on the same data, as the app compares them; the wirings usually differ."""
+    """Two runs on the same data, as the app compares them; the loss variants usually differ."""
 
     original: Settings = Settings()
     fixed: Settings = Settings(wiring="squeeze")

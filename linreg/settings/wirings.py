@@ -1,6 +1,7 @@
-"""Registry of wirings: the ways to pass prediction and target to the loss.
+"""Registry of loss variants: the ways to pass prediction and target to the loss.
 
-They differ in the shapes that reach the loss. Importing this does not import torch."""
+They differ in the shapes that reach the loss. In settings and links a variant is called `wiring`.
+Importing this does not import torch."""
 
 from __future__ import annotations
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 # The line of the thread that makes the script work, and the weights that it sets.
 STRANGE_LINE = "self.layer1.weight = torch.nn.Parameter(torch.Tensor([2, 3]))"
 STRANGE_INIT = (2.0, 3.0)
+
+# The variants that stand for the two losses, whichever side of a comparison they are on. The
+# thread's own is called `original` in settings and links, like the side that usually has it.
+ALL_PAIRS, MATCHED = "original", "squeeze"
 
 
 def _keep(layer: nn.Linear) -> None:
@@ -67,7 +72,7 @@ def _loss_unsqueezed(criterion: Criterion, prediction: Tensor, target: Tensor) -
 
 @dataclass(frozen=True)
 class Wiring:
-    """One way to pass the model's output and the targets to the loss.
+    """A loss variant: one way to pass the model's output and the targets to the loss.
 
     `prediction_axes` and `target_axes` are the ranks in the loss: 2 for `(B, 1)`, 1 for `(B,)`. The
     trainer calls `place` (which may replace the weight), `forward` and `loss`; the strings are the
@@ -102,7 +107,7 @@ WIRINGS: dict[str, Wiring] = {
     entry.key: entry
     for entry in (
         Wiring(
-            "original",
+            ALL_PAIRS,
             "as asked in the thread",
             "The output is `(B, 1)`, the target `(B,)`: the loss compares all pairs.",
             prediction_axes=2,
@@ -130,7 +135,7 @@ WIRINGS: dict[str, Wiring] = {
             forward_code="x.squeeze()",
         ),
         Wiring(
-            "squeeze",
+            MATCHED,
             "pred.squeeze(-1)",
             "The output loses its last axis: `(B,)` meets `(B,)`.",
             prediction_axes=1,

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from linreg.settings.model import Settings
 from linreg.text.markdown import table_in_markdown
 from linreg.text.numbers import point, quantity, shape
 
 if TYPE_CHECKING:
-    from linreg.experiments.broadcast_terms import MinimumByBatchSize, Pairs, RunResult, Terms
-    from linreg.quadratic.quadratic import Quadratic
+    from linreg.experiments.broadcast_terms import RunResult
+    from linreg.experiments.cause import (
+        AttributesResult,
+        CauseResult,
+        PyTorchResult,
+        ShapeOrValueResult,
+    )
 
 
-def cause_finding(settings: Settings, broadcast: Quadratic, matched: Quadratic) -> str:
-    """The bug in a sentence: the shapes, the number of pairs, and where both minima are.
-
-    `broadcast` is the loss over all pairs, `matched` the one over the intended pairs.
-    """
-    rows = settings.batch_size
+def cause_finding(result: CauseResult) -> str:
+    """The bug in a sentence: the shapes, the number of pairs, and where both minima are."""
+    rows = result.settings.batch_size
     effect = (
         f"broadcast to {rows * rows:,} pairs a batch. Their"
         if rows > 1
@@ -30,12 +30,14 @@ def cause_finding(settings: Settings, broadcast: Quadratic, matched: Quadratic) 
     )
     return (
         f"Predictions {shape((rows, 1))} and targets {shape((rows,))} {effect} loss is least at"
-        f" {point(broadcast.minimum)}; least squares is at {point(matched.minimum)}."
+        f" {point(result.broadcast.minimum)}; least squares is at"
+        f" {point(result.least_squares.minimum)}."
     )
 
 
-def matrix_finding(pairs: Pairs) -> str:
+def matrix_finding(result: CauseResult) -> str:
     """How many differences there are and were intended, and the share of the others in the loss."""
+    pairs = result.pairs
     rows, (on_diagonal, off_diagonal) = len(pairs), pairs.loss_parts
     loss = on_diagonal + off_diagonal
     return (
@@ -46,8 +48,9 @@ def matrix_finding(pairs: Pairs) -> str:
     )
 
 
-def matrix_table(pairs: Pairs) -> str:
+def matrix_table(result: CauseResult) -> str:
     """Pairs, loss and gradient on and off the diagonal, with shares, as a Markdown table."""
+    pairs = result.pairs
     rows, losses, gradients = len(pairs), pairs.loss_parts, pairs.gradient_parts
     norms = [math.hypot(*gradient.tolist()) for gradient in gradients]  # a square could overflow
     counts = {"on the diagonal": rows, "off the diagonal": rows * rows - rows}
@@ -74,8 +77,9 @@ def _share(part: float, whole: float) -> str:
     return "almost all" if ratio > 0.5 else "almost nothing"
 
 
-def terms_finding(terms: Terms, weights: Sequence[float] | np.ndarray) -> str:
-    """Both losses at these weights, and the one term in which they differ."""
+def terms_finding(result: CauseResult) -> str:
+    """Both losses at the result's weights, and the one term in which they differ."""
+    terms, weights = result.terms, result.weights[:2]
     return (
         f"At {point(weights)}, over all batches, the original's loss is {quantity(terms.all_pairs)}"
         f" and the fixed one {quantity(terms.matched)}. They differ by −2·Cov(p, y) ="
@@ -85,8 +89,9 @@ def terms_finding(terms: Terms, weights: Sequence[float] | np.ndarray) -> str:
     )
 
 
-def surfaces_finding(broadcast: Quadratic, matched: Quadratic) -> str:
+def surfaces_finding(result: CauseResult) -> str:
     """Whether the curvatures are the same, and how far the minimum is moved and its loss lifted."""
+    broadcast, matched = result.surfaces
     curvatures = [np.linalg.eigvalsh(surface.hessian)[::-1] for surface in (broadcast, matched)]
     curvature = "The two losses curve differently"
     if np.allclose(curvatures[0], curvatures[1], rtol=1e-9):
@@ -104,33 +109,30 @@ def surfaces_finding(broadcast: Quadratic, matched: Quadratic) -> str:
     )
 
 
-def minimum_by_batch_size_finding(
-    result: MinimumByBatchSize, batch_size: int, surface: Quadratic
-) -> str:
-    """Where the minimum is with batches of one row, of two, and of the comparison's `batch_size`.
-
-    `surface` is the loss of the comparison.
-    """
-    first, second = result.minima[0], result.minima[min(1, len(result.minima) - 1)]
+def minimum_by_batch_size_finding(result: CauseResult) -> str:
+    """Where the minimum is with batches of one row, of two, and of the comparison's size."""
+    minima = result.minimum_by_batch_size.minima
+    first, second = minima[0], minima[min(1, len(minima) - 1)]
     return (
         "With one row a batch `(1, 1)` meets `(1,)`: one difference, nothing to mix, and the"
         f" minimum is least squares' {point(first)}. That is why a batch of one hides the bug. With"
-        f" two rows it is at {point(second)}, with the comparison's {batch_size:,} at"
-        f" {point(surface.minimum[:2])}."
+        f" two rows it is at {point(second)}, with the comparison's"
+        f" {result.settings.batch_size:,} at {point(result.broadcast.minimum[:2])}."
     )
 
 
-def shape_or_value_table(cells: Sequence[Sequence[RunResult]]) -> dict[str, dict[str, str]]:
+def shape_or_value_table(result: ShapeOrValueResult) -> dict[str, dict[str, str]]:
     """The results of the four runs: row (shape of the weight) -> column (its values) -> text."""
+    default, set_by_hand = result.runs[0]
     names = [
-        f"values {point(cells[0][0].init, 3)}, PyTorch's own",
-        f"values {point(cells[0][1].init, 0)}, the line's",
+        f"values {point(default.init, 3)}, PyTorch's own",
+        f"values {point(set_by_hand.init, 0)}, the line's",
     ]
     return {
         f"weight of shape {row[0].weight_shape}": {
-            name: _run_text(cell) for name, cell in zip(names, row, strict=True)
+            name: _run_text(run) for name, run in zip(names, row, strict=True)
         }
-        for row in cells
+        for row in result.runs
     }
 
 
@@ -141,10 +143,10 @@ def _run_text(run: RunResult) -> str:
     return f"{mark} ends at {point(run.weights)}, loss {quantity(run.loss)}"
 
 
-def shape_or_value_finding(cells: Sequence[Sequence[RunResult]]) -> str:
+def shape_or_value_finding(result: ShapeOrValueResult) -> str:
     """Whether the shape of the weight or its values decide if a run converges."""
-    converged = np.array([[cell.converged for cell in row] for row in cells])  # (shape, value)
-    shapes = [shape(row[0].weight_shape) for row in cells]
+    converged = np.array([[run.converged for run in row] for row in result.runs])  # (shape, value)
+    shapes = [shape(row[0].weight_shape) for row in result.runs]
     for good, bad in ((1, 0), (0, 1)):
         if converged[good].all() and not converged[bad].any():
             return (
@@ -159,15 +161,17 @@ def shape_or_value_finding(cells: Sequence[Sequence[RunResult]]) -> str:
     return "**Shape and values both matter at these settings.**"
 
 
-def attributes_finding(changed: Sequence[str], rows: int) -> str:
+def attributes_finding(result: AttributesResult) -> str:
     """How many of the layer's attributes, the rows of `vars(layer)`, a line changes, and which."""
-    names = ", ".join(f"`{name}`" for name in changed) or "none"
+    names = ", ".join(f"`{attribute.name}`" for attribute in result.changed) or "none"
     return (
-        f"A debugger shows {rows} attributes of the layer, `vars(layer)`. The line changes"
-        f" {len(changed)} of them, {names}: its values, and its shape."
+        f"A debugger shows {len(result.attributes)} attributes of the layer, `vars(layer)`. The"
+        f" line changes {len(result.changed)} of them, {names}: its values, and its shape."
     )
 
 
-def fixes_table(losses: Sequence[tuple[str, str, float]]) -> dict[str, dict[str, str]]:
+def fixes_table(result: PyTorchResult) -> dict[str, dict[str, str]]:
     """Each fix, where it belongs, and the loss that PyTorch computes with it, as float32 prints."""
-    return {f"`{code}`, {where}": {"loss": str(np.float32(loss))} for code, where, loss in losses}
+    return {
+        f"`{code}`, {where}": {"loss": str(np.float32(loss))} for code, where, loss in result.losses
+    }

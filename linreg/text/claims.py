@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +10,7 @@ from linreg.text.markdown import table_in_markdown
 from linreg.text.numbers import coordinate, quantity, spreads
 
 if TYPE_CHECKING:
-    from linreg.experiments.claim_trials import Arm, Trials
-    from linreg.experiments.claims import ClaimsResult, FactorResult
+    from linreg.experiments.claims import ClaimResult, ClaimsResult
 
 
 def claims_finding(result: ClaimsResult) -> str:
@@ -27,13 +25,13 @@ def claims_finding(result: ClaimsResult) -> str:
     )
 
 
-def trials_table(arms: Sequence[Arm], trials: Sequence[Trials]) -> dict[str, dict[str, str]]:
-    """The share of runs that converge in each arm, and median and spread of loss and weights.
+def trials_table(result: ClaimResult) -> dict[str, dict[str, str]]:
+    """For each arm of a claim the share of runs that converge, their losses and their weights.
 
     Row -> column -> text.
     """
     rows = {}
-    for arm, runs in zip(arms, trials, strict=True):
+    for arm, runs in zip(result.claim.arms, result.trials, strict=True):
         low, high = runs.interval
         interval = f"({100 * low:.1f} to {100 * high:.1f} %)"
         loss, w1, w2 = spreads(
@@ -49,18 +47,18 @@ def trials_table(arms: Sequence[Arm], trials: Sequence[Trials]) -> dict[str, dic
     return rows
 
 
-def factors_table(factors: Sequence[FactorResult]) -> str:
+def factors_table(result: ClaimsResult) -> str:
     """Each factor, the share of runs that converge once it is changed, and if it is the cause.
 
     As a Markdown table.
     """
     marks = {"cause": "✓", "not the cause": "✕"}
     rows = {}
-    for result in factors:
+    for found in result.factors:
         shares = [
             f"{arm.label}: {trials.share:.0%}"
-            for arm, trials in zip(result.factor.arms, result.trials, strict=True)
+            for arm, trials in zip(found.factor.arms, found.trials, strict=True)
         ]
-        verdict = f"{marks.get(result.cause, '–')} {result.cause}"
-        rows[result.factor.title] = ["; ".join(shares), verdict]
+        verdict = f"{marks.get(found.cause, '–')} {found.cause}"
+        rows[found.factor.title] = ["; ".join(shares), verdict]
     return table_in_markdown(rows, ("changed to: share that converges", "is it the cause"))

@@ -21,6 +21,7 @@ from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.query import to_query
 from linreg.settings.wirings import WIRINGS
 from linreg.text import comparison as comparison_text
+from linreg.text.outcomes import explanation, headline
 from linreg.text.script_reading import table_lines
 from linreg.training.outcome import Outcome
 
@@ -48,12 +49,12 @@ def training_code(settings: Settings) -> str:
 
     It expects `torch`, for a shuffled run `numpy`, and the float32 tensors `train_x` (N, 2) and
     `train_y` (N,)."""
-    wiring, init = WIRINGS[settings.wiring], _initial_weight(settings)
+    variant, init = WIRINGS[settings.wiring], _initial_weight(settings)
     return _template("training_code.py.jinja").render(
         settings=settings,
-        wiring=wiring,
+        variant=variant,
         init=init,
-        replaced=wiring.weight_given.format(init=init) if init else wiring.weight_drawn,
+        replaced=variant.weight_given.format(init=init) if init else variant.weight_drawn,
         initial_bias=_initial_bias(settings),
         optimizer=OPTIMIZERS[settings.optimizer].code(settings.lr, settings.momentum),
     )
@@ -93,9 +94,7 @@ def notebook(comparison: Comparison, outcomes: Sequence[Outcome] | None = None) 
     data, loss, digits, training = _code(comparison).split("\n\n\n")
     labels, settings = ("Original", "Fixed"), (comparison.original, comparison.fixed)
     sides = zip(labels, settings, outcomes or (None, None), strict=True)
-    happens = [
-        f"**{label}**: {comparison_text.explanation(side, result)}" for label, side, result in sides
-    ]
+    happens = [f"**{label}**: {explanation(side, result)}" for label, side, result in sides]
     query = _query(comparison)
     link = f"In linreg: `?{query}`" if query else "It is what linreg opens with."
     cells = [
@@ -145,7 +144,7 @@ def file_name(comparison: Comparison) -> str:
 
 def _finding(outcomes: Sequence[Outcome] | None) -> str:
     if outcomes:
-        return comparison_text.headline(*outcomes)
+        return headline(*outcomes)
     return "One regression, trained twice: as asked, and fixed."
 
 
@@ -251,7 +250,7 @@ def _loss(comparison: Comparison) -> dict[str, Any]:
 
 
 def _dropped(side: Settings) -> list[str]:
-    """What the wiring does to the output and throws away."""
+    """What the loss variant does to the output and throws away."""
     code = WIRINGS[side.wiring].forward_code
     return [code.replace("x.", "pred_y.")] if code else []
 
@@ -263,10 +262,10 @@ def _initial_weight(side: Settings) -> str | None:
 
 def _weight(side: Settings) -> str | None:
     """The weight that replaces what `nn.Linear` drew, if one does."""
-    wiring, init = WIRINGS[side.wiring], _initial_weight(side)
+    variant, init = WIRINGS[side.wiring], _initial_weight(side)
     if init is None:
-        return wiring.weight_drawn.replace("self.layer1", "net") or None
-    return (wiring.weight_given or "torch.tensor([[{init}]])").format(init=init)
+        return variant.weight_drawn.replace("self.layer1", "net") or None
+    return (variant.weight_given or "torch.tensor([[{init}]])").format(init=init)
 
 
 def _initial_bias(side: Settings) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from linreg.data.bundled import BUNDLED
-from linreg.data.dataset import table_named
 from linreg.data.errors import TableError
+from linreg.data.tables import table_named
 from linreg.settings.model import TableSettings
 
 if TYPE_CHECKING:  # Arrow is loaded when a file is read

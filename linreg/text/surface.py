@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from linreg.settings.fields import format_number
-from linreg.settings.model import Settings
 from linreg.text.markdown import table_in_markdown
 from linreg.text.numbers import point, quantity, r2_text
 
 if TYPE_CHECKING:
     from linreg.experiments.optimizer_paths import Panel, Paths
-    from linreg.quadratic.quadratic import Quadratic
+    from linreg.experiments.surface import SurfaceResult
 
 
-def curvature_table(values: Sequence[float] | np.ndarray, directions: np.ndarray) -> str:
-    """The eigenvalues of a Hessian and their directions, as a Markdown table."""
+def curvature_table(result: SurfaceResult) -> str:
+    """The eigenvalues of the Hessian and their directions, as a Markdown table."""
+    values, directions = result.curvature.values, result.curvature.directions
     names = ("steepest", "flattest") if len(values) == 2 else ("steepest", "between", "flattest")
     rows = {
         name: [quantity(float(value)), point(along)]
@@ -29,8 +27,12 @@ def curvature_table(values: Sequence[float] | np.ndarray, directions: np.ndarray
     return table_in_markdown(rows, ("curvature λ", "direction"))
 
 
-def paths_finding(panel: Panel) -> str:
-    """How many optimizers settle near a surface's minimum, where that is, and its R²."""
+def paths_finding(result: SurfaceResult) -> str:
+    """How many optimizers settle near each surface's minimum, where that is, and its R²."""
+    return "  \n".join(_paths_finding(panel) for panel in result.panels)
+
+
+def _paths_finding(panel: Panel) -> str:
     paths, minimum = panel.paths, panel.surface.minimum
     if not paths:
         return f"**{panel.label}**: choose an optimizer."
@@ -46,14 +48,14 @@ def paths_finding(panel: Panel) -> str:
     )
 
 
-def paths_table(panels: Sequence[Panel]) -> dict[str, dict[str, str]]:
+def paths_table(result: SurfaceResult) -> dict[str, dict[str, str]]:
     """Learning rate, steps, final weights and R² of each optimizer on each side.
 
     Row -> column -> text.
     """
     return {
         f"{panel.label}, {path.optimizer}": _path_row(path, panel)
-        for panel in panels
+        for panel in result.panels
         for path in panel.paths
     }
 
@@ -76,30 +78,29 @@ def _path_row(path: Paths, panel: Panel) -> dict[str, str]:
     }
 
 
-def curvature_finding(
-    sides: Sequence[tuple[Quadratic, Settings]], steepest: Sequence[float] = ()
-) -> str:
+def curvature_finding(result: SurfaceResult) -> str:
     """The condition number of each surface, and SGD's stability limit beside the learning rate.
 
-    `steepest` is the limit of each side's steepest batch, which is given as well where it is lower.
+    The limit of a side's steepest batch is given as well where it is lower.
     """
     sentences = []
-    for (surface, settings), batch_limit in zip_longest(sides, steepest):
-        number = surface.condition_number
+    for panel in result.panels:
+        number = panel.surface.condition_number
         curvature = (
             f"The bowl is {quantity(number)} times as steep along one axis as along the other (its"
             " condition number)."
             if math.isfinite(number)
             else "The bowl is flat along one axis: its minimum is a whole line."
         )
-        sentences.append(f"{curvature} {_stability(surface, settings, batch_limit)}")
+        sentences.append(f"{curvature} {_stability(panel)}")
     return "  \n".join(dict.fromkeys(sentences))
 
 
-def _stability(surface: Quadratic, settings: Settings, batch_limit: float | None) -> str:
+def _stability(panel: Panel) -> str:
     """The learning rate below which SGD (or Nesterov, if chosen) is stable, and the one in use."""
+    settings = panel.settings
     momentum, nesterov = settings.momentum, settings.optimizer == "Nesterov"
-    limit = surface.stable_lr(momentum, nesterov=nesterov)
+    limit = panel.surface.stable_lr(momentum, nesterov=nesterov)
     name = "Nesterov" if nesterov else "SGD"
     if momentum:
         name += f" with momentum {format_number(momentum)}"
@@ -109,9 +110,9 @@ def _stability(surface: Quadratic, settings: Settings, batch_limit: float | None
     if momentum:
         formula = "2(1 + β)/((1 + 2β)λ)" if nesterov else "2(1 + β)/λ"
     sentence = f"{name} is stable below {formula} = {quantity(limit)} on the mean of the batches"
-    if batch_limit is not None and not momentum and batch_limit < 0.95 * limit:
-        sentence += f", and below {quantity(batch_limit)} on each of them"
-        limit = batch_limit
+    if not momentum and panel.batch_stable_lr < 0.95 * limit:
+        limit = panel.batch_stable_lr
+        sentence += f", and below {quantity(limit)} on each of them"
     lr = format_number(settings.lr)
     if settings.lr > limit:
         return f"{sentence}; lr {lr} would be {quantity(settings.lr / limit)} times that."

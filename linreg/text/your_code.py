@@ -1,15 +1,18 @@
-"""The page for your own code in words."""
+"""The page for your own code in words.
+
+Its second result is PyTorch's own: a `Reaction`, which the cause page shows too.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from linreg.experiments.your_code import CodeResult
     from linreg.guard.report import Reaction
-    from linreg.guard.shapes import ShapeDiagnosis
 
 
-def verdict_of_shapes(diagnosis: ShapeDiagnosis) -> str:
+def shapes_verdict(result: CodeResult) -> str:
     """The verdict on two shapes in a few words, and what the loss computes, in a sentence."""
     verdicts = {
         "matched": "✓ Matched",
@@ -18,7 +21,7 @@ def verdict_of_shapes(diagnosis: ShapeDiagnosis) -> str:
         "one-sided": "One side is repeated",
         "raises": "✕ PyTorch raises",
     }
-    return f"**{verdicts[diagnosis.kind]}.** {diagnosis.finding}"
+    return f"**{verdicts[result.diagnosis.kind]}.** {result.diagnosis.finding}"
 
 
 def reaction(answer: Reaction) -> str:

@@ -12,15 +12,15 @@ from linreg.text.markdown import as_code, column
 from linreg.text.numbers import quantity, r2_text
 
 if TYPE_CHECKING:
-    from linreg.data.files import Dropped
     from linreg.experiments.table_diagnosis import TableDiagnosis
+    from linreg.experiments.your_data import YourDataResult
 
 
-def rows_used(kept: int, dropped: Sequence[Dropped]) -> str:
+def rows_used(result: YourDataResult) -> str:
     """How many rows are used, and how many are left out for each reason, with the first of them."""
-    rows = kept + sum(reason.count for reason in dropped)
-    text = f"**{kept:,} of {rows:,} rows are used.**"
-    for drop in dropped:
+    rows = result.kept + sum(reason.count for reason in result.dropped)
+    text = f"**{result.kept:,} of {rows:,} rows are used.**"
+    for drop in result.dropped:
         value = f", `{as_code(drop.value)}`" if drop.value else ""
         text += (
             f" {drop.count:,} left out: {column(drop.column)} is {drop.reason}, first in row"
@@ -29,11 +29,12 @@ def rows_used(kept: int, dropped: Sequence[Dropped]) -> str:
     return text
 
 
-def data_findings(diagnosis: TableDiagnosis, data: TableSettings) -> list[str]:
+def data_findings(result: YourDataResult) -> list[str]:
     """What the bug does to this table, and what makes training on it difficult.
 
     A paragraph per finding.
     """
+    data, diagnosis = result.data, result.diagnosis
     sums = diagnosis.sums
     names = [*(column(name) for name in data.features), "the bias"]
     paragraphs = [_bug_finding(diagnosis, column(data.target))]
@@ -53,7 +54,8 @@ def data_findings(diagnosis: TableDiagnosis, data: TableSettings) -> list[str]:
 
 def _bug_finding(diagnosis: TableDiagnosis, target: str) -> str:
     """R² and the spread of the predictions at the minimum of the buggy loss, and as intended."""
-    sums, written, fixed = diagnosis.sums, diagnosis.written, diagnosis.fixed
+    sums = diagnosis.sums
+    broadcast, matched = diagnosis.broadcast_fit, diagnosis.least_squares_fit
     mean = quantity(sums.target_mean)
     if sums.target_variance == 0:
         return (
@@ -62,10 +64,10 @@ def _bug_finding(diagnosis: TableDiagnosis, target: str) -> str:
         )
     return (
         f"**What the bug does**: as written, with batches of {diagnosis.settings.batch_size:,}, the"
-        f" loss is least where R² is {r2_text(written.r_squared)} instead of"
-        f" {r2_text(fixed.r_squared)}, and the predictions there have a standard deviation of"
-        f" {quantity(written.spread)} instead of {quantity(fixed.spread)}{_shrinkage(diagnosis)}."
-        f" {target} is {mean} on average, with a standard deviation of"
+        f" loss is least where R² is {r2_text(broadcast.r_squared)} instead of"
+        f" {r2_text(matched.r_squared)}, and the predictions there have a standard deviation of"
+        f" {quantity(broadcast.spread)} instead of {quantity(matched.spread)}"
+        f"{_shrinkage(diagnosis)}. {target} is {mean} on average, with a standard deviation of"
         f" {quantity(math.sqrt(sums.target_variance))}."
     )
 
@@ -75,13 +77,13 @@ def _shrinkage(diagnosis: TableDiagnosis) -> str:
 
     Also why, where it is more than rows in random order would keep.
     """
-    settings, fixed_spread = diagnosis.settings, diagnosis.fixed.spread
-    share = diagnosis.written.spread / fixed_spread if fixed_spread else 1.0
+    settings, matched = diagnosis.settings, diagnosis.least_squares_fit
+    share = diagnosis.broadcast_fit.spread / matched.spread if matched.spread else 1.0
     if share > 0.95:
         return ""
     text = f" ({share:.0%})" if share >= 0.1 else f" ({share:.1%}: nearly a constant)"
     batches = -(-diagnosis.sums.rows // settings.batch_size)
-    r_squared = max(diagnosis.fixed.r_squared, 1e-9)
+    r_squared = max(matched.r_squared, 1e-9)
     deviation = math.sqrt(2 / (batches * r_squared))
     by_chance = max(3.0, 1 + 3 * deviation) / settings.batch_size  # upper bound, in random order
     if settings.bias and not settings.shuffle and share > max(by_chance, 0.1):
@@ -126,10 +128,11 @@ def _reach(diagnosis: TableDiagnosis, data: TableSettings, names: Sequence[str])
     step_size = format_number(float(f"{settings.lr / damping:.3g}"))
     text = (
         f"**Reach**: RMSprop moves a weight by about {step_formula} a step, ten times that in the"
-        f" first, so {steps:,} steps of {step_size} reach about {quantity(diagnosis.reach)}. The"
-        f" furthest way is that of {names[training.furthest]}, {quantity(training.distance)}:"
+        f" first, so {steps:,} steps of {step_size} reach about"
+        f" {quantity(diagnosis.max_displacement)}. The furthest way is that of"
+        f" {names[training.furthest]}, {quantity(training.distance)}:"
     )
-    if diagnosis.reach >= training.distance:
+    if diagnosis.max_displacement >= training.distance:
         text += " within reach."
     else:
         required = 1.1 * training.distance * damping

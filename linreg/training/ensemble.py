@@ -67,10 +67,10 @@ def train_ensemble(
     """Train R runs, each from its own initial weights `init` (R, P).
 
     `lr` is one learning rate, or one for each run. `moments` may hold several groups (other data,
-    batch sizes or wirings); `groups` (R,) is the index of each run's group, 0 by default. A run
-    takes the batches of its group in turn, and starts over after the last one. Weights are recorded
-    at every `record_every`-th step, at step 0 and at the last step. `hyperparameters` have the
-    names and defaults of PyTorch; momentum is one of them.
+    batch sizes or loss variants); `groups` (R,) is the index of each run's group, 0 by default. A
+    run takes the batches of its group in turn, and starts over after the last one. Weights are
+    recorded at every `record_every`-th step, at step 0 and at the last step. `hyperparameters` have
+    the names and defaults of PyTorch; momentum is one of them.
 
     Runs on all cores, or as `joblib.parallel_config` says. Raises `SettingsError` for impossible
     values."""

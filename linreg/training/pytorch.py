@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from linreg.data.dataset import Dataset, batch_order, check_fits, make_data
+from linreg.data.dataset import Dataset, batch_order, check_fits
+from linreg.data.tables import make_data
 from linreg.settings.fields import SettingsError, to_text
 from linreg.settings.model import Settings
 from linreg.settings.optimizers import OPTIMIZERS
@@ -227,14 +228,14 @@ def _build(
     models: list[_ModelRun] = []
     members: dict[tuple[str, float, float], list[_ModelRun]] = {}
     for one in settings:
-        wiring = WIRINGS[one.wiring]
+        variant = WIRINGS[one.wiring]
         layer = layer_of(one, X.dtype)
-        wiring.place(layer)
+        variant.place(layer)
         key = (one.optimizer, one.lr, one.momentum)
         group = members.setdefault(key, [])
-        criterion = _SilentMSELoss() if wiring.pairs else nn.MSELoss()
-        loss = partial(_batch_loss, layer, wiring.forward, wiring.loss, criterion)
-        probed = _probe(layer, wiring, samples)
+        criterion = _SilentMSELoss() if variant.pairs else nn.MSELoss()
+        loss = partial(_batch_loss, layer, variant.forward, variant.loss, criterion)
+        probed = _probe(layer, variant, samples)
         model = _ModelRun(one, layer, list(members).index(key), loss, *probed)
         group.append(model)
         models.append(model)
@@ -342,7 +343,7 @@ def _first_not_finite(losses: Tensor, weights: Tensor, start: int) -> int | None
 
 
 def _probe(
-    layer: nn.Linear, wiring: Wiring, samples: Sequence[tuple[Tensor, Tensor]]
+    layer: nn.Linear, variant: Wiring, samples: Sequence[tuple[Tensor, Tensor]]
 ) -> tuple[Shapes, tuple[str, ...]]:
     """The shapes on the first batch, and PyTorch's warnings on a full batch and on a smaller last
     one."""
@@ -354,8 +355,8 @@ def _probe(
 
     with captured_warnings() as messages, torch.no_grad():
         for x, target in samples:
-            wiring.loss(nn.MSELoss(), wiring.forward(layer, x), target)
+            variant.loss(nn.MSELoss(), variant.forward(layer, x), target)
         x, target = samples[0]
-        operands.append(wiring.loss(elementwise, wiring.forward(layer, x), target))
+        operands.append(variant.loss(elementwise, variant.forward(layer, x), target))
     prediction_shape, target_shape, loss_shape = (tuple(tensor.shape) for tensor in operands)
     return (prediction_shape, target_shape, loss_shape), tuple(dict.fromkeys(messages))

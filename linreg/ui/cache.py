@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from linreg.data.dataset import Dataset, make_data
+from linreg.data.dataset import Dataset
+from linreg.data.tables import make_data
 from linreg.experiments import pytorch_calls
 from linreg.experiments.claim_trials import of_seed
 from linreg.experiments.optimizer_paths import Paths

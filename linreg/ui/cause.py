@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from linreg.experiments import cause as experiment
 from linreg.experiments.cause import CauseResult
+from linreg.experiments.layer_attribute import Attribute
 from linreg.figures import cause as figures
 from linreg.figures.contours import round_number
 from linreg.settings.losses import LOSSES
@@ -30,7 +33,7 @@ def cause_section(comparison: Comparison) -> None:
     What is written as the original pairs all rows here, whatever the comparison has there.
     """
     result = result_of(experiment.run, comparison, page_state().view(CauseView))
-    finding = text.cause_finding(result.original, result.broadcast, result.least_squares)
+    finding = text.cause_finding(result)
     st.markdown(f"**{finding}**")
     st.markdown(
         comparison_text.setup(comparison, ["optimizer"])
@@ -81,12 +84,12 @@ def _matrix(result: CauseResult) -> None:
     with left:
         draw(lambda theme: figures.matrix(result, theme), "matrix")
     with right:
-        st.markdown(text.matrix_finding(result.pairs))
-        st.markdown(text.matrix_table(result.pairs))
+        st.markdown(text.matrix_finding(result))
+        st.markdown(text.matrix_table(result))
         st.caption(
             "The parts add up to the loss of this batch, the mean over all its pairs, and to its"
             f" gradient; in brackets their shares. The batch is the first {len(result.pairs)} rows"
-            f" of the table; in training it has {result.original.batch_size:,}."
+            f" of the table; in training it has {result.settings.batch_size:,}."
         )
 
 
@@ -95,12 +98,12 @@ def _terms(result: CauseResult) -> None:
     with left:
         draw(lambda theme: figures.terms(result, theme), "terms")
     with right:
-        st.markdown(text.terms_finding(result.terms, result.weights[:2]))
+        st.markdown(text.terms_finding(result))
         st.markdown(
             "Matched, mean (pᵢ − yᵢ)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)².  \n"
             "Broadcast, mean (pᵢ − yⱼ)² = Var(p) + Var(y) + (p̄ − ȳ)²."
         )
-        if result.original.bias:
+        if result.settings.bias:
             st.caption(
                 "The bias is at its best for these weights, which makes the means equal over all"
                 " rows."
@@ -112,7 +115,7 @@ def _terms(result: CauseResult) -> None:
 
 
 def _bowls(result: CauseResult) -> None:
-    st.markdown(text.surfaces_finding(*result.surfaces))
+    st.markdown(text.surfaces_finding(result))
     left, right = st.columns(2, gap="medium")
     with left:
         draw(lambda theme: figures.both_surfaces(result, theme), "bowls")
@@ -125,11 +128,7 @@ def _walk(result: CauseResult) -> None:
     with left:
         draw(lambda theme: figures.minimum_by_batch_size(result, theme), "walk")
     with right:
-        st.markdown(
-            text.minimum_by_batch_size_finding(
-                result.minimum_by_batch_size, result.original.batch_size, result.broadcast
-            )
-        )
+        st.markdown(text.minimum_by_batch_size_finding(result))
         st.markdown(
             "In a batch of B rows, one pair in B is a row with its own target, so 1/B of the"
             " covariance stays: for independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and w*, the"
@@ -141,32 +140,33 @@ def _walk(result: CauseResult) -> None:
 def _strange_line(comparison: Comparison, result: CauseResult) -> None:
     st.markdown("The question's way out is a line in the model that sets the weight by hand:")
     st.code(STRANGE_LINE, wrap_lines=True)
-    rows = experiment.layer_attributes(result.original.seed, RESOURCES)
-    changed = [row for row in rows if row.changed]
-    st.markdown(text.attributes_finding([row.name for row in changed], len(rows)))
+    layer = experiment.layer_attributes(result.settings.seed, RESOURCES)
+    st.markdown(text.attributes_finding(layer))
+    _attributes_table(layer.changed)
+    with st.expander(f"All {len(layer.attributes)} rows of vars(layer)"):
+        _attributes_table(layer.attributes)
+    with compiled([result.settings.optimizer]):
+        runs = result_of(experiment.shape_or_value_runs, comparison)
+    st.markdown(text.shape_or_value_finding(runs))
+    plain_table(text.shape_or_value_table(runs))
+
+
+def _attributes_table(attributes: Sequence[Attribute]) -> None:
     plain_table(
-        {row.name: {"before the line": row.before, "after it": row.after} for row in changed}
+        {one.name: {"before the line": one.before, "after it": one.after} for one in attributes}
     )
-    with st.expander(f"All {len(rows)} rows of vars(layer)"):
-        plain_table(
-            {row.name: {"before the line": row.before, "after it": row.after} for row in rows}
-        )
-    with compiled([result.original.optimizer]):
-        cells = result_of(experiment.shape_or_value_runs, comparison)
-    st.markdown(text.shape_or_value_finding(cells))
-    plain_table(text.shape_or_value_table(cells))
 
 
 def _pytorch(result: CauseResult) -> None:
-    reactions = experiment.reactions(result, RESOURCES)
-    for column, (key, reaction) in zip(st.columns(3, gap="large"), reactions.items(), strict=True):
+    answer = experiment.ask_pytorch(result, RESOURCES)
+    columns = st.columns(3, gap="large")
+    for column, (key, reaction) in zip(columns, answer.reactions.items(), strict=True):
         with column:
             st.markdown(f"`{LOSSES[key].title}`")
             show_reaction(reaction)
-    losses = experiment.losses_of_fixes(result, RESOURCES)
     st.markdown(
         f"The loss that PyTorch gives at {numbers.point(result.weights[:2])} on the first"
-        f" {experiment.broadcast_rows(result):,} rows, as written and with each of"
-        f" {len(losses) - 1} fixes:"
+        f" {answer.rows:,} rows, as written and with each of"
+        f" {len(answer.losses) - 1} fixes:"
     )
-    plain_table(text.fixes_table(losses))
+    plain_table(text.fixes_table(answer))

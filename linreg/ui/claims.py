@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from linreg.experiments import claims as experiment
 from linreg.experiments.claim_trials import CONFIRMED, REFUTED, arms
-from linreg.experiments.claims import ClaimResult, ClaimsResult, FactorResult
+from linreg.experiments.claims import ClaimResult, ClaimsResult
 from linreg.experiments.work import Work
 from linreg.figures import claims as figures
 from linreg.settings.model import VERSION, Settings
@@ -44,7 +44,7 @@ def claims_section() -> None:
         "Each thing that may be the cause, changed alone, the rest as asked; SGD at a learning rate"
         " that it bears."
     )
-    _draw_factors(result.factors)
+    _draw_factors(result)
     st.subheader("The claims, one by one")
     st.markdown(
         "*The line* is the question's. It sets the weight by hand, and the rest of the script stays"
@@ -97,13 +97,13 @@ def _draw_claim(index: int, found: ClaimResult, result: ClaimsResult) -> None:
             )
         with right:
             draw(lambda theme: figures.claim(found, theme), f"claim {claim.key}", caption=False)
-        plain_table(text.trials_table(claim.arms, found.trials))
+        plain_table(text.trials_table(found))
         if claim.key == "batch_of_one":
             draw(lambda theme: figures.printed(result, theme), "printed")
 
 
-def _draw_factors(factors: Sequence[FactorResult]) -> None:
-    st.markdown(text.factors_table(factors))
+def _draw_factors(result: ClaimsResult) -> None:
+    st.markdown(text.factors_table(result))
     st.caption(
         "With a batch of one, `(1, 1)` meets `(1,)`: the shapes still differ, and there is nothing"
         " left to mix."

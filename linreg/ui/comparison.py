@@ -150,11 +150,11 @@ def finding(comparison: Comparison, place: Any) -> None:
     result = result_for(comparison)
     lines = differing_lines(comparison.original, comparison.fixed)
     with place.container():
-        st.markdown(f"**{text.headline(*result.outcomes)}**")
-        for column, side, code in zip(
-            st.columns(2, gap="medium"), result.sides, lines, strict=True
+        st.markdown(f"**{text.headline(result)}**")
+        said_of_sides, columns = text.explanations(result), st.columns(2, gap="medium")
+        for column, side, said, code in zip(
+            columns, result.sides, said_of_sides, lines, strict=True
         ):
-            said = text.explanation(side.settings, side.outcome)
             column.markdown(f"**{side.label}.** {said}")
             column.code(
                 "\n".join(code) or "# nothing that the other side does not have", wrap_lines=True
@@ -170,13 +170,12 @@ def evidence(comparison: Comparison) -> None:
 
 
 def _numbers_and_warnings(result: ComparisonResult) -> None:
-    outcomes = [outcome for outcome in result.outcomes if outcome]
     left, right = st.columns([4, 3], gap="medium")
     left.subheader("What each side comes to")
-    left.markdown(text.outcome_table(outcomes, LABELS))
+    left.markdown(text.outcome_table(result))
     left.caption(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares.")
     right.subheader("The three shapes")
-    right.markdown(text.shape_table(result.runs, LABELS))
+    right.markdown(text.shape_table(result))
     st.subheader("What PyTorch says")
     for label, run in zip(LABELS, result.runs, strict=True):
         if run.warnings:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from linreg.data.dataset import table_named
+from linreg.data.tables import table_named
 from linreg.settings.model import Comparison, TableSettings
 from linreg.settings.pages import Page
 from linreg.text.markdown import escape_markdown

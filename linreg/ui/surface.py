@@ -115,7 +115,7 @@ def _paths_figures(comparison: Comparison) -> None:
         st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
     result = _result(comparison, state.view(SurfaceView))
     step = step_to_show(result.last_step)
-    st.markdown("  \n".join(surface_text.paths_finding(panel) for panel in result.panels))
+    st.markdown(surface_text.paths_finding(result))
     step_controls(step, result.last_step)
     draw(
         lambda theme: figures.paths(result, theme, step),
@@ -123,7 +123,7 @@ def _paths_figures(comparison: Comparison) -> None:
         [Selection(f"paths.{panel.label}", "clicked", _start_at) for panel in result.panels],
         " A click on a surface adds a start.",
     )
-    plain_table(surface_text.paths_table(result.panels))
+    plain_table(surface_text.paths_table(result))
     left, right = st.columns(2, gap="medium")
     with left:
         draw(lambda theme: figures.losses(result, theme, step), "descent")
@@ -158,14 +158,11 @@ def _result(comparison: Comparison, view: SurfaceView) -> SurfaceResult:
 def _curvature_part(comparison: Comparison) -> None:
     """The axes of the bowl, its condition number, and the stable learning rates."""
     result = _result(comparison, page_state().view(SurfaceView))
-    bowl = result.curvature
     draw(lambda theme: figures.principal_axes(result, theme), "curvature")
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.markdown(surface_text.curvature_table(bowl.values, bowl.directions))
-        steepest = [RESOURCES.moments(panel.settings).stable_lr() for panel in result.panels]
-        sides = [(panel.surface, panel.settings) for panel in result.panels]
-        st.markdown(surface_text.curvature_finding(sides, steepest))
+        st.markdown(surface_text.curvature_table(result))
+        st.markdown(surface_text.curvature_finding(result))
     with right:
         draw(lambda theme: figures.learning_rates(result, theme), "rates")
 

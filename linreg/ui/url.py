@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from linreg.data.dataset import table_settings
 from linreg.data.files import BUNDLED
+from linreg.data.tables import table_settings
 from linreg.settings.fields import shorten, specs_of
 from linreg.settings.model import TableSettings
 from linreg.settings.pages import Page

@@ -49,7 +49,7 @@ def shapes_section() -> None:
                 " many axes."
             )
     with right:
-        st.markdown(text.verdict_of_shapes(found))
+        st.markdown(text.shapes_verdict(result))
         if found.corrected:
             st.markdown("**The fix**" if len(found.corrected) == 1 else "**The fix**, either of")
             st.code("\n".join(found.corrected), language="python", wrap_lines=True)

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from linreg.data.dataset import register_table, table_named, table_settings
 from linreg.data.files import BUNDLED, Column, Progress, Table, TableError, open_table
+from linreg.data.tables import register_table, table_named, table_settings
 from linreg.experiments import your_data as experiment
 from linreg.settings.changes import update_both, with_table
 from linreg.settings.fields import SettingsError, shorten
@@ -49,17 +49,17 @@ def your_data_section() -> None:
     table = table_named(data.table)
     _choices(comparison, data, table)
     result = result_of(experiment.run, comparison)
-    st.markdown(your_data_text.rows_used(result.kept, result.dropped))
+    st.markdown(your_data_text.rows_used(result))
     _preview(data, table)
     st.subheader("What this table does to the regression")
-    for paragraph in your_data_text.data_findings(result.diagnosis, data):
+    for paragraph in your_data_text.data_findings(result):
         st.markdown(paragraph)
     st.subheader("The comparison on this table")
     st.markdown(comparison_text.setup(comparison))
     place = st.empty()
-    finding(comparison, place)
-    replay(comparison)
-    finding(comparison, place)
+    finding(comparison, place)  # of the settings alone where the runs have yet to be trained
+    replay(comparison)  # trains them
+    finding(comparison, place)  # in the same place, now of the runs
     evidence(comparison)
 
 

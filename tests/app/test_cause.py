@@ -9,7 +9,7 @@ import pytest
 from apprunner import one, opened, ran, tables, words
 
 from linreg import Settings, make_data, open_table
-from linreg.data.dataset import register_table
+from linreg.data.tables import register_table
 from linreg.settings.model import DataSettings, TableSettings
 from linreg.settings.query import from_query
 from linreg.text.markdown import escape_markdown

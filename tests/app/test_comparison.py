@@ -4,7 +4,7 @@ import pytest
 from apprunner import control, link, one, opened, ran, words
 from plain import plain_run
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.settings.model import Settings
 from linreg.settings.presets import PRESETS
 from linreg.training.pytorch import train

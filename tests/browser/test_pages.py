@@ -80,7 +80,7 @@ def test_a_broken_link_opens_and_says_what_was_ignored(visit):
 
 def test_the_marks_stand_where_the_data_says(home):
     """The star and the end of the path, in pixels, against the axis's own ticks."""
-    from linreg.data.dataset import make_data
+    from linreg.data.tables import make_data
     from linreg.quadratic.streaming import loss_surface
     from linreg.settings.query import from_query
     from linreg.training.pytorch import train

@@ -5,11 +5,16 @@ names stay.
 """
 
 import ast
+import dataclasses
+import inspect
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
+import grimp
 import pytest
 from project import ROOT
 
@@ -18,6 +23,7 @@ from linreg import guard, settings
 from linreg.settings.pages import MENU
 
 PAGES = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py")]
+TEXTS = ["comparison", "cause", "claims", "surface", "sweep", "your_code", "your_data"]
 PUBLIC = {  # every name that an earlier version offered
     "linreg": "BUNDLED WIRINGS Broadcast CannotTell Comparison DataSettings Dataset Ensemble Figure"
     " Moments Outcome Quadratic Run Settings SettingsError ShapeDiagnosis SilentBroadcastError"
@@ -46,11 +52,48 @@ def imported(path):
             yield node.module
 
 
+def defined_in(module):
+    """The public functions and classes of a module, without those that it imports."""
+    return [
+        value
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    ]
+
+
 def test_the_import_contracts_hold():
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_no_module_imports_itself_through_others():
+    """Imports inside functions and for type checking count too; there is no exception."""
+    graph = grimp.build_graph("linreg", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert "linreg.data.files" in imports["linreg.data.tables"], "inside a function"
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the modules
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_a_page_s_text_takes_its_frozen_result(page):
+    """And nothing else; what is said of settings alone says so."""
+    text = import_module(f"linreg.text.{page}")
+    experiment = import_module(f"linreg.experiments.{page}")
+    results = {
+        kind.__name__
+        for kind in defined_in(experiment)
+        if dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen
+    }
+    if page == "your_code":
+        results.add("Reaction")  # PyTorch's answer to a shape, which is the guard's
+    functions = [function for function in defined_in(text) if inspect.isfunction(function)]
+    assert functions
+    for function in functions:
+        takes = [one.annotation for one in inspect.signature(function).parameters.values()]
+        of_settings = "settings alone" in " ".join(function.__doc__.split())
+        assert of_settings or (len(takes) == 1 and takes[0] in results), function.__name__
 
 
 def test_no_module_holds_two_ideas():

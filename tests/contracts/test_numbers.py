@@ -14,18 +14,15 @@ import torch
 from nist import STRD
 
 from linreg import train, train_ensemble
-from linreg.data.dataset import Dataset, make_data, register_table, table_settings
+from linreg.data.dataset import Dataset
 from linreg.data.files import open_table
+from linreg.data.tables import make_data, register_table, table_settings
+from linreg.experiments import cause as cause_experiment
 from linreg.experiments import comparison as comparison_experiment
 from linreg.experiments import surface as surface_experiment
-from linreg.experiments.broadcast_terms import (
-    batch_statistics,
-    minimum_by_batch_size,
-    pairs_of,
-    shape_or_value,
-)
 from linreg.experiments.resources import local_resources
 from linreg.experiments.table_diagnosis import diagnose_table
+from linreg.experiments.your_data import YourDataResult
 from linreg.figures.pages import page_figures
 from linreg.figures.theme import THEMES
 from linreg.quadratic.evaluation import baseline
@@ -33,10 +30,11 @@ from linreg.quadratic.least_squares import least_squares
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.streaming import loss_surface, matched_surface, table_sums
 from linreg.settings.fields import SettingsError
-from linreg.settings.model import LABELS, Comparison, DataSettings, Settings, TableSettings
-from linreg.settings.pages import PAGES, SurfaceView, SweepView
+from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
+from linreg.settings.pages import PAGES, CauseView, SurfaceView, SweepView
 from linreg.text import cause as cause_text
 from linreg.text import comparison as comparison_text
+from linreg.text import outcomes as outcomes_text
 from linreg.text import surface as surface_text
 from linreg.text import your_data as your_data_text
 from linreg.training.outcome import outcome
@@ -287,34 +285,28 @@ def sentences(comparison, of):
     settings, data = comparison.original, comparison.original.data
     table = of.table(data)
     comparison_experiment.outstanding(comparison, of).run()
-    found = comparison_experiment.run(comparison, of).outcomes
-    yield comparison_text.headline(*found)
-    yield comparison_text.outcome_table(found, LABELS)
-    yield from map(comparison_text.explanation, (settings, comparison.fixed), found)
+    compared = comparison_experiment.run(comparison, of)
+    yield comparison_text.headline(compared)
+    yield comparison_text.outcome_table(compared) + comparison_text.shape_table(compared)
+    yield from comparison_text.explanations(compared)
     own = (
         data
         if isinstance(data, TableSettings)
         else TableSettings("own", "c", ("a", "b"), data.samples)
     )
-    yield from your_data_text.data_findings(diagnose_table(table, settings), own)
-    surfaces = [of.surface(settings), of.surface(comparison.fixed)]
-    yield surface_text.curvature_finding(
-        list(zip(surfaces, (settings, comparison.fixed), strict=True))
-    )
-    yield cause_text.cause_finding(settings, *surfaces)
-    yield cause_text.surfaces_finding(*surfaces)
-    best = surfaces[1].minimum
-    pairs = pairs_of(table, best, 4)
-    yield cause_text.matrix_finding(pairs) + cause_text.matrix_table(pairs)
-    yield cause_text.terms_finding(batch_statistics(table, settings.batch_size).terms(best), best)
-    yield cause_text.minimum_by_batch_size_finding(
-        minimum_by_batch_size(table, settings), settings.batch_size, surfaces[0]
-    )
-    cells = shape_or_value(table, settings, of.baseline(data, False))
-    yield cause_text.shape_or_value_finding(cells) + str(cause_text.shape_or_value_table(cells))
-    panels = surface_experiment.run(comparison, VIEWS[SurfaceView], of).panels
-    yield from map(surface_text.paths_finding, panels)
-    yield str(surface_text.paths_table(panels))
+    found = YourDataResult(own, diagnose_table(table, settings), len(table), ())
+    yield from your_data_text.data_findings(found)
+    shown = surface_experiment.run(comparison, VIEWS[SurfaceView], of)
+    yield surface_text.curvature_finding(shown) + surface_text.curvature_table(shown)
+    yield surface_text.paths_finding(shown) + str(surface_text.paths_table(shown))
+    cause = cause_experiment.run(comparison, CauseView(rows=4), of)
+    yield cause_text.cause_finding(cause)
+    yield cause_text.surfaces_finding(cause)
+    yield cause_text.matrix_finding(cause) + cause_text.matrix_table(cause)
+    yield cause_text.terms_finding(cause)
+    yield cause_text.minimum_by_batch_size_finding(cause)
+    runs = cause_experiment.shape_or_value_runs(comparison, of)
+    yield cause_text.shape_or_value_finding(runs) + str(cause_text.shape_or_value_table(runs))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -371,7 +363,7 @@ def test_a_run_on_data_of_any_size_has_a_verdict(scale, dtype):
     if dtype == torch.float32 and scale >= 1e30:
         assert found.verdict == "diverged at step 0"
         assert (
-            comparison_text.headline(found, found)
+            outcomes_text.headline(found, found)
             == "Both sides diverge: the original at step 0, the fixed side at step 0."
         )
     else:  # the root mean square of RMSprop must be finite and above its eps of 1e-8

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from judging import judged
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.model import DataSettings, Settings
 from linreg.training.pytorch import train

@@ -25,8 +25,8 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from linreg.data.dataset import stream_table
 from linreg.data.files import TableError, open_table
+from linreg.data.stream import stream_table
 from linreg.settings.changes import all_specs, check_limits
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Settings
@@ -247,9 +247,9 @@ def tables(content, rows):
     a sentence. In pieces the file gives the same rows, or is refused as well."""
     from dataclasses import replace
 
-    from linreg.data.dataset import register_table, table_settings
+    from linreg.data.tables import register_table, table_settings
+    from linreg.experiments import your_data
     from linreg.experiments.resources import local_resources
-    from linreg.experiments.table_diagnosis import diagnose_table
     from linreg.figures.pages import page_figures
     from linreg.figures.theme import THEMES
     from linreg.settings.model import Comparison
@@ -279,8 +279,6 @@ def tables(content, rows):
         if pieces:
             assert np.array_equal(np.concatenate([piece.X for piece in pieces]), selection.X)
             assert np.array_equal(np.concatenate([piece.y for piece in pieces]), selection.y)
-    for sentence in [your_data_text.rows_used(selection.kept, selection.dropped)]:
-        assert sentence.replace(markdown.WORD_JOINER, "").isprintable()
     if len(chosen[1]) < 2:
         return
     try:
@@ -291,8 +289,12 @@ def tables(content, rows):
     run = Settings(data, batch_size=min(rows, data.samples), epochs=2, bias=rows % 3 > 0)
     comparison = Comparison(run, replace(run, wiring="squeeze"))
     of = local_resources()
+    result = your_data.run(comparison, of)
+    assert (result.kept, result.dropped) == (selection.kept, selection.dropped)
+    used = your_data_text.rows_used(result)
+    assert used.replace(markdown.WORD_JOINER, "").isprintable()
     said = [
-        *your_data_text.data_findings(diagnose_table(of.table(data), run), data),
+        *your_data_text.data_findings(result),
         comparison_text.setup(comparison),
     ]
     plates = [
@@ -330,8 +332,9 @@ def shapes(first, second, loss, text):
     """A diagnosis, or a sentence; the shape of the result is PyTorch's own."""
     import torch
 
+    from linreg.experiments.your_code import CodeResult
     from linreg.guard.shapes import diagnose_shapes, parse_shape
-    from linreg.text.your_code import verdict_of_shapes
+    from linreg.text.your_code import shapes_verdict
 
     with contextlib.suppress(ValueError):
         parse_shape(text)
@@ -340,7 +343,7 @@ def shapes(first, second, loss, text):
     except ValueError as error:
         one_sentence(str(error))
         return
-    verdict_of_shapes(found)
+    shapes_verdict(CodeResult(found))
     assert parse_shape(str(found.prediction_shape)) == found.prediction_shape
     if max([*first, *second], default=0) < 10:
         try:
@@ -747,7 +750,7 @@ def pages(page, query, content, own):
     is foreign as text."""
     from streamlit.testing.v1 import AppTest
 
-    from linreg.data.dataset import register_table, table_settings
+    from linreg.data.tables import register_table, table_settings
 
     query = {name: text for name, text in query.items() if name not in ("embed", "embed_options")}
     query |= {

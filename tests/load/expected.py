@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from linreg.data.dataset import table_settings
+from linreg.data.tables import table_settings
 from linreg.experiments import comparison as comparison_experiment
 from linreg.experiments import sweep as sweep_experiment
 from linreg.experiments.resources import local_resources

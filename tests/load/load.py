@@ -483,8 +483,8 @@ def compare(crowd):
     """What is not as the library makes it."""
     from expected import is_right, is_right_file
 
-    from linreg.data.dataset import register_table
     from linreg.data.files import open_table
+    from linreg.data.tables import register_table
 
     tables = [open_table(content, name) for name, content in map(upload_content, range(5))]
     for table in tables:

@@ -17,6 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import pytest
+from judging import trained_result
 from project import ROOT
 
 from linreg import __version__
@@ -25,7 +26,7 @@ from linreg.cli import commands, output
 from linreg.cli.main import PROGRAM
 from linreg.cli.request import parse_link, resolve, resolve_view
 from linreg.data import files
-from linreg.data.dataset import make_data, table_settings
+from linreg.data.tables import make_data, table_settings
 from linreg.experiments import backends
 from linreg.experiments.claim_trials import CLAIMS, of_seed
 from linreg.experiments.sweep_grid import CellStats, run_task, sweep_around
@@ -40,7 +41,6 @@ from linreg.text import comparison as comparison_text
 from linreg.text import numbers as numbers_text
 from linreg.text.script import notebook, script
 from linreg.training import pytorch
-from linreg.training.outcome import outcome
 
 AUTO_MPG = str(ROOT / "linreg" / "data" / "bundled" / files.BUNDLED["auto-mpg"].file)
 CARS = ["diagnose", AUTO_MPG, "--target", "mpg", "--features", "horsepower", "weight"]
@@ -413,16 +413,13 @@ def test_a_file_of_one_s_own_is_named_by_its_content(capsys, tmp_path):
 def test_compare_prints_the_runs_of_the_trainer(capsys):
     out = told(capsys, "compare", *SMALL)
     table = make_data(DATA)
-    results = [
-        outcome(run, table, loss_surface(table, run.settings))
-        for run in pytorch.train([COMPARISON.original, COMPARISON.fixed], table)
-    ]
+    result = trained_result(pytorch.train([COMPARISON.original, COMPARISON.fixed], table))
     words = " ".join(out.split())
-    assert words.startswith(comparison_text.headline(*results))
-    for result in results:
-        assert numbers_text.quantity(result.final_loss) in words
-        assert numbers_text.point(result.weights, 3) in words
-        assert numbers_text.point(result.minimum) in words
+    assert words.startswith(comparison_text.headline(result))
+    for outcome in result.outcomes:
+        assert numbers_text.quantity(outcome.final_loss) in words
+        assert numbers_text.point(outcome.weights, 3) in words
+        assert numbers_text.point(outcome.minimum) in words
     assert "Using a target size (torch.Size([100])) that is different to the input size" in words
     assert "(100, 100), 10,000 terms" in words
     assert "loss = criterion(pred_y, batch_y)" in words
@@ -652,6 +649,8 @@ def test_diagnose_says_what_the_textbook_says(capsys, tmp_path):
         [-0.0473, -0.005794, 45.6402], abs=6e-5
     )  # ISLR
     assert found["dropped"][0]["count"] == 6
+    names = ["settings", "sums", "written", "fixed", "training", "standardised", "reach"]
+    assert list(found) == ["dropped", *names, "constant", "correlation"], "which scripts read"
 
 
 def test_diagnose_takes_a_table_smaller_than_the_default_batch(capsys, tmp_path):

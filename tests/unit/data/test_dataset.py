@@ -5,16 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
-from linreg.data.dataset import (
-    Dataset,
-    batch_order,
-    initial_weights,
-    make_data,
-    read_table,
-    standardised,
-    stream_table,
-)
-from linreg.data.files import TableError, open_bundled, open_table
+from linreg.data.dataset import Dataset, batch_order, initial_weights, standardised
+from linreg.data.files import TableError, open_bundled, open_table, read_table
+from linreg.data.stream import stream_table
+from linreg.data.tables import make_data
 from linreg.quadratic.least_squares import least_squares, with_ones
 from linreg.settings.model import DataSettings, Settings
 

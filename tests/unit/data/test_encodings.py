@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linreg.data.dataset import stream_table
 from linreg.data.files import Dropped, open_table
+from linreg.data.stream import stream_table
 
 ENCODINGS = ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"]
 ROWS = [

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linreg.data import files
-from linreg.data.dataset import stream_table
 from linreg.data.files import BUNDLED, Dropped, TableError, open_bundled, open_table
+from linreg.data.stream import stream_table
 from linreg.settings.limits import LIMITS
 
 PLAIN = "y,a,b\n1,2,3\n4,5.5,-6\n7e1,8,9\n"

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from linreg.data.dataset import Dataset, make_data
+from linreg.data.dataset import Dataset
+from linreg.data.tables import make_data
 from linreg.experiments.broadcast_terms import (
     batch_statistics,
     minimum_by_batch_size,

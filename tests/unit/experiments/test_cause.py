@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.cause import run, shape_or_value_runs
 from linreg.experiments.resources import local_resources
 from linreg.settings.model import Comparison, DataSettings, Settings
@@ -55,7 +55,7 @@ def test_the_original_pairs_all_rows_whatever_its_code():
     of = local_resources()
     other = replace(COMPARISON, original=replace(ORIGINAL, wiring="unsqueeze"))
     found, expected = (run(one, CauseView(), of) for one in (other, COMPARISON))
-    assert found.original.wiring == "original"
+    assert found.settings.wiring == "original"
     assert found.surfaces == [found.broadcast, found.matched]
     for mine, theirs in zip(found.surfaces, expected.surfaces, strict=True):
         np.testing.assert_array_equal(mine.minimum, theirs.minimum)
@@ -64,6 +64,6 @@ def test_the_original_pairs_all_rows_whatever_its_code():
 
 def test_the_four_runs_are_two_of_each_shape():
     small = Settings(DataSettings(samples=400), epochs=60, batch_size=50)
-    runs = shape_or_value_runs(Comparison(small, small), local_resources())
+    runs = shape_or_value_runs(Comparison(small, small), local_resources()).runs
     assert [[one.weight_shape for one in row] for row in runs] == [[(1, 2)] * 2, [(2,)] * 2]
     assert [[one.converged for one in row] for row in runs] == [[False] * 2, [True] * 2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from judging import judged
 
-from linreg.data.dataset import make_data, table_settings
+from linreg.data.tables import make_data, table_settings
 from linreg.experiments.comparison import outstanding, run
 from linreg.experiments.resources import local_resources
 from linreg.quadratic.streaming import loss_surface

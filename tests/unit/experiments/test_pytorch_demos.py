@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.broadcast_terms import pairs_of
 from linreg.experiments.pytorch_demos import FIXES, layer_attributes, losses_of_fixes
 from linreg.settings.model import DataSettings, Settings

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.resources import batches_of, local_resources
 from linreg.quadratic.moments import batch_moments
 from linreg.settings.model import DataSettings, Settings

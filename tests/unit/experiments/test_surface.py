@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from trained_panels import MOMENTS, TABLE
 
-from linreg.data.dataset import initial_weights, make_data
+from linreg.data.dataset import initial_weights
+from linreg.data.tables import make_data
 from linreg.experiments.optimizer_paths import tuned_lr
 from linreg.experiments.resources import local_resources
 from linreg.experiments.surface import batch_minima, batches, run

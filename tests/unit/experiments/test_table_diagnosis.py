@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from linreg.data.dataset import Dataset, initial_weights, make_data, standardised, table_settings
+from linreg.data.dataset import Dataset, initial_weights, standardised
+from linreg.data.tables import make_data, table_settings
 from linreg.experiments.table_diagnosis import diagnose_table
+from linreg.experiments.your_data import YourDataResult
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.model import DataSettings, Settings, TableSettings
-from linreg.text import your_data as your_data_text
+from linreg.text.your_data import data_findings
 from linreg.training.ensemble import train_ensemble
 
 COLUMNS = TableSettings("t", "y", ("a", "b"), 400)
@@ -26,6 +28,11 @@ def skewed(rows=400, seed=0):
         ("a", "b"),
         "y",
     )
+
+
+def findings(diagnosis):
+    """What the page says of a diagnosis."""
+    return data_findings(YourDataResult(COLUMNS, diagnosis, 400, ()))
 
 
 def all_pairs_minimum(table, batch_size):
@@ -46,7 +53,10 @@ def test_both_fits_equal_brute_force():
     )
     X = np.column_stack([table.X, np.ones(len(table))])
     best = np.linalg.lstsq(X, table.y, rcond=None)[0]
-    for fit, weights in ((found.fixed, best), (found.written, all_pairs_minimum(table, 80))):
+    for fit, weights in (
+        (found.least_squares_fit, best),
+        (found.broadcast_fit, all_pairs_minimum(table, 80)),
+    ):
         assert fit.weights == pytest.approx(weights, rel=1e-5)
         p = X @ weights
         assert fit.r_squared == pytest.approx(
@@ -84,15 +94,15 @@ def test_training_describes_the_table_as_it_is():
     )
     assert found.training.condition_number == pytest.approx(so.condition_number, rel=1e-6)
     assert found.training.stable_lr == pytest.approx(so.stable_lr(), rel=1e-9)
-    assert found.reach == pytest.approx(0.02 * (10 * 4 + 9))
+    assert found.max_displacement == pytest.approx(0.02 * (10 * 4 + 9))
 
 
 def test_the_reach_is_the_distance_of_the_threads_run():
     """From (100, 100), RMSprop ends at (69.5, 69.5) after 3,000 steps: it has moved 30.5."""
     found = diagnose_table(make_data(DataSettings()), Settings(init=(100.0, 100.0)))
-    assert found.reach == pytest.approx(30.5, abs=0.5)
+    assert found.max_displacement == pytest.approx(30.5, abs=0.5)
     assert found.training.distance == pytest.approx(97, abs=0.1)
-    assert "out of reach" in your_data_text.data_findings(found, COLUMNS)[-1]
+    assert "out of reach" in findings(found)[-1]
 
 
 @pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
@@ -110,14 +120,16 @@ def test_momentum_lengthens_the_reach(momentum):
         momentum=momentum,
     )
     assert np.abs(run.final[0] - settings.init) == pytest.approx(
-        np.full(2, diagnose_table(table, settings).reach), rel=0.03
+        np.full(2, diagnose_table(table, settings).max_displacement), rel=0.03
     )
 
 
 @pytest.mark.parametrize("momentum", [1.0, 1.5])
 def test_the_reach_is_infinite_for_a_momentum_of_one_or_more(momentum):
     assert (
-        diagnose_table(skewed(), Settings(DataSettings(samples=400), momentum=momentum)).reach
+        diagnose_table(
+            skewed(), Settings(DataSettings(samples=400), momentum=momentum)
+        ).max_displacement
         == math.inf
     )
 
@@ -132,14 +144,14 @@ def test_constant_and_collinear_features_are_named(bias):
     found = diagnose_table(constant, settings)
     assert found.constant == (1,)
     assert not found.collinear
-    said = " ".join(your_data_text.data_findings(found, COLUMNS))
+    said = " ".join(findings(found))
     assert "**b is constant**, 7.00 in every row" in said
     assert "nan" not in said.lower()
     twins = Dataset(np.column_stack([table.X[:, 0], 2 * table.X[:, 0]]), table.y, ("a", "b"), "y")
     found = diagnose_table(twins, settings)
     assert found.collinear
     assert math.isinf(found.training.condition_number)
-    assert "**a and b are collinear**" in " ".join(your_data_text.data_findings(found, COLUMNS))
+    assert "**a and b are collinear**" in " ".join(findings(found))
 
 
 @pytest.mark.parametrize(("value", "rows"), [(3.0, 400), (0.1, 1_000), (72.3, 398), (3.3, 50)])
@@ -151,8 +163,8 @@ def test_a_constant_target_has_no_r_squared(value, rows):
         found = diagnose_table(
             tables, Settings(data=DataSettings(samples=rows), bias=True, batch_size=10)
         )
-        assert np.isnan([found.written.r_squared, found.fixed.r_squared]).all()
-        said = " ".join(your_data_text.data_findings(found, COLUMNS))
+        assert np.isnan([found.broadcast_fit.r_squared, found.least_squares_fit.r_squared]).all()
+        said = " ".join(findings(found))
         assert said.startswith(f"**y is constant**, {value:g}")
         assert "R² is" not in said
 
@@ -161,8 +173,8 @@ def test_a_batch_size_of_one_loses_nothing():
     found = diagnose_table(
         skewed(), Settings(data=DataSettings(samples=400), bias=True, batch_size=1)
     )
-    assert found.written.weights == pytest.approx(found.fixed.weights)
-    assert "(" not in your_data_text.data_findings(found, COLUMNS)[0]
+    assert found.broadcast_fit.weights == pytest.approx(found.least_squares_fit.weights)
+    assert "(" not in findings(found)[0]
 
 
 def test_the_settings_of_a_table_count_its_rows():

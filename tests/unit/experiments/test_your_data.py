@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.resources import local_resources
-from linreg.experiments.your_data import outstanding, run, with_default_table
+from linreg.experiments.your_data import run, with_default_table
 from linreg.settings.model import Comparison, TableSettings
 
 
@@ -18,19 +18,16 @@ def test_a_comparison_on_synthetic_data_opens_on_the_bundled_table():
     assert with_default_table(comparison) == comparison, "one on a table stays as it is"
 
 
-def test_the_result_counts_rows_and_holds_the_comparison():
+def test_the_result_counts_rows_and_has_the_least_squares_fit():
     of, comparison = local_resources(), with_default_table(Comparison())
     result = run(comparison, of)
     assert result.kept == 392
     assert sum(reason.count for reason in result.dropped) == 398 - 392
-    assert result.comparison.comparison == comparison
-    assert not result.complete
+    assert result.data == comparison.original.data
     table = make_data(comparison.original.data)
     columns = np.column_stack([table.X, np.ones(len(table))])
     best = np.linalg.lstsq(columns, table.y, rcond=None)[0]
-    assert result.diagnosis.fixed.weights == pytest.approx(best, rel=1e-6)
-    outstanding(comparison, of).run()
-    assert run(comparison, of).complete
+    assert result.diagnosis.least_squares_fit.weights == pytest.approx(best, rel=1e-6)
 
 
 def test_synthetic_data_have_no_diagnosis():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import vl_convert
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments.broadcast_terms import batch_statistics, minimum_by_batch_size, pairs_of
 from linreg.figures import cause as cause_figures
 from linreg.figures import matrix as matrix_figures

@@ -10,7 +10,7 @@ from figure_checks import is_filled_and_compiles
 from settings_of import compared
 
 from linreg.__main__ import main
-from linreg.data.dataset import make_data, table_settings
+from linreg.data.tables import make_data, table_settings
 from linreg.experiments import cause, claims, comparison, surface, sweep, your_code
 from linreg.experiments.resources import local_resources
 from linreg.experiments.your_data import with_default_table

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linreg.data.dataset import Dataset, batch_order, make_data
+from linreg.data.dataset import Dataset, batch_order
+from linreg.data.tables import make_data
 from linreg.figures.layers import simplify_contours
 from linreg.quadratic.contours import sublevel_contours
 from linreg.quadratic.moments import batch_moments

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 from project import ROOT
 
-from linreg.data import dataset
+from linreg.data import tables
 from linreg.data.files import TableError, open_table
 from linreg.settings import changes, model, query
 from linreg.settings.limits import Limits, limits
@@ -48,26 +48,26 @@ def test_uploads_and_files_have_the_same_limit():
 
 def test_visitors_share_the_memory_for_uploaded_tables(monkeypatch):
     first, second = (open_table(f"a,b,c\n{k},2,3\n4,5,6\n".encode(), f"{k}.csv") for k in range(2))
-    others = sum(table.bytes for table in dataset._REGISTERED.values())
-    monkeypatch.setattr(dataset, "LIMITS", Limits(upload_bytes=others + first.bytes))
-    assert dataset.register_table(first) is first
+    others = sum(table.bytes for table in tables._REGISTERED.values())
+    monkeypatch.setattr(tables, "LIMITS", Limits(upload_bytes=others + first.bytes))
+    assert tables.register_table(first) is first
     again = open_table(b"a,b,c\n0,2,3\n4,5,6\n", "again.csv")
-    assert dataset.register_table(again) is first, (
+    assert tables.register_table(again) is first, (
         "of two with the same content it is one, and takes nothing more"
     )
     with pytest.raises(
         TableError, match=r"^1\.csv takes 0 MB of memory, and this server holds 0 of the 0 MB"
     ):
-        dataset.register_table(second)
-    kept, key = dataset.register_table(again), first.digest
+        tables.register_table(second)
+    kept, key = tables.register_table(again), first.digest
     del first
-    assert dataset.table_named(key) is kept, (
+    assert tables.table_named(key) is kept, (
         "who came first has left, and the other still has the table"
     )
     del kept
-    dataset.register_table(second)  # the first one has been evicted
+    tables.register_table(second)  # the first one has been evicted
     with pytest.raises(TableError, match="is not here"):
-        dataset.table_named(key)
+        tables.table_named(key)
 
 
 def test_limits_below_the_defaults_reduce_the_defaults(monkeypatch):

@@ -1,18 +1,26 @@
 """What the cause page says of shapes, values and both bowls."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 
+from linreg.experiments.broadcast_terms import RunResult
+from linreg.experiments.cause import ShapeOrValueResult, run
+from linreg.experiments.resources import local_resources
 from linreg.quadratic.quadratic import Quadratic
-from linreg.settings.model import Settings
+from linreg.settings.model import Comparison, DataSettings, Settings
+from linreg.settings.pages import CauseView
 from linreg.text.cause import cause_finding, shape_or_value_finding, surfaces_finding
 
 
 def test_which_of_shape_and_value_decides():
-    def of(*came):
-        return [[SimpleNamespace(weight_shape=shape, converged=one) for one in row]
-                for shape, row in zip(((1, 2), (2,)), came, strict=True)]  # fmt: skip
+    def of(*converged):
+        return ShapeOrValueResult(
+            tuple(
+                tuple(RunResult(shape, (), (), 0.0, bool(one), False) for one in row)
+                for shape, row in zip(((1, 2), (2,)), converged, strict=True)
+            )
+        )
 
     assert "with `(2,)` both runs converge, with `(1, 2)` neither" in shape_or_value_finding(
         of((0, 0), (1, 1))
@@ -32,15 +40,23 @@ def test_which_of_shape_and_value_decides():
         )
 
 
+def result(**changes):
+    """The page's result for 400 rows, changed in some of its fields."""
+    settings = Settings(DataSettings(samples=400), **changes.pop("settings", {}))
+    found = run(Comparison(settings, settings), CauseView(), local_resources())
+    return replace(found, **changes)
+
+
 def test_the_least_loss_may_be_lowered():
-    bowls = [Quadratic(np.eye(2), np.zeros(2), floor) for floor in (121.0, 172.0)]
-    assert "lowers the least loss by 51.0, from 172 to 121." in surfaces_finding(*bowls)
-    assert "lifts the least loss by 51.0, from 121 to 172." in surfaces_finding(*bowls[::-1])
+    low, high = (Quadratic(np.eye(2), np.zeros(2), floor) for floor in (121.0, 172.0))
+    lowered = surfaces_finding(result(broadcast=low, matched=high))
+    assert "lowers the least loss by 51.0, from 172 to 121." in lowered
+    lifted = surfaces_finding(result(broadcast=high, matched=low))
+    assert "lifts the least loss by 51.0, from 121 to 172." in lifted
 
 
 def test_one_pair_is_no_broadcast():
-    bowl = Quadratic(np.eye(2), np.zeros(2), 1.0)
     assert (
         "`(1, 1)` and targets `(1,)` are one pair, with nothing to mix. The loss is least at"
-        in cause_finding(Settings(batch_size=1), bowl, bowl)
+        in cause_finding(result(settings={"batch_size": 1}))
     )

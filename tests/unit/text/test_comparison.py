@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from judging import judged
+from judging import trained_result
 
-from linreg.data.dataset import make_data
 from linreg.settings.model import Comparison, DataSettings, Settings
 from linreg.settings.presets import PRESETS
 from linreg.text.comparison import (
-    explanation,
+    explanations,
     headline,
     outcome_table,
     setup,
@@ -32,39 +31,39 @@ def test_steps_and_time():
 def told():
     def tell(preset):
         comparison = PRESETS[preset].comparison
-        runs = train([comparison.original, comparison.fixed])
-        return runs, [judged(run, make_data(comparison.original.data)) for run in runs]
+        return trained_result(train([comparison.original, comparison.fixed]))
 
     return tell
 
 
 def test_the_finding_of_the_thread(told):
-    runs, results = told("as_asked")
-    assert headline(*results) == (
-        f"As written, the loss stays at {quantity(results[0].final_loss)}."
-        f" Fixed, it falls to {quantity(results[1].final_loss)}."
+    result = told("as_asked")
+    original, fixed = result.outcomes
+    assert headline(result) == (
+        f"As written, the loss stays at {quantity(original.final_loss)}."
+        f" Fixed, it falls to {quantity(fixed.final_loss)}."
     )
-    text = explanation(runs[0].settings, results[0])
+    text, text_of_fixed = explanations(result)
     assert (
         "`(100, 1)` meets `(100,)`: each of 100 predictions is compared with all 100 targets of its"
         " batch, 10,000 pairs." in text
     )
     assert (
-        f"After 3,000 steps the weights are {point(runs[0].weights[-1])}; this loss is least at"
-        " (0.06, 0.03)." in text
+        f"After 3,000 steps the weights are {point(result.runs[0].weights[-1])}; this loss is"
+        " least at (0.06, 0.03)." in text
     )
-    assert "each prediction is compared with its own target" in explanation(
-        runs[1].settings, results[1]
-    )
+    assert "each prediction is compared with its own target" in text_of_fixed
 
 
 def test_a_loss_falls_stays_or_rises(told):
-    _, results = told("from_the_truth")
-    assert headline(*results).startswith(
+    result = told("from_the_truth")
+    original, fixed = result.outcomes
+    assert headline(result).startswith(
         "As written, the loss falls to 333,056. Fixed, it stays at "
     ), "658,291 before"
-    worse = replace(results[0], final_loss=10 * results[0].start_loss)
-    assert headline(worse, results[1]).startswith("As written, the loss rises to 6,58")
+    worse = replace(original, final_loss=10 * original.start_loss)
+    rising = trained_result(result.runs, [worse, fixed])
+    assert headline(rising).startswith("As written, the loss rises to 6,58")
 
 
 def test_a_smaller_last_batch_is_said_where_the_minimum_is_not_least_squares():
@@ -72,29 +71,23 @@ def test_a_smaller_last_batch_is_said_where_the_minimum_is_not_least_squares():
         Settings(data=DataSettings(samples=250), wiring=wiring)
         for wiring in ("original", "squeeze")
     ]
-    runs = train(sides)
-    original, fixed = (
-        explanation(run.settings, judged(run, make_data(sides[0].data))) for run in runs
-    )
+    original, fixed = explanations(trained_result(train(sides)))
     assert fixed.endswith("as the last batch, of 50 rows, counts as much as the others.")
     assert "last batch" not in original
 
 
 def test_the_finding_of_a_batch_of_one(told):
-    runs, results = told("answer_batch_of_one")
-    assert "`(1, 1)` meets `(1,)`: one row a batch, so nothing can be mixed" in explanation(
-        runs[1].settings, results[1]
-    )
+    _, fixed = explanations(told("answer_batch_of_one"))
+    assert "`(1, 1)` meets `(1,)`: one row a batch, so nothing can be mixed" in fixed
 
 
 def test_the_finding_of_an_overflow(told):
-    runs, results = told("sgd_overflows")
+    result = told("sgd_overflows")
     assert (
-        headline(*results)
-        == "Both sides diverge: the original at step 7, the fixed side at step 7."
+        headline(result) == "Both sides diverge: the original at step 7, the fixed side at step 7."
     )
-    assert "The last finite weights are" in explanation(runs[0].settings, results[0])
-    assert "| – | – |" in outcome_table(results, ("Original", "Fixed"))
+    assert "The last finite weights are" in explanations(result)[0]
+    assert "| – | – |" in outcome_table(result)
 
 
 def test_the_setup_in_a_line():
@@ -134,9 +127,9 @@ def test_what_a_page_varies_is_not_said():
 def test_a_constant_target_is_not_called_a_failure():
     constant = DataSettings(weights=(0.0, 0.0), noise=0.0, samples=500)
     runs = train([Settings(data=constant), Settings(data=constant, wiring="squeeze")])
-    results = [judged(run, make_data(constant)) for run in runs]
-    assert headline(*results).startswith("The target is constant")
-    assert "✕" not in outcome_table(results, ("Original", "Fixed"))
+    result = trained_result(runs)
+    assert headline(result).startswith("The target is constant")
+    assert "✕" not in outcome_table(result)
 
 
 def test_what_meets_what():

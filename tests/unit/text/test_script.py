@@ -20,11 +20,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judging import trained_result
 from project import ROOT
 from streamlit.testing.v1 import AppTest
 
-from linreg.data.dataset import make_data, register_table, table_settings
 from linreg.data.files import TableError, open_table
+from linreg.data.tables import make_data, register_table, table_settings
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.changes import with_table
 from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
@@ -32,7 +33,8 @@ from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.presets import PRESETS
 from linreg.settings.query import from_query
 from linreg.settings.wirings import WIRINGS
-from linreg.text.comparison import headline, outcome_table
+from linreg.text.comparison import outcome_table
+from linreg.text.outcomes import headline
 from linreg.text.script import differing_lines, notebook, script, training_code
 from linreg.training.outcome import outcome
 from linreg.training.pytorch import train
@@ -137,7 +139,7 @@ def shown(comparison):
     data = make_data(comparison.original.data)
     runs = train([comparison.original, comparison.fixed], data)
     outcomes = [outcome(run, data, loss_surface(data, run.settings)) for run in runs]
-    lines = outcome_table(outcomes, ("Original", "Fixed")).splitlines()[2:]
+    lines = outcome_table(trained_result(runs)).splitlines()[2:]
     rows = {
         line.split(" | ")[0].removeprefix("| "): line.removesuffix(" |").split(" | ")[1:]
         for line in lines

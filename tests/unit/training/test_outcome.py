@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from judging import judged
 
-from linreg.data.dataset import Dataset, make_data
+from linreg.data.dataset import Dataset
+from linreg.data.tables import make_data
 from linreg.quadratic.evaluation import baseline, r_squared
 from linreg.settings.model import DataSettings, Settings
 from linreg.settings.presets import PRESETS

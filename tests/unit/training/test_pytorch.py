@@ -13,7 +13,8 @@ import torch
 from plain import plain_run
 from project import ROOT
 
-from linreg.data.dataset import Dataset, make_data
+from linreg.data.dataset import Dataset
+from linreg.data.tables import make_data
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import DataSettings, Settings
 from linreg.settings.optimizers import OPTIMIZERS
