@@ -54,7 +54,7 @@ def test_after_training_the_runs_are_those_of_the_trainer():
     assert not outstanding(COMPARISON, of)
 
 
-@pytest.mark.parametrize("samples, expected", [(501, 500), (400, 400), (1, 1)])
+@pytest.mark.parametrize(("samples", "expected"), [(501, 500), (400, 400), (1, 1)])
 def test_the_sample_has_evenly_spaced_rows_and_the_whole_of_a_small_table(samples, expected):
     data = DataSettings(samples=samples, mean=3.0)
     settings = replace(ORIGINAL, data=data, batch_size=1)
