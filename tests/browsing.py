@@ -82,7 +82,7 @@ class Visit:
 
     def until_trained(self):
         self.page.get_by_text("R² of least squares").wait_for(timeout=120_000)
-        self.page.wait_for_function("document.querySelectorAll('svg.marks').length == 4")
+        self.page.wait_for_function("document.querySelectorAll('svg.marks').length == 5")
         self.settled()
         return self
 

@@ -16,6 +16,7 @@ CHECKED = (
     "figures.comparison",
     "figures.side_surfaces",
     "figures.curves",
+    "figures.predictions",
 )
 install_import_hook([f"linreg.{name}" for name in CHECKED], "shapes.checked")
 pytest_plugins = ["browsing"]

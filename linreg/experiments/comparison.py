@@ -3,37 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from linreg.experiments.resources import Resources
 from linreg.experiments.work import Work, missing_keys
+from linreg.quadratic.evaluation import Baseline
 from linreg.quadratic.quadratic import Quadratic
-from linreg.settings.model import LABELS, Comparison, DataSettings, Settings
+from linreg.settings.model import LABELS, Comparison, Data, DataSettings, Settings
 from linreg.training.outcome import Outcome, outcome
 from linreg.training.run import Run
+
+SAMPLE_ROWS = 500  # of a table, whose predictions are shown
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """At most SAMPLE_ROWS evenly spaced rows of a table, its first and its last among them.
+
+    `rows` is the number of rows in the table, `mean` the mean of all its targets, and `target` and
+    `features` are the names of its columns.
+    """
+
+    X: Float[np.ndarray, "n D"]
+    y: Float[np.ndarray, " n"]
+    rows: int
+    mean: float
+    target: str
+    features: tuple[str, ...]
+
+    def predictions(self, weights: Float[np.ndarray, " P"]) -> Float[np.ndarray, " n"]:
+        """The predictions X·w, plus the bias where `weights` have one as their last."""
+        columns, w = self.X.shape[1], weights.astype(np.float64)  # (P,)
+        with np.errstate(over="ignore", invalid="ignore"):  # on the way to a divergence
+            predictions: np.ndarray = self.X @ w[:columns] + w[columns:].sum()
+        return predictions
 
 
 @dataclass(frozen=True, eq=False)
 class SideResult:
-    """One side of a comparison. Its run and the run's outcome are None before it is trained."""
+    """One side of a comparison. Its run and the run's outcome are None before it is trained.
+
+    `surface` is the loss that it trains on, `baseline` the correct loss of all rows.
+    """
 
     label: str
     settings: Settings
     surface: Quadratic
+    baseline: Baseline
     run: Run | None = None
     outcome: Outcome | None = None
+
+    def r_squared(self, step: int) -> float:
+        """R² at the weights of a step of the run, of all rows of the table."""
+        if self.run is None or self.outcome is None:
+            return float("nan")
+        if step >= len(self.run.weights) - 1:
+            return self.outcome.r_squared
+        return float(self.baseline.r_squared(self.run.weights[step].astype(np.float64)))
+
+    def correct_losses(self) -> Float[np.ndarray, " T1"]:
+        """The correct loss at the weights of each step: of all rows, each prediction compared with
+        its own target. It may be infinite on the way to a divergence."""
+        if self.run is None:
+            return np.empty(0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.baseline.surface.value(self.run.weights.astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
 class ComparisonResult:
-    """Both sides of a comparison, and the least-squares weights (P,) of their table."""
+    """Both sides of a comparison, the least-squares weights (P,) of their table, and the rows of it
+    whose predictions are shown."""
 
     comparison: Comparison
     sides: tuple[SideResult, SideResult]
     least_squares: Float[np.ndarray, " P"]
+    sample: Sample
 
     @property
     def complete(self) -> bool:
@@ -75,17 +123,24 @@ def run(comparison: Comparison, resources: Resources) -> ComparisonResult:
         for label, settings in zip(LABELS, (comparison.original, comparison.fixed), strict=True)
     )
     if not (original.run and fixed.run):
-        original, fixed = (
-            SideResult(side.label, side.settings, side.surface) for side in (original, fixed)
-        )
-    best = resources.least_squares(comparison.original.data, comparison.original.bias)
-    return ComparisonResult(comparison, (original, fixed), best)
+        original, fixed = (replace(side, run=None, outcome=None) for side in (original, fixed))
+    data, bias = comparison.original.data, comparison.original.bias
+    return ComparisonResult(
+        comparison,
+        (original, fixed),
+        resources.least_squares(data, bias),
+        resources.cached(_sample, data),
+    )
 
 
 def _side(label: str, settings: Settings, resources: Resources) -> SideResult:
-    surface, found = resources.surface(settings), resources.runs.get(settings)
+    surface, baseline = (
+        resources.surface(settings),
+        resources.baseline(settings.data, settings.bias),
+    )
+    found = resources.runs.get(settings)
     result = resources.cached(_outcome, settings) if found else None
-    return SideResult(label, settings, surface, found, result)
+    return SideResult(label, settings, surface, baseline, found, result)
 
 
 def _outcome(settings: Settings, resources: Resources) -> Outcome | None:
@@ -94,3 +149,11 @@ def _outcome(settings: Settings, resources: Resources) -> Outcome | None:
     if found is None:
         return None
     return outcome(found, resources.table(settings.data), resources.surface(settings))
+
+
+def _sample(data: Data, resources: Resources) -> Sample:
+    table = resources.table(data)
+    count = min(len(table), SAMPLE_ROWS)
+    rows = np.linspace(0, len(table) - 1, count).round().astype(int)  # (n,)
+    mean = float(table.y.mean())
+    return Sample(table.X[rows], table.y[rows], len(table), mean, table.target, table.features)

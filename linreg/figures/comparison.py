@@ -18,9 +18,11 @@ from linreg.figures.curves import (
 )
 from linreg.figures.figure import CIRCLE, CROSSED_CIRCLE, FigureSet, LegendEntry, single_figure
 from linreg.figures.layers import STAR, Layout
+from linreg.figures.predictions import predictions_figure
 from linreg.figures.side_surfaces import Side, surface_figure, surfaces_layout
 from linreg.figures.theme import Theme
 from linreg.settings.model import LABELS, DataSettings
+from linreg.settings.wirings import WIRINGS
 from linreg.text.comparison import shapes_met
 
 _LAYOUTS: WeakKeyDictionary[ComparisonResult, Layout] = WeakKeyDictionary()
@@ -32,6 +34,7 @@ def figures(result: ComparisonResult, theme: Theme, step: int | None = None) -> 
     if result.complete:
         yield losses(result, theme, step)
         yield weights(result, theme, step)
+        yield predictions(result, theme, step)
 
 
 def surfaces(result: ComparisonResult, theme: Theme, step: int | None = None) -> FigureSet:
@@ -67,8 +70,12 @@ def _legend(theme: Theme, with_paths: bool) -> tuple[LegendEntry, ...]:
 
 
 def losses(result: ComparisonResult, theme: Theme, step: int | None = None) -> FigureSet:
-    """Both losses against step."""
-    figure = loss_figure(_sides(result), _step(result, step), theme)
+    """Both losses against step, and the correct loss of the original's weights where it trains on
+    another."""
+    original, correct = result.sides[0], None
+    if original.run and WIRINGS[original.settings.wiring].pairs:
+        correct = original.correct_losses()[: len(original.run.losses)]
+    figure = loss_figure(_sides(result), _step(result, step), theme, correct)
     return single_figure("loss", figure, theme)
 
 
@@ -80,6 +87,12 @@ def weights(result: ComparisonResult, theme: Theme, step: int | None = None) -> 
         _sides(result), result.correct_weights, _step(result, step), theme, correct_name
     )
     return single_figure("weights", figure, theme)
+
+
+def predictions(result: ComparisonResult, theme: Theme, step: int | None = None) -> FigureSet:
+    """Predicted against true values of both sides, for a sample of the rows."""
+    figure = predictions_figure(result, _step(result, step), theme)
+    return single_figure("predictions", figure, theme)
 
 
 def layout_of(result: ComparisonResult) -> Layout:

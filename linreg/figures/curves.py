@@ -37,6 +37,7 @@ TARGETS = 200  # steps of a loss curve that can be clicked; Vega draws two shape
 LABEL_HEIGHT = 0.075  # relative to the range of the y axis
 MERGE_DISTANCE = 0.06  # below which two labels become one, relative to that range
 
+CORRECT_LOSS = "correct loss of the original's weights"
 TRUE_WEIGHTS = "true weights"  # of synthetic data
 LEAST_SQUARES_WEIGHTS = "least squares weights"  # of a table
 WEIGHT_NAMES = ("w1", "w2", "bias")
@@ -46,8 +47,16 @@ WEIGHT_COLUMNS = ["step", "value", "side", "weight"]
 # ---- loss ----------------------------------------------------------------------------------------
 
 
-def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
-    """The loss of each batch against step on a log axis, and the floor of each side's surface."""
+def loss_figure(
+    sides: Sequence[Side],
+    step: int,
+    theme: Theme,
+    correct: Float[np.ndarray, " T"] | None = None,
+) -> Figure:
+    """The loss of each batch against step on a log axis, and the floor of each side's surface.
+
+    `correct` is the correct loss of the original's weights at each of its steps, a dotted curve.
+    """
     curves, current = [], []
     for side in sides:
         if side.losses is None or not len(side.losses):
@@ -62,8 +71,11 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
         [(side.surface.min_loss, side.label) for side in sides], columns=["loss", "side"]
     )
     points = pd.DataFrame(current, columns=["step", "loss", "side"])
+    correct_curve = _correct_curve(correct)
     data = {
         "targets": _click_targets(sides),
+        "correct": correct_curve,
+        "correct end": _correct_end(correct_curve),
         "loss": curve[curve["loss"] > 0],  # a log axis has no zero
         "floors": floors[floors["loss"] > 0],
         "here": points[points["loss"] > 0],
@@ -78,8 +90,31 @@ def loss_figure(sides: Sequence[Side], step: int, theme: Theme) -> Figure:
         f"Loss of each batch against step: {'; '.join(ends)}. Least possible mean loss:"
         f" {_floors_text(sides)}."
     )
+    if len(correct_curve):
+        end = quantity(float(correct_curve["loss"].iloc[-1]))
+        alt_text += f" Dotted: the {CORRECT_LOSS}, over all rows, ends at {end}."
     caption = _loss_caption(sides, zeros=int((curve["loss"] <= 0).sum()))
+    if len(correct_curve):
+        caption += (
+            f" Dotted: the {CORRECT_LOSS}, over all rows, to compare with the loss of the fixed"
+            " side."
+        )
     return Figure(_loss_spec(theme), data, alt_text, caption, "loss")
+
+
+def _correct_curve(losses: Float[np.ndarray, " T"] | None) -> pd.DataFrame:
+    """The rows of a curve of losses that have a place on a log axis."""
+    losses = np.empty(0) if losses is None else losses
+    losses = losses[np.logical_and.accumulate(np.isfinite(losses))]  # up to a divergence
+    rows = _envelope(losses)
+    curve = pd.DataFrame({"step": rows.astype(np.int32), "loss": losses[rows]})
+    return curve[curve["loss"] > 0]
+
+
+def _correct_end(curve: pd.DataFrame) -> pd.DataFrame:
+    """The last point of the curve, with its label."""
+    end = curve.tail(1)
+    return end.assign(label=[f"{CORRECT_LOSS}: {quantity(loss)}" for loss in end["loss"].tolist()])
 
 
 def _click_targets(sides: Sequence[Side]) -> pd.DataFrame:
@@ -138,6 +173,12 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
         return alt.Chart(alt.NamedData(table)).encode(y=loss, color=color)
 
     lines = over("loss").mark_line(strokeWidth=1.2, strokeJoin="round").encode(x=step)
+    correct = alt.Chart(alt.NamedData("correct")).encode(x=step, y=loss)
+    correct = correct.mark_line(strokeWidth=2, strokeDash=[2, 3], color=theme.foreground)
+    end = alt.Chart(alt.NamedData("correct end")).encode(x=step, y=loss, text="label:N")
+    below_end: dict[str, Any] = {"align": "right", "baseline": "top", "dx": -4, "dy": 12}
+    end_halo = end.mark_text(**text_halo(theme), **below_end)
+    end_label = end.mark_text(color=theme.foreground, **below_end)
     floors = over("floors").mark_rule(strokeDash=[6, 4], strokeWidth=1.4)
     clicked = alt.selection_point(
         name="clicked", fields=["step"], nearest=True, on="click", empty=False
@@ -147,7 +188,9 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
     )
     current = over("here").mark_point(**dot(theme, 70))
     current = current.encode(x=step, shape=side_shape())
-    chart = alt.layer(floors, lines, step_rule(theme, step), current, targets)
+    chart = alt.layer(
+        floors, lines, correct, step_rule(theme, step), end_halo, end_label, current, targets
+    )
     heading = alt.TitleParams(
         "Loss of each batch", subtitle="dashed: the least mean loss of each surface"
     )

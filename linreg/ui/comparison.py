@@ -20,7 +20,7 @@ from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
 from linreg.ui.cache import RESOURCES, RUNS, result_of, speed_key, table_of
 from linreg.ui.downloads import keep_download
-from linreg.ui.figure_view import Selection, draw
+from linreg.ui.figure_view import Selection, current_theme, draw
 from linreg.ui.replay import FRAME_SECONDS, step_controls, step_to_show
 from linreg.ui.state import page_state
 from linreg.ui.url import write_url
@@ -132,6 +132,11 @@ def _replay(comparison: Comparison) -> None:
         draw(lambda theme: figures.losses(result, theme, step), "loss", [click], of=comparison)
     with right:
         draw(lambda theme: figures.weights(result, theme, step), "weights", of=comparison)
+    left, right = st.columns(2, gap="medium", vertical_alignment="center")
+    with left:
+        predictions = partial(figures.predictions, result, step=step)
+        draw(predictions, "predictions", caption=False, of=comparison)
+    right.markdown(predictions(current_theme()).caption)
 
 
 def _show_clicked_step(key: str) -> None:

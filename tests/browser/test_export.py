@@ -67,7 +67,7 @@ def test_the_comparison_leaves_as_one_figure_and_as_code(visit, surfaces):
 def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
     here = visit("surface?samples=1000&lr=0.05&fixed.batch_size=1&ring=2&optimizers=Adam&step=30")
     here.page.wait_for_function(
-        "document.querySelectorAll('svg.marks').length >= 4", timeout=120_000
+        "document.querySelectorAll('svg.marks').length >= 5", timeout=120_000
     )
     here.settled()
     opened(here, "Copy link")
@@ -91,7 +91,7 @@ def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
     assert f'src="{link}&embed=true"' in frame
     again = visit(f"surface?{query}")
     again.page.wait_for_function(
-        "document.querySelectorAll('svg.marks').length >= 4", timeout=120_000
+        "document.querySelectorAll('svg.marks').length >= 5", timeout=120_000
     )
     again.settled()
     assert again.texts() == here.texts()
@@ -112,7 +112,7 @@ def test_an_embedded_page_is_its_figures_alone(visit):
     link = here.page.get_by_role("link", name="All of it, with its controls")
     link.wait_for(timeout=120_000)
     here.settled()
-    assert here.page.locator("svg.marks").count() == 4
+    assert here.page.locator("svg.marks").count() == 5
     assert sum("after 40 steps" in text for text in here.texts()) == 2
     assert "step=40" in link.get_attribute("href")
     assert "embed" not in link.get_attribute("href")

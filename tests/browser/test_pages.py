@@ -139,7 +139,7 @@ def test_a_replay_moves_every_figure_in_place(visit):
         marks = here.page.evaluate(
             "[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)"
         )
-        assert marks == ["0", "1", "2", "3"], f"{what} draws no figure anew"
+        assert marks == ["0", "1", "2", "3", "4"], f"{what} draws no figure anew"
 
     slider = here.page.get_by_role("slider")
     slider.focus()
@@ -247,6 +247,7 @@ def test_figures_have_a_text_for_those_who_cannot_see_them(home):
     assert ["minimum at" in finding for finding in findings] == [True, True]
     assert labels[2].startswith("Loss of each batch against step")
     assert labels[3].startswith("Weights against step")
+    assert labels[4].startswith("Predicted against true values")
 
 
 def test_the_keyboard_reaches_every_control(home):

@@ -54,6 +54,22 @@ def test_after_training_the_runs_are_those_of_the_trainer():
     assert not outstanding(COMPARISON, of)
 
 
+@pytest.mark.parametrize(("samples", "expected"), [(501, 500), (400, 400), (1, 1)])
+def test_the_sample_has_evenly_spaced_rows_and_the_whole_of_a_small_table(samples, expected):
+    data = DataSettings(samples=samples, mean=3.0)
+    settings = replace(ORIGINAL, data=data, batch_size=1)
+    table = make_data(data)
+    sample = run(Comparison(settings, settings), local_resources()).sample
+    assert (len(sample.y), sample.rows) == (expected, samples)
+    assert sample.mean == pytest.approx(table.y.mean())
+    rows = [table.y.tolist().index(value) for value in sample.y]
+    assert (rows[0], rows[-1]) == (0, samples - 1)
+    assert set(np.diff(rows)) <= {1, 2}
+    np.testing.assert_array_equal(sample.X, table.X[rows])
+    with_bias = sample.predictions(np.array([2.0, -1.0, 7.0]))
+    assert with_bias == pytest.approx(2 * sample.X[:, 0] - sample.X[:, 1] + 7)
+
+
 @pytest.mark.parametrize("first", [ORIGINAL, FIXED], ids=["original", "fixed"])
 def test_with_one_side_trained_neither_is_shown_as_trained(first):
     of = local_resources()

@@ -1,17 +1,22 @@
 """Loss and weights against step, by what they draw."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import vl_convert
 from trained_sides import BOWL, layers_over, side, trained
 
+from linreg.data.dataset import make_data
+from linreg.experiments import comparison
+from linreg.experiments.resources import local_resources
+from linreg.figures.comparison import losses
 from linreg.figures.curves import LEAST_SQUARES_WEIGHTS, loss_figure, weights_figure
 from linreg.figures.side_surfaces import Side
 from linreg.figures.theme import LIGHT
 from linreg.quadratic.quadratic import Quadratic
-from linreg.settings.model import Comparison
+from linreg.settings.model import Comparison, DataSettings, Settings
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,35 @@ def test_the_loss_curve_keeps_the_extremes_and_its_floor(thread):
         here = figure.data["here"].set_index("side").loc[run.label]
         assert here.to_list() == [1200, run.losses[1200]]
     assert layers_over(figure, "loss")[0]["encoding"]["y"]["scale"]["type"] == "log"
+
+
+def test_the_correct_loss_of_the_original_s_weights_is_a_dotted_curve():
+    resources, table = local_resources(), make_data(DataSettings(samples=600))
+    settings = Settings(data=DataSettings(samples=600), epochs=8)
+    asked = Comparison(settings, replace(settings, wiring="squeeze"))
+    comparison.outstanding(asked, resources).run()
+    result = comparison.run(asked, resources)
+    (figure,) = losses(result, LIGHT, 5).panels
+    curve = figure.data["correct"]
+    assert curve["step"].tolist() == list(range(48)), "a step for each loss"
+    for step, loss in zip(curve["step"], curve["loss"], strict=True):
+        predicted = table.X @ result.runs[0].weights[step].astype(float)
+        assert loss == pytest.approx(np.mean((table.y - predicted) ** 2), rel=1e-9)
+    end = f"correct loss of the original's weights: {curve['loss'].iloc[-1]:,.0f}"
+    assert figure.data["correct end"]["label"].item() == end
+    assert f"over all rows, ends at {curve['loss'].iloc[-1]:,.0f}." in figure.alt
+    (line,) = (layer for layer in layers_over(figure, "correct") if "strokeDash" in layer["mark"])
+    assert line["mark"]["type"] == "line"
+    matched = Comparison(asked.fixed, asked.fixed)
+    (figure,) = losses(comparison.run(matched, resources), LIGHT).panels
+    assert figure.data["correct"].empty, "the loss is the correct one already"
+    assert "Dotted" not in figure.caption
+
+
+def test_the_correct_loss_ends_where_it_is_not_finite():
+    correct = np.array([3.0, 1e300, np.inf, 5.0])
+    figure = loss_figure([side(weights=np.zeros((5, 2)))], 3, LIGHT, correct)
+    assert figure.data["correct"]["loss"].tolist() == [3.0, 1e300]
 
 
 def test_a_loss_of_zero_is_left_out_of_a_log_axis_and_said():

@@ -145,7 +145,7 @@ def texts(svg):
 
 def test_every_figure_of_the_app_is_there_under_a_name_of_its_own(plates):
     names = [file_name(plate, "svg", "column", of) for of, plate in plates]
-    assert len(names) == len(set(names)) == 28
+    assert len(names) == len(set(names)) == 29
     assert names[0] == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000_column.svg"
     assert "claim-line_seeds-10_column.svg" in names
     assert all(re.fullmatch(r"[a-z0-9._-]+_column\.svg", name) for name in names)

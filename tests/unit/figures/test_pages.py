@@ -43,7 +43,7 @@ VIEWS = {
     "your_code": CodeView((4, 1), (4,)),
 }
 NAMES = {
-    "comparison": ["loss surfaces", "loss", "weights"],
+    "comparison": ["loss surfaces", "loss", "weights", "predictions"],
     "cause": [
         "matrix of all pairs",
         "four terms of the loss",
