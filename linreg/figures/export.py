@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 
 import pandas as pd
@@ -114,12 +113,6 @@ def _as_caption(figures: FigureSet, _: Size) -> bytes:
     return f"{figures.caption}\n".encode()
 
 
-@lru_cache(maxsize=1)
-def _bundle() -> str:
-    """Vega, Vega-Lite and vega-embed as one script."""
-    return render(renderer.javascript_bundle).replace("</script", "<\\/script")
-
-
 def _style_sheet(theme: Theme) -> str:
     body = (
         "margin: 1rem auto; max-width: 72rem; padding: 0 1rem;"
@@ -137,6 +130,7 @@ figcaption {{ {caption} }}"""
 def _as_html(figures: FigureSet, _: Size) -> bytes:
     """A page that needs no network, with its panels side by side where there is room."""
     specs = [without_empty_legend(panel.standalone()) for panel in figures.panels]
+    bundle = renderer.vega_bundle().replace("</script", "<\\/script")
     specs_json = json.dumps(specs, allow_nan=False).replace("<", "\\u003c")
     places = "".join(
         f'<div id="panel{k}" role="img" aria-label="{escape(panel.alt)}"></div>'
@@ -167,7 +161,7 @@ def _as_html(figures: FigureSet, _: Size) -> bytes:
 <figcaption>{escape(figures.caption)}</figcaption>
 </figure>
 <script type="module">
-{_bundle()}
+{bundle}
 const specs = {specs_json};
 specs.forEach((spec, k) => vegaEmbed("#panel" + k, spec, {{renderer: "svg", actions: false}}));
 </script>

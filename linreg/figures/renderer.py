@@ -15,7 +15,7 @@ from linreg.training.worker import Worker, WorkerCrashed, WorkerTimeout
 T = TypeVar("T")
 VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
 TIMEOUT = 60  # seconds for one picture
-ENGINE_BYTES = 115_000_000  # that the process may keep between two pictures
+ENGINE_BYTES = 90_000_000  # that the process may keep between two pictures
 
 RENDERER = Worker("vl-convert", idle_seconds=15, max_bytes=ENGINE_BYTES, timeout=TIMEOUT)
 
@@ -41,6 +41,14 @@ def render(function: Callable[..., T], *args: Any) -> T:
 def prestart() -> None:
     """Start the process and its engine, which takes a second, without waiting for them."""
     RENDERER.prestart(spec_to_svg, {"data": {"values": [{}]}, "mark": "bar"})
+
+
+@cache
+def vega_bundle() -> str:
+    """Vega, Vega-Lite and vega-embed as one script.
+
+    Raises `RenderError`. It is made once, since that takes 75 MB for a moment."""
+    return render(javascript_bundle)
 
 
 def spec_to_svg(spec: dict[str, Any]) -> str:

@@ -5,10 +5,12 @@ of an upload is limited by Streamlit's own setting, `server.maxUploadSize`."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 
 
 def limit(most: int, what: str) -> int:
@@ -39,7 +41,7 @@ class Limits:
     file_bytes: int = limit(200 * 2**20, "bytes of a file that is read into memory")
     file_rows: int = limit(10_000_000, "rows of a file that is read into memory")
     upload_bytes: int = limit(400_000_000, "bytes of the tables that all visitors have uploaded")
-    cache_bytes: int = limit(80_000_000, "bytes of results that a server keeps for all visitors")
+    cache_bytes: int = limit(50_000_000, "bytes of results that a server keeps for all visitors")
 
     @property
     def broadcast_elements(self) -> int:
@@ -86,4 +88,16 @@ def variable(name: str) -> str:
     return f"LINREG_{name.upper()}"
 
 
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for every variable that looks like one of a limit and sets none."""
+    known = [variable(entry.name) for entry in fields(Limits)]
+    for name in environment:
+        if name.startswith(variable("")) and name not in (*known, *FORMER_NAMES.values()):
+            nearest = get_close_matches(name, known, 1)
+            advice = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}"
+            yield f"the environment variable {name[:60]} sets no limit; {advice}"
+
+
 LIMITS = limits(os.environ)
+for sentence in unknown_variables(os.environ):
+    logging.getLogger(__name__).warning(sentence)

@@ -231,6 +231,8 @@ class TrainedRuns:
         for the same. A file's table is sent along, a synthetic one is drawn there."""
         if table is None and isinstance(keys[0].data, TableSettings):
             table = table_of(keys[0].data)
+        if table is not None:  # the reader's own type of it would import Arrow there: 24 MB
+            table = Dataset(table.X, table.y, table.features, table.target)
         return PYTORCH.call(
             pytorch_calls.train, list(keys), table, progress=progress, dedupe_key=tuple(keys)
         )

@@ -21,13 +21,20 @@ from pathlib import Path
 from playwright.sync_api import Error, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 from browsing import ARGUMENTS, CHROMIUM  # noqa: E402
 
-PAGES = {  # path -> figures to wait for
-    "": 4, "cause": 1, "claims": 1, "surface?ring=4": 2,
-    "sweep?columns=12&rows=6&inits=5&steps=300": 3, "your_data": 4, "your_code": 1,
+from linreg.settings.pages import MENU  # noqa: E402
+
+FIGURES = {  # to wait for on a page
+    "comparison": 4, "cause": 1, "claims": 1, "surface": 2, "sweep": 3, "your_data": 4,
+    "your_code": 1,
 }  # fmt: skip
+PATHS = {  # those that are not the page's name
+    "comparison": "", "surface": "surface?ring=4",
+    "sweep": "sweep?columns=12&rows=6&inits=5&steps=300",
+}  # fmt: skip
+PAGES = {PATHS.get(name, name): FIGURES[name] for name in MENU}  # path -> figures
 LONG = "sweep?columns=80&rows=40&steps=20000&inits=20&optimizer=Adam"
 ENTER = ["unshare", "--map-root-user", "--mount", "sh", "-ec"]
 HIDE = """import os

@@ -27,11 +27,13 @@ sys.path[:0] = [
 from served import Server  # noqa: E402
 from visitor import Failed, Visitor  # noqa: E402
 
+from linreg.settings.pages import MENU  # noqa: E402
+
 MOST_MEGABYTES = 690  # what Streamlit Community Cloud guarantees
 BESIDE = 8  # of the visitors, who stay while two ask for much
 THINK = (3.0, 12.0)  # seconds from an answer to the next action
 SETTLE_SECONDS = 75  # after the last visitor has gone; the renderer ends after 15
-PAGES = ("", "cause", "claims", "surface", "sweep", "your_data", "your_code")
+PAGES = ["" if name == "comparison" else name for name in MENU]
 
 
 # ---- what a visitor does -------------------------------------------------------------------------

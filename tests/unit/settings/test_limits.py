@@ -1,5 +1,8 @@
 """All limits are in one place, come from the environment, and are documented."""
 
+import os
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -8,7 +11,7 @@ from project import ROOT
 from linreg.data import tables
 from linreg.data.files import TableError, open_table
 from linreg.settings import changes, model, query
-from linreg.settings.limits import Limits, limits
+from linreg.settings.limits import Limits, limits, unknown_variables
 
 
 def test_the_environment_raises_a_limit():
@@ -24,6 +27,19 @@ def test_variables_with_a_former_name_are_still_read():
     assert limits({**former, "LINREG_AUTORUN_STEPS": "600"}).autorun_steps == 600
     with pytest.raises(ValueError, match=r"^LINREG_PAIRED_ROWS='many' is not a limit"):
         limits({"LINREG_PAIRED_ROWS": "many"})
+
+
+def test_a_mistyped_variable_is_named_once_with_the_one_that_was_meant():
+    answer = subprocess.run(
+        [sys.executable, "-c", "import linreg.settings, linreg.data.dataset"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+        env=os.environ | {"LINREG_STEP": "5", "LINREG_SEEDS": "500", "LINREG_PAIRED_ROWS": "50"},
+    )  # fmt: skip
+    assert answer.stderr.splitlines() == [
+        "the environment variable LINREG_STEP sets no limit; did you mean LINREG_STEPS?"
+    ]
+    (other,) = unknown_variables({"LINREG_XYZ": "1"})
+    assert other.startswith("the environment variable LINREG_XYZ sets no limit; there are LINREG_")
 
 
 def test_limits_that_follow_from_others_follow_them():
