@@ -41,7 +41,7 @@ class Limits:
     file_bytes: int = limit(200 * 2**20, "bytes of a file that is read into memory")
     file_rows: int = limit(10_000_000, "rows of a file that is read into memory")
     upload_bytes: int = limit(400_000_000, "bytes of the tables that all visitors have uploaded")
-    cache_bytes: int = limit(50_000_000, "bytes of results that a server keeps for all visitors")
+    cache_bytes: int = limit(80_000_000, "bytes of results that a server keeps for all visitors")
 
     @property
     def broadcast_elements(self) -> int:
@@ -93,7 +93,7 @@ def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     known = [variable(entry.name) for entry in fields(Limits)]
     for name in environment:
         if name.startswith(variable("")) and name not in (*known, *FORMER_NAMES.values()):
-            nearest = get_close_matches(name, known, 1)
+            nearest = get_close_matches(name, known, 1, cutoff=0.8)
             advice = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}"
             yield f"the environment variable {name[:60]} sets no limit; {advice}"
 
