@@ -162,9 +162,7 @@ def dangers(tree):
 
 
 KNOWN = {
-    ("worker.py", "pickle"): "calls and results, through a pipe to a child of this process",
-    ("worker_process.py", "pickle"): "the other end of that pipe",
-    ("worker.py", "subprocess.Popen"): "this Python, with a program of its own",
+    ("worker.py", "pickle"): "whether an error can travel",
     ("memory.py", "ctypes"): "the C library is told to spare memory",
     ("page.py", "st.html"): "a stylesheet of the package",
 }
