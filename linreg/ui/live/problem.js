@@ -2,66 +2,44 @@
 
 import { batchCount, batchMoments, tableWidth } from "./moments.js";
 
-const TYPES = { f8: Float64Array, u4: Uint32Array, u2: Uint16Array };
-
-/**
- * The array of a reference.
- * @param {[string, number, number]} reference type, offset in bytes, count
- * @param {Uint8Array} bytes
- */
-export function arrayOf([type, offset, count], bytes) {
-  const Type = TYPES[type];
-  const start = bytes.byteOffset + offset;
-  if (start % Type.BYTES_PER_ELEMENT === 0) return new Type(bytes.buffer, start, count);
-  return new Type(bytes.slice(offset, offset + count * Type.BYTES_PER_ELEMENT).buffer);
-}
-
 /**
  * One training: its rule, its settings, and the moments of its batches.
  *
  * `table` (K * width) holds a row for each of the K batches, as `moments.js` describes it. `rows`
  * are null where Python sent the moments instead.
  * @param {object} sent one of `problems`
- * @param {Uint8Array} bytes `numbers`
+ * @param {TypedArray[]} arrays which it refers to by their index
  */
-export function unpack(sent, bytes) {
-  const array = (reference) => arrayOf(reference, bytes);
+export function problemOf(sent, arrays) {
   const origin = Float64Array.from(sent.origin); // (P,)
-  const shared = {
+  const problem = {
     ...sent,
     origin,
     constants: Float64Array.from(sent.constants),
     constants_per_momentum: Float64Array.from(sent.constants_per_momentum),
-    schedule: sent.schedule.map(array),
+    schedule: sent.schedule.map((index) => arrays[index]),
+    rows: sent.rows && rowsOfTable(sent.rows, arrays),
   };
-  if (sent.moments) {
-    return { ...shared, rows: null, table: tableOfColumns(sent.moments.map(array)) };
-  }
-  const rows = unpackRows(sent.rows, bytes);
-  const table = new Float64Array(batchCount(rows, sent.batch_size) * tableWidth(origin.length));
-  return { ...shared, rows, table: batchMoments(rows, sent.batch_size, sent.pairs, origin, table) };
+  return { ...problem, table: sent.moments ? sentTable(sent, arrays) : computedTable(problem) };
 }
 
-/**
- * The rows of a table: x1, x2, y (N,), and `order` (E * N,) in E epochs, or null.
- * @param {object} sent references
- * @param {Uint8Array} bytes
- */
-export function unpackRows(sent, bytes) {
-  return {
-    x1: arrayOf(sent.x1, bytes),
-    x2: arrayOf(sent.x2, bytes),
-    y: arrayOf(sent.y, bytes),
-    order: sent.order ? arrayOf(sent.order, bytes) : null,
-  };
+/** The rows of a table: x1, x2, y (N,), and in E epochs their `order` (E * N,), or null. */
+export function rowsOfTable(sent, arrays) {
+  const order = sent.order == null ? null : arrays[sent.order];
+  return { x1: arrays[sent.x1], x2: arrays[sent.x2], y: arrays[sent.y], order };
 }
 
-/** Columns (K,) side by side, as the rows of a table (K * width). */
-function tableOfColumns(columns) {
-  const width = columns.length;
-  const table = new Float64Array(columns[0].length * width);
+/** The columns (K,) of the moments, side by side. */
+function sentTable(sent, arrays) {
+  const columns = sent.moments.map((index) => arrays[index]);
+  const table = new Float64Array(columns[0].length * columns.length);
   columns.forEach((column, i) => {
-    for (let k = 0; k < column.length; k++) table[k * width + i] = column[k];
+    for (let k = 0; k < column.length; k++) table[k * columns.length + i] = column[k];
   });
   return table;
+}
+
+function computedTable({ rows, batch_size, pairs, origin }) {
+  const table = new Float64Array(batchCount(rows, batch_size) * tableWidth(origin.length));
+  return batchMoments(rows, batch_size, pairs, origin, table);
 }
