@@ -88,13 +88,13 @@ def browser_problems(
         else:
             problem["origin"] = origin_of(table, run.bias).tolist()
             problem["rows"] = {
-                **row_references(table, arrays),
+                **_rows(table, arrays),
                 "order": _order(run, table, arrays),
             }
     return Problems(tuple(problems), tuple(arrays.found), arrays.nbytes)
 
 
-def row_references(table: Dataset, arrays: Arrays) -> dict[str, int]:
+def _rows(table: Dataset, arrays: Arrays) -> dict[str, int]:
     """The columns x1, x2 and y of a table, added to the arrays."""
     columns = {"x1": table.X[:, 0], "x2": table.X[:, 1], "y": table.y}
     return {name: arrays.add(column) for name, column in columns.items()}

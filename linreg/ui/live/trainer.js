@@ -35,7 +35,8 @@ export function createPath(problem, recordEvery = 1) {
  * Train from `start` and fill `path`.
  *
  * The batches are taken in turn. `path.divergedAt` is the first step at which the loss or a weight
- * is not finite, or -1; from that step on weights and losses are NaN.
+ * is not finite, or -1; from that step on weights and losses are NaN. It may be one step before
+ * that of the compiled kernel, whose fused operations overflow a little later.
  * @param {object} problem of `problemOf`
  * @param {object} path of `createPath`
  * @param {ArrayLike<number>} start (P,)
