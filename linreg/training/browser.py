@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from linreg.data.dataset import Dataset, batch_order, initial_weights
 from linreg.quadratic.least_squares import origin_of
 from linreg.quadratic.moments import Moments
+from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import Settings
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.wirings import WIRINGS
@@ -84,7 +86,9 @@ def browser_problems(
         if of_moments <= of_rows:
             found = moments(run)
             problem["origin"] = found.origin.tolist()
-            problem["moments"] = [arrays.add(column) for column in _columns(found)]
+            problem["moments"] = [
+                arrays.add(column) for column in _columns(found.A, found.c, found.s)
+            ]
         else:
             problem["origin"] = origin_of(table, run.bias).tolist()
             problem["rows"] = {
@@ -92,6 +96,13 @@ def browser_problems(
                 "order": _order(run, table, arrays),
             }
     return Problems(tuple(problems), tuple(arrays.found), arrays.nbytes)
+
+
+def browser_surface(surface: Quadratic) -> dict[str, list[float]]:
+    """A loss surface for `surface.js`, such as the correct loss that a run is compared with."""
+    columns = _columns(surface.A[None], surface.c[None], np.array([surface.s]))
+    row = np.concatenate(columns)  # (6 or 10,)
+    return {"row": row.tolist(), "origin": surface.origin.tolist()}
 
 
 def _rows(table: Dataset, arrays: Arrays) -> dict[str, int]:
@@ -140,16 +151,18 @@ def _rule(
     return zero, one - zero, schedule
 
 
-def _until_constant(column: np.ndarray) -> np.ndarray:
+def _until_constant(column: Float[np.ndarray, " T"]) -> Float[np.ndarray, " n"]:
     """A column of a schedule (T,) up to the step from which on it does not change."""
     changing = np.flatnonzero(column != column[-1])
     return column[: changing[-1] + 2 if len(changing) else 1]
 
 
-def _columns(moments: Moments) -> list[np.ndarray]:
-    """The moments as the browser's table has them, one column (K,) each: see `moments.js`."""
-    H, b = 2 * moments.A, 2 * moments.c
-    columns = [H[:, 0, 0], H[:, 0, 1], H[:, 1, 1], b[:, 0], b[:, 1], moments.s]
+def _columns(
+    A: Float[np.ndarray, "K P P"], c: Float[np.ndarray, "K P"], s: Float[np.ndarray, " K"]
+) -> list[np.ndarray]:
+    """The quadratics of K batches as the browser's tables have them, one column (K,) each."""
+    H, b = 2 * A, 2 * c
+    columns = [H[:, 0, 0], H[:, 0, 1], H[:, 1, 1], b[:, 0], b[:, 1], s]
     if H.shape[1] == 3:
         columns += [H[:, 0, 2], H[:, 1, 2], H[:, 2, 2], b[:, 2]]
     return columns

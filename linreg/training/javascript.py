@@ -1,6 +1,6 @@
 """The updates of `linreg.training.kernels` as JavaScript, for the training in the browser.
 
-    python -m linreg.training.javascript > linreg/ui/live/rules.js
+    make rules
 
 An update is straight-line arithmetic: assignments to names, then `return` of the new w, m and v.
 Only that is translated; anything else raises `UntranslatableError` with the name of what it is."""

@@ -9,10 +9,11 @@ from live_modules import DECODED, ENCODED, MODULES, decoded, encoded, open_modul
 
 from linreg.data.dataset import initial_weights, make_data
 from linreg.quadratic.moments import batch_moments
+from linreg.quadratic.streaming import matched_surface
 from linreg.settings.model import DataSettings, Settings
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.training import kernels
-from linreg.training.browser import browser_problems
+from linreg.training.browser import browser_problems, browser_surface
 from linreg.training.ensemble import train_ensemble
 from linreg.training.javascript import rules_module
 from linreg.training.kernels import Rule
@@ -23,18 +24,18 @@ pytestmark = pytest.mark.browser
 SMALL = DataSettings(samples=1_000, mean=20.0, correlation=0.3)
 RATES = {"SGD": 1e-5, "Nesterov": 1e-6, "Adadelta": 0.1}
 
-TRAIN = f"""async ({{cases, arrays, recordEvery, starts, repeat}}) => {{
+TRAIN = f"""async ({{cases, arrays, recordEvery, repeat}}) => {{
   {DECODED} {ENCODED}
   const {{ problemOf }} = await import("./problem.js");
   const {{ createPath, train }} = await import("./trainer.js");
   const found = arrays.map(decoded);
-  return cases.map((sent, i) => {{
+  return cases.map(sent => {{
     const problem = problemOf(sent, found);
     const path = createPath(problem, recordEvery);
     if (repeat) train(problem, path, problem.origin, 10 * sent.lr); // leaves nothing behind
-    train(problem, path, starts?.[i] ?? sent.init, sent.lr);
+    train(problem, path, sent.init, sent.lr);
     const columns = [...path.weights, path.losses, path.lowest, path.highest];
-    return [path.divergedAt, Array.from(path.steps), ...columns.map(encoded)];
+    return [path.divergedAt, ...[Float64Array.from(path.steps), ...columns].map(encoded)];
   }});
 }}"""
 
@@ -55,7 +56,7 @@ def trained_in_browser(page, table, runs, record_every=1, repeat=False, **hyperp
     results = page.evaluate(TRAIN, {**given, "repeat": repeat})
     for run, (diverged_at, steps, *columns) in zip(runs, results, strict=True):
         *weights, losses, lowest, highest = (decoded(column, -1) for column in columns)
-        assert steps == [*range(0, run.steps, record_every), run.steps]
+        assert decoded(steps, -1).tolist() == [*range(0, run.steps, record_every), run.steps]
         yield run, np.stack(weights, axis=1), losses, (lowest, highest), diverged_at
 
 
@@ -171,6 +172,29 @@ def test_every_recorded_loss_has_the_range_until_the_next(page):
     windows = np.split(losses, range(70, 300, 70))
     np.testing.assert_array_equal(lowest, [window.min() for window in windows])
     np.testing.assert_array_equal(highest, [window.max() for window in windows])
+
+
+ALONG = f"""async ({{sent, arrays, surface}}) => {{
+  {DECODED} {ENCODED}
+  const {{ problemOf }} = await import("./problem.js");
+  const {{ createPath, train }} = await import("./trainer.js");
+  const {{ valuesAlong }} = await import("./surface.js");
+  const problem = problemOf(sent, arrays.map(decoded));
+  const path = train(problem, createPath(problem), sent.init, sent.lr);
+  return encoded(valuesAlong(surface, path, new Float64Array(path.steps.length)));
+}}"""
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_correct_loss_of_a_path_is_that_of_the_matched_surface(page, bias):
+    table, run = make_data(SMALL), Settings(data=SMALL, bias=bias)
+    surface = matched_surface(table, bias)
+    sent = browser_problems(table, [run], lambda run: batch_moments(table, run))
+    arrays = [encoded(array) for array in sent.arrays]
+    given = {"sent": sent.problems[0], "arrays": arrays, "surface": browser_surface(surface)}
+    losses = decoded(page.evaluate(ALONG, given), -1)
+    expected = surface.value(ensemble(table, run).weights[:, 0])
+    np.testing.assert_allclose(losses, expected, rtol=1e-9)
 
 
 def _pulled(w, g, m, v, lr, c, a, b, d):

@@ -10,7 +10,7 @@ from linreg.training.kernels import RULES
 
 
 def test_the_rules_in_the_repository_are_current():
-    """If not: python -m linreg.training.javascript > linreg/ui/live/rules.js."""
+    """If not: `make rules`."""
     assert (ROOT / "linreg/ui/live/rules.js").read_text() == rules_module()
 
 
