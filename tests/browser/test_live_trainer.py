@@ -174,6 +174,46 @@ def test_every_recorded_loss_has_the_range_until_the_next(page):
     np.testing.assert_array_equal(highest, [window.max() for window in windows])
 
 
+DRAG = f"""async ({{sent, arrays, frames, alpha}}) => {{
+  {DECODED} {ENCODED}
+  const {{ problemOf }} = await import("./problem.js");
+  const {{ createPath, train }} = await import("./trainer.js");
+  const {{ mix }} = await import("./moments.js");
+  const [original, fixed] = sent.map(side => problemOf(side, arrays.map(decoded)));
+  const table = mix(fixed.table, original.table, alpha, new Float64Array(fixed.table.length));
+  const problem = {{ ...original, table }};
+  const path = createPath(problem);
+  return frames.map(([start, lr, momentum]) =>
+    train(problem, path, start, lr, momentum).weights.map(encoded));
+}}"""
+
+
+@pytest.mark.parametrize("optimizer", ["RMSprop", "SGD", "Nesterov"])
+@pytest.mark.parametrize("alpha", [0, 0.4])
+def test_a_drag_trains_from_other_starts_at_other_rates_and_momentum(page, optimizer, alpha):
+    """From what was sent for one start, rate and momentum; also between the two losses."""
+    table = make_data(SMALL)
+    original = Settings(data=SMALL, optimizer=optimizer, momentum=0.9, lr=1e-6)
+    sides = [original, replace(original, wiring="squeeze")]
+    broadcast, matched = (batch_moments(table, side) for side in sides)
+    between_both = replace(
+        matched,
+        c=(1 - alpha) * matched.c + alpha * broadcast.c,
+        s=(1 - alpha) * matched.s + alpha * broadcast.s,
+    )
+    sent = browser_problems(table, sides, lambda side: batch_moments(table, side))
+    rate = RATES.get(optimizer, 0.02)
+    frames = [[[1.0, -2.0], rate, 0.7], [[30.0, 8.0], 2 * rate, 0.2], [[0.5, 0.0], 3 * rate, 0.5]]
+    arrays = [encoded(array) for array in sent.arrays]
+    given = {"sent": list(sent.problems), "arrays": arrays, "frames": frames, "alpha": alpha}
+    for (start, lr, momentum), columns in zip(frames, page.evaluate(DRAG, given), strict=True):
+        weights = np.stack([decoded(column, -1) for column in columns], axis=1)
+        expected = train_ensemble(
+            between_both, np.array([start]), lr, optimizer, steps=original.steps, momentum=momentum
+        )
+        assert_equal_weights(original, weights, expected.weights[:, 0])
+
+
 ALONG = f"""async ({{sent, arrays, surface}}) => {{
   {DECODED} {ENCODED}
   const {{ problemOf }} = await import("./problem.js");
