@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run test lint bench bench-pages faults fuzz load screenshots clean
+.PHONY: run test lint bench bench-pages faults fuzz load screenshots rules clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -41,6 +41,10 @@ load: .venv/.installed-test .venv/.compiled # so many visitors for so many secon
 screenshots: .venv/.installed-test
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python -m linreg figures --out docs/figures --only comparison cause surface sweep --size page --format svg
+
+rules: .venv/.installed # the updates of the optimizers, for the browser
+	$(BIN)/python -m linreg.training.javascript > linreg/ui/live/rules.js.new
+	mv linreg/ui/live/rules.js.new linreg/ui/live/rules.js
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ from jaxtyping import install_import_hook
 CHECKED = (
     "data",
     "quadratic",
+    "training.browser",
     "training.pytorch",
     "training.ensemble",
     "training.outcome",

@@ -80,7 +80,7 @@ def train_ensemble(
     rates = np.ascontiguousarray(np.broadcast_to(np.asarray(lr, dtype=np.float64), (runs,)))  # (R,)
     groups = np.zeros(runs, dtype=np.int64) if groups is None else np.asarray(groups)
     rule = _checked_rule(all_moments, init, rates, optimizer, groups, steps, record_every)
-    plan = rule.arrays(steps, **_with_defaults(rule, optimizer, hyperparameters))
+    plan = rule.plan.arrays(steps, **_with_defaults(rule, optimizer, hyperparameters))
     recorded = np.append(np.arange(0, steps, record_every), steps)  # (S,)
     chunks, tasks = [], []
     for group in np.unique(groups):
@@ -257,9 +257,10 @@ def _with_defaults(rule: Rule, optimizer: str, hyperparameters: dict[str, Any]) 
             "momentum",
         )
     for name in hyperparameters:
-        if name not in rule.hyperparameters:
+        if name not in rule.plan.hyperparameters:
             raise SettingsError(
-                f"{optimizer} has no {shorten(name)}; use {', '.join(rule.hyperparameters)}", name
+                f"{optimizer} has no {shorten(name)}; use {', '.join(rule.plan.hyperparameters)}",
+                name,
             )
     for name, value in hyperparameters.items():
         for number in value if isinstance(value, tuple) else (value,):

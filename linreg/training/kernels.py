@@ -3,7 +3,8 @@
 An update takes one weight w, its gradient g, two state variables m and v that start at 0, the
 learning rate lr, the constants c of the optimizer, and three values a, b, d that depend only on the
 step. It returns the new w, m and v. Each update is the formula of the single-tensor implementation
-in `torch.optim`; what depends only on the step is computed in advance, by the plan of the rule.
+in `torch.optim`; constants and values are computed in advance, by a plan (`linreg.training.plans`).
+The browser has the same updates: `linreg.training.javascript` translates them.
 
 The kernel is compiled once for each update, number of weights and number of lanes, as a copy of
 `_kernel` with its own globals: numba caches such a function on disk, but not a closure over an
@@ -12,11 +13,10 @@ changes."""
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -24,29 +24,17 @@ import numba
 import numpy as np
 
 from linreg.settings.warnings import FILTERS_LOCK
+from linreg.training.plans import PLANS, Plan
 
 LANES = 16  # runs that are trained side by side: a few vector registers
 SINGLE_LANE = 1  # for few runs, which would leave most lanes empty
 CHECK_EVERY = 256  # steps between two checks for numbers that are not finite
-CONSTANTS, SCHEDULED = 5, 3  # the number of constants, and of values per step, of an update
-
-Plan = tuple[tuple[float, ...], np.ndarray]  # constants, schedule (steps or 1, SCHEDULED)
-
 
 # ---- updates: w, g, m, v, lr, constants c, values a, b, d of the step -> w, m, v -----------------
-# ---- plans: steps t = 1 … T, hyperparameters of PyTorch -> constants, schedule -------------------
 
 
 def _inlined(update: Any) -> Any:
     return numba.njit(inline="always", error_model="numpy")(update)
-
-
-NO_SCHEDULE = np.zeros((1, SCHEDULED))  # of an update that does not depend on the step
-
-
-def _schedule(*columns: np.ndarray) -> np.ndarray:
-    """The schedule (T, SCHEDULED) with these columns (T,), and zeros for the others."""
-    return np.stack([*columns, *[np.zeros_like(columns[0])] * (SCHEDULED - len(columns))], axis=1)
 
 
 @_inlined
@@ -56,30 +44,16 @@ def _rmsprop(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     return w - lr * m, m, v
 
 
-def _plan_rmsprop(
-    t: np.ndarray, alpha: float = 0.99, eps: float = 1e-8, momentum: float = 0.0
-) -> Plan:
-    return (alpha, 1 - alpha, eps, momentum), NO_SCHEDULE
-
-
 @_inlined
 def _sgd(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     m = c[0] * m + g
     return w - lr * (c[1] * m + c[2] * g), m, v
 
 
-def _plan_sgd(t: np.ndarray, momentum: float = 0.0, nesterov: bool = False) -> Plan:
-    return (momentum, momentum if nesterov else 1.0, 1.0 if nesterov else 0.0), NO_SCHEDULE
-
-
 @_inlined
 def _adagrad(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     v = v + g * g
     return w - lr * (g / (math.sqrt(v) + c[0])), m, v
-
-
-def _plan_adagrad(t: np.ndarray, eps: float = 1e-10) -> Plan:
-    return (eps,), NO_SCHEDULE
 
 
 @_inlined
@@ -89,30 +63,11 @@ def _adadelta(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     return w - lr * delta, c[0] * m + c[1] * (delta * delta), v
 
 
-def _plan_adadelta(t: np.ndarray, rho: float = 0.9, eps: float = 1e-6) -> Plan:
-    return (rho, 1 - rho, eps), NO_SCHEDULE
-
-
 @_inlined
 def _adam(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     m = m + c[0] * (g - m)
     v = c[1] * v + c[2] * (g * g)
     return w * (1 - lr * c[4]) - lr * a * (m / (math.sqrt(v) * b + c[3])), m, v
-
-
-def _plan_adam(t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> Plan:
-    return _plan_adamw(t, betas, eps, weight_decay=0.0)
-
-
-def _plan_adamw(
-    t: np.ndarray,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.01,
-) -> Plan:
-    beta1, beta2 = betas
-    constants = (1 - beta1, beta2, 1 - beta2, eps, weight_decay)
-    return constants, _schedule(1 / (1 - beta1**t), 1 / np.sqrt(1 - beta2**t))
 
 
 @_inlined
@@ -122,22 +77,6 @@ def _nadam(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     return w - lr * ((a * g + d * m) / (math.sqrt(v) * b + c[3])), m, v
 
 
-def _plan_nadam(
-    t: np.ndarray,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    momentum_decay: float = 0.004,
-) -> Plan:
-    beta1, beta2 = betas
-    mu, following = (beta1 * (1 - 0.5 * 0.96 ** (step * momentum_decay)) for step in (t, t + 1))
-    # in single precision, as in PyTorch
-    product = np.cumprod(mu.astype(np.float32), dtype=np.float32).astype(np.float64)
-    of_gradient, of_momentum = (1 - mu) / (1 - product), following / (1 - product * following)
-    return (1 - beta1, beta2, 1 - beta2, eps), _schedule(
-        of_gradient, 1 / np.sqrt(1 - beta2**t), of_momentum
-    )
-
-
 @_inlined
 def _radam(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     m = m + c[0] * (g - m)
@@ -145,36 +84,11 @@ def _radam(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     return w - lr * (m * (a + b / (math.sqrt(v) + c[3]))), m, v
 
 
-def _plan_radam(
-    t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
-) -> Plan:
-    """Plain momentum while the variance is intractable (ρ_t ≤ 5), the rectified step after that."""
-    beta1, beta2 = betas
-    unbias = 1 / (1 - beta1**t)
-    rho_inf = 2 / (1 - beta2) - 1
-    rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
-    tractable = rho > 5
-    safe = np.where(tractable, rho, 6.0)
-    rectification = (safe - 4) * (safe - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * safe)
-    rectified = np.sqrt(rectification * (1 - beta2**t))
-    return (
-        (1 - beta1, beta2, 1 - beta2, eps),
-        _schedule(np.where(tractable, 0.0, unbias), np.where(tractable, unbias * rectified, 0.0)),
-    )
-
-
 @_inlined
 def _adamax(w, g, m, v, lr, c, a, b, d):  # type: ignore[no-untyped-def]
     m = m + c[0] * (g - m)
     v = max(c[1] * v, abs(g) + c[3])
     return w - lr * a * (m / v), m, v
-
-
-def _plan_adamax(
-    t: np.ndarray, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
-) -> Plan:
-    beta1, beta2 = betas
-    return (1 - beta1, beta2, 0.0, eps), _schedule(1 / (1 - beta1**t))
 
 
 # ---- the kernel ----------------------------------------------------------------------------------
@@ -335,24 +249,10 @@ _SIGNATURE = (
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """The update and the plan of an optimizer of `torch.optim`.
-
-    The keyword arguments of the plan are the hyperparameters."""
+    """The update and the plan of an optimizer of `torch.optim`."""
 
     update: Any
-    plan: Callable[..., Plan]
-    scheduled: bool = False  # whether the plan depends on the step
-
-    @cached_property
-    def hyperparameters(self) -> tuple[str, ...]:
-        """The names of the hyperparameters, as in PyTorch."""
-        return tuple(inspect.signature(self.plan).parameters)[1:]
-
-    def arrays(self, steps: int, **hyperparameters: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The constants (CONSTANTS,) and the schedule (steps or 1, SCHEDULED) for the kernel."""
-        last = steps if self.scheduled else 1
-        constants, schedule = self.plan(np.arange(1, last + 1, dtype=np.float64), **hyperparameters)
-        return np.array([*constants, *[0.0] * (CONSTANTS - len(constants))]), schedule
+    plan: Plan
 
     def kernel(self, parameters: int, lanes: int = LANES) -> Callable[..., None]:
         """The kernel for 2 or 3 parameters, compiled or loaded from disk at the first call."""
@@ -392,14 +292,15 @@ def jitted(function: Callable[..., None], signature: str, **options: Any) -> Cal
     return dispatcher
 
 
-RULES: dict[str, Rule] = {  # by the name of a class of torch.optim
-    "RMSprop": Rule(_rmsprop, _plan_rmsprop),
-    "SGD": Rule(_sgd, _plan_sgd),
-    "Adagrad": Rule(_adagrad, _plan_adagrad),
-    "Adadelta": Rule(_adadelta, _plan_adadelta),
-    "Adam": Rule(_adam, _plan_adam, scheduled=True),
-    "AdamW": Rule(_adam, _plan_adamw, scheduled=True),
-    "NAdam": Rule(_nadam, _plan_nadam, scheduled=True),
-    "RAdam": Rule(_radam, _plan_radam, scheduled=True),
-    "Adamax": Rule(_adamax, _plan_adamax, scheduled=True),
+UPDATES: dict[str, Any] = {  # by the name of a class of torch.optim
+    "RMSprop": _rmsprop,
+    "SGD": _sgd,
+    "Adagrad": _adagrad,
+    "Adadelta": _adadelta,
+    "Adam": _adam,
+    "AdamW": _adam,
+    "NAdam": _nadam,
+    "RAdam": _radam,
+    "Adamax": _adamax,
 }
+RULES: dict[str, Rule] = {name: Rule(update, PLANS[name]) for name, update in UPDATES.items()}

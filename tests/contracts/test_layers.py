@@ -125,9 +125,12 @@ def test_a_page_is_short_and_defines_nothing(page):
 
 @pytest.mark.parametrize("absent", ["torch", "streamlit", "numba"])
 def test_what_is_slow_to_load_waits(absent):
-    """Settings, surfaces, figures and words need neither torch nor streamlit; `import linreg` needs
-    nothing of either."""
-    modules = "linreg, linreg.figures.comparison, linreg.settings.presets, linreg.text.script"
+    """Settings, surfaces, figures, words and what the browser trains need neither torch nor
+    streamlit; `import linreg` needs nothing of either."""
+    modules = (
+        "linreg, linreg.figures.comparison, linreg.settings.presets, linreg.text.script,"
+        " linreg.training.browser"
+    )
     program = f"import sys, {modules}; sys.exit('{absent}' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 

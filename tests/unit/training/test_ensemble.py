@@ -107,7 +107,7 @@ def test_a_shuffled_run_uses_the_shuffled_batches():
 @pytest.mark.parametrize("name", RULES)
 def test_hyperparameters_have_pytorchs_names_and_defaults(name):
     theirs = inspect.signature(getattr(torch.optim, name)).parameters
-    for ours in list(inspect.signature(RULES[name].plan).parameters.values())[1:]:
+    for ours in list(inspect.signature(RULES[name].plan.compute).parameters.values())[1:]:
         assert theirs[ours.name].default == ours.default
 
 
