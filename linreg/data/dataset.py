@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,14 +18,33 @@ from linreg.settings.model import Settings
 MAX_NORM, MIN_MAX_ABS = 1e153, 1e-152
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """How a column was standardised: its values in the table are mean + deviation · value.
+
+    The deviation of a constant column is 0."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    def in_table(self, values: Any) -> Any:
+        """Values of the column in the units of the table."""
+        return self.mean + self.deviation * values
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Features X, one row per sample, and a one-dimensional target y, as in the thread."""
+    """Features X, one row per sample, and a one-dimensional target y, as in the thread.
+
+    `feature_scalings`, one per feature where the features are standardised, and `target_scaling`
+    lead back to the units of the table."""
 
     X: Float[np.ndarray, "N D"]
     y: Float[np.ndarray, " N"]
     features: tuple[str, ...] = ("x1", "x2")
     target: str = "y"
+    feature_scalings: tuple[Scaling, ...] = field(default=(), kw_only=True)
+    target_scaling: Scaling = field(default=Scaling(), kw_only=True)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -35,12 +55,31 @@ def standardised(dataset: Dataset) -> Dataset:
     feature becomes all zeros.
 
     The target keeps its unit: a weight is its change per standard deviation of the feature."""
-    centred = dataset.X - dataset.X.mean(0)  # (N, D)
+    X, scalings = _standard_scores(dataset.X)
+    return replace(dataset, X=X, feature_scalings=scalings)
+
+
+def with_standardised_target(dataset: Dataset) -> Dataset:
+    """The dataset with the target at mean 0 and (population) standard deviation 1; a constant
+    target becomes all zeros."""
+    y, (scaling,) = _standard_scores(dataset.y[:, None])
+    return replace(dataset, y=y[:, 0], target_scaling=scaling)
+
+
+def _standard_scores(
+    columns: Float[np.ndarray, "N D"],
+) -> tuple[Float[np.ndarray, "N D"], tuple[Scaling, ...]]:
+    means = columns.mean(0)  # (D,)
+    centred = columns - means  # (N, D)
     largest = np.abs(centred).max(0)  # (D,), divided out first: no square over- or underflows
-    varies = dataset.X.max(0) > dataset.X.min(0)  # (D,); a constant's mean may be rounded
+    varies = columns.max(0) > columns.min(0)  # (D,); a constant's mean may be rounded
     unit = centred / np.where(varies, largest, 1)
     unit -= unit.mean(0)
-    return replace(dataset, X=np.where(varies, unit / np.where(varies, unit.std(0), 1), 0.0))
+    deviations = np.where(varies, unit.std(0), 1)  # (D,)
+    scores = np.where(varies, unit / deviations, 0.0)
+    in_table = np.where(varies, largest * deviations, 0.0)
+    scalings = zip(means.tolist(), in_table.tolist(), strict=True)
+    return scores, tuple(Scaling(mean, deviation) for mean, deviation in scalings)
 
 
 def batch_order(settings: Settings, rows: int) -> Iterator[Int[np.ndarray, " N"] | None]:

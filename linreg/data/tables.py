@@ -12,7 +12,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from linreg.data.bundled import BUNDLED
-from linreg.data.dataset import Dataset, check_numbers, max_abs, standardised
+from linreg.data.dataset import (
+    Dataset,
+    check_numbers,
+    max_abs,
+    standardised,
+    with_standardised_target,
+)
 from linreg.data.errors import TableError
 from linreg.settings.fields import SettingsError, shorten
 from linreg.settings.limits import LIMITS
@@ -32,8 +38,9 @@ def make_data(data: Data) -> Dataset:
     w2·x2 + noise·z3. z1 and z2 are drawn before z3, so the features do not depend on the noise.
     Raises `TableError` if the file is not available."""
     if isinstance(data, TableSettings):
-        found = table_named(data.table).select(data.target, data.features)
-        return standardised(found) if data.standardise else found
+        found: Dataset = table_named(data.table).select(data.target, data.features)
+        found = standardised(found) if data.standardise else found
+        return with_standardised_target(found) if data.standardise_target else found
     generator = np.random.default_rng(data.seed)
     z = generator.standard_normal((data.samples, 2))  # (N, 2)
     rho = data.correlation
@@ -92,7 +99,11 @@ def _bundled(key: str) -> Table:
 
 
 def table_settings(
-    key: str, target: str, features: Sequence[str], standardise: bool = False
+    key: str,
+    target: str,
+    features: Sequence[str],
+    standardise: bool = False,
+    standardise_target: bool = False,
 ) -> TableSettings:
     """Settings for columns of a table, with the number of usable rows. Raises `TableError` or
     `SettingsError` if they cannot be regressed on."""
@@ -109,5 +120,10 @@ def table_settings(
             " standardise them"
         )
     return TableSettings(
-        key, found.target, (found.features[0], found.features[1]), found.kept, standardise
+        key,
+        found.target,
+        (found.features[0], found.features[1]),
+        found.kept,
+        standardise,
+        standardise_target,
     )

@@ -42,22 +42,49 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 def with_table(comparison: Comparison, table: TableSettings, bias: bool = True) -> Comparison:
     """The comparison on a table, trained for about as many steps as before.
 
-    Batches are at most as large as the table. With `bias`, both sides get a bias if both loss
-    variants allow one."""
+    Rows of a file are often sorted, and the means of batches of similar rows keep much of the fit:
+    a comparison that comes from synthetic data is therefore shuffled. Batches are at most as large
+    as the table, and smaller where the last one would have few rows (see `balanced_batch_size`).
+    With `bias`, both sides get a bias if both loss variants allow one."""
     sides = comparison.original, comparison.fixed
     bias = bias and all(WIRINGS[side.wiring].takes_bias for side in sides)
-    return Comparison(*(_with_data(side, table, bias) for side in sides))
+    moved = [_with_data(side, table, bias, side.batch_size) for side in sides]
+    if isinstance(comparison.original.data, DataSettings):
+        moved = [replace(side, shuffle=True) for side in moved]
+    return Comparison(*moved)
 
 
 def without_table(comparison: Comparison) -> Comparison:
-    """The comparison on the default synthetic data, without a bias, for about as many steps."""
-    data = DEFAULTS[VERSION].original.data
-    sides = comparison.original, comparison.fixed
-    return Comparison(*(_with_data(side, data, bias=False) for side in sides))
+    """The comparison on the default synthetic data, in the order of its rows, without a bias, for
+    about as many steps.
+
+    A batch size that `with_table` made of the default one becomes the default again."""
+    default = DEFAULTS[VERSION].original
+    reduced = balanced_batch_size(default.batch_size, comparison.original.data.samples)
+    moved = []
+    for side in (comparison.original, comparison.fixed):
+        batch_size = default.batch_size if side.batch_size == reduced else side.batch_size
+        side = _with_data(side, default.data, bias=False, batch_size=batch_size)
+        moved.append(replace(side, shuffle=default.shuffle))
+    return Comparison(*moved)
 
 
-def _with_data(side: Settings, data: Data, bias: bool) -> Settings:
-    batch_size = min(side.batch_size, data.samples)
+def balanced_batch_size(batch_size: int, rows: int) -> int:
+    """The largest batch size up to `batch_size` for a table of this many rows, with which the last
+    batch has at least a quarter of the rows of the others.
+
+    The loss is averaged over the batches, so a last batch of one row, in which nothing can be
+    broadcast wrongly, would count as much as all the others."""
+    batch_size = min(batch_size, rows)
+    if 0 < rows % batch_size < batch_size / 4:
+        return -(-rows // -(-rows // batch_size))
+    return batch_size
+
+
+def _with_data(side: Settings, data: Data, bias: bool, batch_size: int) -> Settings:
+    batch_size = min(batch_size, data.samples)
+    if data.samples != side.data.samples:
+        batch_size = balanced_batch_size(batch_size, data.samples)
     steps_per_epoch = -(-data.samples // batch_size)
     epochs = max(round(side.steps / steps_per_epoch), 1)
     init = side.init and side.init[: 2 + bias]

@@ -53,13 +53,14 @@ class TableSettings:
 
     `table` is the name of a bundled table or the digest of an upload. `samples` is counted by
     `linreg.data.table_settings`. With `standardise`, each feature has mean 0 and standard deviation
-    1."""
+    1; with `standardise_target`, the target has."""
 
     table: str
     target: str
     features: tuple[str, str]
     samples: int
     standardise: bool = False
+    standardise_target: bool = False
 
     def __post_init__(self) -> None:
         if len({self.target, *self.features}) != 3:

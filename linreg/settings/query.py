@@ -18,7 +18,8 @@ from linreg.settings.fields import SettingsError, from_text, shorten, specs_of, 
 from linreg.settings.model import DEFAULTS, VERSION, Comparison, Settings, TableSettings
 from linreg.settings.pages import View
 
-TABLE_NAMES = ("table", "target", "feature1", "feature2", "standardise")
+COLUMN_NAMES = ("table", "target", "feature1", "feature2")  # which a link to a table must have
+TABLE_NAMES = (*COLUMN_NAMES, "standardise", "standardise_target")
 
 # table, target, features, standardise -> the settings, or a ValueError that says why not
 Tables = Callable[[str, str, tuple[str, str], bool], TableSettings]
@@ -33,8 +34,10 @@ def to_query(comparison: Comparison, full: bool = False) -> dict[str, str]:
     query: dict[str, str] = {}
     data = comparison.original.data
     if isinstance(data, TableSettings):
-        values = (data.table, data.target, *data.features, to_text(data.standardise))
-        query |= dict(zip(TABLE_NAMES, values, strict=True))
+        query |= dict(zip(COLUMN_NAMES, (data.table, data.target, *data.features), strict=True))
+        query["standardise"] = to_text(data.standardise)
+        if full or data.standardise_target:
+            query["standardise_target"] = to_text(data.standardise_target)
     else:
         for name in data_specs():
             value = getattr(data, data_field(name))
@@ -114,16 +117,23 @@ def from_query(
 
 def _table(query: Mapping[str, str], tables: Tables | None) -> TableSettings:
     """The table that a query names. Raises a `ValueError` that says why there is none."""
-    missing = [name for name in TABLE_NAMES[:-1] if not query.get(name)]
+    missing = [name for name in COLUMN_NAMES if not query.get(name)]
     if missing:
         raise ValueError(f"the link does not say its {missing[0]}")
     if tables is None:
         raise ValueError("no tables can be read here")
-    table, target, first, second = (query[name] for name in TABLE_NAMES[:-1])
-    standardise = query.get("standardise", "0")
-    if standardise not in ("0", "1"):
-        raise ValueError(f"standardise={shorten(standardise)} is neither 0 nor 1")
-    return tables(table, target, (first, second), standardise == "1")
+    table, target, first, second = (query[name] for name in COLUMN_NAMES)
+    features, scaled_target = (
+        _is_on(name, query.get(name, "0")) for name in ("standardise", "standardise_target")
+    )
+    found = tables(table, target, (first, second), features)
+    return replace(found, standardise_target=scaled_target)
+
+
+def _is_on(name: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError(f"{name}={shorten(text)} is neither 0 nor 1")
+    return text == "1"
 
 
 def _apply(

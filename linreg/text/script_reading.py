@@ -42,9 +42,10 @@ def table_lines(data: TableSettings) -> list[str]:
         " only",
         f"X, y = table[:, 1:], table[:, 0]  # {(data.samples, 2)}, {(data.samples,)}",
     ]
-    if data.standardise:  # divided by infinity, a constant feature becomes all zeros
-        spread = "torch.where(X.amax(0) > X.amin(0), X.std(0, correction=0), torch.inf)"
-        lines.append(f"X = (X - X.mean(0)) / {spread}")
+    standardised = "X" * data.standardise + "y" * data.standardise_target
+    for name in standardised:  # divided by infinity, a constant column becomes all zeros
+        spread = "torch.where({0}.amax(0) > {0}.amin(0), {0}.std(0, correction=0), torch.inf)"
+        lines.append(f"{name} = ({name} - {name}.mean(0)) / {spread.format(name)}")
     return lines
 
 
