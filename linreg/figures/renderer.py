@@ -58,9 +58,12 @@ def svg_to_png(svg: str, ppi: int) -> bytes:
     return bytes(_vl_convert().svg_to_png(svg=svg, scale=1, ppi=ppi))
 
 
-def javascript_bundle() -> str:
-    """Vega, Vega-Lite and vega-embed as one script."""
-    return str(_vl_convert().javascript_bundle(vl_version=VEGA_LITE))
+def javascript_bundle(snippet: str | None = None) -> str:
+    """Vega, Vega-Lite and vega-embed as one script, which ends with the snippet.
+
+    Without one it makes `vegaEmbed`, `vegaLite` and `vega` global.
+    """
+    return str(_vl_convert().javascript_bundle(snippet, vl_version=VEGA_LITE))
 
 
 @cache
