@@ -58,9 +58,12 @@ export class FigureView {
     if (this.isEmbedding || this.element.clientWidth < NARROW) return;
     this.isEmbedding = true;
     const { figure, spec } = this;
-    const datasets = {};
-    for (const name of this.stillTables()) datasets[name] = figure.rows(name);
-    Object.assign(datasets, this.waiting());
+    const tables = this.waiting();
+    for (const name of this.stillTables()) tables[name] = figure.rows(name);
+    const datasets = {}; // copies: Vega marks the rows that it has
+    for (const [name, rows] of Object.entries(tables)) {
+      datasets[name] = rows.map((row) => Object.fromEntries(Object.entries(row)));
+    }
     this.result?.finalize();
     this.view = undefined;
     this.shown.clear();
@@ -69,8 +72,10 @@ export class FigureView {
     this.isEmbedding = false;
     if (this.isRemoved) return this.result.finalize();
     this.view = this.result.view;
-    this.tables = new Set(this.result.vgSpec.data.map(({ name }) => name));
-    this.changeset = changesetOf(this.view, this.result.vgSpec.data[0].name);
+    const { vgSpec } = this.result;
+    this.tables = new Set(vgSpec.data.map(({ name }) => name));
+    this.lines = marksOfLines(vgSpec);
+    this.changeset = changesetOf(this.view, vgSpec.data[0].name);
     this.view.addEventListener("click", (event, item) => this.onClick?.(event, item));
     if (spec !== this.spec) return this.embed();
     if (figure !== this.figure) return this.draw(this.figure, this.waiting);
@@ -101,6 +106,14 @@ export class FigureView {
     const removed = before ? before.slice(same) : () => true;
     this.view.change(name, this.changeset().remove(removed).insert(rows.slice(same)));
     this.shown.set(name, rows);
+    for (const mark of this.lines.get(name) ?? []) this.redrawLines(mark);
+  }
+
+  /** Draw lines again whose points have changed: Vega sees no change where style and place stay. */
+  redrawLines(name) {
+    const [group] = this.view.scenegraph().root.items;
+    const mark = group.items.find((candidate) => candidate.name === name);
+    for (const item of mark.items) this.view.dirty(item);
   }
 
   /** Follow the width of the element. */
@@ -133,6 +146,18 @@ export class FigureView {
     this.result?.finalize();
     this.element.remove();
   }
+}
+
+/** The names of the marks that draw the points of a table as lines, by the table. */
+function marksOfLines({ data, marks }) {
+  const sources = new Map(data.map(({ name, source }) => [name, source ?? name]));
+  const names = new Map();
+  for (const { type, name, from } of marks) {
+    if (type !== "shape") continue;
+    const table = sources.get(from.data);
+    names.set(table, [...(names.get(table) ?? []), name]);
+  }
+  return names;
 }
 
 /** Vega's function `changeset`, which its bundle does not hand out: what a view pulses is made by it.
