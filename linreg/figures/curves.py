@@ -16,6 +16,7 @@ from linreg.figures.figure import Figure
 from linreg.figures.side_surfaces import Side
 from linreg.figures.templates import template
 from linreg.figures.theme import (
+    STEP_RULE,
     Theme,
     apply_theme,
     dot,
@@ -42,6 +43,7 @@ TRUE_WEIGHTS = "true weights"  # of synthetic data
 LEAST_SQUARES_WEIGHTS = "least squares weights"  # of a table
 WEIGHT_NAMES = ("w1", "w2", "bias")
 WEIGHT_COLUMNS = ["step", "value", "side", "weight"]
+WEIGHTS_RULE: dict[str, Any] = {"rule": "weights", "names": WEIGHT_NAMES}
 
 
 # ---- loss ----------------------------------------------------------------------------------------
@@ -99,7 +101,8 @@ def loss_figure(
             f" Dotted: the {CORRECT_LOSS}, over all rows, to compare with the loss of the fixed"
             " side."
         )
-    return Figure(_loss_spec(theme), data, alt_text, caption, "loss")
+    moving = {"here": {"rule": "losses"}, "now": STEP_RULE}
+    return Figure(_loss_spec(theme), data, alt_text, caption, "loss", moving=moving)
 
 
 def _correct_curve(losses: Float[np.ndarray, " T"] | None) -> pd.DataFrame:
@@ -255,7 +258,9 @@ def weights_figure(
         f"Weights against step: {'; '.join(finals)}; the {correct_name} are {point(correct)}."
     )
     caption = f"Each weight as it is trained. Dashed: the {correct_name}."
-    return Figure(_weights_spec(theme, correct_name), data, alt_text, caption, "weights")
+    spec = _weights_spec(theme, correct_name)
+    moving = {"here": WEIGHTS_RULE, "now": STEP_RULE}
+    return Figure(spec, data, alt_text, caption, "weights", moving=moving)
 
 
 def _correct_lines(correct: Sequence[float], span: float, correct_name: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from linreg.experiments.optimizer_paths import Panel, Paths
 from linreg.figures.figure import Figure
 from linreg.figures.optimizer_paths import early_rows, optimizer_color
 from linreg.figures.templates import frame_table, template, with_frame_data
-from linreg.figures.theme import Theme, apply_theme, log_axis, step_rule
+from linreg.figures.theme import STEP_RULE, Theme, apply_theme, log_axis, step_rule
 from linreg.settings.model import LABELS
 from linreg.text.numbers import quantity
 
@@ -63,7 +63,8 @@ def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) 
         "frame": frame_table(alt=alt_text, optimizers=",".join(optimizers)),
     }
     name = f"{title} against step"
-    return Figure(_descent_spec(theme, what), data, alt_text, caption, "curve", name)
+    spec, moving = _descent_spec(theme, what), {"now": STEP_RULE}
+    return Figure(spec, data, alt_text, caption, "curve", name, moving)
 
 
 def _median_curve(path: Paths, panel: Panel, what: str) -> tuple[np.ndarray, np.ndarray]:

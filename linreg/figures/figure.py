@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -25,6 +25,10 @@ class Figure:
 
     `alt` states the finding for screen readers. A figure with a `name`, which describes it without
     its finding, has `alt` in its data, so a page can update the chart in place.
+
+    `moving` says how tables follow from the runs and the step of the replay, so that a browser can
+    compute them by itself: table -> the name of a rule in `linreg/ui/live/tables.js` under `rule`,
+    and what else that rule needs, as JSON values.
     """
 
     spec: Mapping[str, Any]
@@ -33,6 +37,7 @@ class Figure:
     caption: str
     table: str  # the name of the table that is shown to readers
     name: str = ""
+    moving: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def drawn(self) -> dict[str, dict[str, pd.Series]]:
         """The tables by column, as the spec reads them, with points as `line_shapes` needs them."""

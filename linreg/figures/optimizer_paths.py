@@ -168,7 +168,9 @@ def paths_figure(
     }
     shown = "paths on the loss surface" if names else "the axes of the loss surface"
     caption = _paths_caption(panel, arrows)
-    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", f"{panel.label}: {shown}")
+    name = f"{panel.label}: {shown}"
+    moving = {"path": {"rule": "paths"}, "now": {"rule": "points", "label": panel.label}}
+    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name, moving)
 
 
 def _paths_finding(panel: Panel, min_loss: str) -> str:

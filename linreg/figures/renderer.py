@@ -14,6 +14,7 @@ from linreg.training.worker import Worker, WorkerCrashed, WorkerTimeout
 
 T = TypeVar("T")
 VEGA_LITE = "6.4"  # of its versions, the one that Streamlit draws with
+SNIPPET = "globalThis.vegaEmbed = vegaEmbed;"  # of vl-convert's own, `vega` would be null
 TIMEOUT = 60  # seconds for one picture
 ENGINE_BYTES = 90_000_000  # that the process may keep between two pictures
 
@@ -45,9 +46,9 @@ def prestart() -> None:
 
 @cache
 def vega_bundle() -> str:
-    """Vega, Vega-Lite and vega-embed as one script.
+    """Vega, Vega-Lite and vega-embed as one script, which makes `vegaEmbed` global.
 
-    Raises `RenderError`. It is made once, since that takes 75 MB for a moment."""
+    Raises `RenderError`. It is made once: it takes a second, and 75 MB for that time."""
     return render(javascript_bundle)
 
 
@@ -67,8 +68,8 @@ def svg_to_png(svg: str, ppi: int) -> bytes:
 
 
 def javascript_bundle() -> str:
-    """Vega, Vega-Lite and vega-embed as one script."""
-    return str(_vl_convert().javascript_bundle(vl_version=VEGA_LITE))
+    """The script of `vega_bundle`."""
+    return str(_vl_convert().javascript_bundle(SNIPPET, vl_version=VEGA_LITE))
 
 
 @cache

@@ -38,6 +38,14 @@ from linreg.quadratic.contours import Domain
 from linreg.quadratic.quadratic import Quadratic
 from linreg.text.numbers import point, quantity
 
+POSITION_WORDS = {  # of a path, also for the browser, which writes them at every step
+    "on its way": "is at {point} after {steps} steps",
+    "at its end": "ends at {point} after {steps} steps",
+    "outside": ", outside the picture",
+    "left": "leaves the picture at step {step} and ",
+    "diverged": "diverges at step {step}",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Side:
@@ -52,6 +60,11 @@ class Side:
     weights: Float[np.ndarray, "T1 P"] | None = None
     losses: Float[np.ndarray, " T"] | None = None
     diverged_at: int | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a run to draw."""
+        return self.weights is not None
 
 
 def surfaces_layout(
@@ -94,7 +107,16 @@ def surface_figure(
         ),
     }
     caption, name = _surface_caption(sides), f"{side.label}: path on the loss surface"
-    return Figure(_surface_template(theme, which), data, alt_text, caption, "trail", name)
+    spec, moving = _surface_template(theme, which), _moving(which) if side.is_trained else {}
+    return Figure(spec, data, alt_text, caption, "trail", name, moving)
+
+
+def _moving(run: int) -> dict[str, dict[str, Any]]:
+    return {
+        "path": {"rule": "path", "run": run},
+        "marks": {"rule": "marks", "run": run},
+        "now": {"rule": "position", "run": run, "words": POSITION_WORDS},
+    }
 
 
 def _surface_caption(sides: Sequence[Side]) -> str:
@@ -144,11 +166,12 @@ def _position(side: Side, domain: Domain, step: int) -> str:
     k = min(step, last)
     outside = ~inside(side.weights[:, :2].astype(np.float64), domain)
     if side.diverged_at is not None and step >= last:
-        left = f"leaves the picture at step {int(outside.argmax()):,} and " if outside.any() else ""
-        return f"{left}diverges at step {side.diverged_at:,}"
-    verb = "ends at" if k == last else "is at"
-    beyond = ", outside the picture" if outside[k] else ""
-    return f"{verb} {point(side.weights[k])} after {k:,} steps{beyond}"
+        left_at = f"{int(outside.argmax()):,}"
+        left = POSITION_WORDS["left"].format(step=left_at) if outside.any() else ""
+        return left + POSITION_WORDS["diverged"].format(step=f"{side.diverged_at:,}")
+    words = POSITION_WORDS["at its end" if k == last else "on its way"]
+    position = words.format(point=point(side.weights[k]), steps=f"{k:,}")
+    return position + (POSITION_WORDS["outside"] if outside[k] else "")
 
 
 def _marks(side: Side, surface: Quadratic, layout: Layout, step: int) -> pd.DataFrame:

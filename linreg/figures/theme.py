@@ -164,6 +164,9 @@ def step_axis() -> alt.X:
     )
 
 
+STEP_RULE = {"rule": "step"}  # of the table `now` that `step_rule` draws, for `Figure.moving`
+
+
 def step_rule(theme: Theme, step: alt.X) -> alt.Chart:
     """A vertical line at the replayed step."""
     rule: alt.Chart = (

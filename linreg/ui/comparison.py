@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,6 +13,8 @@ from linreg.experiments import comparison as experiment
 from linreg.experiments.comparison import ComparisonResult
 from linreg.experiments.work import Work
 from linreg.figures import comparison as figures
+from linreg.figures.figure import FigureSet
+from linreg.figures.moving import MovingRun, runs_of_comparison
 from linreg.quadratic.evaluation import CONVERGED_WITHIN
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import LABELS, Comparison, Settings
@@ -20,10 +23,9 @@ from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
 from linreg.ui.cache import RESOURCES, RUNS, result_of, speed_key, table_of
 from linreg.ui.downloads import keep_download
-from linreg.ui.figure_view import Selection, current_theme, draw
-from linreg.ui.replay import FRAME_SECONDS, step_controls, step_to_show
+from linreg.ui.figure_view import current_theme, draw, draw_live
+from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
-from linreg.ui.url import write_url
 from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left
 
 PROBE_STEPS = 200  # that tell how long a step takes
@@ -113,8 +115,7 @@ def replay(comparison: Comparison) -> None:
             if not _train(comparison, work):
                 return
         before.empty()
-    playing = page_state().playing
-    st.fragment(_replay, run_every=FRAME_SECONDS if playing else None)(comparison)
+    st.fragment(_replay)(comparison)
 
 
 def _replay(comparison: Comparison) -> None:
@@ -123,28 +124,28 @@ def _replay(comparison: Comparison) -> None:
     result = result_for(comparison)
     if not result.complete:  # the runs are not in the cache any more
         st.rerun()
-    step = step_to_show(result.last_step)
-    step_controls(step, result.last_step)
-    draw(lambda theme: figures.surfaces(result, theme, step), "surfaces", of=comparison)
+    group, (runs, last_step) = "comparison", replayed(comparison)
+
+    def drawn(figure_set: Callable[..., FigureSet], key: str, sends_runs: bool = False) -> None:
+        draw_live(group, partial(figure_set, result), runs, key, sends_runs, of=comparison)
+
+    step_controls(group, last_step)
+    drawn(figures.surfaces, "surfaces", sends_runs=True)
     left, right = st.columns(2, gap="medium")
     with left:
-        click = Selection("loss", "clicked", _show_clicked_step)
-        draw(lambda theme: figures.losses(result, theme, step), "loss", [click], of=comparison)
+        drawn(figures.losses, "loss")
     with right:
-        draw(lambda theme: figures.weights(result, theme, step), "weights", of=comparison)
+        drawn(figures.weights, "weights")
     left, right = st.columns(2, gap="medium", vertical_alignment="center")
     with left:
-        predictions = partial(figures.predictions, result, step=step)
-        draw(predictions, "predictions", caption=False, of=comparison)
-    right.markdown(predictions(current_theme()).caption)
+        drawn(figures.predictions, "predictions")
+    right.markdown(figures.predictions(result, current_theme()).caption)
 
 
-def _show_clicked_step(key: str) -> None:
-    state = page_state()
-    clicked = [point["step"] for point in state.selected_points(key, "clicked")]
-    if state.is_new_click(key, clicked):
-        state.show_step(int(clicked[0]))
-        write_url()
+def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:
+    """The runs that the figures replay, and the last step of these."""
+    result = result_for(comparison)
+    return runs_of_comparison(result), result.last_step
 
 
 # ---- findings ------------------------------------------------------------------------------------

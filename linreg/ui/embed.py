@@ -8,18 +8,20 @@ from typing import Any
 import streamlit as st
 
 from linreg.experiments.work import Work
+from linreg.figures.moving import MovingRun
 from linreg.figures.pages import FIGURES, outstanding, page_figures
 from linreg.settings.fields import SettingsError
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison
 from linreg.settings.pages import MENU
 from linreg.text.markdown import escape_markdown
-from linreg.ui import claims, sweep
+from linreg.ui import claims, surface, sweep
 from linreg.ui import comparison as home
 from linreg.ui.cache import RESOURCES
 from linreg.ui.elements import compiled
-from linreg.ui.figure_view import current_theme, draw
+from linreg.ui.figure_view import current_theme, draw, draw_live
 from linreg.ui.page import start_page
+from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
 from linreg.ui.url import full_address
 
@@ -28,6 +30,12 @@ RUN: dict[str, tuple[int | None, Callable[[Work[Any, Any]], None]]] = {
     "comparison": (LIMITS.autorun_steps, home.train_behind_bar),
     "claims": (None, claims.run_seeds_behind_bar),
     "sweep": (LIMITS.autorun_sweep_steps, sweep.run_cells_behind_bar),
+}
+
+# page -> the runs that its figures replay, and the last step of these
+REPLAY: dict[str, Callable[[Comparison], tuple[list[MovingRun], int]]] = {
+    "comparison": home.replayed,
+    "surface": surface.replayed,
 }
 
 
@@ -65,10 +73,17 @@ def _figures_alone(
             _run(name, work)
         optimizers = getattr(view, "optimizers", ())
         with compiled(optimizers, 2 + comparison.original.bias):
-            figures = page_figures(name, comparison, view, RESOURCES, current_theme(), state.step)
-            for figure_set in figures:
-                if figure_set.heading:
-                    st.markdown(f"**{figure_set.heading}**")
+            figures = list(page_figures(name, comparison, view, RESOURCES, current_theme()))
+        runs: list[MovingRun] = []
+        if name in REPLAY:
+            runs, last_step = REPLAY[name](comparison)
+            step_controls(name, last_step)
+        for k, figure_set in enumerate(figures):
+            if figure_set.heading:
+                st.markdown(f"**{figure_set.heading}**")
+            if any(panel.moving for panel in figure_set.panels):
+                draw_live(name, lambda *_, drawn=figure_set: drawn, runs, sends_runs=k == 0)
+            else:
                 draw(lambda _, drawn=figure_set: drawn)  # type: ignore[misc]
     except SettingsError as error:
         st.info(escape_markdown(f"{str(error)[0].upper()}{str(error)[1:]}."))

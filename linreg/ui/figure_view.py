@@ -16,12 +16,14 @@ import streamlit as st
 
 from linreg.figures.export import FORMATS, SIZES, exported, file_name
 from linreg.figures.figure import Figure, FigureSet
+from linreg.figures.moving import MovingRun
 from linreg.figures.renderer import prestart
 from linreg.figures.theme import LIGHT, THEMES, Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 from linreg.settings.model import Comparison
 from linreg.text.file_names import state_words
 from linreg.ui.downloads import keep_download
+from linreg.ui.live import live_figures
 from linreg.ui.state import page_state
 
 FORMAT_ROWS = (("svg", "pdf", "png"), ("html", "csv"))  # the buttons of the save menu
@@ -69,6 +71,28 @@ def draw(
         st.caption(figures.caption + note)
     if key:
         st.fragment(_toolbar)(figures_of, key, of)
+
+
+def draw_live(
+    group: str,
+    figures_of: Callable[[Theme, int | None], FigureSet],
+    runs: Sequence[MovingRun],
+    key: str = "",
+    sends_runs: bool = False,
+    on_cell: Callable[[str], None] | None = None,
+    note: str = "",
+    of: Comparison | None = None,
+) -> None:
+    """Draw a figure set whose panels the browser moves, and what `draw` draws below it.
+
+    The set is that of a theme and a step; data and files are those of the step on the screen.
+    `group`, `runs`, `sends_runs` and `on_cell` are those of `live_figures`."""
+    at_end = figures_of(current_theme(), None)
+    live_figures(group, at_end, runs, sends_runs, on_cell)
+    st.caption(at_end.caption + note)
+    if key:
+        step = page_state().step
+        st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of)
 
 
 def _show(
@@ -143,7 +167,6 @@ def _save_menu(figures_of: Callable[[Theme], FigureSet], key: str, of: Compariso
                 mime,
                 key=f"{file_format}.{key}",
                 on_click="ignore",
-                disabled=state.playing,  # each frame of the replay is another figure
             )
     st.caption("Caption")
     st.code(figures.caption, language=None, wrap_lines=True)

@@ -52,11 +52,9 @@ def _hold_table() -> None:
 
 
 def _outside_fragments() -> tuple[Any, ...]:
-    """What the page outside of its fragments depends on.
-
-    `playing` is part of it: the clock of a fragment starts and stops with the whole page."""
+    """What the page outside of its fragments depends on."""
     state = page_state()
-    return state.comparison, tuple(state.ignored), state.playing
+    return state.comparison, tuple(state.ignored)
 
 
 def begin_fragment() -> None:

@@ -8,14 +8,11 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
 from itertools import chain
 
 import streamlit as st
 
-from linreg.figures.renderer import RenderError, vega_bundle
 from linreg.figures.templates import build_templates
-from linreg.settings.dependencies import FIGURES, missing
 from linreg.settings.warnings import FILTERS_LOCK
 from linreg.training import memory
 from linreg.training.worker import PYTORCH
@@ -32,7 +29,7 @@ IN_MEMORY = "/dev/shm"
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
     """Prepare the server, once in its life: start PyTorch's process and, in the background when the
-    first page has been drawn, compile the kernels, build the figures' templates and bundle Vega.
+    first page has been drawn, compile the kernels and build the figures' templates.
 
     After that it collects garbage every ten seconds, which Streamlit is told not to do after each
     run, and which Python by itself hardly ever does. What is loaded by then is left out of it
@@ -53,9 +50,6 @@ def warm_up() -> threading.Thread:
         compile_simplify()
         for _ in chain(precompile(), build_templates()):
             time.sleep(0.05)  # the compiler holds the interpreter; let the pages go on
-        if not missing(FIGURES):
-            with suppress(RenderError):  # now, before there are many visitors: it takes 75 MB
-                vega_bundle()
         gc.collect()
         gc.freeze()
         while True:

@@ -47,9 +47,7 @@ class PageState:
     previous_links: dict[str, dict[str, str]] = field(default_factory=dict)
     links_changed_at: float = 0.0  # on the monotonic clock, in seconds
 
-    # the replay
-    step: int | None = None  # None is the last step
-    playing: bool = False
+    step: int | None = None  # of the replay; None is the last one
 
     # what is on the screen
     outside_fragments: tuple[Any, ...] = ()  # the settings that it was drawn from
@@ -111,7 +109,6 @@ class PageState:
         self.ignored = []
         self.changed = True
         self.step = None
-        self.playing = False
 
     def refuse(self, reason: str) -> None:
         """Say why a change was not made."""
@@ -123,7 +120,6 @@ class PageState:
         but for the step of a link."""
         if self.page not in (None, page.name):
             self.step = self.step if keep_step else None
-            self.playing = False
             self.fixed_side_open = False
             self.last_clicks = {}
             self._remove_controls()
@@ -135,13 +131,6 @@ class PageState:
         """Two pages may have a control of the same key: the second must not take over its value."""
         for key in [key for key in st.session_state if str(key).startswith(CONTROL)]:
             del st.session_state[key]
-
-    # ---- the replay ----
-
-    def show_step(self, step: int) -> None:
-        """Stop the replay at a step."""
-        self.step = step
-        self.playing = False
 
     # ---- long work ----
 

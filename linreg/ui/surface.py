@@ -4,12 +4,14 @@ of a single batch."""
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
 from linreg.experiments import surface as experiment
 from linreg.experiments.surface import SurfaceResult
 from linreg.figures import surface as figures
+from linreg.figures.moving import MovingRun, runs_of_surface
 from linreg.figures.optimizer_paths import snapped
 from linreg.settings.model import Comparison, DataSettings
 from linreg.settings.pages import MAX_STARTS, SurfaceView
@@ -17,9 +19,9 @@ from linreg.text import surface as surface_text
 from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, several, slider, text, toggle
 from linreg.ui.elements import compiled, plain_table
-from linreg.ui.figure_view import Selection, draw
+from linreg.ui.figure_view import draw, draw_live
 from linreg.ui.page import begin_fragment
-from linreg.ui.replay import FRAME_SECONDS, forget_step_controls, step_controls, step_to_show
+from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
 
 RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
@@ -47,16 +49,13 @@ def _surface(comparison: Comparison) -> None:
         with scale:
             number("scale", "Feature scale", key_suffix=".again")
     part = page_state().view(SurfaceView).part
-    if part != "paths":
-        forget_step_controls()
     {"paths": _paths_part, "curvature": _curvature_part, "batches": _batches_part}[part](comparison)
 
 
 def _paths_part(comparison: Comparison) -> None:
     """All paths on the chosen surfaces, and how loss and distance fall, replayed by one slider."""
     _paths_controls()
-    playing = page_state().playing
-    st.fragment(_paths_figures, run_every=FRAME_SECONDS if playing else None)(comparison)
+    st.fragment(_paths_figures)(comparison)
 
 
 def _paths_controls() -> None:
@@ -114,35 +113,42 @@ def _paths_figures(comparison: Comparison) -> None:
         state.start_was_added = False
         st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
     result = _result(comparison, state.view(SurfaceView))
-    step = step_to_show(result.last_step)
     st.markdown(surface_text.paths_finding(result))
-    step_controls(step, result.last_step)
-    draw(
-        lambda theme: figures.paths(result, theme, step),
+    group, (runs, last_step) = "surface", replayed(comparison)
+    step_controls(group, last_step)
+    draw_live(
+        group,
+        partial(figures.paths, result),
+        runs,
         "paths",
-        [Selection(f"paths.{panel.label}", "clicked", _start_at) for panel in result.panels],
-        " A click on a surface adds a start.",
+        sends_runs=True,
+        on_cell=_start_at,
+        note=" A click on a surface adds a start.",
     )
     plain_table(surface_text.paths_table(result))
     left, right = st.columns(2, gap="medium")
     with left:
-        draw(lambda theme: figures.losses(result, theme, step), "descent")
+        draw_live(group, partial(figures.losses, result), runs, "descent")
     with right:
-        draw(lambda theme: figures.distances(result, theme, step), "distance")
+        draw_live(group, partial(figures.distances, result), runs, "distance")
+
+
+def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:
+    """The runs that the figures replay, and the last step of these."""
+    result = _result(comparison, page_state().view(SurfaceView))
+    return runs_of_surface(result), result.last_step
 
 
 def _start_at(key: str) -> None:
     """Add a start at the clicked cell."""
     state = page_state()
-    clicked = [
-        (int(point["column"]), int(point["row"])) for point in state.selected_points(key, "clicked")
-    ]
-    if state.is_new_click(key, clicked):
-        view = state.view(SurfaceView)
-        domain = figures.layout_of(_result(state.comparison, view)).domain
-        start = snapped(domain, *clicked[0])
-        state.change_view(starts=(*view.starts, *start)[-2 * MAX_STARTS :])
-        state.start_was_added = True
+    if state.was_removed(key):
+        return
+    cell, view = state.widget(key)["cell"], state.view(SurfaceView)
+    domain = figures.layout_of(_result(state.comparison, view)).domain
+    start = snapped(domain, int(cell["column"]), int(cell["row"]))
+    state.change_view(starts=(*view.starts, *start)[-2 * MAX_STARTS :])
+    state.start_was_added = True
 
 
 def _result(comparison: Comparison, view: SurfaceView) -> SurfaceResult:

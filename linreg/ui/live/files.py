@@ -1,0 +1,96 @@
+"""The browser's code: Vega and the modules of this folder, as files that the app itself serves.
+
+`st.components.v2` takes JavaScript as a text that is sent again with every element; a file it
+serves only for an installed package whose manifest names it. So the text is a small loader, and the
+files are those of a component as of `st.components.v1`, whose folder Streamlit serves at
+`component/NAME/`. The folder inside it is named after what is in it: the browser may keep a file as
+long as it likes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+import streamlit as st
+from streamlit.components.v1 import declare_component
+
+from linreg.figures.renderer import SNIPPET, VEGA_LITE, vega_bundle
+from linreg.settings.dependencies import FIGURES, missing, missing_message
+
+ENDINGS = (".js", ".css")
+
+
+class FilesMissing(Exception):
+    """The browser's code cannot be served, and why."""
+
+
+@cache
+def _modules() -> dict[str, bytes]:
+    """The files of this folder that the browser reads, by name."""
+    found = [path for path in files(__package__).iterdir() if path.name.endswith(ENDINGS)]
+    return {path.name: path.read_bytes() for path in sorted(found, key=lambda path: path.name)}
+
+
+@cache
+def files_version() -> str:
+    """A name for what is served, which changes with it."""
+    digest = hashlib.sha256(f"{version('vl-convert-python')} {VEGA_LITE} {SNIPPET}".encode())
+    for name, content in _modules().items():
+        digest.update(name.encode() + content)
+    return digest.hexdigest()[:16]
+
+
+@st.cache_resource(show_spinner="Preparing the figures, once on this server …")
+def served_files() -> str:
+    """The address of the files, relative to that of the app.
+
+    Raises `FilesMissing` where they can be neither made nor kept.
+    """
+    if missing(FIGURES):
+        raise FilesMissing(missing_message("The live figures need", missing(FIGURES)))
+    try:
+        root = _private_folder()
+        prepare(root)
+        component = declare_component("files", path=root)
+    except OSError as error:
+        raise FilesMissing(f"the files of the live figures cannot be written: {error}") from None
+    return f"component/{component.name}/{files_version()}"
+
+
+def prepare(root: Path) -> None:
+    """Write the files of this version into a folder of `root`: all of them, or none."""
+    folder = root / files_version()
+    if folder.is_dir():
+        return
+    unfinished = Path(tempfile.mkdtemp(dir=root))
+    try:
+        (unfinished / "vega.js").write_text(vega_bundle(), encoding="utf-8")
+        for name, content in _modules().items():
+            (unfinished / name).write_bytes(content)
+        os.replace(unfinished, folder)
+    except OSError:  # of which `RenderError` is one
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if not folder.is_dir():  # another process may have been first
+            raise
+
+
+def _private_folder() -> Path:
+    """A folder for temporary files in which nobody else can write; the same for each server of a
+    user."""
+    user = os.getuid() if hasattr(os, "getuid") else None
+    folder = Path(tempfile.gettempdir(), f"linreg-{'live' if user is None else user}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        owned = user is None or (folder.lstat().st_uid == user and not folder.is_symlink())
+        if owned and not (user is not None and folder.stat().st_mode & 0o022):
+            return folder
+    except OSError:
+        pass  # something else has that name
+    return Path(tempfile.mkdtemp(prefix="linreg-"))

@@ -1,0 +1,121 @@
+/**
+ * Mounts the parts of a live page in Streamlit's elements: its controls, and its sets of figures.
+ * `loader.js` calls `mount` whenever Python sends an element, and `unmount` when one is gone.
+ */
+
+import { Controls } from "./controls.js";
+import { unpack } from "./payload.js";
+import { stageOf } from "./stage.js";
+import { Figure } from "./tables.js";
+import { FigureView } from "./views.js";
+
+export { stageOf };
+
+const parts = new Map(); // Streamlit's element -> what is mounted in it
+
+/** Show what Python sends in one of Streamlit's elements. */
+export function mount(component) {
+  const { parentElement, data } = component;
+  addStyleSheet();
+  let part = parts.get(parentElement);
+  if (!part) {
+    part = data instanceof Uint8Array ? new FiguresPart(parentElement) : new ControlsPart(parentElement);
+    parts.set(parentElement, part);
+  }
+  part.receive(component);
+}
+
+export function unmount(parentElement) {
+  parts.get(parentElement)?.remove();
+  parts.delete(parentElement);
+}
+
+function addStyleSheet() {
+  const address = new URL("live.css", import.meta.url).href;
+  if (document.querySelector(`link[href="${address}"]`)) return;
+  const link = document.createElement("link");
+  Object.assign(link, { rel: "stylesheet", href: address });
+  document.head.append(link);
+}
+
+/** The controls of a group. */
+class ControlsPart {
+  constructor(parent) {
+    this.parent = parent;
+  }
+
+  receive({ data, setTriggerValue }) {
+    const stage = stageOf(data.group);
+    if (this.stage !== stage) {
+      this.controls?.remove();
+      this.controls = new Controls(this.parent, stage);
+      this.stage = stage;
+    }
+    stage.send = (step) => setTriggerValue("step", { step });
+    this.controls.receive(data);
+  }
+
+  remove() {
+    this.controls?.remove();
+  }
+}
+
+/** A set of figures, side by side, and the runs that move them. */
+class FiguresPart {
+  constructor(parent) {
+    this.element = document.createElement("div");
+    this.element.className = "live-figures";
+    parent.append(this.element);
+    this.views = [];
+  }
+
+  receive({ data, setTriggerValue }) {
+    this.trigger = setTriggerValue;
+    if (isSame(data, this.bytes)) return;
+    this.bytes = data;
+    const { group, figures, runs, runs_digest: digest } = unpack(data);
+    this.stage = stageOf(group);
+    while (this.views.length > figures.length) this.removeView(this.views.pop());
+    if (runs) this.stage.receiveRuns({ digest, runs });
+    figures.forEach((sent, k) => {
+      this.views[k] ??= this.newView(k);
+      const figure = new Figure(sent, digest);
+      this.views[k].draw(figure, () => this.stage.rowsOf(figure));
+    });
+  }
+
+  newView(k) {
+    const view = new FigureView(this.element);
+    view.onClick = (event, item) => this.clicked(view, k, event, item);
+    this.stage.views.add(view);
+    return view;
+  }
+
+  /** A click on a curve against step shows that step; one on a cell is for Python. */
+  clicked(view, panel, event, item) {
+    if (view.figure.moving.now?.rule === "step") {
+      const step = Math.round(view.stepAt(event));
+      if (step < 0 || step > this.stage.last) return;
+      this.stage.dispatchEvent(new Event("taken"));
+      this.stage.go(step);
+      this.stage.tell();
+    } else if (item?.datum && "column" in item.datum) {
+      const { column, row } = item.datum;
+      this.trigger("cell", { panel, column, row });
+    }
+  }
+
+  removeView(view) {
+    this.stage.views.delete(view);
+    view.remove();
+  }
+
+  remove() {
+    for (const view of this.views) this.removeView(view);
+    this.element.remove();
+  }
+}
+
+function isSame(bytes, before) {
+  return before?.length === bytes.length && bytes.every((byte, k) => byte === before[k]);
+}

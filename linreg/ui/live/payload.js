@@ -1,0 +1,53 @@
+/** Reads what `payload.py` packs: JSON, and the numbers beside it as they lie in memory. */
+
+const ALIGNMENT = 8;
+
+const ARRAYS = {
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  float32: Float32Array,
+  float64: Float64Array,
+};
+
+/**
+ * The value that was packed, with typed arrays in the place of NumPy's.
+ * @param {Uint8Array} bytes
+ */
+export function unpack(bytes) {
+  const aligned = bytes.byteOffset % ALIGNMENT ? bytes.slice() : bytes;
+  const size = new DataView(aligned.buffer, aligned.byteOffset).getUint32(0, true);
+  const text = new TextDecoder().decode(aligned.subarray(4, 4 + size));
+  const begin = aligned.byteOffset + 4 + size;
+  return filledIn(JSON.parse(text), aligned.buffer, begin);
+}
+
+/** The value with arrays in the place of references. */
+function filledIn(value, buffer, begin) {
+  if (Array.isArray(value)) return value.map((part) => filledIn(part, buffer, begin));
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value.array) && value.array[0] in ARRAYS) {
+    const [dtype, offset, length] = value.array;
+    return new ARRAYS[dtype](buffer, begin + offset, length);
+  }
+  if ("codes" in value && "categories" in value) {
+    const codes = filledIn(value.codes, buffer, begin);
+    return Array.from(codes, (code) => (code < 0 ? null : value.categories[code]));
+  }
+  const filled = {};
+  for (const [name, part] of Object.entries(value)) filled[name] = filledIn(part, buffer, begin);
+  return filled;
+}
+
+/**
+ * The rows of a table as Vega reads them.
+ * @param {Object<string, ArrayLike>} columns
+ * @returns {Object[]}
+ */
+export function rowsOf(columns) {
+  const names = Object.keys(columns);
+  const count = names.length ? columns[names[0]].length : 0;
+  return Array.from({ length: count }, (_, row) =>
+    Object.fromEntries(names.map((name) => [name, columns[name][row]])),
+  );
+}

@@ -1,0 +1,78 @@
+"""What goes to the browser: JSON, and the numbers beside it as they lie in memory."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+ALIGNMENT = 8  # bytes, of the JSON's end and of every array: typed arrays cannot begin elsewhere
+DTYPES = ("int8", "int16", "int32", "float32", "float64")  # that a typed array has
+
+
+def pack(value: Any) -> bytes:
+    """The value as bytes, for `unpack` in `payload.js`.
+
+    `value` consists of dicts, sequences, texts, numbers, NumPy arrays and pandas columns. In the
+    JSON an array is `{"array": [dtype, offset, length]}`, its offset counted from the JSON's end,
+    a column of categories `{"codes": array, "categories": […]}`, and a column of texts a list. The
+    first four bytes are the length of the JSON, little-endian.
+    """
+    arrays = _Arrays()
+    text = json.dumps(arrays.taken_out(value), separators=(",", ":"), allow_nan=False).encode()
+    text += b" " * (-(len(text) + 4) % ALIGNMENT)
+    return b"".join([struct.pack("<I", len(text)), text, *arrays.parts])
+
+
+class _Arrays:
+    """The arrays that are taken out of a value."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+
+    def taken_out(self, value: Any) -> Any:
+        """The value with references in the place of arrays."""
+        if isinstance(value, Mapping):
+            return {str(name): self.taken_out(part) for name, part in value.items()}
+        if isinstance(value, pd.Series):
+            return self._column(value)
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [self.taken_out(part) for part in value]
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        return value
+
+    def _column(self, column: pd.Series) -> Any:
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes, categories = column.cat.codes.to_numpy(), column.cat.categories.tolist()
+            return {"codes": self._array(codes), "categories": categories}
+        values = column.to_numpy()
+        return values.tolist() if values.dtype.kind not in "iufb" else self._array(values)
+
+    def _array(self, array: np.ndarray) -> dict[str, Any]:
+        array = np.ascontiguousarray(_for_typed_array(array))
+        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        reference = [array.dtype.name, self.size, array.size]
+        data += b"\0" * (-len(data) % ALIGNMENT)
+        self.parts.append(data)
+        self.size += len(data)
+        return {"array": reference}
+
+
+def _for_typed_array(array: np.ndarray) -> np.ndarray:
+    """The array in a dtype that JavaScript has; integers of 64 bits in 32 where they fit."""
+    if array.dtype.name in DTYPES:
+        return array
+    limits = np.iinfo(np.int32)
+    is_small = not array.size or (array.min() >= limits.min and array.max() <= limits.max)
+    return array.astype(np.int32 if array.dtype.kind in "iub" and is_small else np.float64)

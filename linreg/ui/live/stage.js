@@ -1,0 +1,113 @@
+/**
+ * What the mounted parts of a page share: the runs, the step that is shown, and the figures that
+ * follow both. A page's controls and its figures are elements of their own in Streamlit's layout;
+ * those of one `group` meet here.
+ */
+
+import { Clock } from "./clock.js";
+import { Run } from "./runs.js";
+
+const stages = new Map();
+
+/** The stage of a group, made when it is first asked for. */
+export function stageOf(group) {
+  if (!stages.has(group)) stages.set(group, new Stage());
+  return stages.get(group);
+}
+
+/**
+ * Events: `step` after another step is shown, `runs` after the runs were replaced, `play` after a
+ * replay has begun or ended.
+ */
+export class Stage extends EventTarget {
+  constructor() {
+    super();
+    this.runs = [];
+    this.runsDigest = undefined;
+    this.last = 0;
+    this.step = null; // null is the last one
+    this.views = new Set(); // FigureViews with their figures
+    this.known = null; // the step that Python shows
+    this.told = []; // steps on their way to Python and back
+    this.send = () => {}; // tells Python a step; the controls set it
+  }
+
+  /** The step that is shown. */
+  get at() {
+    return this.step === null ? this.last : Math.min(this.step, this.last);
+  }
+
+  /** Show a step in every figure. */
+  go(step) {
+    this.step = step === null || step >= this.last ? null : Math.max(Math.round(step), 0);
+    this.render();
+  }
+
+  /** Show the current step in every figure, whose tables are computed when it is in sight. */
+  render() {
+    for (const view of this.views) this.renderView(view);
+    this.dispatchEvent(new Event("step"));
+  }
+
+  renderView(view) {
+    view.show(() => this.rowsOf(view.figure));
+  }
+
+  /** The tables of a figure that move, at the current step; at the end while its runs are not here.
+   */
+  rowsOf(figure) {
+    const isReady = this.runs.length && figure.runsDigest === this.runsDigest;
+    return isReady ? figure.rowsAt(this.at, this.runs) : figure.rowsAtEnd();
+  }
+
+  // ---- what comes from Python ----
+
+  /** Take over the runs that a page sends. */
+  receiveRuns({ digest, runs }) {
+    if (digest === this.runsDigest) return;
+    this.runsDigest = digest;
+    this.setRuns(runs.map((run) => new Run(run)));
+    this.step = this.known;
+    this.render();
+  }
+
+  /** Replace the runs, whose figures have been given their tables. */
+  setRuns(runs) {
+    this.runs = runs;
+    this.dispatchEvent(new Event("runs"));
+  }
+
+  /** Take over the last step and the step that Python shows, unless it only repeats what it was
+   * told. */
+  receiveStep(step, last) {
+    const hasMoved = last !== this.last;
+    this.last = last;
+    const echo = this.told.indexOf(step);
+    if (echo >= 0) {
+      this.told.splice(0, echo + 1);
+      this.known = step;
+    } else if (step !== this.known) {
+      this.known = step;
+      this.told = [];
+      this.dispatchEvent(new Event("taken"));
+      this.step = step;
+      this.render();
+      return;
+    }
+    if (hasMoved) this.render();
+  }
+
+  /** Tell Python the step, so that the address, exports and the script follow. */
+  tell() {
+    const heard = this.told.length ? this.told.at(-1) : this.known;
+    if (this.step === heard) return;
+    this.told.push(this.step);
+    this.send(this.step);
+  }
+
+  /** The time of a replay of these figures. */
+  clock(plain) {
+    const figures = Array.from(this.views, ({ figure }) => figure);
+    return new Clock(figures, this.last, plain);
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The tables of a figure at a step of the replay, as the functions of `linreg/figures/` make them.
+ *
+ * A rule is a function (figure, runs, step, options) => rows. `figure.moving` names one for each
+ * table that moves, with its options. Rows that do not change keep their identity, so that a view
+ * gets only the difference.
+ */
+
+import { count, point } from "./numbers.js";
+import { rowsOf } from "./payload.js";
+import { upTo } from "./runs.js";
+
+/** A figure's tables, its rules, and what the rules work out once for all steps. */
+export class Figure {
+  constructor({ spec, tables, moving, label, alt }, runsDigest) {
+    Object.assign(this, { spec, tables, moving, label, alt, runsDigest });
+    this.kept = new Map();
+  }
+
+  /** A value that is made once for these tables. */
+  once(name, make) {
+    if (!this.kept.has(name)) this.kept.set(name, make());
+    return this.kept.get(name);
+  }
+
+  /** The rows of a table as it was sent, at the end of the runs. */
+  rows(name) {
+    return this.once(`rows of ${name}`, () => rowsOf(this.tables[name]));
+  }
+
+  /** Whether weights lie inside the plot; false where one is not a number. */
+  contains(w1, w2) {
+    const [left, right, bottom, top] = this.domain;
+    return w1 >= left && w1 <= right && w2 >= bottom && w2 <= top;
+  }
+
+  /** The range of w1, and of w2. */
+  get domain() {
+    const { frame } = this.tables;
+    return this.once("domain", () =>
+      ["w1 from", "w1 to", "w2 from", "w2 to"].map((name) => frame[name][0]),
+    );
+  }
+
+  /** The rows of every table that moves as they were sent, by its name. */
+  rowsAtEnd() {
+    return Object.fromEntries(Object.keys(this.moving).map((table) => [table, this.rows(table)]));
+  }
+
+  /** The rows of every table that moves at a step, by its name. */
+  rowsAt(step, runs) {
+    const rows = {};
+    for (const [table, { rule, ...options }] of Object.entries(this.moving)) {
+      rows[table] = RULES[rule](this, runs, step, options);
+    }
+    return rows;
+  }
+}
+
+export const RULES = { step, path, paths, marks, points, position, losses, weights };
+
+// ---- curves against step -------------------------------------------------------------------------
+
+/** Where the line at the shown step stands. */
+function step(_figure, _runs, at) {
+  return [{ step: at }];
+}
+
+/** The loss of each side; a log axis has no zero. */
+function losses(_figure, runs, at) {
+  return runs
+    .filter((run) => run.losses.length)
+    .map((run) => {
+      const row = Math.min(run.rowAt(at), run.losses.length - 1);
+      return { step: run.steps[row], loss: run.losses[row], side: run.label };
+    })
+    .filter((row) => row.loss > 0);
+}
+
+/** Each weight of each side. */
+function weights(_figure, runs, at, { names }) {
+  return runs.flatMap((run) => {
+    const row = run.rowAt(at);
+    return Array.from(run.weightsOf(row), (value, k) => ({
+      step: run.steps[row],
+      value,
+      side: run.label,
+      weight: names[k],
+    }));
+  });
+}
+
+// ---- surfaces ------------------------------------------------------------------------------------
+
+/** The points of all whole paths up to a step, in the order of their steps. */
+function paths(figure, _runs, at) {
+  const { rows, steps } = figure.once("whole paths", () => {
+    const rows = figure.rows("trail").slice().sort((a, b) => a.step - b.step);
+    return { rows, steps: rows.map((row) => row.step) };
+  });
+  return rows.slice(0, upTo(steps, at));
+}
+
+/** The path of a run up to a step, which may lie between two points of the simplified path. */
+function path(figure, runs, at, { run }) {
+  const shown = paths(figure, runs, at);
+  const row = runs[run].rowAt(at);
+  const [w1, w2] = runs[run].weightsOf(row);
+  if (shown.length && at < runs[run].last && figure.contains(w1, w2)) {
+    shown.push({ 0: w1, 1: w2, piece: shown.at(-1).piece });
+  }
+  return shown;
+}
+
+/** The start, the place at a step, and the marks that do not move. */
+function marks(figure, runs, at, { run }) {
+  const moving = runs[run];
+  const row = moving.rowAt(at);
+  const [, , bottom, top] = figure.domain;
+  const places = [
+    ["start", moving.weightsOf(0)],
+    [moving.steps[row] === moving.last ? "end" : "here", moving.weightsOf(row)],
+  ];
+  const drawn = places
+    .filter(([, [w1, w2]]) => figure.contains(w1, w2))
+    .map(([kind, [w1, w2]]) => {
+      const dy = (w2 - bottom) / (top - bottom) > 0.9 ? 24 : -16;
+      return { kind, w1, w2, label: "", dy };
+    });
+  const still = figure.once("still marks", () =>
+    figure.rows("marks").filter(({ kind }) => !["start", "end", "here"].includes(kind)),
+  );
+  return [...drawn, ...still];
+}
+
+/** The place of every run of a side. */
+function points(figure, runs, at, { label }) {
+  return runs
+    .filter((run) => run.label === label)
+    .map((run) => {
+      const [w1, w2] = run.weightsOf(run.rowAt(at));
+      return { optimizer: run.optimizer, w1, w2 };
+    })
+    .filter(({ w1, w2 }) => figure.contains(w1, w2));
+}
+
+/** Where a path is, in words. */
+function position(figure, runs, at, { run, words }) {
+  const moving = runs[run];
+  const row = moving.rowAt(at);
+  const [w1, w2] = moving.weightsOf(row);
+  if (moving.divergedAt !== null && at >= moving.last) {
+    const out = figure.once("first step outside", () => firstOutside(figure, moving));
+    const left = out === undefined ? "" : words.left.replace("{step}", count(out));
+    return [{ text: left + words.diverged.replace("{step}", count(moving.divergedAt)) }];
+  }
+  const text = words[moving.steps[row] === moving.last ? "at its end" : "on its way"]
+    .replace("{point}", point(moving.weightsOf(row)))
+    .replace("{steps}", count(moving.steps[row]));
+  return [{ text: text + (figure.contains(w1, w2) ? "" : words.outside) }];
+}
+
+/** The first recorded step at which a run is outside the plot, undefined where it never is. */
+function firstOutside(figure, run) {
+  return run.steps.find((_, row) => {
+    const [w1, w2] = run.weightsOf(row);
+    return !figure.contains(w1, w2);
+  });
+}

@@ -1,0 +1,168 @@
+/** A figure on the screen: its Vega view, which is kept while the spec stays the same. */
+
+import "./vega.js";
+
+const embed = globalThis.vegaEmbed;
+const OPTIONS = {
+  actions: false,
+  renderer: "svg",
+  defaultStyle: false,
+  tooltip: false, // what moves is its own reading
+  logLevel: 1, // errors
+};
+const NARROW = 40; // pixels; what is narrower is hidden
+
+export class FigureView {
+  /** @param {Element} parent - the figure is drawn in a new element at its end */
+  constructor(parent) {
+    this.element = document.createElement("div");
+    this.element.className = "live-figure";
+    this.element.setAttribute("role", "figure");
+    this.plot = document.createElement("div");
+    this.element.append(this.plot);
+    parent.append(this.element);
+    this.shown = new Map(); // table -> its rows in the view, where these are known
+    this.isVisible = true;
+    this.resizing = new ResizeObserver(() => this.fit());
+    this.resizing.observe(this.element);
+    this.sight = new IntersectionObserver(([entry]) => this.seen(entry.isIntersecting));
+    this.sight.observe(this.element);
+  }
+
+  /**
+   * Draw a figure. One of the same spec gets only its new data.
+   * @param {Figure} figure
+   * @param {function(): Object<string, Object[]>} makeRows - makes the tables that move
+   */
+  draw(figure, makeRows) {
+    this.figure = figure;
+    this.waiting = makeRows;
+    this.element.setAttribute("aria-label", figure.label);
+    const spec = JSON.stringify(figure.spec);
+    if (spec === this.spec) {
+      for (const name of this.stillTables()) this.setRows(name, figure.rows(name));
+      this.refresh();
+    } else {
+      this.spec = spec;
+      this.embed();
+    }
+  }
+
+  /** The names of the tables that no step changes. */
+  stillTables() {
+    return Object.keys(this.figure.tables).filter((name) => !(name in this.figure.moving));
+  }
+
+  /** Draw the figure anew, once its element has a width. */
+  async embed() {
+    if (this.isEmbedding || this.element.clientWidth < NARROW) return;
+    this.isEmbedding = true;
+    const { figure, spec } = this;
+    const tables = this.waiting();
+    for (const name of this.stillTables()) tables[name] = figure.rows(name);
+    const datasets = {}; // copies: Vega marks the rows that it has
+    for (const [name, rows] of Object.entries(tables)) {
+      datasets[name] = rows.map((row) => Object.fromEntries(Object.entries(row)));
+    }
+    this.result?.finalize();
+    this.view = undefined;
+    this.shown.clear();
+    this.width = this.element.clientWidth;
+    this.result = await embed(this.plot, { ...figure.spec, datasets }, OPTIONS);
+    this.isEmbedding = false;
+    if (this.isRemoved) return this.result.finalize();
+    this.view = this.result.view;
+    const { vgSpec } = this.result;
+    this.tables = new Set(vgSpec.data.map(({ name }) => name));
+    this.lines = marksOfLines(vgSpec);
+    this.changeset = changesetOf(this.view, vgSpec.data[0].name);
+    this.view.addEventListener("click", (event, item) => this.onClick?.(event, item));
+    if (spec !== this.spec) return this.embed();
+    if (figure !== this.figure) return this.draw(this.figure, this.waiting);
+    this.fit();
+  }
+
+  /** Show the tables that a function makes, which is called once the figure is in sight. */
+  show(makeRows) {
+    this.waiting = makeRows;
+    this.isBehind = true;
+    this.refresh();
+  }
+
+  refresh() {
+    if (!this.view || !this.isVisible) return;
+    for (const [name, rows] of Object.entries(this.waiting())) this.setRows(name, rows);
+    this.isBehind = false;
+    this.view.run();
+  }
+
+  /** Replace the rows of a table from the first that is another object. */
+  setRows(name, rows) {
+    if (!this.view || !this.tables.has(name)) return; // a table for readers only
+    const before = this.shown.get(name);
+    let same = 0;
+    while (before && same < rows.length && rows[same] === before[same]) same++;
+    if (same === rows.length && same === before?.length) return;
+    const removed = before ? before.slice(same) : () => true;
+    this.view.change(name, this.changeset().remove(removed).insert(rows.slice(same)));
+    this.shown.set(name, rows);
+    for (const mark of this.lines.get(name) ?? []) this.redrawLines(mark);
+  }
+
+  /** Draw lines again whose points have changed: Vega sees no change where style and place stay. */
+  redrawLines(name) {
+    const [group] = this.view.scenegraph().root.items;
+    const mark = group.items.find((candidate) => candidate.name === name);
+    for (const item of mark.items) this.view.dirty(item);
+  }
+
+  /** Follow the width of the element. */
+  fit() {
+    const width = this.element.clientWidth;
+    if (width < NARROW) return;
+    if (!this.view) this.embed();
+    else if (width !== this.width) {
+      this.width = width;
+      this.view.signal("width", width);
+      this.view.run();
+    }
+  }
+
+  seen(isVisible) {
+    this.isVisible = isVisible;
+    if (this.isBehind) this.refresh();
+  }
+
+  /** The value on the x axis, which shows steps, at a mouse event. */
+  stepAt(event) {
+    const box = this.element.querySelector("svg").getBoundingClientRect();
+    return this.view.scale("x").invert(event.clientX - box.left - this.view.origin()[0]);
+  }
+
+  remove() {
+    this.isRemoved = true;
+    this.resizing.disconnect();
+    this.sight.disconnect();
+    this.result?.finalize();
+    this.element.remove();
+  }
+}
+
+/** The names of the marks that draw the points of a table as lines, by the table. */
+function marksOfLines({ data, marks }) {
+  const sources = new Map(data.map(({ name, source }) => [name, source ?? name]));
+  const names = new Map();
+  for (const { type, name, from } of marks) {
+    if (type !== "shape") continue;
+    const table = sources.get(from.data);
+    names.set(table, [...(names.get(table) ?? []), name]);
+  }
+  return names;
+}
+
+/** Vega's function `changeset`, which its bundle does not hand out: what a view pulses is made by it.
+ */
+function changesetOf(view, table) {
+  const pulse = (_input, changes) => changes.constructor;
+  return Object.create(view, { pulse: { value: pulse } }).insert(table, []);
+}
