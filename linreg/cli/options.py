@@ -184,12 +184,14 @@ def _comparison() -> list[Option]:
     preset = FieldSpec("preset", str, choices=tuple(PRESETS))
     table = "a CSV or Parquet file, or auto-mpg, in place of the synthetic data"
     standardise = FieldSpec("its features at mean 0 and deviation 1", bool)
+    standardise_target = FieldSpec("its target at mean 0 and deviation 1", bool)
     options = [
         field_option("preset", preset, group=START),
         _link(START),
         Option("--table", group=START, metavar="FILE", help=table),
         *_columns("of the table", "of the table, two", START),
         field_option("standardise", standardise, True, START),
+        field_option("standardise_target", standardise_target, True, START),
     ]
     for name, spec in data_specs().items():
         default = getattr(DataSettings(), data_field(name))

@@ -146,8 +146,8 @@ def given_settings(chosen: SimpleNamespace) -> dict[str, Any]:
 
 def _table_names(chosen: SimpleNamespace) -> dict[str, str]:
     """The columns that were given, by their names in a link."""
-    standardise = getattr(chosen, "standardise", None)  # diagnose has none
-    values = (chosen.target, *(chosen.features or (None, None)), standardise)
+    standardise = [getattr(chosen, name, None) for name in TABLE_NAMES[4:]]  # diagnose has none
+    values = (chosen.target, *(chosen.features or (None, None)), *standardise)
     names = zip(TABLE_NAMES[1:], values, strict=True)
     return {name: to_text(value) for name, value in names if value is not None}
 
@@ -214,4 +214,5 @@ def _table_settings(chosen: SimpleNamespace, key: str, table: Table) -> TableSet
             f"{table.name} has the columns {there}; choose with --target COLUMN --features COLUMN"
             " COLUMN"
         )
-    return table_settings(key, target, features, chosen.standardise is not False)
+    standardise = [chosen.standardise is not False, chosen.standardise_target is not False]
+    return table_settings(key, target, features, *standardise)

@@ -32,6 +32,9 @@ class Scaling:
         return self.mean + self.deviation * values
 
 
+UNSCALED = Scaling()
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Features X, one row per sample, and a one-dimensional target y, as in the thread.
@@ -44,7 +47,7 @@ class Dataset:
     features: tuple[str, ...] = ("x1", "x2")
     target: str = "y"
     feature_scalings: tuple[Scaling, ...] = field(default=(), kw_only=True)
-    target_scaling: Scaling = field(default=Scaling(), kw_only=True)
+    target_scaling: Scaling = field(default=UNSCALED, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.y)

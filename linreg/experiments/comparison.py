@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from linreg.data.dataset import UNSCALED, Scaling
 from linreg.experiments.resources import Resources
 from linreg.experiments.work import Work, missing_keys
 from linreg.quadratic.evaluation import Baseline
@@ -24,7 +25,8 @@ class Sample:
     """At most SAMPLE_ROWS evenly spaced rows of a table, its first and its last among them.
 
     `rows` is the number of rows in the table, `mean` the mean of all its targets, and `target` and
-    `features` are the names of its columns.
+    `features` are the names of its columns. `y`, `mean` and the predictions are in the units of the
+    table, also where the runs are trained on a standardised target; `scaling` leads back to them.
     """
 
     X: Float[np.ndarray, "n D"]
@@ -33,13 +35,15 @@ class Sample:
     mean: float
     target: str
     features: tuple[str, ...]
+    scaling: Scaling = UNSCALED
 
     def predictions(self, weights: Float[np.ndarray, " P"]) -> Float[np.ndarray, " n"]:
-        """The predictions X·w, plus the bias where `weights` have one as their last."""
+        """The predictions X·w, plus the bias where `weights` have one as their last, in the units
+        of the table."""
         columns, w = self.X.shape[1], weights.astype(np.float64)  # (P,)
         with np.errstate(over="ignore", invalid="ignore"):  # on the way to a divergence
-            predictions: np.ndarray = self.X @ w[:columns] + w[columns:].sum()
-        return predictions
+            predictions = self.scaling.in_table(self.X @ w[:columns] + w[columns:].sum())
+        return np.asarray(predictions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,5 +159,6 @@ def _sample(data: Data, resources: Resources) -> Sample:
     table = resources.table(data)
     count = min(len(table), SAMPLE_ROWS)
     rows = np.linspace(0, len(table) - 1, count).round().astype(int)  # (n,)
-    mean = float(table.y.mean())
-    return Sample(table.X[rows], table.y[rows], len(table), mean, table.target, table.features)
+    scaling = table.target_scaling
+    y, mean = scaling.in_table(table.y[rows]), scaling.in_table(float(table.y.mean()))
+    return Sample(table.X[rows], y, len(table), mean, table.target, table.features, scaling)

@@ -63,6 +63,24 @@ class TableDiagnosis:
         """Whether the features are nearly collinear, so that single weights mean little."""
         return not abs(self.correlation) <= NEARLY_COLLINEAR and not self.constant
 
+    @property
+    def kept_spread(self) -> float:
+        """The share of the predictions' standard deviation that the bug leaves."""
+        spread = self.least_squares_fit.spread
+        return self.broadcast_fit.spread / spread if spread else 1.0
+
+    @property
+    def similar_neighbours(self) -> bool:
+        """Whether the bug leaves more of the spread than it would of rows in random order: then
+        neighbouring rows are similar, and the means of the batches keep part of the fit."""
+        batch_size = self.settings.batch_size
+        batches = -(-self.sums.rows // batch_size)
+        r_squared = max(self.least_squares_fit.r_squared, 1e-9)
+        deviation = math.sqrt(2 / (batches * r_squared))
+        by_chance = max(3.0, 1 + 3 * deviation) / batch_size  # upper bound, in random order
+        in_order = self.settings.bias and not self.settings.shuffle
+        return in_order and self.kept_spread > max(by_chance, 0.1)
+
 
 def diagnose_table(tables: Tables, settings: Settings) -> TableDiagnosis:
     """The diagnosis of a table, or of a table in pieces, in one pass over its rows.

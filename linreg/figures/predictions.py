@@ -47,8 +47,10 @@ def predictions_figure(result: ComparisonResult, step: int, theme: Theme) -> Fig
 
     Two tables move with the replay; everything else stays. `points` has a row for each row of the
     sample and side, first the original's, with the columns `true`, `predicted` and `side`, and the
-    features `feature1` and `feature2`, which give the prediction: predicted = feature1·w1 +
-    feature2·w2 + bias. `sides` has a row per side: `side`, `index`, and `text` with its R².
+    features `feature1` and `feature2`, which give the prediction: predicted = offset + scale ·
+    (feature1·w1 + feature2·w2 + bias), where `offset` and `scale` are in the table `frame`: 0 and 1
+    unless the target is standardised. `sides` has a row per side: `side`, `index`, and `text` with
+    its R².
     """
     sample, domain = result.sample, _domain(result)
     points = [_predictions_at(side, sample, step) for side in result.sides]
@@ -76,6 +78,8 @@ def predictions_figure(result: ComparisonResult, step: int, theme: Theme) -> Fig
             low=domain[0],
             high=domain[1],
             mean=sample.mean,
+            offset=sample.scaling.mean,
+            scale=sample.scaling.deviation,
             **_mean_label(sample, domain),
             **_axis_values(domain),
         ),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from linreg.experiments.your_data import Remedy, remedies
 from linreg.settings.fields import format_number
 from linreg.settings.model import TableSettings
 from linreg.text.markdown import as_code, column
@@ -35,28 +36,45 @@ def data_findings(result: YourDataResult) -> list[str]:
     A paragraph per finding.
     """
     data, diagnosis = result.data, result.diagnosis
-    sums = diagnosis.sums
     names = [*(column(name) for name in data.features), "the bias"]
-    paragraphs = [_bug_finding(diagnosis, column(data.target))]
+    paragraphs = [_bug_finding(result, column(data.target))]
+    if diagnosis.sums.target_variance and (data.standardise or data.standardise_target):
+        paragraphs.append(_solution(result))
     for index in diagnosis.constant:
+        value = result.feature_scalings[index].in_table(float(diagnosis.sums.feature_minima[index]))
         paragraphs.append(
-            f"**{names[index]} is constant**, {quantity(float(sums.feature_minima[index]))} in"
-            " every row, so its weight cannot be told from a bias; choose another feature."
+            f"**{names[index]} is constant**, {quantity(value)} in every row, so its weight cannot"
+            " be told from a bias; choose another feature."
         )
     if diagnosis.collinear:
         paragraphs.append(
             f"**{names[0]} and {names[1]} are collinear**, with a correlation of"
-            f" {r2_text(diagnosis.correlation)}: their weights trade off against each other, and"
-            " the valley is flat; leave one of them out."
+            f" {r2_text(diagnosis.correlation)}: their weights trade off against each other; leave"
+            " one of them out."
         )
-    return [*paragraphs, _conditioning(diagnosis, data), _reach(diagnosis, data, names)]
+    return [*paragraphs, _conditioning(diagnosis, data), _reach(result, names)]
 
 
-def _bug_finding(diagnosis: TableDiagnosis, target: str) -> str:
+def default_choice(data: TableSettings) -> str:
+    """What is standardised, in a sentence that says why."""
+    if data.standardise and data.standardise_target:
+        return (
+            "Features and target have mean 0 and standard deviation 1 in training, so the weights"
+            " are within reach whatever the units of the table."
+        )
+    if data.standardise:
+        return "The features have mean 0 and standard deviation 1; the target keeps its unit."
+    if data.standardise_target:
+        return "The target has mean 0 and standard deviation 1; the features keep their units."
+    return "Features and target are in the units of the table."
+
+
+def _bug_finding(result: YourDataResult, target: str) -> str:
     """R² and the spread of the predictions at the minimum of the buggy loss, and as intended."""
+    diagnosis, unit = result.diagnosis, result.target_scaling.deviation
     sums = diagnosis.sums
     broadcast, matched = diagnosis.broadcast_fit, diagnosis.least_squares_fit
-    mean = quantity(sums.target_mean)
+    mean = quantity(result.target_scaling.in_table(sums.target_mean))
     if sums.target_variance == 0:
         return (
             f"**{target} is constant**, {mean} in every row: there is nothing to explain, and R²"
@@ -64,11 +82,11 @@ def _bug_finding(diagnosis: TableDiagnosis, target: str) -> str:
         )
     return (
         f"**What the bug does**: as written, with batches of {diagnosis.settings.batch_size:,}, the"
-        f" loss is least where R² is {r2_text(broadcast.r_squared)} instead of"
+        f" loss has its minimum where R² is {r2_text(broadcast.r_squared)} instead of"
         f" {r2_text(matched.r_squared)}, and the predictions there have a standard deviation of"
-        f" {quantity(broadcast.spread)} instead of {quantity(matched.spread)}"
+        f" {quantity(unit * broadcast.spread)} instead of {quantity(unit * matched.spread)}"
         f"{_shrinkage(diagnosis)}. {target} is {mean} on average, with a standard deviation of"
-        f" {quantity(math.sqrt(sums.target_variance))}."
+        f" {quantity(unit * math.sqrt(sums.target_variance))}."
     )
 
 
@@ -77,69 +95,98 @@ def _shrinkage(diagnosis: TableDiagnosis) -> str:
 
     Also why, where it is more than rows in random order would keep.
     """
-    settings, matched = diagnosis.settings, diagnosis.least_squares_fit
-    share = diagnosis.broadcast_fit.spread / matched.spread if matched.spread else 1.0
-    if share > 0.95:
+    share = diagnosis.kept_spread
+    if share > 0.95 and not diagnosis.similar_neighbours:
         return ""
     text = f" ({share:.0%})" if share >= 0.1 else f" ({share:.1%}: nearly a constant)"
-    batches = -(-diagnosis.sums.rows // settings.batch_size)
-    r_squared = max(matched.r_squared, 1e-9)
-    deviation = math.sqrt(2 / (batches * r_squared))
-    by_chance = max(3.0, 1 + 3 * deviation) / settings.batch_size  # upper bound, in random order
-    if settings.bias and not settings.shuffle and share > max(by_chance, 0.1):
+    if diagnosis.similar_neighbours:
         text += (
-            f"; rows in random order would keep 1/{settings.batch_size:,} of it, but in this table"
-            " rows that follow each other are alike, and the means of the batches keep part of the"
-            " fit"
+            f"; rows in random order would keep 1/{diagnosis.settings.batch_size:,} of it, but"
+            " here neighbouring rows are alike, and the means of the batches keep part of the fit:"
+            " try *Shuffle*"
         )
     return text
+
+
+def _solution(result: YourDataResult) -> str:
+    """The least-squares solution as an equation, in the units of the table."""
+    slopes = result.table_weights
+    terms = [
+        f"{_signed(weight)} · {column(name)}"
+        for weight, name in zip(slopes[:2].tolist(), result.data.features, strict=True)
+    ]
+    terms += [_signed(float(bias)) for bias in slopes[2:]]
+    equation = " ".join(terms).removeprefix("+ ")
+    return (
+        f"**Correct solution in the units of the table**: {column(result.data.target)} ="
+        f" {equation}. The weights in the figures are of the standardised values."
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{'−' if value < 0 else '+'} {quantity(abs(value))}"
 
 
 def _conditioning(diagnosis: TableDiagnosis, data: TableSettings) -> str:
     """The condition number and SGD's stability limit, now and with standardised features."""
     training, standardised = diagnosis.training, diagnosis.standardised
     if math.isinf(training.condition_number):
-        bowl = "the bowl is flat along one axis"
+        hessian = "the Hessian is singular, so the minimum is not unique"
     else:
-        number = quantity(training.condition_number)
-        bowl = f"the bowl is {number} times as steep along one axis as along another"
-    text = f"**Steepness**: {bowl}, and SGD is stable below lr {quantity(training.stable_lr)}."
+        hessian = f"the condition number of the Hessian is {quantity(training.condition_number)}"
+    text = f"**Conditioning**: {hessian}; SGD is stable below lr {quantity(training.stable_lr)}."
     if data.standardise:
         return text
     if math.isinf(standardised.condition_number):
-        return f"{text} Standardising would not help that."
+        return f"{text} Standardising would not change that."
     return (
-        f"{text} Standardised features would make that {quantity(standardised.condition_number)}"
-        f" and {quantity(standardised.stable_lr)}."
+        f"{text} With standardised features these would be"
+        f" {quantity(standardised.condition_number)} and {quantity(standardised.stable_lr)}."
     )
 
 
-def _reach(diagnosis: TableDiagnosis, data: TableSettings, names: Sequence[str]) -> str:
+def _reach(result: YourDataResult, names: Sequence[str]) -> str:
     """Whether RMSprop can move every weight as far as its minimum, and what would help."""
+    diagnosis = result.diagnosis
     settings, training = diagnosis.settings, diagnosis.training
-    steps_per_epoch = -(-diagnosis.sums.rows // settings.batch_size)
-    steps, damping = settings.epochs * steps_per_epoch, 1 - settings.momentum
+    steps = settings.epochs * -(-diagnosis.sums.rows // settings.batch_size)
+    damping = 1 - settings.momentum
     if damping <= 0:
         return (
-            f"**Reach**: with momentum {format_number(settings.momentum)} RMSprop's steps grow"
+            f"**Momentum {format_number(settings.momentum)} is too large**: RMSprop's steps grow"
             " without end; use one below 1."
         )
     step_formula = "lr/(1 − momentum)" if settings.momentum else "lr"
     step_size = format_number(float(f"{settings.lr / damping:.3g}"))
-    text = (
-        f"**Reach**: RMSprop moves a weight by about {step_formula} a step, ten times that in the"
-        f" first, so {steps:,} steps of {step_size} reach about"
-        f" {quantity(diagnosis.max_displacement)}. The furthest way is that of"
-        f" {names[training.furthest]}, {quantity(training.distance)}:"
+    name, distance = names[training.furthest], quantity(training.distance)
+    reach = quantity(diagnosis.max_displacement)
+    steps_taken = (
+        f"RMSprop moves a weight by about {step_formula} per step, so {steps:,} steps of"
+        f" {step_size} reach about {reach}"
     )
     if diagnosis.max_displacement >= training.distance:
-        text += " within reach."
-    else:
-        required = 1.1 * training.distance * damping
-        epochs = math.ceil(required / settings.lr / steps_per_epoch)
-        text += f" out of reach; {epochs:,} epochs would do, or lr {quantity(required / steps)}."
-    if not data.standardise:
-        standardised = diagnosis.standardised
-        distance, name = quantity(standardised.distance), names[standardised.furthest]
-        text += f" Standardised, it would be {distance}, of {name}."
-    return text
+        return (
+            f"**Training is long enough**: {steps_taken}; {name} has the farthest to travel,"
+            f" {distance}."
+        )
+    advice = list_of([label(remedy) for remedy in remedies(result) if remedy.name != "shuffle"])
+    return (
+        f"**Training is too short**: {name} must travel {distance} but can move about {reach};"
+        f" {advice}. {steps_taken}."
+    )
+
+
+def label(remedy: Remedy) -> str:
+    """A remedy as an imperative: `use lr 73`."""
+    if remedy.name == "standardise":
+        return "standardise features and target"
+    if remedy.name == "shuffle":
+        return "shuffle the rows"
+    if remedy.name == "epochs":
+        return f"train for {remedy.value:,} epochs"
+    return f"use lr {format_number(remedy.value)}"
+
+
+def list_of(parts: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

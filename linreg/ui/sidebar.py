@@ -118,7 +118,8 @@ def _data_controls(data: Data) -> None:
 
 def _leave_table() -> None:
     state = page_state()
-    state.change(lambda: without_table(state.comparison))
+    if state.change(lambda: state.other_comparison or without_table(state.comparison)):
+        state.other_comparison = None
 
 
 def _fixed_side_controls() -> None:

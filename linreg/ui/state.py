@@ -19,6 +19,7 @@ from linreg.settings.model import Comparison
 from linreg.settings.pages import Page, View, with_view_changes
 
 KEY = "page_state"  # under which the session holds it
+OWN_TABLE = "your_data"  # the page whose table may be its own
 CONTROL = "control."  # what the key of every control begins with
 
 
@@ -40,6 +41,9 @@ class PageState:
     views: dict[type[Any], Any] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)  # sentences, shown until the next change
     changed: bool = False  # whether the settings are ahead of the address
+    # where Your data has a table of its own: the comparison of the pages that are not on the screen
+    # now, the others' while Your data is open and else its own; None where all pages share one
+    other_comparison: Comparison | None = None
 
     # the address
     written_query: dict[str, str] | None = None
@@ -114,6 +118,18 @@ class PageState:
         """Say why a change was not made."""
         self.ignored = [f"{reason[0].upper()}{reason[1:]}. The setting stays as it was."]
         self.changed = True
+
+    def comparison_on(self, page: str) -> Comparison:
+        """The comparison that a page will show."""
+        if self.other_comparison and OWN_TABLE in (page, self.page) and page != self.page:
+            return self.other_comparison
+        return self.comparison
+
+    def enter(self, page: str) -> None:
+        """Take up the comparison of a page that is about to be opened."""
+        comparison = self.comparison_on(page)
+        if comparison is not self.comparison:
+            self.comparison, self.other_comparison = comparison, self.comparison
 
     def open_page(self, page: Page, keep_step: bool) -> None:
         """Note which page is on the screen. Steps, clicks and controls do not outlive their page,

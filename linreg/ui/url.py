@@ -29,6 +29,8 @@ def read_url(page: Page) -> None:
     state = page_state()
     query = state.query()
     switched = state.page not in (None, page.name) and (not query or _is_old_link(page, query))
+    if state.page is not None:
+        state.enter(page.name)
     moved = query != state.written_query and not switched and not state.changed
     if state.page is None or moved:
         _take_settings(query, page.view_type)
@@ -71,7 +73,7 @@ def note_links(links: dict[str, dict[str, str]]) -> None:
 def query_of_page(page: Page) -> dict[str, str]:
     """The query of a link to a page with the session's settings. So Back leads from page to page,
     one step each."""
-    query = to_query(page_state().comparison)
+    query = to_query(page_state().comparison_on(page.name))
     if page.view_type:
         query |= to_view_query(page_state().view(page.view_type))
     return query

@@ -40,7 +40,7 @@ def given(here, name, content):
 
 
 def said_of_the_fixed(here):
-    text = here.page.get_by_text(re.compile("the loss is least where R² is")).first
+    text = here.page.get_by_text(re.compile("the loss has its minimum where R² is")).first
     text.wait_for(timeout=60_000)
     return float(re.search(r"instead of (−?[\d.]+)", text.inner_text())[1].replace("−", "-"))
 

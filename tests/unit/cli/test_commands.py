@@ -386,7 +386,7 @@ def test_a_sweep_takes_its_own_link_and_no_other_page_s():
 
 
 def test_a_link_to_the_bundled_table():
-    data = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), standardise=True)
+    data = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), True, True)
     expected = with_table(Comparison(), data)
     assert comparison_of("--link", query(to_query(expected))) == expected
     assert comparison_of("--table", "auto-mpg") == expected
@@ -658,7 +658,7 @@ def test_diagnose_takes_a_table_smaller_than_the_default_batch(capsys, tmp_path)
     file = tmp_path / "small.csv"
     file.write_text("\n".join(["y,a,b", *(",".join(map(repr, row)) for row in rows)]))
     columns = (file, "--target", "y", "--features", "a", "b")
-    assert "with batches of 50, the loss is least" in " ".join(
+    assert "with batches of 50, the loss has its minimum" in " ".join(
         told(capsys, "diagnose", *columns).split()
     )
     told(capsys, "diagnose", *columns, "--out", tmp_path / "small.json")

@@ -11,7 +11,7 @@ import vl_convert
 from figure_checks import is_filled_and_compiles
 from settings_of import compared
 
-from linreg.data.dataset import make_data, table_settings
+from linreg.data.tables import make_data, table_settings
 from linreg.experiments import comparison
 from linreg.experiments.resources import local_resources
 from linreg.figures.predictions import predictions_figure
