@@ -6,12 +6,7 @@ from linreg import ui
 
 ui.page("your_data", controls=ui.is_on_a_table, shown=ui.with_default_table)
 
-st.header("The same bug on a table of your own")
-st.markdown(
-    "Choose a target and two features: the loss as written and the fixed one are trained on them,"
-    " and every figure of the"
-    " other pages can be drawn for them."
-)
+st.header("The same bug on your data")
 ui.your_data_section()
 
-st.caption("Next: *Surface* and *Sweep*, once this table is used on every page.")
+st.caption("Next: *Surface* and *Sweep*, once this table is applied to all pages.")

@@ -33,13 +33,14 @@ class Fault(IntEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its `type` in words, whether it can be regressed on, and how many of its
-    cells are empty."""
+    """A column of a table: its `type` in words, whether it can be regressed on, how many of its
+    cells are empty, and whether its numbers differ."""
 
     name: str
     type: str  # number, whole number, separated number, text, date, yes/no, nested, empty or other
     numeric: bool
     missing: int
+    varies: bool = True
 
 
 NULLS = ["", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A"]
@@ -161,6 +162,7 @@ class ColumnProfile:
         self.fault_counts = np.zeros(len(Fault), int)
         self.text_type_counts = dict.fromkeys(TEXT_TYPES, 0)
         self.whole = True
+        self.low, self.high = np.inf, -np.inf
         self.kind = pa.null()
 
     def update(self, cells: pa.Array) -> pa.Array:
@@ -171,6 +173,8 @@ class ColumnProfile:
         self.kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
         good = values if counts[Fault.NONE] == len(values) else values[faults == Fault.NONE]
         self.whole = self.whole and bool((good == np.floor(good)).all())
+        self.low = min(self.low, good.min(initial=np.inf))
+        self.high = max(self.high, good.max(initial=-np.inf))
         if counts[Fault.TEXT]:
             for words, pattern in TEXT_TYPES.items():
                 self.text_type_counts[words] += int(matches(cells, pattern).sum())
@@ -192,4 +196,4 @@ class ColumnProfile:
             words = next(types, "text")
         else:
             words = next((w for w, is_kind in ARROW_TYPES.items() if is_kind(self.kind)), "other")
-        return Column(self.name, words, numeric, missing)
+        return Column(self.name, words, numeric, missing, bool(self.low < self.high))

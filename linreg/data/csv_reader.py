@@ -65,6 +65,8 @@ def detect_format(text: TextStream) -> CsvFormat:
         return sum(len(row) == len(header) > 1 for row in found) / len(found), len(header)
 
     delimiter = max(rows, key=agreement)
+    if delimiter == "|" and len(rows["|"]) > 1 and all(len(row) == 1 for row in rows["|"][1:]):
+        delimiter = ","  # a single column whose name has a bar in it
     raw_names, *others = rows[delimiter]
     names = tuple(name.strip() or f"column {k}" for k, name in enumerate(raw_names, 1))
     check_names(text.name, names)

@@ -12,15 +12,17 @@ import numpy as np
 
 from linreg.data.bundled import BUNDLED
 from linreg.data.dataset import UNSCALED, Scaling
+from linreg.data.errors import TableError
 from linreg.data.tables import table_named, table_settings
 from linreg.experiments.resources import Resources
 from linreg.experiments.table_diagnosis import TableDiagnosis, diagnose_table
 from linreg.settings.changes import update_both, with_table
+from linreg.settings.fields import shorten
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison, Settings, TableSettings
 
 if TYPE_CHECKING:  # Arrow is loaded when a file is read
-    from linreg.data.files import Dropped
+    from linreg.data.files import Dropped, Table
 
 OPENS_ON = "auto-mpg"  # the bundled table that the page shows before a table is chosen
 NO_SCALINGS = (UNSCALED, UNSCALED)
@@ -80,6 +82,25 @@ def default_table_settings(key: str, target: str, features: Sequence[str]) -> Ta
     """Columns of a table as they are compared by default: features and target standardised, so that
     the weights are within reach whatever the units. Raises as `table_settings` does."""
     return table_settings(key, target, features, standardise=True, standardise_target=True)
+
+
+def default_columns(table: Table) -> tuple[str, str, str]:
+    """The target and the features that are chosen first: the last column of numbers, and the first
+    two others; columns of a single value only where there are no others.
+
+    Raises `TableError` for a table with fewer than three columns of numbers."""
+    names = [column.name for column in table.columns if column.numeric]
+    if len(names) < 3:
+        found = ", ".join(map(shorten, names)) or "none"
+        raise TableError(
+            f"{table.name} has {len(names)} columns of numbers ({found}), but a target and two"
+            " features need 3; add a column"
+        )
+    varying = [column.name for column in table.columns if column.numeric and column.varies]
+    constant = [name for name in names if name not in varying]
+    target = (varying or names)[-1]
+    first, second, *_ = (name for name in [*varying, *constant] if name != target)
+    return target, first, second
 
 
 def run(comparison: Comparison, resources: Resources) -> YourDataResult:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from linreg.experiments.your_data import Remedy, remedies
 from linreg.settings.fields import format_number
-from linreg.settings.model import TableSettings
+from linreg.settings.model import Comparison, TableSettings
+from linreg.text import outcomes
 from linreg.text.markdown import as_code, column
 from linreg.text.numbers import quantity, r2_text
 
 if TYPE_CHECKING:
+    from linreg.experiments.comparison import ComparisonResult
     from linreg.experiments.table_diagnosis import TableDiagnosis
     from linreg.experiments.your_data import YourDataResult
 
@@ -55,18 +57,60 @@ def data_findings(result: YourDataResult) -> list[str]:
     return [*paragraphs, _conditioning(diagnosis, data), _reach(result, names)]
 
 
-def default_choice(data: TableSettings) -> str:
-    """What is standardised, in a sentence that says why."""
+def headline(result: ComparisonResult) -> str:
+    """The finding on a table in a sentence: R² as written, with the shapes fixed, and at best."""
+    original, fixed = result.outcomes
+    data = result.comparison.original.data
+    assert isinstance(data, TableSettings)
+    if original is None or fixed is None or not (original.judged and fixed.judged):
+        return outcomes.headline(original, fixed)
+    if not fixed.converged or original.converged or original.diverged_at is not None:
+        return outcomes.headline(original, fixed)
+    first, second = (column(name) for name in data.features)
+    return (
+        f"The silent broadcast hides what {first} and {second} say about {column(data.target)}: as"
+        f" written R² ends at {_two_digits(original.r_squared)}, fixed at"
+        f" {_two_digits(fixed.r_squared)} (least squares:"
+        f" {_two_digits(fixed.least_squares_r_squared)})."
+    )
+
+
+def _two_digits(r_squared: float) -> str:
+    return r2_text(r_squared) if r_squared > 0.995 else f"{r_squared:.2f}".replace("-", "−")
+
+
+def preparation(comparison: Comparison) -> str:
+    """What is done to the table before training, in a sentence that says why."""
+    data = comparison.original.data
+    assert isinstance(data, TableSettings)
+    shuffled = " and the rows are shuffled" if comparison.original.shuffle else ""
     if data.standardise and data.standardise_target:
         return (
-            "Features and target have mean 0 and standard deviation 1 in training, so the weights"
-            " are within reach whatever the units of the table."
+            f"Features and target are standardised{shuffled}, so that training works in any units"
+            f"{' and order' if shuffled else ''}."
         )
-    if data.standardise:
-        return "The features have mean 0 and standard deviation 1; the target keeps its unit."
-    if data.standardise_target:
-        return "The target has mean 0 and standard deviation 1; the features keep their units."
-    return "Features and target are in the units of the table."
+    scaled = (
+        "The features are standardised, the target keeps its units"
+        if data.standardise
+        else "The target is standardised, the features keep their units"
+        if data.standardise_target
+        else "Features and target keep their units"
+    )
+    return f"{scaled}{';' if shuffled else ''}{shuffled.removeprefix(' and')}."
+
+
+def advice(result: YourDataResult) -> str:
+    """Why the comparison would tell more with the remedies."""
+    names = [*(column(name) for name in result.data.features), "the bias"]
+    diagnosis = result.diagnosis
+    sentences = []
+    if diagnosis.max_displacement < diagnosis.training.distance:
+        sentences.append(_too_short(result, names))
+    if diagnosis.similar_neighbours and not diagnosis.settings.shuffle:
+        sentences.append(
+            "**Neighbouring rows are alike**, and the means of the batches keep part of the fit."
+        )
+    return " ".join(sentences)
 
 
 def _bug_finding(result: YourDataResult, target: str) -> str:
@@ -169,10 +213,17 @@ def _reach(result: YourDataResult, names: Sequence[str]) -> str:
             f"**Training is long enough**: {steps_taken}; {name} has the farthest to travel,"
             f" {distance}."
         )
-    advice = list_of([label(remedy) for remedy in remedies(result) if remedy.name != "shuffle"])
+    advised = list_of([label(remedy) for remedy in remedies(result) if remedy.name != "shuffle"])
+    too_short = _too_short(result, names).removesuffix(".")
+    return f"{too_short}; {advised}. {steps_taken[0].upper()}{steps_taken[1:]}."
+
+
+def _too_short(result: YourDataResult, names: Sequence[str]) -> str:
+    diagnosis = result.diagnosis
     return (
-        f"**Training is too short**: {name} must travel {distance} but can move about {reach};"
-        f" {advice}. {steps_taken}."
+        f"**Training is too short**: {names[diagnosis.training.furthest]} must travel"
+        f" {quantity(diagnosis.training.distance)} but can move about"
+        f" {quantity(diagnosis.max_displacement)}."
     )
 
 

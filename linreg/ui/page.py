@@ -46,9 +46,12 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
 
 
 def _hold_table() -> None:
-    """Refer to the table of the comparison: one that nobody refers to is dropped."""
-    data = page_state().comparison.original.data
-    page_state().table_in_use = table_named(data.table) if isinstance(data, TableSettings) else None
+    """Refer to the tables of the session's comparisons: one that nobody refers to is dropped."""
+    state = page_state()
+    comparisons = filter(None, (state.comparison, state.other_comparison))
+    data = [comparison.original.data for comparison in comparisons]
+    tables = [table_named(one.table) for one in data if isinstance(one, TableSettings)]
+    state.tables_in_use = tuple(tables)
 
 
 def _outside_fragments() -> tuple[Any, ...]:

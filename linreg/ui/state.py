@@ -70,7 +70,7 @@ class PageState:
     # for as long as the session lasts
     choices: dict[str, str] = field(default_factory=dict)  # such as the size of exported figures
     upload: Any = None  # the last file, and the table in it
-    table_in_use: Any = None  # the comparison's table: it is dropped when nothing refers to it
+    tables_in_use: tuple[Any, ...] = ()  # of the comparisons: dropped when nothing refers to them
 
     # ---- settings ----
 

@@ -3,9 +3,9 @@ comparison on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -14,53 +14,108 @@ import streamlit as st
 from linreg.data.files import BUNDLED, Column, Progress, Table, TableError, open_table
 from linreg.data.tables import register_table, table_named, table_settings
 from linreg.experiments import your_data as experiment
-from linreg.settings.changes import update_both, with_table
+from linreg.experiments.your_data import Remedy, YourDataResult
+from linreg.settings.changes import update_both, with_table, without_table
 from linreg.settings.fields import SettingsError, shorten
 from linreg.settings.model import Comparison, TableSettings
-from linreg.text import comparison as comparison_text
 from linreg.text import markdown
-from linreg.text import your_data as your_data_text
+from linreg.text import your_data as text
 from linreg.ui.cache import result_of
-from linreg.ui.comparison import evidence, finding, replay
+from linreg.ui.comparison import evidence, replay, result_for
 from linreg.ui.elements import plain_table
 from linreg.ui.state import page_state
 
 PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 60
 ROLES = ("Target", "Feature 1", "Feature 2")
+TABLE_WIDTH, COLUMN_WIDTH = 260, 150  # pixels, of the lists
 
 
 def is_on_a_table(comparison: Comparison) -> bool:
-    """Whether the session's comparison is on a table: then the sidebar's controls are those of this
-    page too."""
+    """Whether a comparison is on a table: then the sidebar's controls are those of this page
+    too."""
     return isinstance(comparison.original.data, TableSettings)
 
 
 def your_data_section() -> None:
-    """All of the page; on a table that is not taken over yet the session's comparison keeps its own
-    data."""
-    _take_upload()
+    """All of the page. A table that is chosen here stays on this page until it is applied to all;
+    as long as none is chosen, the page shows the bundled one."""
     try:
         comparison = experiment.with_default_table(page_state().comparison)
     except (TableError, SettingsError) as error:
+        _upload()
         st.error(markdown.escape_markdown(f"{error}."))
         return
     data = comparison.original.data
     assert isinstance(data, TableSettings)
-    table = table_named(data.table)
-    _choices(comparison, data, table)
+    _form(comparison, data)
     result = result_of(experiment.run, comparison)
-    st.markdown(your_data_text.rows_used(result))
-    _preview(data, table)
-    st.subheader("What this table does to the regression")
-    for paragraph in your_data_text.data_findings(result):
-        st.markdown(paragraph)
-    st.subheader("The comparison on this table")
-    st.markdown(comparison_text.setup(comparison))
     place = st.empty()
-    finding(comparison, place)  # of the settings alone where the runs have yet to be trained
+    _finding(comparison, place)  # of the settings alone where the runs have yet to be trained
+    _advice(comparison, result)
     replay(comparison)  # trains them
-    finding(comparison, place)  # in the same place, now of the runs
+    _finding(comparison, place)  # in the same place, now of the runs
+    st.subheader("What the bug does to your data")
+    for paragraph in text.data_findings(result):
+        st.markdown(paragraph)
+    st.markdown(text.rows_used(result))
+    _preview(data, table_named(data.table))
     evidence(comparison)
+
+
+def _finding(comparison: Comparison, place: Any) -> None:
+    result = result_for(comparison)
+    place.markdown(f"**{text.headline(result)}**")
+
+
+def _advice(comparison: Comparison, result: YourDataResult) -> None:
+    """What would make the comparison more telling, each with a button that does it."""
+    found = experiment.remedies(result)
+    if not found:
+        return
+    with st.container(border=True):
+        st.markdown(text.advice(result))
+        with st.container(horizontal=True):
+            for remedy in found:
+                label = text.label(remedy)
+                st.button(
+                    f"{label[0].upper()}{label[1:]}",
+                    key=f"remedy.{remedy.name}",
+                    on_click=_apply_remedy,
+                    args=(comparison, remedy),
+                )
+
+
+def _apply_remedy(comparison: Comparison, remedy: Remedy) -> None:
+    _change(lambda: experiment.with_remedy(comparison, remedy))
+
+
+# ---- the session ---------------------------------------------------------------------------------
+
+
+def _change(make: Callable[[], Comparison]) -> bool:
+    """Change the comparison of this page. The other pages keep theirs, unless the table is applied
+    to all. Whether it was changed."""
+    state = page_state()
+    before = state.comparison
+    changed = state.change(make)
+    if changed and not is_on_a_table(before):
+        state.other_comparison = before
+    return changed
+
+
+def _choose(key: str, target: str, features: Sequence[str], like: TableSettings | None) -> bool:
+    """Compare these columns, standardised as `like` says or else as by default."""
+    state = page_state()
+    bias = state.comparison.original.bias if is_on_a_table(state.comparison) else True
+    try:
+        settings = experiment.default_table_settings(key, target, features)
+        if like:
+            standardise = like.standardise, like.standardise_target
+            settings = table_settings(key, target, features, *standardise)
+    except (TableError, SettingsError) as error:
+        state.refuse(str(error))
+        return False
+    return _change(lambda: with_table(state.comparison, settings, bias))
 
 
 # ---- the file ------------------------------------------------------------------------------------
@@ -77,7 +132,7 @@ class _Upload:
     refusal: str = ""
 
 
-def _take_upload() -> None:
+def _upload() -> None:
     """The file that a visitor gives, read once; a bad one is refused, and all stays as it was."""
     state = page_state()
     most = int(st.get_option("server.maxUploadSize"))  # in MB: the one setting for it
@@ -94,17 +149,23 @@ def _take_upload() -> None:
         try:
             with _reading(given.name) as progress:
                 table = open_table(given, given.name, most * 2**20, progress)
-            target, *features = _first_numbers(table)
+            target, *features = experiment.default_columns(table)
             table = register_table(table)
         except TableError as error:
-            state.upload = upload = _Upload(given.file_id, before, name, str(error))
+            state.upload = _Upload(given.file_id, before, name, str(error))
         else:
-            taken = _commit(table.digest, target, features, standardise=True)
+            taken = _choose(table.digest, target, features, like=None)
             state.upload = _Upload(
                 given.file_id, *((table, given.name) if taken else (before, name))
             )
             st.rerun()  # the menu and the sidebar above are of the table before
-    if given and upload and upload.refusal:
+
+
+def _refusal() -> None:
+    """Why the last file was refused, below the form, as long as the file is there."""
+    state = page_state()
+    upload: _Upload | None = state.upload
+    if upload and upload.refusal and state.widget("upload"):
         st.error(markdown.escape_markdown(f"{upload.refusal}. Nothing else has changed."))
 
 
@@ -126,36 +187,34 @@ def _numbers(columns: Sequence[Column]) -> list[str]:
     return [column.name for column in columns if column.numeric]
 
 
-def _first_numbers(table: Table) -> tuple[str, str, str]:
-    """A first choice: the last column of numbers as the target, the first two as features."""
-    names = _numbers(table.columns)
-    if len(names) < 3:
-        found = ", ".join(names) or "none"
-        raise TableError(
-            f"{table.name} has {len(names)} columns of numbers ({found}); a target and two features"
-            " need 3"
-        )
-    return names[-1], names[0], names[1]
+# ---- the form ------------------------------------------------------------------------------------
 
 
-def _commit(key: str, target: str, features: Sequence[str], standardise: bool) -> bool:
-    """Take the table over into the session's comparison, so that every page is on it. Whether it
-    was taken."""
-    state = page_state()
-    bias = state.comparison.original.bias if is_on_a_table(state.comparison) else True
-    try:
-        settings = table_settings(key, target, features, standardise)
-    except (TableError, SettingsError) as error:
-        state.refuse(str(error))
-        return False
-    return state.change(lambda: with_table(state.comparison, settings, bias))
+def _form(comparison: Comparison, data: TableSettings) -> None:
+    """Which table, which columns, how they are scaled, and whether other pages use them too."""
+    table = table_named(data.table)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _table_list(data, table)
+        for role, name in zip(ROLES, (data.target, *data.features), strict=True):
+            page_state().set_widget(f"control.{role}", name)
+            st.selectbox(
+                role,
+                _numbers(table.columns),
+                key=f"control.{role}",
+                on_change=_choose_column,
+                args=(data, role),
+                width=COLUMN_WIDTH,
+            )
+        with st.popover("Upload a file", icon=":material/upload:"):
+            _upload()
+        with st.popover("Options", icon=":material/tune:"):
+            _options(comparison, data)
+        _apply_to_all(comparison)
+    _refusal()
+    st.caption(_about(comparison, data))
 
 
-# ---- the columns ---------------------------------------------------------------------------------
-
-
-def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
-    """Which table, which columns, standardised or not, with a bias or not."""
+def _table_list(data: TableSettings, table: Table) -> None:
     state = page_state()
     upload: _Upload | None = state.upload
     titles = {key: f"{bundled.title} (bundled)" for key, bundled in BUNDLED.items()}
@@ -165,51 +224,68 @@ def _choices(comparison: Comparison, data: TableSettings, table: Table) -> None:
         titles[upload.table.digest] = (
             upload.name
         )  # who else has the same table may call it otherwise
-    names = _numbers(table.columns)
-    which, *roles = st.columns([2, 1, 1, 1], gap="medium")
     state.set_widget("control.table", data.table)
-    which.selectbox(
+    st.selectbox(
         "Table",
         list(titles),
         key="control.table",
         format_func=lambda key: titles.get(key, key),
         on_change=_choose_table,
+        width=TABLE_WIDTH,
     )
-    for column, role, name in zip(roles, ROLES, (data.target, *data.features), strict=True):
-        state.set_widget(f"control.{role}", name)
-        column.selectbox(
-            role, names, key=f"control.{role}", on_change=_choose_column, args=(data, role)
-        )
-    standardise, bias, take = st.columns([2, 1, 2], gap="medium", vertical_alignment="center")
+
+
+def _options(comparison: Comparison, data: TableSettings) -> None:
+    state = page_state()
     state.set_widget("control.standardise", data.standardise)
-    standardise.toggle(
+    st.toggle(
         "Standardise the features",
         key="control.standardise",
-        help="Each feature at mean 0 and standard deviation 1; the target keeps its unit.",
-        on_change=_choose_standardise,
+        help="Each feature at mean 0 and standard deviation 1 in training.",
+        on_change=_choose_scaling,
         args=(data,),
     )
-    state.set_widget("control.with_bias", comparison.original.bias)
-    bias.toggle("With a bias", key="control.with_bias", on_change=_choose_bias)
-    if state.comparison != comparison:
-        take.button(
-            "Use this table on every page",
-            key="take",
-            on_click=_take,
-            args=(data,),
-            width="stretch",
-        )
-    else:
-        take.caption(
-            "Every page is on this table. *Data* in the sidebar leads back to the thread's."
-        )
+    state.set_widget("control.standardise_target", data.standardise_target)
+    st.toggle(
+        "Standardise the target",
+        key="control.standardise_target",
+        help="The target at mean 0 and standard deviation 1 in training. Predictions are shown in"
+        " the units of the table.",
+        on_change=_choose_scaling,
+        args=(data,),
+    )
+    for name, label, on in (
+        ("shuffle", "Shuffle the rows", comparison.original.shuffle),
+        ("bias", "With a bias", comparison.original.bias),
+    ):
+        state.set_widget(f"control.with_{name}", on)
+        st.toggle(label, key=f"control.with_{name}", on_change=_choose_run, args=(name,))
+
+
+def _apply_to_all(comparison: Comparison) -> None:
+    state = page_state()
+    applied = state.comparison == comparison and state.other_comparison is None
+    state.set_widget("control.apply", applied)
+    st.toggle(
+        "Apply to all pages",
+        key="control.apply",
+        help="Every page then shows this table, with these settings. *Data* in the sidebar leads"
+        " back to the thread's data.",
+        on_change=_choose_pages,
+    )
+
+
+def _about(comparison: Comparison, data: TableSettings) -> str:
+    """Where the table is from, and how it is prepared."""
+    sentences = [text.preparation(comparison)]
     if data.table in BUNDLED:
         bundled = BUNDLED[data.table]
-        st.caption(f"{bundled.source}. Licence: {bundled.licence}.")
+        sentences.append(f"{bundled.source}. Licence: {bundled.licence}.")
     else:
-        st.caption(
+        sentences.append(
             "A link holds the settings and the names of the columns, not the uploaded table."
         )
+    return " ".join(sentences)
 
 
 def _choose_table() -> None:
@@ -217,12 +293,10 @@ def _choose_table() -> None:
     if state.was_removed("control.table"):
         return
     key = state.widget("control.table")
+    target, *features = experiment.default_columns(table_named(key))
     if key in BUNDLED:
-        bundled = BUNDLED[key]
-        _commit(key, bundled.target, bundled.features, standardise=True)
-    else:
-        target, *features = _first_numbers(table_named(key))
-        _commit(key, target, features, standardise=True)
+        target, features = BUNDLED[key].target, list(BUNDLED[key].features)
+    _choose(key, target, features, like=None)
 
 
 def _choose_column(data: TableSettings, role: str) -> None:
@@ -237,26 +311,32 @@ def _choose_column(data: TableSettings, role: str) -> None:
             chosen[other] = chosen[role]
     chosen[role] = name
     target, *features = chosen.values()
-    _commit(data.table, target, features, data.standardise)
+    _choose(data.table, target, features, like=data)
 
 
-def _choose_standardise(data: TableSettings) -> None:
+def _choose_scaling(data: TableSettings) -> None:
+    state, names = page_state(), ("standardise", "standardise_target")
+    if not any(state.was_removed(f"control.{name}") for name in names):
+        changes = {name: state.widget(f"control.{name}") for name in names}
+        _choose(data.table, data.target, data.features, like=replace(data, **changes))
+
+
+def _choose_run(name: str) -> None:
     state = page_state()
-    if not state.was_removed("control.standardise"):
-        _commit(data.table, data.target, data.features, state.widget("control.standardise"))
+    if not state.was_removed(f"control.with_{name}"):
+        on = state.widget(f"control.with_{name}")
+        _change(lambda: update_both(experiment.with_default_table(state.comparison), {name: on}))
 
 
-def _choose_bias() -> None:
+def _choose_pages() -> None:
+    """All pages on the table of this page, or this page alone."""
     state = page_state()
-    if not state.was_removed("control.with_bias"):
-        bias = state.widget("control.with_bias")
-        state.change(
-            lambda: update_both(experiment.with_default_table(state.comparison), {"bias": bias})
-        )
-
-
-def _take(data: TableSettings) -> None:
-    _commit(data.table, data.target, data.features, data.standardise)
+    if state.was_removed("control.apply"):
+        return
+    if not state.widget("control.apply"):
+        state.other_comparison = without_table(state.comparison)
+    elif state.change(lambda: experiment.with_default_table(state.comparison)):
+        state.other_comparison = None
 
 
 # ---- what is in it -------------------------------------------------------------------------------
