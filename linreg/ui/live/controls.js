@@ -107,6 +107,7 @@ export class Controls {
 
   showStep() {
     const { at, last } = this.stage;
+    this.slider.max = last; // a training in the browser may end elsewhere
     this.slider.value = at;
     this.slider.style.setProperty("--live-share", last ? at / last : 0);
     const text = `${count(at)} of ${count(last)}`;
