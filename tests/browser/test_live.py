@@ -90,13 +90,13 @@ def test_the_browser_computes_the_tables_of_the_surface_page(visit):
     from linreg.settings.pages import SurfaceView
     from linreg.settings.query import from_query
 
-    here = visit("surface?samples=1000&ring=2&rates=own&lrs=0.05,1e-4&optimizers=Adam,SGD")
+    here = visit("surface?samples=1000&ring=2&rates=own&lrs=0.05,0.001&optimizers=Adam,SGD")
     here.page.wait_for_function(
         "document.querySelectorAll('svg.marks').length == 4", timeout=120_000
     )
     here.settled()
     comparison, _ = from_query({"samples": "1000"})
-    view = SurfaceView(ring=2, rates="own", lrs=(0.05, 1e-4), optimizers=("Adam", "SGD"))
+    view = SurfaceView(ring=2, rates="own", lrs=(0.05, 1e-3), optimizers=("Adam", "SGD"))
     result = surface.run(comparison, view, local_resources())
     assert any(path.diverged_at.max() >= 0 for panel in result.panels for path in panel.paths)
     steps = [0, 3, 40, 300]
@@ -143,11 +143,10 @@ def test_numbers_are_written_as_in_python(home):
 
 
 def test_a_replay_moves_all_figures_without_a_word_to_the_server(visit):
-    """Pause and the end show the figures of their steps, as they are drawn from a link."""
-    here, messages = visit("?samples=1000"), []
+    here, messages = visit("?samples=1000", height=1_700), []  # all figures are in sight
 
     def listen(socket):
-        socket.on("framesent", messages.append)
+        socket.on("framesent", lambda frame: messages.append(frame))
 
     here.page.on("websocket", listen)
     here.page.reload()

@@ -24,7 +24,7 @@ from streamlit.components.v1 import declare_component
 from linreg.figures.renderer import VEGA_LITE, javascript_bundle, render
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 
-# hands out what `views.js` uses; `vega` and `vegaLite` themselves are null in the bundle
+# hands out what `vega_bundle.js` uses; `vega` and `vegaLite` themselves are null in the bundle
 SNIPPET = "globalThis.linregVega = vegaEmbed;"
 ENDINGS = (".js", ".css")
 

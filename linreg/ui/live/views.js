@@ -1,8 +1,7 @@
 /** A figure on the screen: its Vega view, which is kept while the spec stays the same. */
 
-import "./vega.js";
+import { vegaEmbed } from "./vega_bundle.js";
 
-const embed = globalThis.linregVega;
 const OPTIONS = {
   actions: false,
   renderer: "svg",
@@ -68,7 +67,7 @@ export class FigureView {
     this.view = undefined;
     this.shown.clear();
     this.width = this.element.clientWidth;
-    this.result = await embed(this.plot, { ...figure.spec, datasets }, OPTIONS);
+    this.result = await vegaEmbed(this.plot, { ...figure.spec, datasets }, OPTIONS);
     this.isEmbedding = false;
     if (this.isRemoved) return this.result.finalize();
     this.view = this.result.view;
