@@ -19,7 +19,8 @@ export function mount(component) {
   addStyleSheet();
   let part = parts.get(parentElement);
   if (!part) {
-    part = data instanceof Uint8Array ? new FiguresPart(parentElement) : new ControlsPart(parentElement);
+    const Part = data instanceof Uint8Array ? FiguresPart : ControlsPart;
+    part = new Part(parentElement);
     parts.set(parentElement, part);
   }
   part.receive(component);
@@ -73,14 +74,24 @@ class FiguresPart {
     this.trigger = setTriggerValue;
     if (isSame(data, this.bytes)) return;
     this.bytes = data;
-    const { group, figures, runs, runs_digest: digest } = unpack(data);
+    const { group, figures, runs, runs_digest: digest, modules } = unpack(data);
     this.stage = stageOf(group);
+    this.startModules(modules);
     while (this.views.length > figures.length) this.removeView(this.views.pop());
     if (runs) this.stage.receiveRuns({ digest, runs });
     figures.forEach((sent, k) => {
       this.views[k] ??= this.newView(k);
       const figure = new Figure(sent, digest);
       this.views[k].draw(figure, () => this.stage.rowsOf(figure));
+    });
+  }
+
+  /** Call what a page adds to its figures, once: the default exports of modules of this folder. */
+  startModules(modules) {
+    if (this.modules) return;
+    this.modules = modules.map(async (name) => {
+      const { default: start } = await import(new URL(name, import.meta.url).href);
+      start(this.stage, this);
     });
   }
 

@@ -17,6 +17,13 @@ export class Figure {
     this.kept = new Map();
   }
 
+  /** The figure with other tables in the place of those that are named: columns, or rows. */
+  with(tables) {
+    const columns = Object.entries(tables).map(([name, table]) => [name, columnsOf(table)]);
+    const all = { ...this.tables, ...Object.fromEntries(columns) };
+    return new Figure({ ...this, tables: all }, this.runsDigest);
+  }
+
   /** A value that is made once for these tables. */
   once(name, make) {
     if (!this.kept.has(name)) this.kept.set(name, make());
@@ -57,9 +64,16 @@ export class Figure {
   }
 }
 
+/** The columns of a table that is given as rows. */
+function columnsOf(table) {
+  if (!Array.isArray(table)) return table;
+  const names = Object.keys(table[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, table.map((row) => row[name])]));
+}
+
 export const RULES = { step, path, paths, marks, points, position, losses, weights };
 
-// ---- curves against step -------------------------------------------------------------------------
+// ---- curves against step ------------------------------------------------------------------------
 
 /** Where the line at the shown step stands. */
 function step(_figure, _runs, at) {
@@ -90,7 +104,7 @@ function weights(_figure, runs, at, { names }) {
   });
 }
 
-// ---- surfaces ------------------------------------------------------------------------------------
+// ---- surfaces -----------------------------------------------------------------------------------
 
 /** The points of all whole paths up to a step, in the order of their steps. */
 function paths(figure, _runs, at) {

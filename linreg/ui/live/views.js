@@ -159,8 +159,7 @@ function marksOfLines({ data, marks }) {
   return names;
 }
 
-/** Vega's function `changeset`, which its bundle does not hand out: what a view pulses is made by it.
- */
+/** Vega's function `changeset`, which its bundle does not hand out: it makes what a view pulses. */
 function changesetOf(view, table) {
   const pulse = (_input, changes) => changes.constructor;
   return Object.create(view, { pulse: { value: pulse } }).insert(table, []);
