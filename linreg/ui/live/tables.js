@@ -2,8 +2,8 @@
  * The tables of a figure at a step of the replay, as the functions of `linreg/figures/` make them.
  *
  * A rule is a function (figure, runs, step, options) => rows. `figure.moving` names one for each
- * table that moves, with its options. Rows that do not change keep their identity, so that a view
- * gets only the difference.
+ * table that moves, with its options. Rows that do not change come first and keep their identity, so
+ * that a view gets only the difference.
  */
 
 import { count, point } from "./numbers.js";
@@ -126,7 +126,7 @@ function path(figure, runs, at, { run }) {
   return shown;
 }
 
-/** The start, the place at a step, and the marks that do not move. */
+/** The marks that do not move, the start, and the place at a step. */
 function marks(figure, runs, at, { run }) {
   const moving = runs[run];
   const row = moving.rowAt(at);
@@ -144,7 +144,7 @@ function marks(figure, runs, at, { run }) {
   const still = figure.once("still marks", () =>
     figure.rows("marks").filter(({ kind }) => !["start", "end", "here"].includes(kind)),
   );
-  return [...drawn, ...still];
+  return [...still, ...drawn];
 }
 
 /** The place of every run of a side. */
