@@ -1,6 +1,7 @@
 """Pages through Streamlit's own test runner: open one by a link, run it again, read what it
 says."""
 
+import json
 import re
 
 import pandas as pd
@@ -43,6 +44,14 @@ def ran(changed):
     app = changed.run()
     assert not app.exception, app.exception[0].value + "\n" + "".join(app.exception[0].stack_trace)
     return app
+
+
+def replay_controls(app):
+    """What the controls of the replay get from Python."""
+    (controls,) = [
+        element.proto.json for element in app.get("bidi_component") if element.proto.json
+    ]
+    return json.loads(controls)
 
 
 def control(app, kind, name):

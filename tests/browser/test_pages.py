@@ -235,13 +235,13 @@ def test_no_figure_is_cut_off(visit, home, scheme):
 
 def test_figures_have_a_text_for_those_who_cannot_see_them(home):
     labels = home.page.evaluate(
-        "[...document.querySelectorAll('.vega-embed')].map(figure =>"
+        "[...document.querySelectorAll('.live-figure')].map(figure =>"
         " figure.getAttribute('aria-label'))"
     )
     assert labels[0].startswith("Original: path on the loss surface")
     assert labels[1].startswith("Fixed: path on the loss surface")
     findings = home.page.evaluate(
-        "[...document.querySelectorAll('.vega-embed')].slice(0, 2).map(figure =>"
+        "[...document.querySelectorAll('.live-figure')].slice(0, 2).map(figure =>"
         " figure.querySelector('.mark-rect [aria-label]').getAttribute('aria-label'))"
     )
     assert ["minimum at" in finding for finding in findings] == [True, True]

@@ -39,16 +39,19 @@ def live_figures(
     runs: Sequence[MovingRun],
     sends_runs: bool = False,
     on_cell: Callable[[str], None] | None = None,
+    modules: Sequence[str] = (),
 ) -> None:
     """Mount a set of figures, as they are at the end of the runs.
 
     One set of the group sends the `runs` along. `on_cell` is called with the element's key when a
-    cell of a panel was clicked: `{"panel": 0, "column": 3, "row": 5}`.
+    cell of a panel was clicked: `{"panel": 0, "column": 3, "row": 5}`. `modules` are files of this
+    folder whose default exports add to what the visitor can do with the figures.
     """
     key = f"live.{group}.{figures.name}"
     data = {
         "group": group,
         "figures": [_sent(panel) for panel in figures.panels],
+        "modules": modules,
         "runs": [vars(run) for run in runs] if sends_runs else None,
         "runs_digest": _digest(runs),
     }

@@ -106,8 +106,9 @@ class FiguresPart {
     this.trigger = setTriggerValue;
     if (isSame(data, this.bytes)) return;
     this.bytes = data;
-    const { group, figures, runs, runs_digest: digest } = unpack(data);
+    const { group, figures, runs, runs_digest: digest, modules } = unpack(data);
     this.stage = stageOf(group);
+    this.startModules(modules);
     while (this.views.length > figures.length) this.removeView(this.views.pop());
     if (runs) this.stage.receiveRuns({ digest, runs });
     figures.forEach((sent, k) => {
@@ -115,6 +116,15 @@ class FiguresPart {
       if (this.stage.trained) figure.retrain(this.stage.trained);
       this.views[k] ??= this.newView(k, figure);
       this.views[k].draw(figure, () => this.stage.rowsOf(figure));
+    });
+  }
+
+  /** Call what a page adds to its figures, once: the default exports of modules of this folder. */
+  startModules(modules) {
+    if (this.modules) return;
+    this.modules = modules.map(async (name) => {
+      const { default: start } = await import(new URL(name, import.meta.url).href);
+      start(this.stage, this);
     });
   }
 

@@ -2,8 +2,8 @@
  * The tables of a figure at a step of the replay, as the functions of `linreg/figures/` make them.
  *
  * A rule is a function (figure, runs, step, options) => rows. `figure.moving` names one for each
- * table that moves, with its options. Rows that do not change keep their identity, so that a view
- * gets only the difference.
+ * table that moves, with its options. Rows that do not change come first and keep their identity, so
+ * that a view gets only the difference.
  */
 
 import { count, point, r2Text } from "./numbers.js";
@@ -78,7 +78,7 @@ export const RULES = {
   step, path, paths, marks, points, position, losses, weights, predictions, r_squared,
 };
 
-// ---- curves against step -------------------------------------------------------------------------
+// ---- curves against step ------------------------------------------------------------------------
 
 /** Where the line at the shown step stands. */
 function step(_figure, _runs, at) {
@@ -109,7 +109,7 @@ function weights(_figure, runs, at, { names }) {
   });
 }
 
-// ---- surfaces ------------------------------------------------------------------------------------
+// ---- surfaces -----------------------------------------------------------------------------------
 
 /** The points of all whole paths up to a step, in the order of their steps. */
 function paths(figure, _runs, at) {
@@ -131,7 +131,7 @@ function path(figure, runs, at, { run }) {
   return shown;
 }
 
-/** The start, the place at a step, and the marks that do not move. */
+/** The marks that do not move, the start, and the place at a step. */
 function marks(figure, runs, at, { run }) {
   const moving = runs[run];
   const row = moving.rowAt(at);
@@ -149,7 +149,7 @@ function marks(figure, runs, at, { run }) {
   const still = figure.once("still marks", () =>
     figure.rows("marks").filter(({ kind }) => !["start", "end", "here"].includes(kind)),
   );
-  return [...drawn, ...still];
+  return [...still, ...drawn];
 }
 
 /** The place of every run of a side. */

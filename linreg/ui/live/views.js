@@ -1,8 +1,7 @@
 /** A figure on the screen: its Vega view, which is kept while the spec stays the same. */
 
-import "./vega.js";
+import { vegaEmbed } from "./vega_bundle.js";
 
-const embed = globalThis.vegaEmbed;
 const OPTIONS = {
   actions: false,
   renderer: "svg",
@@ -70,7 +69,7 @@ export class FigureView extends EventTarget {
     this.view = undefined;
     this.shown.clear();
     this.width = this.element.clientWidth;
-    this.result = await embed(this.plot, { ...figure.spec, datasets }, OPTIONS);
+    this.result = await vegaEmbed(this.plot, { ...figure.spec, datasets }, OPTIONS);
     this.isEmbedding = false;
     if (this.isRemoved) return this.result.finalize();
     this.view = this.result.view;
@@ -186,8 +185,7 @@ function marksOfLines({ data, marks }) {
   return names;
 }
 
-/** Vega's function `changeset`, which its bundle does not hand out: what a view pulses is made by it.
- */
+/** Vega's function `changeset`, which its bundle does not hand out: it makes what a view pulses. */
 function changesetOf(view, table) {
   const pulse = (_input, changes) => changes.constructor;
   return Object.create(view, { pulse: { value: pulse } }).insert(table, []);
