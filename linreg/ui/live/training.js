@@ -154,9 +154,9 @@ export class TrainingControls {
     this.element.setAttribute("aria-label", "Train in this browser");
     this.element.innerHTML = `
       <label class="live-rate">Learning rate <output></output>
-        <input type="range" min="0"></label>
+        <input type="range" min="0" aria-label="Learning rate"></label>
       <label class="live-rate live-momentum">Momentum <output></output>
-        <input type="range" min="0" max="0.99" step="0.01"></label>
+        <input type="range" min="0" max="0.99" step="0.01" aria-label="Momentum"></label>
       <p role="status"></p>`;
     const [rate, momentum] = this.element.querySelectorAll("label");
     this.rate = partsOf(rate);
