@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from linreg.experiments import comparison as experiment
 from linreg.experiments.comparison import ComparisonResult
@@ -37,12 +38,12 @@ def result_for(comparison: Comparison) -> ComparisonResult:
 # ---- training ------------------------------------------------------------------------------------
 
 
-def _train(comparison: Comparison, work: Work[Settings, Any]) -> bool:
-    """Train what is missing, or offer a button for it. Whether it has been trained."""
+def _train(comparison: Comparison, work: Work[Settings, Any], place: DeltaGenerator) -> bool:
+    """Train what is missing, or offer a button for it in `place`. Whether it has been trained."""
     if not RUNS.seconds_per_step:  # on a server's first training: so that the time is shown before
         _seconds_per_step(work.keys[0])
         _show_expected_time(comparison)
-    state, place = page_state(), st.empty()
+    state = page_state()
     is_short = work.steps <= LIMITS.autorun_steps
     with place.container():
         if not state.may_run(comparison, is_short):
@@ -109,8 +110,11 @@ def replay(comparison: Comparison) -> None:
     if work and not untrained.complete:
         _show_expected_time(comparison)
         with before.container():
+            # A figure has no height until the browser has drawn it: a button below would move away
+            # while it is being pressed, and the browser then reports no click.
+            place = st.empty()
             draw(lambda theme: figures.surfaces(untrained, theme))
-            if not _train(comparison, work):
+            if not _train(comparison, work, place):
                 return
         before.empty()
     playing = page_state().playing
