@@ -25,7 +25,7 @@ from linreg.ui.figure_view import Selection, draw
 from linreg.ui.replay import FRAME_SECONDS, step_controls, step_to_show
 from linreg.ui.state import page_state
 from linreg.ui.url import write_url
-from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left
+from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left, work_bar
 
 PROBE_STEPS = 200  # that tell how long a step takes
 
@@ -45,12 +45,13 @@ def _train(comparison: Comparison, work: Work[Settings, Any], place: DeltaGenera
         _show_expected_time(comparison)
     state = page_state()
     is_short = work.steps <= LIMITS.autorun_steps
-    with place.container():
-        if not state.may_run(comparison, is_short):
+    if not state.may_run(comparison, is_short):
+        with place.container():
             seconds = sum(settings.steps * _seconds_per_step(settings) for settings in work.keys)
             st.info(f"{work.steps:,} steps will take about {numbers.duration(seconds)}.")
             start_button(f"Train {work.steps:,} steps", "train", comparison, primary=True)
-            return False
+        return False
+    with work_bar(place):
         if not is_short:
             stop_button("Stop the training", "stop_training", comparison)
         train_behind_bar(work)
@@ -110,9 +111,7 @@ def replay(comparison: Comparison) -> None:
     if work and not untrained.complete:
         _show_expected_time(comparison)
         with before.container():
-            # A figure has no height until the browser has drawn it: a button below would move away
-            # while it is being pressed, and the browser then reports no click.
-            place = st.empty()
+            place = st.empty()  # above the figures, which have no height until they are drawn
             draw(lambda theme: figures.surfaces(untrained, theme))
             if not _train(comparison, work, place):
                 return
