@@ -1,15 +1,19 @@
-# make run opens the app, make test runs everything; both make .venv first, and a second time find it ready.
+# make run opens the app, make check is for the hand, make test runs everything; each makes .venv first, and a second time finds it ready.
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run test lint bench bench-pages faults fuzz load screenshots clean
+.PHONY: run check test lint bench bench-pages faults fuzz load screenshots clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
 
-test: .venv/.installed-test .venv/.compiled
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
+check: lint .venv/.compiled # format, types, imports and the quick tests
+	$(PYTEST) -q -n 2 -m "not slow and not browser"
+
+test: .venv/.installed-test .venv/.compiled # quick tests first; one of the processes takes the browser's
+	$(PYTEST) -n 3 --hypothesis-profile=ci
 
 lint: .venv/.installed-test
 	$(BIN)/ruff format --check .

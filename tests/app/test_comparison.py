@@ -11,7 +11,7 @@ from linreg.training.pytorch import train
 from linreg.ui import comparison as comparison_ui
 from linreg.ui.cache import CACHE
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 def loss_of_a_plain_script(settings):

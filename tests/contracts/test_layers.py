@@ -46,6 +46,7 @@ def imported(path):
             yield node.module
 
 
+@pytest.mark.slow
 def test_the_import_contracts_hold():
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True
@@ -89,6 +90,7 @@ def test_what_is_slow_to_load_waits(absent):
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", PUBLIC)
 def test_every_public_name_of_earlier_versions_can_be_imported(module):
     names = ", ".join(PUBLIC[module].split())

@@ -317,6 +317,7 @@ def sentences(comparison, of):
     yield str(surface_text.paths_table(panels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_figures_and_sentences_contain_only_finite_numbers(case):
     comparison, of = CASES[case](), local_resources()

@@ -44,6 +44,8 @@ from linreg.text.file_names import state_words
 from linreg.text.numbers import quantity
 from linreg.training.worker import _used_bytes
 
+pytestmark = pytest.mark.slow
+
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL = {
     ClaimsView: ClaimsView(seeds=10),
