@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run check test lint bench bench-pages faults fuzz load screenshots clean
+.PHONY: run check test lint bench bench-pages faults planted fuzz load screenshots clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -32,6 +32,9 @@ bench-pages: .venv/.installed-test
 
 faults: .venv/.installed-test # ONLY="killed full_disk"; what there is, and what is done, is in the script
 	$(BIN)/python tests/faults/faults.py $(ONLY)
+
+planted: .venv/.installed-test .venv/.compiled # ONLY="surface url"; faults in a copy of the project that the tests have to find
+	$(BIN)/python tests/faults/planted.py $(ONLY)
 
 SECONDS ?= 120
 VISITORS ?= 20

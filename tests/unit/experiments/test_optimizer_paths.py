@@ -9,7 +9,6 @@ from linreg.experiments.optimizer_paths import as_points, curvature, paths, ring
 from linreg.settings.changes import fitting_momentum
 from linreg.settings.optimizers import OPTIMIZERS
 
-
 DATA = DataSettings(samples=1_000, correlation=0.6)
 MOMENTS = batch_moments(make_data(DATA), Settings(data=DATA, wiring="squeeze"))
 PAIRED = batch_moments(make_data(DATA), Settings(data=DATA, batch_size=20))

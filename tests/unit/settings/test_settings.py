@@ -125,8 +125,7 @@ NAMES = st.one_of(
 
 
 @pytest.mark.slow
-@examples(400)
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(examples(400), suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAMES, NASTY, max_size=12))
 def test_hostile_links_open_a_comparison_that_runs(query):
     found, ignored = from_query(query)
