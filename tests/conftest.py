@@ -29,6 +29,7 @@ settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True
 settings.load_profile("dev")  # `make test` asks for the other
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(config, items):
     """Quick tests first, then slow ones, then the browser's.
 
@@ -37,8 +38,8 @@ def pytest_collection_modifyitems(config, items):
     the module caches.
     """
     for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "browser" else str(item.path)))
+        folder, module = item.path.parent.name, item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "browser" else module))
     items.sort(key=_order)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _order(item)[0] < 2)
