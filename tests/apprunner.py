@@ -3,13 +3,17 @@ says."""
 
 import json
 import re
+import sys
 
 import pandas as pd
 from project import ROOT
 from streamlit.testing.v1 import AppTest
 
+import linreg.ui.page  # noqa: F401
 from linreg.settings.query import from_query
 
+# of a server: in a process of tests its thread would never end
+sys.modules["linreg.ui.page"].warm_up = lambda: None
 HOME = str(ROOT / "streamlit_app.py")
 SPLIT = re.compile(r"(?<!\\)\|")  # a bar that is not escaped parts two cells
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from linreg.data.dataset import initial_weights
 from linreg.experiments import comparison as experiment
@@ -31,7 +32,7 @@ from linreg.ui.live import TrainingSettings, live_training
 from linreg.ui.page import begin_fragment
 from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
-from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left
+from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left, work_bar
 
 RATES = (1e-5, 10.0)  # ends of the slider of the learning rate
 PROBE_STEPS = 200  # that tell how long a step takes
@@ -45,19 +46,20 @@ def result_for(comparison: Comparison) -> ComparisonResult:
 # ---- training ------------------------------------------------------------------------------------
 
 
-def _train(comparison: Comparison, work: Work[Settings, Any]) -> bool:
-    """Train what is missing, or offer a button for it. Whether it has been trained."""
+def _train(comparison: Comparison, work: Work[Settings, Any], place: DeltaGenerator) -> bool:
+    """Train what is missing, or offer a button for it in `place`. Whether it has been trained."""
     if not RUNS.seconds_per_step:  # on a server's first training: so that the time is shown before
         _seconds_per_step(work.keys[0])
         _show_expected_time(comparison)
-    state, place = page_state(), st.empty()
+    state = page_state()
     is_short = work.steps <= LIMITS.autorun_steps
-    with place.container():
-        if not state.may_run(comparison, is_short):
+    if not state.may_run(comparison, is_short):
+        with place.container():
             seconds = sum(settings.steps * _seconds_per_step(settings) for settings in work.keys)
             st.info(f"{work.steps:,} steps will take about {numbers.duration(seconds)}.")
             start_button(f"Train {work.steps:,} steps", "train", comparison, primary=True)
-            return False
+        return False
+    with work_bar(place):
         if not is_short:
             stop_button("Stop the training", "stop_training", comparison)
         train_behind_bar(work)
@@ -111,13 +113,11 @@ def replay(comparison: Comparison) -> None:
     Until PyTorch has trained, the browser shows its own training. PyTorch's is run by the whole
     page: no button can stop what a fragment does.
     """
-    place = st.container()  # so that what follows has the same place while something is trained
+    place = st.empty()
     st.fragment(_replay)(comparison)
     work = experiment.outstanding(comparison, RESOURCES)
-    if work and not result_for(comparison).complete:
-        with place:
-            if _train(comparison, work):
-                st.rerun()
+    if work and not result_for(comparison).complete and _train(comparison, work, place):
+        st.rerun()
 
 
 def _replay(comparison: Comparison) -> None:

@@ -11,7 +11,7 @@ from linreg.training.pytorch import train
 from linreg.ui import comparison as comparison_ui
 from linreg.ui.cache import CACHE
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 def loss_of_a_plain_script(settings):
@@ -123,11 +123,11 @@ def test_another_visitor_trains_the_same_just_before(monkeypatch):
     """Between the look at what is kept and the training of what is missing."""
     train_missing, trained_meanwhile = comparison_ui._train, []
 
-    def meanwhile(comparison, work):
+    def meanwhile(comparison, work, place):
         for run in train([comparison.original, comparison.fixed]):
             CACHE.put(("run", run.settings), run)
             trained_meanwhile.append(run.settings)
-        return train_missing(comparison, work)
+        return train_missing(comparison, work, place)
 
     monkeypatch.setattr(comparison_ui, "_train", meanwhile)
     app = opened(seed="4711", epochs="1")
