@@ -1,15 +1,19 @@
-# make run opens the app, make test runs everything; both make .venv first, and a second time find it ready.
+# make run opens the app, make check is for the hand, make test runs everything; each makes .venv first, and a second time finds it ready.
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run test lint bench bench-pages faults fuzz load screenshots rules clean
+.PHONY: run check test lint bench bench-pages faults planted fuzz load screenshots rules clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
 
-test: .venv/.installed-test .venv/.compiled
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
+check: lint .venv/.compiled # format, types, imports and the quick tests
+	$(PYTEST) -q -n 2 -m "not slow and not browser"
+
+test: .venv/.installed-test .venv/.compiled # quick tests first; one of the processes takes the browser's
+	$(PYTEST) -n 3 --hypothesis-profile=ci
 
 lint: .venv/.installed-test
 	$(BIN)/ruff format --check .
@@ -28,6 +32,9 @@ bench-pages: .venv/.installed-test
 
 faults: .venv/.installed-test # ONLY="killed full_disk"; what there is, and what is done, is in the script
 	$(BIN)/python tests/faults/faults.py $(ONLY)
+
+planted: .venv/.installed-test .venv/.compiled # ONLY="surface url"; faults in a copy of the project that the tests have to find
+	$(BIN)/python tests/faults/planted.py $(ONLY)
 
 SECONDS ?= 120
 VISITORS ?= 20

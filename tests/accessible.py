@@ -49,5 +49,5 @@ def beside_the_window(here, size=None):
     from now on."""
     if size:
         here.page.set_viewport_size(size)
-        here.page.wait_for_timeout(1_000)  # figures follow
+        here.settled()  # figures follow
     return max(here.page.evaluate(ASIDE))

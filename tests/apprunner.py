@@ -1,14 +1,19 @@
 """Pages through Streamlit's own test runner: open one by a link, run it again, read what it
 says."""
 
+import json
 import re
+import sys
 
 import pandas as pd
 from project import ROOT
 from streamlit.testing.v1 import AppTest
 
+import linreg.ui.page  # noqa: F401
 from linreg.settings.query import from_query
 
+# of a server: in a process of tests its thread would never end
+sys.modules["linreg.ui.page"].warm_up = lambda: None
 HOME = str(ROOT / "streamlit_app.py")
 SPLIT = re.compile(r"(?<!\\)\|")  # a bar that is not escaped parts two cells
 
@@ -43,6 +48,14 @@ def ran(changed):
     app = changed.run()
     assert not app.exception, app.exception[0].value + "\n" + "".join(app.exception[0].stack_trace)
     return app
+
+
+def replay_controls(app):
+    """What the controls of the replay get from Python."""
+    (controls,) = [
+        element.proto.json for element in app.get("bidi_component") if element.proto.json
+    ]
+    return json.loads(controls)
 
 
 def control(app, kind, name):

@@ -40,6 +40,34 @@ def server():
 
 
 IDLE = []  # pages: one that has shown the app has read and compiled what it consists of
+QUIET = 0.3  # seconds without a change; Streamlit sends a slider's value after 0.2 s
+# When the page last asked its server for something, was answered, and changed. A page that is left
+# may never be answered, so each one starts anew.
+WATCH = """
+window.seen = {asked: 0, answered: 1, changed: 1};
+window.WebSocket = class extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    this.addEventListener('message', () => { seen.answered = performance.now(); });
+  }
+  send(message) {
+    seen.asked = performance.now();
+    super.send(message);
+  }
+};
+new MutationObserver(() => { seen.changed = performance.now(); }).observe(
+  document, {subtree: true, childList: true, attributes: true, characterData: true});
+"""
+SETTLED = """quiet => {
+  const app = document.querySelector('[data-testid=stApp]');
+  return app && app.dataset.testScriptState == 'notRunning' && seen.answered > seen.asked
+    && performance.now() - Math.max(seen.answered, seen.changed) > 1000 * quiet;
+}"""
+
+
+def watched(page):
+    page.add_init_script(WATCH)
+    return page
 
 
 class Visit:
@@ -47,7 +75,7 @@ class Visit:
 
     def __init__(self, browser, server, query="", width=1400, height=1000, scheme="light"):
         server.visited = True
-        self.page = IDLE.pop() if IDLE else browser.new_page()
+        self.page = IDLE.pop() if IDLE else watched(browser.new_page())
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.emulate_media(color_scheme=scheme)
         self.elsewhere, self.complaints = [], []
@@ -87,11 +115,9 @@ class Visit:
         return self
 
     def settled(self):
-        self.page.wait_for_timeout(300)
-        self.page.wait_for_function(
-            "() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000
-        )
-        self.page.wait_for_timeout(700)
+        """Wait until the script has run, its server has answered, and the page has stood still."""
+        self.page.evaluate("seen.changed = performance.now()")
+        self.page.wait_for_function(SETTLED, arg=QUIET, timeout=60_000)
 
     @property
     def address(self):

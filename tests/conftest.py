@@ -1,8 +1,12 @@
-"""The shapes in linreg's signatures are checked at run time in every test.
+"""Shapes in linreg's signatures are checked at run time in every test, quick tests go first, and
+property tests try as many examples as the profile says.
 
-Settings are left out: they check themselves, and the tests hand them what is wrong on purpose.
+Settings are left out of the check: they check themselves, and the tests hand them what is wrong on
+purpose.
 """
 
+import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 CHECKED = (
@@ -22,9 +26,29 @@ CHECKED = (
 install_import_hook([f"linreg.{name}" for name in CHECKED], "shapes.checked")
 pytest_plugins = ["browsing"]
 
+settings.register_profile("dev", max_examples=20, deadline=None)
+settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
+settings.load_profile("dev")  # `make test` asks for the other
 
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(config, items):
-    """Quick tests first; in several processes the browser's, which mostly wait: none of them is
-    left alone at the end."""
-    several = hasattr(config, "workerinput")
-    items.sort(key=lambda item: (item.get_closest_marker("browser") is None) == several)
+    """Quick tests first, then slow ones, then the browser's.
+
+    In several processes one of them takes the folder of the browser's tests, with one Chromium and
+    one server, and begins with it; each module of the others goes to one process, which keeps what
+    the module caches.
+    """
+    for item in items:
+        folder, module = item.path.parent.name, item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "browser" else module))
+    items.sort(key=_order)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _order(item)[0] < 2)
+
+
+def _order(item):
+    """Among the browser's, that which needs a server that nobody has visited is the first."""
+    if item.get_closest_marker("browser"):
+        return 2, not item.get_closest_marker("cold")
+    return int(item.get_closest_marker("slow") is not None), False

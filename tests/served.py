@@ -10,15 +10,16 @@ from project import ROOT
 
 
 class Server:
-    def __init__(self, log=subprocess.DEVNULL):
+    def __init__(self, log=subprocess.DEVNULL, base=""):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}/{base}".rstrip("/")
         options = [
             "--server.headless=true",
             f"--server.port={self.port}",
             "--server.address=127.0.0.1",
+            f"--server.baseUrlPath={base}",
         ]
         command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options]
         self.visited = False

@@ -14,6 +14,7 @@ from linreg.experiments.work import Work, missing_keys
 from linreg.quadratic.evaluation import Baseline
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import LABELS, Comparison, Data, DataSettings, Settings
+from linreg.training.browser import Problems, browser_problems
 from linreg.training.outcome import Outcome, outcome
 from linreg.training.run import Run
 
@@ -135,6 +136,18 @@ def run(comparison: Comparison, resources: Resources) -> ComparisonResult:
         resources.least_squares(data, bias),
         resources.cached(_sample, data),
     )
+
+
+def browser_training(comparison: Comparison, resources: Resources) -> Problems:
+    """The trainings of both sides, for the browser."""
+    found: Problems = resources.cached(_problems, comparison)
+    return found
+
+
+def _problems(comparison: Comparison, resources: Resources) -> Problems:
+    sides = (comparison.original, comparison.fixed)
+    table = resources.table(comparison.original.data)
+    return browser_problems(table, sides, resources.moments)
 
 
 def _side(label: str, settings: Settings, resources: Resources) -> SideResult:

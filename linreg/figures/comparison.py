@@ -110,7 +110,10 @@ def layout_of(result: ComparisonResult) -> Layout:
 
 
 def _sides(result: ComparisonResult) -> list[Side]:
-    sides = [Side(side.label, shapes_met(side.settings), side.surface) for side in result.sides]
+    sides = [
+        Side(side.label, shapes_met(side.settings), side.surface, baseline=side.baseline)
+        for side in result.sides
+    ]
     if not result.complete:
         return sides
     return [

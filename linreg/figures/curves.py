@@ -30,6 +30,7 @@ from linreg.figures.theme import (
     text_halo,
 )
 from linreg.text.numbers import coordinate, point, quantity
+from linreg.training.browser import browser_surface
 
 PADDING = 14  # pixels between the highest point of a curve and the top of the plot
 BINS = 300  # of a loss curve, each drawn by its lowest and its highest loss
@@ -102,7 +103,14 @@ def loss_figure(
             " side."
         )
     moving = {"here": {"rule": "losses"}, "now": STEP_RULE}
-    return Figure(_loss_spec(theme), data, alt_text, caption, "loss", moving=moving)
+    retrained: dict[str, dict[str, Any]] = {"loss": {"rule": "curves"}}
+    baseline = sides[0].baseline
+    if correct is not None and baseline:
+        rule = {"rule": "correct", "run": 0, "surface": browser_surface(baseline.surface)}
+        retrained |= {"correct": rule, "correct end": {**rule, "words": CORRECT_LOSS}}
+    return Figure(
+        _loss_spec(theme), data, alt_text, caption, "loss", moving=moving, retrained=retrained
+    )
 
 
 def _correct_curve(losses: Float[np.ndarray, " T"] | None) -> pd.DataFrame:
@@ -260,7 +268,9 @@ def weights_figure(
     caption = f"Each weight as it is trained. Dashed: the {correct_name}."
     spec = _weights_spec(theme, correct_name)
     moving = {"here": WEIGHTS_RULE, "now": STEP_RULE}
-    return Figure(spec, data, alt_text, caption, "weights", moving=moving)
+    aims = {"rule": "ends", "names": WEIGHT_NAMES, "correct": list(map(float, correct))}
+    retrained = {"weights": WEIGHTS_RULE, "ends": aims}
+    return Figure(spec, data, alt_text, caption, "weights", moving=moving, retrained=retrained)
 
 
 def _correct_lines(correct: Sequence[float], span: float, correct_name: str) -> pd.DataFrame:

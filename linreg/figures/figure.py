@@ -28,7 +28,8 @@ class Figure:
 
     `moving` says how tables follow from the runs and the step of the replay, so that a browser can
     compute them by itself: table -> the name of a rule in `linreg/ui/live/tables.js` under `rule`,
-    and what else that rule needs, as JSON values.
+    and what else that rule needs, as JSON values. `retrained` does the same for tables that depend
+    on the runs alone, which the browser may train itself, by the rules of `retrained.js`.
     """
 
     spec: Mapping[str, Any]
@@ -38,6 +39,7 @@ class Figure:
     table: str  # the name of the table that is shown to readers
     name: str = ""
     moving: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    retrained: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def drawn(self) -> dict[str, dict[str, pd.Series]]:
         """The tables by column, as the spec reads them, with points as `line_shapes` needs them."""

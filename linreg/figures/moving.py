@@ -81,6 +81,11 @@ def _run_of_path(label: str, path: Paths, run: int, most: int) -> MovingRun:
         label,
         path.optimizer,
         path.steps[kept],
-        path.weights[kept, run, :2].astype(np.float32),
+        _compact(path.weights[kept, run, :2]),
         diverged_at=None if diverged_at < 0 else diverged_at,
     )
+
+
+def _compact(weights: Float[np.ndarray, "S P"]) -> Float[np.ndarray, "S P"]:
+    """The weights in single precision, half the bytes, where its range suffices."""
+    return weights if np.abs(weights).max(initial=0) > 1e30 else weights.astype(np.float32)

@@ -26,6 +26,7 @@ from linreg.figures.theme import Theme, apply_theme, side_shape, side_text, text
 from linreg.settings.fields import shorten
 from linreg.settings.model import LABELS
 from linreg.text.numbers import quantity, r2_text
+from linreg.training.browser import browser_evaluation
 
 MAX_HEIGHT = 440  # pixels; a wider plot has room on the left and on the right instead
 MARGIN = 0.06  # around the values, relative to their range
@@ -35,6 +36,13 @@ SAME_WITHIN = 1e-12  # relative difference of numbers that count as one
 TICKS = 5  # approximate number on an axis
 LINE_HEIGHT = 19  # pixels, of the text above the plot
 DIGIT_WIDTH = 6.6  # pixels, of an axis label
+
+STATE_WORDS = {  # of a side, also for the browser, which writes them at every step
+    "r2": "R² {r2}",
+    "diverged": "diverged at step {step}",
+    "outside": ", {count} outside the plot",
+    "all": "all",
+}
 
 Range = tuple[float, float]
 
@@ -90,8 +98,13 @@ def predictions_figure(result: ComparisonResult, step: int, theme: Theme) -> Fig
     )
     if count < sample.rows:
         caption += f" R² is that of all {sample.rows:,} rows."
-    spec = _spec(theme, target)
-    return Figure(spec, data, alt_text, caption, "points", "Predicted against true values")
+    evaluation = browser_evaluation(result.sides[0].baseline)
+    moving: dict[str, dict[str, Any]] = {
+        "points": {"rule": "predictions"},
+        "sides": {"rule": "r_squared", "evaluation": evaluation, "words": STATE_WORDS},
+    }
+    name = "Predicted against true values"
+    return Figure(_spec(theme, target), data, alt_text, caption, "points", name, moving)
 
 
 def _predictions_at(side: SideResult, sample: Sample, step: int) -> Float[np.ndarray, " n"]:
@@ -164,11 +177,12 @@ def _state(side: SideResult, predicted: np.ndarray, domain: Range, step: int) ->
     """R² of a side at a step, and what of it is not drawn."""
     assert side.run is not None, "the side is trained"
     outside = _outside(predicted, domain)
-    count = "all" if outside == len(predicted) else f"{outside:,} of {len(predicted):,}"
-    beyond = f", {count} outside the plot" if outside else ""
+    every = STATE_WORDS["all"]
+    count = every if outside == len(predicted) else f"{outside:,} of {len(predicted):,}"
+    beyond = STATE_WORDS["outside"].format(count=count) if outside else ""
     if side.run.diverged_at is not None and step >= len(side.run.weights) - 1:
-        return f"diverged at step {side.run.diverged_at:,}{beyond}"
-    return f"R² {r2_text(side.r_squared(step))}{beyond}"
+        return STATE_WORDS["diverged"].format(step=f"{side.run.diverged_at:,}") + beyond
+    return STATE_WORDS["r2"].format(r2=r2_text(side.r_squared(step))) + beyond
 
 
 def _findings(result: ComparisonResult) -> str:

@@ -35,12 +35,15 @@ from linreg.figures.layers import (
 from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
 from linreg.figures.theme import Theme, apply_theme, dot, text_halo
 from linreg.quadratic.contours import Domain
+from linreg.quadratic.evaluation import Baseline
 from linreg.quadratic.quadratic import Quadratic
-from linreg.text.numbers import point, quantity
+from linreg.text.numbers import point, quantity, r2_text
+from linreg.training.browser import browser_evaluation
 
 POSITION_WORDS = {  # of a path, also for the browser, which writes them at every step
     "on its way": "is at {point} after {steps} steps",
     "at its end": "ends at {point} after {steps} steps",
+    "R²": "R² {r2} · ",
     "outside": ", outside the picture",
     "left": "leaves the picture at step {step} and ",
     "diverged": "diverges at step {step}",
@@ -60,11 +63,7 @@ class Side:
     weights: Float[np.ndarray, "T1 P"] | None = None
     losses: Float[np.ndarray, " T"] | None = None
     diverged_at: int | None = None
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether there is a run to draw."""
-        return self.weights is not None
+    baseline: Baseline | None = None  # by which R² is computed
 
 
 def surfaces_layout(
@@ -107,16 +106,28 @@ def surface_figure(
         ),
     }
     caption, name = _surface_caption(sides), f"{side.label}: path on the loss surface"
-    spec, moving = _surface_template(theme, which), _moving(which) if side.is_trained else {}
-    return Figure(spec, data, alt_text, caption, "trail", name, moving)
+    spec = _surface_template(theme, which)
+    moving, retrained = _rules(side, which)
+    return Figure(spec, data, alt_text, caption, "trail", name, moving, retrained)
 
 
-def _moving(run: int) -> dict[str, dict[str, Any]]:
-    return {
+Rules = dict[str, dict[str, Any]]
+
+
+def _rules(side: Side, run: int) -> tuple[Rules, Rules]:
+    """How the browser moves the tables, and computes those of runs that it trains itself."""
+    evaluation = side.baseline and browser_evaluation(side.baseline)
+    moving = {
         "path": {"rule": "path", "run": run},
         "marks": {"rule": "marks", "run": run},
-        "now": {"rule": "position", "run": run, "words": POSITION_WORDS},
+        "now": {
+            "rule": "position",
+            "run": run,
+            "words": POSITION_WORDS,
+            "evaluation": evaluation,
+        },
     }
+    return moving, {"trail": {"rule": "trail", "run": run}}
 
 
 def _surface_caption(sides: Sequence[Side]) -> str:
@@ -171,6 +182,9 @@ def _position(side: Side, domain: Domain, step: int) -> str:
         return left + POSITION_WORDS["diverged"].format(step=f"{side.diverged_at:,}")
     words = POSITION_WORDS["at its end" if k == last else "on its way"]
     position = words.format(point=point(side.weights[k]), steps=f"{k:,}")
+    if side.baseline:
+        r_squared = float(side.baseline.r_squared(side.weights[k].astype(np.float64)))
+        position = POSITION_WORDS["R²"].format(r2=r2_text(r_squared)) + position
     return position + (POSITION_WORDS["outside"] if outside[k] else "")
 
 

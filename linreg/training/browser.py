@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from linreg.data.dataset import Dataset, batch_order, initial_weights
+from linreg.quadratic.evaluation import Baseline
 from linreg.quadratic.least_squares import origin_of
 from linreg.quadratic.moments import Moments
 from linreg.quadratic.quadratic import Quadratic
@@ -103,6 +104,11 @@ def browser_surface(surface: Quadratic) -> dict[str, list[float]]:
     columns = _columns(surface.A[None], surface.c[None], np.array([surface.s]))
     row = np.concatenate(columns)  # (6 or 10,)
     return {"row": row.tolist(), "origin": surface.origin.tolist()}
+
+
+def browser_evaluation(baseline: Baseline) -> dict[str, Any]:
+    """What R² is computed from: the correct loss of all rows, and the variance of the target."""
+    return {"surface": browser_surface(baseline.surface), "variance": baseline.variance}
 
 
 def _rows(table: Dataset, arrays: Arrays) -> dict[str, int]:

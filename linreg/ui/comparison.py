@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from linreg.data.dataset import initial_weights
 from linreg.experiments import comparison as experiment
 from linreg.experiments.comparison import ComparisonResult
 from linreg.experiments.work import Work
@@ -16,18 +18,23 @@ from linreg.figures import comparison as figures
 from linreg.figures.figure import FigureSet
 from linreg.figures.moving import MovingRun, runs_of_comparison
 from linreg.quadratic.evaluation import CONVERGED_WITHIN
+from linreg.settings.changes import apply_overrides, overrides, with_changes
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import LABELS, Comparison, Settings
+from linreg.settings.optimizers import OPTIMIZERS
 from linreg.text import comparison as text
 from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
 from linreg.ui.cache import RESOURCES, RUNS, result_of, speed_key, table_of
 from linreg.ui.downloads import keep_download
-from linreg.ui.figure_view import current_theme, draw, draw_live
+from linreg.ui.figure_view import current_theme, draw_live
+from linreg.ui.live import TrainingSettings, live_training
+from linreg.ui.page import begin_fragment
 from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
-from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left
+from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left, work_bar
 
+RATES = (1e-5, 10.0)  # ends of the slider of the learning rate
 PROBE_STEPS = 200  # that tell how long a step takes
 
 
@@ -39,19 +46,20 @@ def result_for(comparison: Comparison) -> ComparisonResult:
 # ---- training ------------------------------------------------------------------------------------
 
 
-def _train(comparison: Comparison, work: Work[Settings, Any]) -> bool:
-    """Train what is missing, or offer a button for it. Whether it has been trained."""
+def _train(comparison: Comparison, work: Work[Settings, Any], place: DeltaGenerator) -> bool:
+    """Train what is missing, or offer a button for it in `place`. Whether it has been trained."""
     if not RUNS.seconds_per_step:  # on a server's first training: so that the time is shown before
         _seconds_per_step(work.keys[0])
         _show_expected_time(comparison)
-    state, place = page_state(), st.empty()
+    state = page_state()
     is_short = work.steps <= LIMITS.autorun_steps
-    with place.container():
-        if not state.may_run(comparison, is_short):
+    if not state.may_run(comparison, is_short):
+        with place.container():
             seconds = sum(settings.steps * _seconds_per_step(settings) for settings in work.keys)
             st.info(f"{work.steps:,} steps will take about {numbers.duration(seconds)}.")
             start_button(f"Train {work.steps:,} steps", "train", comparison, primary=True)
-            return False
+        return False
+    with work_bar(place):
         if not is_short:
             stop_button("Stop the training", "stop_training", comparison)
         train_behind_bar(work)
@@ -102,50 +110,92 @@ def replay(comparison: Comparison) -> None:
     """Both surfaces with their paths, loss and weights against step, and one slider that replays
     them all.
 
-    What has yet to be trained is trained before, by the whole page: no button can stop what a
-    fragment does.
+    Until PyTorch has trained, the browser shows its own training. PyTorch's is run by the whole
+    page: no button can stop what a fragment does.
     """
-    before = st.empty()  # so that what follows has the same place whether or not runs were trained
-    work = experiment.outstanding(comparison, RESOURCES)
-    untrained = result_for(comparison)
-    if work and not untrained.complete:
-        _show_expected_time(comparison)
-        with before.container():
-            draw(lambda theme: figures.surfaces(untrained, theme))
-            if not _train(comparison, work):
-                return
-        before.empty()
+    place = st.empty()
     st.fragment(_replay)(comparison)
+    work = experiment.outstanding(comparison, RESOURCES)
+    if work and not result_for(comparison).complete and _train(comparison, work, place):
+        st.rerun()
 
 
 def _replay(comparison: Comparison) -> None:
+    begin_fragment()
     # on every run: a fragment may write only where it wrote in the last run of the whole page
     _show_expected_time(comparison)
-    result = result_for(comparison)
-    if not result.complete:  # the runs are not in the cache any more
-        st.rerun()
-    group, (runs, last_step) = "comparison", replayed(comparison)
+    result, group = result_for(comparison), "comparison"
+    runs, last_step = replayed(comparison)
 
     def drawn(figure_set: Callable[..., FigureSet], key: str, sends_runs: bool = False) -> None:
         draw_live(group, partial(figure_set, result), runs, key, sends_runs, of=comparison)
 
     step_controls(group, last_step)
     drawn(figures.surfaces, "surfaces", sends_runs=True)
+    _training(group, comparison, runs)
     left, right = st.columns(2, gap="medium")
     with left:
         drawn(figures.losses, "loss")
     with right:
         drawn(figures.weights, "weights")
+    if not result.complete:
+        return
     left, right = st.columns(2, gap="medium", vertical_alignment="center")
     with left:
         drawn(figures.predictions, "predictions")
     right.markdown(figures.predictions(result, current_theme()).caption)
 
 
+def _training(group: str, comparison: Comparison, runs: list[MovingRun]) -> None:
+    """The sliders of what the browser trains while a starting point is dragged."""
+    original, own = comparison.original, overrides(comparison)
+    labels = [
+        {
+            "label": label,
+            "optimizer": side.optimizer,
+            "start": 0,
+            "follows": {name: k == 0 or name not in own for name in ("lr", "momentum")},
+        }
+        for k, (label, side) in enumerate(zip(LABELS, (original, comparison.fixed), strict=True))
+    ]
+    optimizer = OPTIMIZERS[original.optimizer]
+    settings = TrainingSettings(
+        starts=[initial_weights(original).tolist()],
+        lr=original.lr,
+        momentum=original.momentum,
+        lr_range=(min(RATES[0], original.lr), max(RATES[1], original.lr)),
+        momentum_from=float(optimizer.needs_momentum) / 100 if optimizer.takes_momentum else None,
+    )
+    problems = experiment.browser_training(comparison, RESOURCES)
+    live_training(group, problems, labels, settings, runs, _train_as_chosen)
+
+
+def _train_as_chosen(key: str) -> None:
+    """Take over the start, the learning rate or the momentum that the visitor has let go."""
+    state = page_state()
+    if state.was_removed(key):
+        return
+    changes = dict(state.widget(key)["release"])
+    comparison = state.comparison
+    original, own = comparison.original, overrides(comparison)
+    if "starts" in changes:  # both sides start there
+        (start,) = changes.pop("starts")
+        changes["init"] = (*map(float, start), *(original.init or ())[2:])
+        own.pop("init", None)
+
+    def changed() -> Comparison:
+        changed_original = with_changes(original, changes)
+        return Comparison(changed_original, apply_overrides(changed_original, own))
+
+    state.change(changed)
+
+
 def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:
-    """The runs that the figures replay, and the last step of these."""
+    """The runs that the figures replay, none before they are trained, and their last step."""
     result = result_for(comparison)
-    return runs_of_comparison(result), result.last_step
+    if result.complete:
+        return runs_of_comparison(result), result.last_step
+    return [], max(comparison.original.steps, comparison.fixed.steps)
 
 
 # ---- findings ------------------------------------------------------------------------------------

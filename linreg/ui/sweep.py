@@ -26,7 +26,7 @@ from linreg.ui.controls import choice, number, text
 from linreg.ui.elements import compiled
 from linreg.ui.figure_view import Selection, draw
 from linreg.ui.state import page_state
-from linreg.ui.work import run_behind_bar, start_button, stop_button
+from linreg.ui.work import run_behind_bar, start_button, stop_button, work_bar
 
 
 def sweep_setup(comparison: Comparison) -> None:
@@ -90,7 +90,7 @@ def _run_or_ask(sweep: Sweep, work: Work[Task, CellStats], place: DeltaGenerator
     """Run the missing cells, or where that takes long or was stopped offer a button for it."""
     state = page_state()
     if state.may_run(sweep, is_short=work.steps <= LIMITS.autorun_sweep_steps):
-        with place.container():
+        with work_bar(place):
             stop_button("Stop the sweep", "stop", sweep)
             run_cells_behind_bar(work)
         place.empty()

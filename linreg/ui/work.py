@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from linreg.experiments.work import Work
 from linreg.text.numbers import duration
@@ -33,6 +34,15 @@ def run_behind_bar(
 
     with compiled(optimizers, parameters):
         work.run(progress)
+
+
+def work_bar(place: DeltaGenerator) -> DeltaGenerator:
+    """A container for a progress bar and a stop button, fixed to the edge of the window.
+
+    On the page itself, what is drawn above would move the button away from the mouse that presses
+    it, and the browser would report no click.
+    """
+    return place.container(key="work")
 
 
 def stop_button(label: str, key: str, question: Any) -> None:

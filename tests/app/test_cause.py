@@ -14,7 +14,7 @@ from linreg.settings.model import DataSettings, TableSettings
 from linreg.settings.query import from_query
 from linreg.text.markdown import escape_markdown
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 def control_of(app, key):

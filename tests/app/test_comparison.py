@@ -1,7 +1,7 @@
 """The home page through Streamlit's own test runner: what a visitor reads, changes and is told."""
 
 import pytest
-from apprunner import control, link, one, opened, ran, words
+from apprunner import control, link, one, opened, ran, replay_controls, words
 from plain import plain_run
 
 from linreg.data.tables import make_data
@@ -11,7 +11,7 @@ from linreg.training.pytorch import train
 from linreg.ui import comparison as comparison_ui
 from linreg.ui.cache import CACHE
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 def loss_of_a_plain_script(settings):
@@ -60,7 +60,7 @@ def test_a_link_restores_every_control_and_tells_what_it_ignores():
     assert control(app, "number_input", "fixed.batch_size").value == 10
     assert control(app, "number_input", "fixed.lr").value is None
     assert control(app, "number_input", "scale").value == 3
-    assert app.slider[0].value == 5
+    assert replay_controls(app)["step"] == 5
     assert [warning.value for warning in app.warning] == [
         "nonsense was ignored\\: there is no such setting\\."
     ]
@@ -123,11 +123,11 @@ def test_another_visitor_trains_the_same_just_before(monkeypatch):
     """Between the look at what is kept and the training of what is missing."""
     train_missing, trained_meanwhile = comparison_ui._train, []
 
-    def meanwhile(comparison, work):
+    def meanwhile(comparison, work, place):
         for run in train([comparison.original, comparison.fixed]):
             CACHE.put(("run", run.settings), run)
             trained_meanwhile.append(run.settings)
-        return train_missing(comparison, work)
+        return train_missing(comparison, work, place)
 
     monkeypatch.setattr(comparison_ui, "_train", meanwhile)
     app = opened(seed="4711", epochs="1")
@@ -167,10 +167,13 @@ def test_the_sidebar_counts_steps_and_then_tells_the_time():
     )
 
 
-def test_the_slider_is_in_the_link():
+def test_the_step_is_in_the_link_and_in_the_controls():
     app = opened(samples="400", epochs="2")
-    ran(app.slider[0].set_value(3))
+    assert replay_controls(app) == {"group": "comparison", "last": 8, "step": None, "stride": 1}
+    app.session_state["page_state"].step = 3
+    ran(app)
     assert one(app.query_params["step"]) == "3"
+    assert replay_controls(app)["step"] == 3
 
 
 def test_each_figure_has_its_data_one_click_away():

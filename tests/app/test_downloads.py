@@ -10,6 +10,8 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 from linreg.ui import downloads
 
+pytestmark = pytest.mark.slow
+
 MIME = "text/csv"
 
 

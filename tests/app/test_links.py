@@ -11,7 +11,7 @@ from linreg.settings.model import Comparison, DataSettings, Settings, TableSetti
 from linreg.settings.pages import CauseView, ClaimsView, CodeView, SurfaceView, SweepView
 from linreg.ui.state import KEY
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 SETTINGS = (
     "v=1&samples=2000&weights=-2,0.5&scale=10&mean=1&correlation=0.25&noise=2&data_seed=7"
     "&wiring=original&fixed.wiring=unsqueeze&init=1,2,0.5&optimizer=SGD&fixed.optimizer=Adam"

@@ -12,7 +12,7 @@ from linreg import Settings, make_data, train
 from linreg.settings.model import DataSettings
 from linreg.settings.query import from_query, from_view_query
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 # ---- surface -------------------------------------------------------------------------------------

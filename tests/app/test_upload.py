@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from apprunner import opened, ran, words
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 TEXT = "\n".join(
     [

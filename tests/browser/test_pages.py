@@ -20,6 +20,7 @@ def home(browser, server):
     visit.ended()
 
 
+@pytest.mark.cold
 def test_a_cold_deep_link_restores_the_page(browser, server):
     fresh = Server() if server.visited else server
     try:
@@ -186,11 +187,21 @@ def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
 
 
 def test_a_long_training_can_be_stopped_and_begun_again(visit):
-    here = visit("?batch_size=1")
+    """Also while the figures appear: the button stays under the mouse that presses it."""
+    here, figures = visit("?batch_size=1"), []
+    here.page.route(re.compile("vega", re.IGNORECASE), lambda route: figures.append(route))
+    here.page.reload()
     begin = here.page.get_by_role("button", name="Train 600,000 steps")
     begin.click(timeout=60_000)
     here.page.get_by_text(re.compile(r"Training: [\d,]+ of 600,000 steps")).wait_for(timeout=30_000)
-    here.page.get_by_role("button", name="Stop the training").click()
+    here.page.get_by_role("button", name="Stop the training").hover()
+    here.page.mouse.down()
+    assert figures, "what draws them has been held back"
+    for file in figures:
+        file.continue_()
+    here.page.unroute_all()
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 2")
+    here.page.mouse.up()
     begin.wait_for(timeout=30_000)
 
 
@@ -235,13 +246,13 @@ def test_no_figure_is_cut_off(visit, home, scheme):
 
 def test_figures_have_a_text_for_those_who_cannot_see_them(home):
     labels = home.page.evaluate(
-        "[...document.querySelectorAll('.vega-embed')].map(figure =>"
+        "[...document.querySelectorAll('.live-figure')].map(figure =>"
         " figure.getAttribute('aria-label'))"
     )
     assert labels[0].startswith("Original: path on the loss surface")
     assert labels[1].startswith("Fixed: path on the loss surface")
     findings = home.page.evaluate(
-        "[...document.querySelectorAll('.vega-embed')].slice(0, 2).map(figure =>"
+        "[...document.querySelectorAll('.live-figure')].slice(0, 2).map(figure =>"
         " figure.querySelector('.mark-rect [aria-label]').getAttribute('aria-label'))"
     )
     assert ["minimum at" in finding for finding in findings] == [True, True]

@@ -112,9 +112,7 @@ def test_no_figure_of_the_surface_page_is_cut_off(visit):
     nothing_is_cut_off(drawn(here, 3))
     assert beside_the_window(here, ZOOMED) == 0
     here.page.get_by_text("paths", exact=True).first.click()
-    expect(here.page.get_by_label("Replay: step", exact=True).get_by_role("slider")).to_have_value(
-        "300"
-    )
+    expect(here.page.get_by_role("slider", name="Replay: step", exact=True)).to_have_value("300")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_the_readme_is_short():
     assert len(README.read_text().splitlines()) <= MAX_LINES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "line", "code"), SNIPPETS, ids=[f"{page.name}-{line}" for page, line, _ in SNIPPETS]
 )

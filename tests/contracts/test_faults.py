@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from project import ROOT
 
+pytestmark = pytest.mark.slow
+
 HIDE = """import os
 from importlib.machinery import PathFinder
 find, hidden = PathFinder.find_spec, os.environ["HIDDEN"].split()

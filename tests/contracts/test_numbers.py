@@ -309,6 +309,7 @@ def sentences(comparison, of):
     yield cause_text.shape_or_value_finding(runs) + str(cause_text.shape_or_value_table(runs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_figures_and_sentences_contain_only_finite_numbers(case):
     comparison, of = CASES[case](), local_resources()

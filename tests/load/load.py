@@ -102,14 +102,16 @@ def press(label):
 
 
 async def replay(visitor, dice):
-    seconds = await visitor.press("Play")
+    """Play and pause: the browser plays by itself, and says where it stops."""
     await asyncio.sleep(dice.uniform(2, 9))
-    if visitor.has("button", "Pause"):
-        await visitor.press("Pause")
-    return f"{visitor.page or 'home'}: Play", seconds
+    return f"{visitor.page or 'home'}: replay", await visitor.step(dice.random())
 
 
-replay.needs = ("button", "Play")
+async def scrub(visitor, dice):
+    return f"{visitor.page or 'home'}: step", await visitor.step(dice.random())
+
+
+replay.needs = scrub.needs = ("live", "Replay")
 
 
 async def save(visitor, dice):
@@ -157,7 +159,7 @@ RUN = [
 ]
 DO = {
     "": [
-        *RUN, *RUN, slide("Replay: step"), slide("Replay: step"), replay, save, look,
+        *RUN, *RUN, scrub, scrub, replay, save, look,
         toggle("Bias"),
     ],
     "cause": [
@@ -170,7 +172,7 @@ DO = {
         buttons("Show"), buttons("Surfaces"), number("Starts in a ring", 3, 4, 5, 6),
         number("Radius of the ring", 2, 3, 6), slide("Correlation of the features"),
         toggle("Gradient arrows"), buttons("Learning rates"), *RUN[:2],
-        slide("Replay: step"), replay, save, look,
+        scrub, replay, save, look,
     ],
     "sweep": [
         option("Colour"), option("Colour"), option("Up"), number("Seed", *range(4)),
@@ -179,7 +181,7 @@ DO = {
     "your_data": [
         option("Table"), option("Feature 1"), option("Feature 2"),
         toggle("Standardise the features"), upload, press("Use this table on every page"),
-        slide("Replay: step"), save,
+        scrub, save,
     ],
     "your_code": [
         text("Prediction", "(100, 1)", "(64, 3)", "(8, 1, 4)", "[32]"),

@@ -7,13 +7,16 @@ and says which, and takes the address that it gets."""
 
 import asyncio
 import hashlib
+import json
 import time
 import urllib.request
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import commonprefix
 from urllib.parse import parse_qsl
 
+import pyarrow as pa
+from live_payload import unpacked
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -60,7 +63,7 @@ class Visitor:
         self.messages = OrderedDict()  # hash -> message, as a browser keeps them
         self.states, self.widgets, self.fragments, self.downloads = {}, {}, {}, {}
         self.page, self.query, self.pages, self.session = "", "", {}, ""
-        self.drawn, self.clocks, self.waiting = [], {}, {}
+        self.drawn, self.live, self.waiting = [], [], {}
         self.received = self.runs = 0
         self.running, self.ended = False, asyncio.Event()
         self.rerun, self.shown, self.paths, self.path, self.placed = set(), {}, {}, (), []
@@ -78,7 +81,6 @@ class Visitor:
         return self
 
     async def __aexit__(self, *_):
-        self._stop_clocks(list(self.clocks))
         self.reader.cancel()
         await self.socket.close()
 
@@ -114,10 +116,8 @@ class Visitor:
     def _take(self, message):
         kind = message.WhichOneof("type")
         if kind == "new_session":
-            self.running, self.drawn, self.shown, self.placed = True, [], {}, []
+            self.running, self.drawn, self.live, self.shown, self.placed = True, [], [], {}, []
             self.rerun = set(message.metadata.run.fragment_ids)  # empty: all of the page
-            if not self.rerun:
-                self._stop_clocks(list(self.clocks))
             self.session = message.new_session.initialize.session_id or self.session
             self.pages |= {
                 page.url_pathname: page.page_script_hash for page in message.new_session.app_pages
@@ -131,10 +131,6 @@ class Visitor:
             self._draw(message.delta, tuple(message.metadata.delta_path))
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
-        elif kind == "auto_rerun":
-            self._start_clock(message.auto_rerun)
-        elif kind == "stop_auto_rerun":
-            self._stop_clocks(message.stop_auto_rerun.fragment_ids or list(self.clocks))
         elif kind == "script_finished":
             if message.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
                 self.errors.append("a page does not compile")
@@ -192,6 +188,11 @@ class Visitor:
         one = getattr(delta.new_element, kind) if kind else None
         if kind == "vega_lite_chart":
             self.drawn.append(one)
+        elif kind == "bidi_component":
+            if one.WhichOneof("data") == "json":
+                self._place(self.widgets, ("live", "Replay"), one, delta.fragment_id)
+            else:
+                self.live.append(one.bytes)
         elif kind == "progress":
             self.bar = True
         elif kind == "exception":
@@ -264,20 +265,27 @@ class Visitor:
         where = self._where()
         for chart in self.drawn:
             tables = tuple(sorted((each.name, each.data.data) for each in chart.datasets))
-            digest = hashlib.sha256(repr((where, chart.alt, chart.spec)).encode())
-            for name, data in tables:
-                digest.update(name.encode() + data)
-            self.figures.setdefault(digest.digest(), Received(where, chart.alt, chart.spec, tables))
+            self._keep(Received(where, chart.alt, chart.spec, tables))
+        at_the_end = replace(where, step=None)  # live figures come so, whatever step they show
+        for figure in (figure for sent in self.live for figure in unpacked(sent)["figures"]):
+            tables = tuple(sorted((name, _ipc(table)) for name, table in figure["tables"].items()))
+            spec = json.dumps(figure["spec"])
+            self._keep(Received(at_the_end, figure["label"], spec, tables))
+
+    def _keep(self, received):
+        digest = hashlib.sha256(repr((received.where, received.alt, received.spec)).encode())
+        for name, data in received.tables:
+            digest.update(name.encode() + data)
+        self.figures.setdefault(digest.digest(), received)
 
     def _where(self):
-        slider = self.widgets.get(("slider", "Replay: step"))
-        step = int(self.states[slider.id].double_array_value.data[0]) if slider else None
         query = tuple(sorted(parse_qsl(self.query, keep_blank_values=True)))
-        return Where(self.page, query, step, self.theme, self.stopped)
+        step = dict(query).get("step")
+        return Where(self.page, query, int(step) if step else None, self.theme, self.stopped)
 
     # ---- what goes -------------------------------------------------------------------------------
 
-    async def run(self, page=None, query=None, fragment="", changed=(), timeout=120.0, auto=False):
+    async def run(self, page=None, query=None, fragment="", changed=(), timeout=120.0):
         """Ask for a run and wait until the server has nothing more to say. Returns its seconds."""
         if page is not None and page != self.page:
             self.page = page
@@ -297,10 +305,13 @@ class Visitor:
         asked.page_script_hash = self.pages.get(self.page, "")
         if not asked.page_script_hash:
             asked.page_name = self.page
-        asked.is_auto_rerun = auto
         held = {**self.states, **{state.id: state for state in changed}}
         asked.widget_states.widgets.extend(held.values())
-        self.states |= {state.id: state for state in changed if not state.HasField("trigger_value")}
+        self.states |= {
+            state.id: state
+            for state in changed
+            if state.WhichOneof("value") not in ("trigger_value", "json_trigger_value")
+        }
         asked.cached_message_hashes.extend(self.messages)
         asked.context_info.color_scheme = self.theme
         asked.context_info.url = f"{self.address}/{self.page}"
@@ -330,6 +341,14 @@ class Visitor:
         one = self.widgets[kind, label]
         return await self.run(fragment=self.fragments[one.id], changed=[_state(one.id, **value)])
 
+    async def step(self, share):
+        """Let go of the replay's slider at a share of its length; the browser plays by itself."""
+        one = self.widgets["live", "Replay"]
+        chosen = {"event": "step", "value": {"step": round(share * json.loads(one.json)["last"])}}
+        trigger = _state(f"$$STREAMLIT_INTERNAL_KEY_{one.id}__events")
+        trigger.json_trigger_value = json.dumps([chosen])
+        return await self.run(fragment=self.fragments[one.id], changed=[trigger])
+
     async def press(self, label, timeout=120.0):
         """Press a button, if need be while the page is at work."""
         one = self.widgets["button", label]
@@ -343,22 +362,6 @@ class Visitor:
         """Whether there is such a control, and it can be used."""
         one = self.widgets.get((kind, label))
         return one is not None and not getattr(one, "disabled", False)
-
-    def _stop_clocks(self, fragments):
-        for fragment in fragments:
-            if fragment in self.clocks:
-                self.clocks.pop(fragment).cancel()
-
-    def _start_clock(self, asked):
-        self._stop_clocks([asked.fragment_id])
-
-        async def tick():
-            while True:
-                await asyncio.sleep(asked.interval)
-                if not self.running:
-                    await self.run(fragment=asked.fragment_id, auto=True)
-
-        self.clocks[asked.fragment_id] = asyncio.create_task(tick())
 
     async def download(self, label):
         """Press a download button and read the file."""
@@ -408,6 +411,15 @@ class Visitor:
         self.waiting[name] = asyncio.get_running_loop().create_future()
         await self.socket.send(message.SerializeToString())
         return await asyncio.wait_for(self.waiting[name], 60)
+
+
+def _ipc(columns):
+    """A table of a live figure as Arrow, without the steps by which the browser cuts a path."""
+    by = {name: column for name, column in columns.items() if name != "step" or "0" not in columns}
+    table, sink = pa.table(by), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue().to_pybytes()
 
 
 def _name(one):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,6 +17,7 @@ import streamlit as st
 
 from linreg.figures.figure import Figure, FigureSet
 from linreg.figures.moving import MAX_STEPS, MovingRun
+from linreg.training.browser import Problems
 from linreg.ui.live.files import FilesMissing, served_files
 from linreg.ui.live.payload import pack
 
@@ -37,22 +39,73 @@ def live_figures(
     runs: Sequence[MovingRun],
     sends_runs: bool = False,
     on_cell: Callable[[str], None] | None = None,
+    modules: Sequence[str] = (),
 ) -> None:
     """Mount a set of figures, as they are at the end of the runs.
 
     One set of the group sends the `runs` along. `on_cell` is called with the element's key when a
-    cell of a panel was clicked: `{"panel": 0, "column": 3, "row": 5}`.
+    cell of a panel was clicked: `{"panel": 0, "column": 3, "row": 5}`. `modules` are files of this
+    folder whose default exports add to what the visitor can do with the figures.
     """
     key = f"live.{group}.{figures.name}"
-    sent_runs = [vars(run) for run in runs]
     data = {
         "group": group,
         "figures": [_sent(panel) for panel in figures.panels],
-        "runs": sent_runs if sends_runs else None,
-        "runs_digest": hashlib.sha256(pack(sent_runs)).hexdigest()[:16],
+        "modules": modules,
+        "runs": [vars(run) for run in runs] if sends_runs else None,
+        "runs_digest": _digest(runs),
     }
     callbacks = {"on_cell_change": lambda: on_cell(key)} if on_cell else {}
     _mount(key, pack(data), **callbacks)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What the visitor can change in the figures: starts, learning rate and momentum.
+
+    `lr_range` are the ends of the slider; `momentum_from` is the least momentum of its own, None
+    where the optimizer takes none.
+    """
+
+    starts: Sequence[Sequence[float]]
+    lr: float
+    momentum: float
+    lr_range: tuple[float, float]
+    momentum_from: float | None
+
+
+def live_training(
+    group: str,
+    problems: Problems,
+    labels: Sequence[dict[str, Any]],
+    settings: TrainingSettings,
+    runs: Sequence[MovingRun],
+    on_release: Callable[[str], None],
+) -> None:
+    """Mount the sliders of the training in the browser, whose starts are dragged in the figures.
+
+    `labels` has for each problem its `label` and `optimizer`, the index `start` of its start, and
+    under `follows` whether `lr` and `momentum` are those of the sliders. `runs` are PyTorch's runs
+    of the same problems. `on_release` is called with the element's key once the visitor has let go;
+    `release_of(key)` is what was chosen.
+    """
+    key = f"live.{group}.training"
+    data = {
+        "group": group,
+        "problems": [
+            {**problem, **label} for problem, label in zip(problems.problems, labels, strict=True)
+        ],
+        "arrays": problems.arrays,
+        "live": problems.live,
+        "nbytes": problems.nbytes,
+        "settings": vars(settings),
+        "runs_digest": _digest(runs),
+    }
+    _mount(key, pack(data), on_release_change=lambda: on_release(key))
+
+
+def _digest(runs: Sequence[MovingRun]) -> str:
+    return hashlib.sha256(pack([vars(run) for run in runs])).hexdigest()[:16]
 
 
 def _sent(figure: Figure) -> dict[str, Any]:
@@ -67,6 +120,7 @@ def _sent(figure: Figure) -> dict[str, Any]:
         "spec": figure.spec,
         "tables": tables,
         "moving": figure.moving,
+        "retrained": figure.retrained,
         "label": figure.name or figure.alt,
         "alt": figure.alt,
     }

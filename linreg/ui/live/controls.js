@@ -31,7 +31,8 @@ export class Controls {
     this.output = find("output");
     this.output.setAttribute("aria-live", "off"); // the slider says its value
     const speed = find("select");
-    speed.append(...SPEEDS.map((value) => new Option(`${value} ×`, value, value === 1, value === 1)));
+    for (const value of SPEEDS) speed.append(new Option(`${value} ×`, value));
+    speed.value = this.player.speed;
     speed.addEventListener("change", () => (this.player.speed = Number(speed.value)));
     const plain = find("input[type=checkbox]");
     plain.addEventListener("change", () => this.player.setPlain(plain.checked));
@@ -90,7 +91,8 @@ export class Controls {
       Home: 0,
       End: last,
     };
-    if (!onSlider || !(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey) return;
+    const isShortcut = event.altKey || event.ctrlKey || event.metaKey;
+    if (!onSlider || isShortcut || !(event.key in steps)) return;
     event.preventDefault();
     this.player.stop();
     this.stage.go(steps[event.key]);
@@ -107,6 +109,7 @@ export class Controls {
 
   showStep() {
     const { at, last } = this.stage;
+    this.slider.max = last; // a training in the browser may end elsewhere
     this.slider.value = at;
     this.slider.style.setProperty("--live-share", last ? at / last : 0);
     const text = `${count(at)} of ${count(last)}`;

@@ -4,9 +4,11 @@
  */
 
 import { Controls } from "./controls.js";
+import { Handles } from "./handles.js";
 import { unpack } from "./payload.js";
 import { stageOf } from "./stage.js";
 import { Figure } from "./tables.js";
+import { TrainingControls } from "./training.js";
 import { FigureView } from "./views.js";
 
 export { stageOf };
@@ -19,7 +21,7 @@ export function mount(component) {
   addStyleSheet();
   let part = parts.get(parentElement);
   if (!part) {
-    part = data instanceof Uint8Array ? new FiguresPart(parentElement) : new ControlsPart(parentElement);
+    part = new (partOf(data))(parentElement);
     parts.set(parentElement, part);
   }
   part.receive(component);
@@ -28,6 +30,12 @@ export function mount(component) {
 export function unmount(parentElement) {
   parts.get(parentElement)?.remove();
   parts.delete(parentElement);
+}
+
+/** What is mounted for these data. */
+function partOf(data) {
+  if (!(data instanceof Uint8Array)) return ControlsPart;
+  return "problems" in unpack(data) ? TrainingPart : FiguresPart;
 }
 
 function addStyleSheet() {
@@ -60,6 +68,31 @@ class ControlsPart {
   }
 }
 
+/** What the browser trains when the visitor drags, and the sliders for it. */
+class TrainingPart {
+  constructor(parent) {
+    this.parent = parent;
+  }
+
+  receive({ data, setTriggerValue }) {
+    if (isSame(data, this.bytes)) return;
+    this.bytes = data;
+    const sent = unpack(data);
+    const { training } = stageOf(sent.group);
+    if (this.training !== training) {
+      this.controls?.remove();
+      this.controls = new TrainingControls(this.parent, training);
+      this.training = training;
+    }
+    training.send = (release) => setTriggerValue("release", release);
+    training.receive(sent);
+  }
+
+  remove() {
+    this.controls?.remove();
+  }
+}
+
 /** A set of figures, side by side, and the runs that move them. */
 class FiguresPart {
   constructor(parent) {
@@ -73,21 +106,33 @@ class FiguresPart {
     this.trigger = setTriggerValue;
     if (isSame(data, this.bytes)) return;
     this.bytes = data;
-    const { group, figures, runs, runs_digest: digest } = unpack(data);
+    const { group, figures, runs, runs_digest: digest, modules } = unpack(data);
     this.stage = stageOf(group);
+    this.startModules(modules);
     while (this.views.length > figures.length) this.removeView(this.views.pop());
     if (runs) this.stage.receiveRuns({ digest, runs });
     figures.forEach((sent, k) => {
-      this.views[k] ??= this.newView(k);
       const figure = new Figure(sent, digest);
+      if (this.stage.trained) figure.retrain(this.stage.trained);
+      this.views[k] ??= this.newView(k, figure);
       this.views[k].draw(figure, () => this.stage.rowsOf(figure));
     });
   }
 
-  newView(k) {
+  /** Call what a page adds to its figures, once: the default exports of modules of this folder. */
+  startModules(modules) {
+    if (this.modules) return;
+    this.modules = modules.map(async (name) => {
+      const { default: start } = await import(new URL(name, import.meta.url).href);
+      start(this.stage, this);
+    });
+  }
+
+  newView(k, figure) {
     const view = new FigureView(this.element);
     view.onClick = (event, item) => this.clicked(view, k, event, item);
     this.stage.views.add(view);
+    if (figure.isDraggable) view.handles = new Handles(view, this.stage.training);
     return view;
   }
 
@@ -107,6 +152,7 @@ class FiguresPart {
 
   removeView(view) {
     this.stage.views.delete(view);
+    view.handles?.remove();
     view.remove();
   }
 

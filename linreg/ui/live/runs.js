@@ -32,6 +32,43 @@ export class Run {
   }
 }
 
+/** A run that the browser has trained: one of `createPath` in `trainer.js`, which it refills. */
+export class TrainedRun {
+  constructor(label, optimizer, path) {
+    Object.assign(this, { label, optimizer, path });
+    this.steps = path.steps;
+    this.columns = path.weights; // one for each weight, not one after the other
+    this.losses = path.losses;
+  }
+
+  get divergedAt() {
+    return this.path.divergedAt < 0 ? null : this.path.divergedAt;
+  }
+
+  /** The last step; where it diverges, the step before. */
+  get last() {
+    return this.steps[this.lastRow];
+  }
+
+  get lastRow() {
+    if (this.divergedAt === null) return this.steps.length - 1;
+    return Math.max(upTo(this.steps, this.divergedAt - 1) - 1, 0);
+  }
+
+  /** How many losses it has. */
+  get lossCount() {
+    return Math.min(this.lastRow + 1, this.losses.length);
+  }
+
+  rowAt(step) {
+    return Math.min(upTo(this.steps, step) - 1, this.lastRow);
+  }
+
+  weightsOf(row) {
+    return this.columns.map((column) => column[row]);
+  }
+}
+
 /** How many of the ascending values are at most `limit`. */
 export function upTo(values, limit) {
   let [low, high] = [0, values.length];

@@ -6,6 +6,7 @@
 
 import { Clock } from "./clock.js";
 import { Run } from "./runs.js";
+import { Training } from "./training.js";
 
 const stages = new Map();
 
@@ -30,6 +31,8 @@ export class Stage extends EventTarget {
     this.known = null; // the step that Python shows
     this.told = []; // steps on their way to Python and back
     this.send = () => {}; // tells Python a step; the controls set it
+    this.trained = undefined; // the runs of the browser, while these are shown
+    this.training = new Training(this);
   }
 
   /** The step that is shown. */
@@ -56,17 +59,29 @@ export class Stage extends EventTarget {
   /** The tables of a figure that move, at the current step; at the end while its runs are not here.
    */
   rowsOf(figure) {
+    if (this.trained) return figure.rowsAt(this.at, this.trained);
     const isReady = this.runs.length && figure.runsDigest === this.runsDigest;
     return isReady ? figure.rowsAt(this.at, this.runs) : figure.rowsAtEnd();
   }
 
+  /** Show the end of runs that the browser has trained, until Python sends others. */
+  showTrained(runs) {
+    this.trained = runs;
+    this.last = Math.max(...runs.map(({ last }) => last));
+    this.step = null;
+    for (const { figure } of this.views) figure.retrain(runs);
+    this.render();
+  }
+
   // ---- what comes from Python ----
 
-  /** Take over the runs that a page sends. */
+  /** Take over the runs that a page sends; while there are none, those of the browser are shown. */
   receiveRuns({ digest, runs }) {
-    if (digest === this.runsDigest) return;
+    if (digest === this.runsDigest && !this.trained) return;
     this.runsDigest = digest;
+    this.trained = undefined;
     this.setRuns(runs.map((run) => new Run(run)));
+    if (this.trained) return;
     this.step = this.known;
     this.render();
   }
@@ -74,6 +89,7 @@ export class Stage extends EventTarget {
   /** Replace the runs, whose figures have been given their tables. */
   setRuns(runs) {
     this.runs = runs;
+    this.training.compare();
     this.dispatchEvent(new Event("runs"));
   }
 

@@ -33,6 +33,15 @@ export function valuesAlong(surface, path, out) {
   return out;
 }
 
+/** The losses (count,) of a surface at the first `count` points of P columns of weights. */
+export function valuesOf(surface, columns, count) {
+  const at = new Float64Array(surface.origin.length);
+  return Float64Array.from({ length: count }, (_, k) => {
+    for (let i = 0; i < at.length; i++) at[i] = columns[i][k];
+    return value(surface, at);
+  });
+}
+
 /** The losses (S,) at the points from + position (to - from), for each of the positions (S,). */
 export function section(surface, from, to, positions, out) {
   const at = new Float64Array(surface.origin.length);

@@ -2,19 +2,26 @@
  * The tables of a figure at a step of the replay, as the functions of `linreg/figures/` make them.
  *
  * A rule is a function (figure, runs, step, options) => rows. `figure.moving` names one for each
- * table that moves, with its options. Rows that do not change keep their identity, so that a view
- * gets only the difference.
+ * table that moves, with its options. Rows that do not change come first and keep their identity, so
+ * that a view gets only the difference.
  */
 
-import { count, point } from "./numbers.js";
+import { count, point, r2Text } from "./numbers.js";
 import { rowsOf } from "./payload.js";
+import { RETRAINED } from "./retrained.js";
 import { upTo } from "./runs.js";
+import { value } from "./surface.js";
 
 /** A figure's tables, its rules, and what the rules work out once for all steps. */
 export class Figure {
-  constructor({ spec, tables, moving, label, alt }, runsDigest) {
-    Object.assign(this, { spec, tables, moving, label, alt, runsDigest });
+  constructor({ spec, tables, moving, retrained, label, alt }, runsDigest) {
+    Object.assign(this, { spec, tables, moving, retrained, label, alt, runsDigest });
     this.kept = new Map();
+  }
+
+  /** Whether it shows paths whose starting points can be dragged. */
+  get isDraggable() {
+    return "trail" in this.retrained;
   }
 
   /** A value that is made once for these tables. */
@@ -47,9 +54,19 @@ export class Figure {
     return Object.fromEntries(Object.keys(this.moving).map((table) => [table, this.rows(table)]));
   }
 
+  /** Compute the tables that depend on the runs alone for other runs. */
+  retrain(runs) {
+    this.kept.clear();
+    this.retrainedRows = Object.entries(this.retrained).map(([table, { rule, ...options }]) => {
+      const rows = RETRAINED[rule](this, runs, options);
+      this.kept.set(`rows of ${table}`, rows);
+      return [table, rows];
+    });
+  }
+
   /** The rows of every table that moves at a step, by its name. */
   rowsAt(step, runs) {
-    const rows = {};
+    const rows = Object.fromEntries(this.retrainedRows ?? []);
     for (const [table, { rule, ...options }] of Object.entries(this.moving)) {
       rows[table] = RULES[rule](this, runs, step, options);
     }
@@ -57,9 +74,11 @@ export class Figure {
   }
 }
 
-export const RULES = { step, path, paths, marks, points, position, losses, weights };
+export const RULES = {
+  step, path, paths, marks, points, position, losses, weights, predictions, r_squared,
+};
 
-// ---- curves against step -------------------------------------------------------------------------
+// ---- curves against step ------------------------------------------------------------------------
 
 /** Where the line at the shown step stands. */
 function step(_figure, _runs, at) {
@@ -90,7 +109,7 @@ function weights(_figure, runs, at, { names }) {
   });
 }
 
-// ---- surfaces ------------------------------------------------------------------------------------
+// ---- surfaces -----------------------------------------------------------------------------------
 
 /** The points of all whole paths up to a step, in the order of their steps. */
 function paths(figure, _runs, at) {
@@ -112,7 +131,7 @@ function path(figure, runs, at, { run }) {
   return shown;
 }
 
-/** The start, the place at a step, and the marks that do not move. */
+/** The marks that do not move, the start, and the place at a step. */
 function marks(figure, runs, at, { run }) {
   const moving = runs[run];
   const row = moving.rowAt(at);
@@ -130,7 +149,7 @@ function marks(figure, runs, at, { run }) {
   const still = figure.once("still marks", () =>
     figure.rows("marks").filter(({ kind }) => !["start", "end", "here"].includes(kind)),
   );
-  return [...drawn, ...still];
+  return [...still, ...drawn];
 }
 
 /** The place of every run of a side. */
@@ -145,7 +164,7 @@ function points(figure, runs, at, { label }) {
 }
 
 /** Where a path is, in words. */
-function position(figure, runs, at, { run, words }) {
+function position(figure, runs, at, { run, words, evaluation }) {
   const moving = runs[run];
   const row = moving.rowAt(at);
   const [w1, w2] = moving.weightsOf(row);
@@ -157,7 +176,9 @@ function position(figure, runs, at, { run, words }) {
   const text = words[moving.steps[row] === moving.last ? "at its end" : "on its way"]
     .replace("{point}", point(moving.weightsOf(row)))
     .replace("{steps}", count(moving.steps[row]));
-  return [{ text: text + (figure.contains(w1, w2) ? "" : words.outside) }];
+  const r2 = evaluation ? r2Text(rSquared(evaluation, moving.weightsOf(row))) : "";
+  const quality = evaluation ? words["R²"].replace("{r2}", r2) : "";
+  return [{ text: quality + text + (figure.contains(w1, w2) ? "" : words.outside) }];
 }
 
 /** The first recorded step at which a run is outside the plot, undefined where it never is. */
@@ -166,4 +187,40 @@ function firstOutside(figure, run) {
     const [w1, w2] = run.weightsOf(row);
     return !figure.contains(w1, w2);
   });
+}
+
+// ---- predictions ---------------------------------------------------------------------------------
+
+/** The points of both sides, the original's first: the prediction at a step of each row. */
+function predictions(figure, runs, at) {
+  const rows = figure.rows("points");
+  const count = rows.length / runs.length;
+  const weights = runs.map((run) => run.weightsOf(run.rowAt(at)));
+  return rows.map((row, k) => {
+    const [w1, w2, bias = 0] = weights[Math.floor(k / count)];
+    return { ...row, predicted: row.feature1 * w1 + row.feature2 * w2 + bias };
+  });
+}
+
+/** R² of both sides at a step, of all rows, and how many of the points are not drawn. */
+function r_squared(figure, runs, at, { evaluation, words }) {
+  const points = predictions(figure, runs, at);
+  const { low: [low], high: [high] } = figure.tables.frame;
+  const shown = points.length / runs.length;
+  return runs.map((run, index) => {
+    const own = points.slice(index * shown, (index + 1) * shown);
+    const outside = own.filter(({ predicted }) => !(predicted >= low && predicted <= high)).length;
+    const those = outside === shown ? words.all : `${count(outside)} of ${count(shown)}`;
+    const beyond = outside ? words.outside.replace("{count}", those) : "";
+    const isDiverged = run.divergedAt !== null && at >= run.last;
+    const state = isDiverged
+      ? words.diverged.replace("{step}", count(run.divergedAt))
+      : words.r2.replace("{r2}", r2Text(rSquared(evaluation, run.weightsOf(run.rowAt(at)))));
+    return { side: run.label, index, text: `${run.label.toLowerCase()}: ${state}${beyond}` };
+  });
+}
+
+/** 1 - loss / variance; NaN if the target is constant. */
+function rSquared({ surface, variance }, weights) {
+  return variance ? 1 - value(surface, weights) / variance : NaN;
 }

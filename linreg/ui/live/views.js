@@ -1,8 +1,7 @@
 /** A figure on the screen: its Vega view, which is kept while the spec stays the same. */
 
-import "./vega.js";
+import { vegaEmbed } from "./vega_bundle.js";
 
-const embed = globalThis.vegaEmbed;
 const OPTIONS = {
   actions: false,
   renderer: "svg",
@@ -12,9 +11,11 @@ const OPTIONS = {
 };
 const NARROW = 40; // pixels; what is narrower is hidden
 
-export class FigureView {
+/** Event: `drawn` after its data or its size have changed. */
+export class FigureView extends EventTarget {
   /** @param {Element} parent - the figure is drawn in a new element at its end */
   constructor(parent) {
+    super();
     this.element = document.createElement("div");
     this.element.className = "live-figure";
     this.element.setAttribute("role", "figure");
@@ -68,7 +69,7 @@ export class FigureView {
     this.view = undefined;
     this.shown.clear();
     this.width = this.element.clientWidth;
-    this.result = await embed(this.plot, { ...figure.spec, datasets }, OPTIONS);
+    this.result = await vegaEmbed(this.plot, { ...figure.spec, datasets }, OPTIONS);
     this.isEmbedding = false;
     if (this.isRemoved) return this.result.finalize();
     this.view = this.result.view;
@@ -80,6 +81,7 @@ export class FigureView {
     if (spec !== this.spec) return this.embed();
     if (figure !== this.figure) return this.draw(this.figure, this.waiting);
     this.fit();
+    this.dispatchEvent(new Event("drawn"));
   }
 
   /** Show the tables that a function makes, which is called once the figure is in sight. */
@@ -93,7 +95,12 @@ export class FigureView {
     if (!this.view || !this.isVisible) return;
     for (const [name, rows] of Object.entries(this.waiting())) this.setRows(name, rows);
     this.isBehind = false;
+    this.run();
+  }
+
+  run() {
     this.view.run();
+    this.dispatchEvent(new Event("drawn"));
   }
 
   /** Replace the rows of a table from the first that is another object. */
@@ -124,7 +131,7 @@ export class FigureView {
     else if (width !== this.width) {
       this.width = width;
       this.view.signal("width", width);
-      this.view.run();
+      this.run();
     }
   }
 
@@ -135,8 +142,26 @@ export class FigureView {
 
   /** The value on the x axis, which shows steps, at a mouse event. */
   stepAt(event) {
+    return this.weightsAt(event)[0];
+  }
+
+  /** The values on both axes at a mouse event. */
+  weightsAt(event) {
     const box = this.element.querySelector("svg").getBoundingClientRect();
-    return this.view.scale("x").invert(event.clientX - box.left - this.view.origin()[0]);
+    const [left, top] = this.view.origin();
+    const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
+    return [this.view.scale("x").invert(x), this.view.scale("y").invert(y)];
+  }
+
+  /** The place of a point in the element, in pixels. */
+  placeOf([w1, w2]) {
+    const svg = this.element.querySelector("svg").getBoundingClientRect();
+    const box = this.element.getBoundingClientRect();
+    const [left, top] = this.view.origin();
+    return {
+      x: svg.left - box.left + left + this.view.scale("x")(w1),
+      y: svg.top - box.top + top + this.view.scale("y")(w2),
+    };
   }
 
   remove() {
@@ -160,8 +185,7 @@ function marksOfLines({ data, marks }) {
   return names;
 }
 
-/** Vega's function `changeset`, which its bundle does not hand out: what a view pulses is made by it.
- */
+/** Vega's function `changeset`, which its bundle does not hand out: it makes what a view pulses. */
 function changesetOf(view, table) {
   const pulse = (_input, changes) => changes.constructor;
   return Object.create(view, { pulse: { value: pulse } }).insert(table, []);

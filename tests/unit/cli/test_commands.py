@@ -144,6 +144,7 @@ print(*{"torch", "numba", "streamlit"} & sys.modules.keys())
 """
 
 
+@pytest.mark.slow
 def test_help_and_wrong_input_load_nothing_slow():
     ran = subprocess.run(
         [sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True
@@ -486,6 +487,7 @@ def test_the_end_of_a_name_says_what_is_in_the_file(capsys, tmp_path, name, firs
 # ---- claims --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_claims_are_those_of_the_library(capsys, tmp_path):
     told(
         capsys,
@@ -775,6 +777,7 @@ def test_a_disk_that_is_full_leaves_no_file(capsys, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_ends_it_quietly():
     with subprocess.Popen(
         [sys.executable, "-m", "linreg", *CARS],

@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from linreg.data.files import Dropped, open_table
@@ -93,6 +94,7 @@ def test_blank_lines_at_the_end_are_no_rows(encoding):
         assert open_table(f"y,a,é\n1,2,3\n\n4,5,6{end}".encode(encoding)).rows == 3
 
 
+@pytest.mark.slow
 def test_a_compressed_file_tells_how_far_it_is(tmp_path):
     generator = np.random.default_rng(0)
     rows = [["y", "a"], *generator.normal(size=(100_000, 2)).tolist()]
@@ -131,7 +133,8 @@ def reason(text):
     return "too large" if abs(value) > 1e100 else None
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.slow
+@examples(150)
 @given(
     st.lists(st.tuples(*[NUMBERS | st.sampled_from(ODD)] * 3), max_size=20),
     st.sampled_from(",;\t|"),

@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from linreg.data import files
@@ -159,6 +160,7 @@ def test_the_types_are_in_words_and_the_head_is_as_in_the_file():
     ].tolist()[:2] == [1, np.inf]
 
 
+@pytest.mark.slow
 def test_a_fault_far_down_in_a_file(tmp_path):
     content = "y,a,t\n" + "1,2,3\n" * 300_000 + "4,?,x\n" * 2 + "5,6,7\n"
     found = both(content, tmp_path, rows_per_chunk=70_000)
@@ -286,7 +288,8 @@ def test_names_survive_as_they_are(tmp_path):
     assert open_table(parquet({name: [1.0, 2.0] for name in names})).select("", names[:2]).kept == 2
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.slow
+@examples(60)
 @given(
     st.lists(
         st.tuples(
@@ -314,6 +317,7 @@ def test_a_table_can_be_pickled_and_says_what_it_holds():
         assert 0 < table.bytes < 5_000
 
 
+@pytest.mark.slow
 def test_a_stream_tells_how_far_it_is_and_can_be_read_again(tmp_path):
     rows = 200_000
     table = {"y": np.arange(rows) / 7, "a": np.arange(rows) % 13}
@@ -332,6 +336,7 @@ def test_a_stream_tells_how_far_it_is_and_can_be_read_again(tmp_path):
         assert told[-1] == (total, total)
 
 
+@pytest.mark.slow
 def test_a_stream_holds_one_piece_at_a_time(tmp_path):
     """Python's own share; Arrow's is measured in the benchmarks."""
     pd.DataFrame(np.zeros((400_000, 2)), columns=["y", "a"]).to_csv(tmp_path / "t.csv", index=False)
@@ -460,7 +465,8 @@ def test_a_stream_refuses_the_same(content, sentence, tmp_path):
         list(stream_table(path, "y", ("a",)))
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.slow
+@examples(80)
 @given(
     st.binary(max_size=60) | st.text("y,a;\t\"'\r\n 01.-eé\0", max_size=60).map(str.encode),
     st.sampled_from([b"", b"y,a\n1,2\n"]),
@@ -474,7 +480,7 @@ def test_whatever_the_bytes_are_there_is_a_table_or_a_sentence(content, beginnin
         pass
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4))
 def test_whatever_is_damaged_in_parquet_there_is_a_table_or_a_sentence(damage):
     content = bytearray(SMALL_PARQUET)
@@ -552,6 +558,7 @@ def test_dots_between_the_thousands_are_refused_beside_decimal_commas(text, tmp_
         assert work("y", ("b",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -604,6 +611,7 @@ def test_limits_of_size_are_said_before_anything_is_read(monkeypatch):
         open_table(packed)
 
 
+@pytest.mark.slow
 def test_a_small_file_of_long_repeated_texts_stays_small():
     text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, np.int32)), ["x" * 1_000])
     content = parquet({"y": np.arange(1e6), "a": np.arange(1e6), "t": text}, store_schema=False)
@@ -620,6 +628,7 @@ def test_a_small_file_of_long_repeated_texts_stays_small():
 # ---- progress ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_progress_grows_to_the_end_and_comes_from_the_caller_s_thread(tmp_path, kind):
     """From any other thread a page could not draw it."""

@@ -28,6 +28,8 @@ from linreg.settings.changes import check_limits
 from linreg.settings.model import Settings
 from linreg.settings.query import from_query, to_query
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 12
 
 

@@ -25,6 +25,8 @@ from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.sweep_axes import AXES, METRICS
 
+pytestmark = pytest.mark.slow
+
 DATA = DataSettings(samples=400)
 SMALL = Comparison(Settings(data=DATA, epochs=5), Settings(data=DATA, epochs=5, wiring="squeeze"))
 

@@ -33,6 +33,8 @@ from linreg.settings.pages import (
 )
 from linreg.settings.query import to_query
 
+pytestmark = pytest.mark.slow
+
 ASKED = compared(epochs=3)
 VIEWS = {
     "comparison": None,

@@ -5,6 +5,7 @@ import string
 from dataclasses import replace
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -123,7 +124,8 @@ NAMES = st.one_of(
 )
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
+@settings(examples(400), suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAMES, NASTY, max_size=12))
 def test_hostile_links_open_a_comparison_that_runs(query):
     found, ignored = from_query(query)

@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from apprunner import opened, ran
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from judging import trained_result
 from project import ROOT
-from streamlit.testing.v1 import AppTest
 
 from linreg.data.files import TableError, open_table
 from linreg.data.tables import make_data, register_table, table_settings
@@ -215,6 +216,7 @@ def short(comparison, samples=250):
     return Comparison(*(replace(side, data=data, epochs=min(side.epochs, 2)) for side in sides))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_as_a_script(preset):
     comparison = PRESETS[preset].comparison
@@ -241,13 +243,18 @@ CHANGES = {
 }  # fmt: skip
 
 
+# what the code of a wiring depends on; the other changes are lines of their own
+WITH_EVERY_WIRING = ("nothing", "init", "bias", "all")
+
+
 @pytest.mark.parametrize(
     ("wiring", "change"),
     [
         (key, change)
         for key in WIRINGS
         for change in CHANGES
-        if change != "bias" or WIRINGS[key].takes_bias
+        if (key == "squeeze" or change in WITH_EVERY_WIRING)
+        and (change != "bias" or WIRINGS[key].takes_bias)
     ],
 )
 def test_a_fixed_side_that_differs(wiring, change):
@@ -316,8 +323,9 @@ def comparisons(draw):
     return Comparison(side(), side())
 
 
+@pytest.mark.slow
 @given(comparisons())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_any_comparison_as_a_script(comparison):
     told, _ = shown(comparison)
     code = script(comparison)
@@ -488,6 +496,7 @@ CELL = st.integers(-99, 99).map(str) | st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(*[CELL] * 3), max_size=12),
     st.tuples(*[st.sampled_from([name, f" {name}", f"{name} ", f"\t{name}"]) for name in "yab"]),
@@ -495,7 +504,7 @@ CELL = st.integers(-99, 99).map(str) | st.sampled_from(
     st.sampled_from(["", "\ufeff", "\n"]),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_table_is_read_as_linreg_reads_it(
     tmp_path_factory, cells, header, delimiter, beginning, standardise
 ):
@@ -548,8 +557,9 @@ def test_an_upload_that_is_gone_leaves_a_path_to_fill_in():
     well_made(code)
 
 
+@pytest.mark.slow
 def test_the_script_runs_by_itself():
-    comparison = Comparison()
+    comparison = short(Comparison(), samples=2_500)
     told, outcomes = shown(comparison)
     assert rows(run_apart(script(comparison, outcomes))) == told
 
@@ -565,6 +575,7 @@ for cell in json.load(open(sys.argv[1], encoding="utf-8"))["cells"]:
 """
 
 
+@pytest.mark.slow
 def test_the_notebook_prints_what_the_script_prints(tmp_path):
     comparison = short(PRESETS["forum_squeeze"].comparison)
     path = tmp_path / "it.ipynb"
@@ -593,14 +604,12 @@ def test_the_notebook_is_valid_and_explains_both_sides(told):
 # ---- on the page ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_page_offers_the_script_and_shows_it():
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
-    for name, value in {"samples": "400", "epochs": "2"}.items():
-        app.query_params[name] = value
+    app = opened(samples="400", epochs="2")
     app.session_state["script"] = True
-    app.run()
-    assert not app.exception
+    ran(app)
     comparison = Comparison(
         *(
             replace(side, data=DataSettings(samples=400), epochs=2)

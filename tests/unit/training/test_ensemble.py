@@ -67,6 +67,7 @@ def assert_equal_paths(settings, table):
         assert worst < 1e-9, f"{one}: {worst}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 7, 30, 60])
 def test_every_optimizer_equals_pytorch_for_every_wiring_and_batch_size(batch_size, bias):
@@ -83,6 +84,7 @@ def test_every_optimizer_equals_pytorch_for_every_wiring_and_batch_size(batch_si
     assert_equal_paths(every, make_data(few))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [False, True])
 def test_every_optimizer_equals_pytorch_over_3000_steps(bias):
     """Not with full batches: there RMSprop and Adadelta end in a chaotic oscillation, in PyTorch
@@ -241,6 +243,7 @@ def large():
     )
 
 
+@pytest.mark.slow
 def test_concurrent_threads_get_identical_results():
     expected, found = large().final, [None] * 8
     threads = [
@@ -254,6 +257,7 @@ def test_concurrent_threads_get_identical_results():
         np.testing.assert_array_equal(one, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # warnings of dask itself
 def test_the_same_call_runs_on_a_dask_cluster():
     distributed = pytest.importorskip("distributed")
@@ -302,11 +306,13 @@ def first_use(cwd=ROOT, **environment):
     return int(ran.stdout)
 
 
+@pytest.mark.slow
 def test_eight_threads_compile_once_and_a_second_process_loads_it_from_disk(tmp_path):
     assert first_use(NUMBA_CACHE_DIR=str(tmp_path)) == 0
     assert first_use(NUMBA_CACHE_DIR=str(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_without_a_writable_cache_the_kernel_is_compiled_per_process(tmp_path):
     """A copy of the package with a file in place of each cache folder of numba, because
     permissions do not stop root."""
@@ -343,6 +349,7 @@ print(len(means), peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_ten_million_runs_are_reduced_in_flat_memory():
     ran = subprocess.run(
         [sys.executable, "-c", FLAT], cwd=ROOT, capture_output=True, text=True, check=True

@@ -82,6 +82,7 @@ def test_momentum_reaches_the_optimizers_that_take_it():
         assert_the_same(run)
 
 
+@pytest.mark.slow
 def test_thousands_of_steps_to_the_last_bit():
     for run in train([Settings(), Settings(wiring="squeeze")]):
         assert len(run.losses) == 3000
@@ -159,6 +160,7 @@ def test_a_long_diverging_run_stops_early():
     assert seen[-1] == (30_000, 30_000)
 
 
+@pytest.mark.slow
 def test_progress_counts_up_to_the_total_but_not_at_every_step():
     seen = []
     train(
@@ -231,6 +233,7 @@ assert not failed, failed
 """
 
 
+@pytest.mark.slow
 def test_threads_train_at_the_same_time_and_keep_only_their_own_warnings():
     """In a process of its own, where warnings are errors: the checker of shapes in these tests
     swaps the filters of the whole process at every dataclass, and threads would meet in that."""
@@ -269,6 +272,7 @@ def _table(data):
     return table.X, table.y
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform != "linux", reason="the size of the heap is read as Linux tells it"
 )
@@ -290,6 +294,7 @@ def test_a_run_of_large_batches_leaves_no_holes_in_memory():
     assert int(answer.stdout) < 40
 
 
+@pytest.mark.slow
 def test_to_train_loads_no_tracer_and_leaves_torch_as_it_was():
     """`torch.compile`'s tracer takes seconds and 90 MB; whoever wants it gets it afterwards."""
     program = (

@@ -19,6 +19,8 @@ from linreg.settings.model import Settings
 from linreg.training.pytorch import train
 from linreg.training.worker import PYTORCH, Worker, WorkerCrashed, WorkerTimeout
 
+pytestmark = pytest.mark.slow
+
 SHORT = Settings(epochs=1)
 MIDDLE = Settings(epochs=10)
 LONG = Settings(epochs=3_000)  # half a minute and more

@@ -17,10 +17,10 @@ def state():
 
 
 def test_a_change_takes_the_step_and_the_sentences_away(state):
-    state.step, state.playing, state.ignored = 7, True, ["x=1 was ignored."]
+    state.step, state.ignored = 7, ["x=1 was ignored."]
     assert state.change(lambda: update_both(state.comparison, {"lr": 0.5}))
     assert state.comparison.fixed.lr == 0.5
-    assert (state.step, state.playing, state.ignored) == (None, False, [])
+    assert (state.step, state.ignored) == (None, [])
     assert state.changed
 
 
@@ -92,7 +92,7 @@ def test_a_click_that_is_reported_again_is_not_new(state):
 
 
 def test_step_and_clicks_end_with_their_page(state):
-    state.show_step(7)
+    state.step = 7
     state.is_new_click("map", [(1, 2)])
     state.fixed_side_open = True
     state.open_page(MENU["surface"], keep_step=False)
@@ -102,6 +102,6 @@ def test_step_and_clicks_end_with_their_page(state):
     assert state.step is None
     assert not state.last_clicks
     assert not state.fixed_side_open
-    state.show_step(8)
+    state.step = 8
     state.open_page(MENU["surface"], keep_step=True)
     assert state.step == 8, "the step of a link"

@@ -1,0 +1,224 @@
+"""The live figures in Chromium: their tables at a step, their numbers, the replay, and where their
+files cannot be loaded."""
+
+import json
+import math
+import random
+
+import numpy as np
+import pytest
+from browsing import Visit
+from playwright.sync_api import expect
+from served import Server
+
+from linreg.text import numbers
+
+pytestmark = pytest.mark.browser
+
+LIVE = """const address = performance.getEntriesByType('resource')
+    .map(({name}) => name).find(name => name.endsWith('/live.js'));"""
+TABLES = (
+    LIVE
+    + """
+    const {stageOf} = await import(address);
+    const stage = stageOf(group);
+    return steps.map(step => {
+        stage.go(step);
+        return [...stage.views].map(({figure}) => [figure.label, figure.rowsAt(step, stage.runs)]);
+    });"""
+)
+
+
+@pytest.fixture(scope="module")
+def home(browser, server):
+    visit = Visit(browser, server, "?samples=1000&bias=true").until_trained()
+    yield visit
+    visit.ended()
+
+
+def tables_of(here, group, steps):
+    """The tables that move, by step, the figure's label, and name."""
+    found = here.page.evaluate(f"async ([group, steps]) => {{ {TABLES} }}", [group, steps])
+    return {step: dict(figures) for step, figures in zip(steps, found, strict=True)}
+
+
+def assert_same_tables(figure, moving):
+    """The browser's tables have the rows and columns of Python's; lines are compared by line."""
+    assert set(moving) == set(figure.moving)
+    for name, rows in moving.items():
+        expected = figure.data[name].to_dict("records")
+        if name == "path":
+            by = [column for column in ("piece", "optimizer") if column in figure.data[name]]
+            rows = [
+                {"w1": row["0"], "w2": row["1"], **{column: row[column] for column in by}}
+                for row in rows
+            ]
+            expected = [{column: row[column] for column in ("w1", "w2", *by)} for row in expected]
+            rows.sort(key=lambda row: [row[column] for column in by])
+            expected.sort(key=lambda row: [row[column] for column in by])
+        assert len(rows) == len(expected), name
+        if name == "marks":  # those that stay come first
+            rows.sort(key=lambda row: row["kind"])
+            expected.sort(key=lambda row: row["kind"])
+        for row, reference in zip(rows, expected, strict=True):
+            assert set(row) == set(reference), name
+            for column, value in reference.items():
+                if isinstance(value, str):
+                    assert row[column] == value
+                else:
+                    assert row[column] == pytest.approx(float(value), rel=1e-6, abs=1e-6), column
+
+
+def test_the_browser_computes_the_tables_of_the_home_page(home):
+    from linreg.experiments.resources import local_resources
+    from linreg.figures import comparison as figures
+    from linreg.figures.theme import LIGHT
+    from linreg.settings.query import from_query
+
+    comparison, _ = from_query({"samples": "1000", "bias": "true"})
+    result = trained_result(comparison, local_resources())
+    steps = [0, 1, 17, 150, 299, 300]
+    sent = tables_of(home, "comparison", steps)
+    for step in steps:
+        panels = [panel for drawn in figures.figures(result, LIGHT, step) for panel in drawn.panels]
+        assert len(panels) == 4
+        for panel in panels:
+            assert_same_tables(panel, sent[step][panel.name or panel.alt])
+
+
+def test_the_browser_computes_the_tables_of_the_surface_page(visit):
+    from linreg.experiments import surface
+    from linreg.experiments.resources import local_resources
+    from linreg.figures import surface as figures
+    from linreg.figures.theme import LIGHT
+    from linreg.settings.pages import SurfaceView
+    from linreg.settings.query import from_query
+
+    here = visit("surface?samples=1000&ring=2&rates=own&lrs=0.05,0.001&optimizers=Adam,SGD")
+    here.page.wait_for_function(
+        "document.querySelectorAll('svg.marks').length == 4", timeout=120_000
+    )
+    here.settled()
+    comparison, _ = from_query({"samples": "1000"})
+    view = SurfaceView(ring=2, rates="own", lrs=(0.05, 1e-3), optimizers=("Adam", "SGD"))
+    result = surface.run(comparison, view, local_resources())
+    assert any(path.diverged_at.max() >= 0 for panel in result.panels for path in panel.paths)
+    steps = [0, 3, 40, 300]
+    sent = tables_of(here, "surface", steps)
+    for step in steps:
+        for make in (figures.paths, figures.losses, figures.distances):
+            for panel in make(result, LIGHT, step).panels:
+                assert_same_tables(panel, sent[step][panel.name])
+
+
+def trained_result(comparison, resources):
+    from linreg.experiments import comparison as experiment
+
+    work = experiment.outstanding(comparison, resources)
+    if work:
+        work.run()
+    return experiment.run(comparison, resources)
+
+
+def test_numbers_are_written_as_in_python(home):
+    draw = random.Random(0)
+    values = [0.0, -0.0, 0.125, 2.5, 0.375, -2.5, 9.995, 999.5, 1000.5, 12500000000.0, 1.25e-5]
+    values += [9_999.995, 10_000.0, 1e9, 999_999_999.5, 0.005, 0.015, -0.004, 1e300, 5e-324]
+    values += [sign * 10.0**power for power in range(-12, 13) for sign in (1, -1)]
+    values += [draw.choice((-1, 1)) * 10 ** draw.uniform(-9, 12) for _ in range(3_000)]
+    values += [draw.randrange(-(10**6), 10**6) / 2**k for k in range(1, 12) for _ in range(100)]
+    written = home.page.evaluate(
+        f"""async values => {{
+            {LIVE}
+            const numbers = await import(address.replace('live.js', 'numbers.js'));
+            return values.map(value => [numbers.quantity(value), numbers.coordinate(value),
+                                        numbers.point([value, 1])]);
+        }}""",
+        values,
+    )
+    for value, found in zip(values, written, strict=True):
+        expected = [
+            numbers.quantity(value),
+            numbers.coordinate(value),
+            numbers.point(np.array([value, 1.0])),
+        ]
+        assert found == expected, value
+        assert math.isfinite(value)
+
+
+def test_a_replay_moves_all_figures_without_a_word_to_the_server(visit):
+    here, messages = visit("?samples=1000", height=1_700), []  # all figures are in sight
+
+    def listen(socket):
+        socket.on("framesent", lambda frame: messages.append(frame))
+
+    here.page.on("websocket", listen)
+    here.page.reload()
+    here.until_trained()
+    here.page.emulate_media(reduced_motion="no-preference")
+    texts = "[...document.querySelectorAll('svg.marks')].map(svg => svg.innerHTML)"
+    before, sent = here.page.evaluate(texts), len(messages)
+    here.page.get_by_label("Speed").select_option("0.5")
+    here.page.get_by_role("button", name="Play").click()
+    here.page.get_by_role("button", name="Pause").wait_for()
+    here.page.wait_for_function(
+        "() => { const at = document.querySelector('input[aria-label=\"Replay: step\"]');"
+        " return at.value > 10 && at.value < 290; }"
+    )
+    during = here.page.evaluate(texts)
+    assert all(a != b for a, b in zip(before, during, strict=True)), "every figure moves"
+    assert len(messages) == sent, "the server hears nothing while it plays"
+    here.page.get_by_label("Speed").select_option("4")
+    here.page.get_by_role("button", name="Play").wait_for(timeout=60_000)
+    here.page.wait_for_function(
+        f"before => JSON.stringify({texts}) == before",
+        arg=json.dumps(before, separators=(",", ":"), ensure_ascii=False),
+    )
+    here.page.remove_listener("websocket", listen)
+    here.page.emulate_media(reduced_motion="null")
+
+
+def test_the_keyboard_steps_and_the_step_is_read_out(visit):
+    here = visit("?samples=1000&step=100").until_trained()
+    slider = here.page.get_by_role("slider", name="Replay: step", exact=True)
+    expect(slider).to_have_value("100")
+    for key, step in (
+        ("ArrowRight", 101),
+        ("ArrowLeft", 100),
+        ("Shift+ArrowRight", 110),
+        ("PageDown", 100),
+        ("PageUp", 110),
+        ("Home", 0),
+    ):
+        slider.press(key)
+        expect(slider).to_have_attribute("aria-valuetext", f"step {step} of 300")
+    here.page.wait_for_function("location.search.includes('step=0')")
+    slider.press("End")
+    here.page.wait_for_function("!location.search.includes('step')")
+    slider.press("Space")
+    here.page.get_by_role("button", name="Pause").wait_for()
+    slider.press("Space")
+    here.page.get_by_role("button", name="Play").wait_for()
+
+
+def test_files_that_do_not_load_leave_a_sentence(browser, server):
+    page = browser.new_page()
+    page.route("**/component/**", lambda route: route.abort())
+    page.goto(server.url + "/?samples=1000")
+    page.get_by_text("their code could not be loaded").first.wait_for(timeout=120_000)
+    page.close()
+
+
+def test_a_deep_link_under_a_base_path_draws_in_an_embedded_page(browser):
+    running = Server(base="some/where")
+    try:
+        for path in ("", "your_data"):
+            query = f"{path}?samples=1000&epochs=2&embed=true&step=3"
+            here = Visit(browser, running, query)
+            expect(here.page.get_by_role("slider")).to_have_value("3", timeout=120_000)
+            here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 4")
+            here.settled()
+            assert sum("after 3 steps" in text for text in here.texts()) == 2
+            here.ended()
+    finally:
+        running.stop()

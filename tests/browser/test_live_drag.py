@@ -1,0 +1,116 @@
+"""Training in the browser while a starting point or a slider is dragged, and PyTorch's after it."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from linreg.data.tables import make_data
+from linreg.quadratic.moments import batch_moments
+from linreg.settings.query import from_query
+from linreg.text.numbers import point
+from linreg.training.ensemble import train_ensemble
+
+pytestmark = pytest.mark.browser
+
+
+def ends_of(here):
+    """Where the paths of both sides end, as the surfaces say it."""
+    found = [re.search(r"ends at (\(.*?\)) after", text) for text in here.texts()]
+    return [match[1] for match in found if match]
+
+
+def expected_ends(query):
+    """The same by the compiled ensemble."""
+    comparison, _ = from_query(query)
+    ends = []
+    for side in (comparison.original, comparison.fixed):
+        moments = batch_moments(make_data(side.data), side)
+        runs = train_ensemble(
+            moments, np.array([side.init]), side.lr, side.optimizer, steps=side.steps
+        )
+        ends.append(point(runs.final[0]))
+    return ends
+
+
+def query_of(here):
+    return here.page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+
+
+def grab(here, which=0):
+    """Press the mouse on a starting point; returns where."""
+    box = here.page.get_by_role("button", name="Starting point").nth(which).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    here.page.mouse.move(x, y)
+    here.page.mouse.down()
+    return x, y
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_both_sides_train_while_a_starting_point_is_dragged(visit, which):
+    here, messages = visit("?samples=1000", height=1_200).until_trained(), []
+    here.page.on(
+        "websocket", lambda socket: socket.on("framesent", lambda frame: messages.append(frame))
+    )
+    before, address = ends_of(here), here.address
+    x, y = grab(here, which)
+    for k in range(1, 9):
+        here.page.mouse.move(x + 12 * k, y - 9 * k)
+    status = here.page.get_by_role("status").filter(has_text="Trained in this browser")
+    status.wait_for()
+    here.page.wait_for_function(
+        "before => ![...document.querySelectorAll('svg.marks text')]"
+        ".some(({textContent}) => before.some(end => textContent.includes(end + ' after')))",
+        arg=before[1:],
+    )
+    during = ends_of(here)
+    assert (messages, here.address) == ([], address), "nothing is said before it is let go"
+    here.page.mouse.up()
+    here.page.wait_for_function("location.search.includes('init=')")
+    query = query_of(here)
+    assert during == expected_ends({"samples": "1000", **query})
+    agrees = here.page.get_by_text("PyTorch agrees with this browser")
+    agrees.wait_for(timeout=60_000)
+    difference = agrees.inner_text().rsplit(" weight ", 1)[1]
+    assert re.fullmatch(r"\d\.\d × 10⁻[⁴-⁹]|0\.000\d+|none", difference), difference
+    here.page.go_back()
+    here.page.wait_for_function("!location.search.includes('init=')")
+    here.page.wait_for_function(
+        "end => [...document.querySelectorAll('svg.marks text')]"
+        ".some(({textContent}) => textContent.includes(end))",
+        arg=before[0],
+        timeout=60_000,
+    )
+
+
+def test_arrow_keys_move_the_starting_point_and_escape_takes_it_back(visit):
+    here = visit("?samples=1000&init=2,1").until_trained()
+    handle = here.page.get_by_role("button", name="Starting point").first
+    expect(handle).to_have_accessible_name(re.compile(r"Starting point \(2\.00, 1\.00\)"))
+    for key in ("ArrowRight", "Shift+ArrowUp"):
+        handle.press(key)
+    expect(handle).not_to_have_accessible_name(re.compile(r"\(2\.00, 1\.00\)"))
+    handle.press("Escape")
+    expect(handle).to_have_accessible_name(re.compile(r"\(2\.00, 1\.00\)"))
+    handle.press("ArrowLeft")
+    here.page.wait_for_function("!location.search.includes('init=2%2C1')")
+    w1, w2 = map(float, query_of(here)["init"].split(","))
+    assert w1 < 2
+    assert w2 == 1
+    here.page.get_by_text("PyTorch agrees with this browser").wait_for(timeout=60_000)
+
+
+def test_a_slider_of_the_learning_rate_trains_and_ends_in_the_address(visit):
+    here = visit("?samples=1000&init=2,1").until_trained()
+    here.page.get_by_role("slider", name="Learning rate").press("PageUp")
+    here.page.wait_for_function("location.search.includes('lr=')")
+    assert float(query_of(here)["lr"]) > 0.01
+    here.page.get_by_text("PyTorch agrees with this browser").wait_for(timeout=60_000)
+    assert ends_of(here) == expected_ends({"samples": "1000", **query_of(here)})
+    expect(here.field("Learning rate")).not_to_have_value("0.01")
+
+
+def test_too_many_bytes_are_said(visit):
+    here = visit("?samples=1000&epochs=30000&optimizer=NAdam")
+    here.page.get_by_text("MB are too many to train while you drag").wait_for(timeout=60_000)

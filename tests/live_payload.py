@@ -1,0 +1,28 @@
+"""What Python sends to the live figures, read as the browser reads it."""
+
+import json
+import struct
+
+import numpy as np
+
+
+def unpacked(packed):
+    """The value, with NumPy's arrays in the place of typed ones."""
+    (size,) = struct.unpack("<I", packed[:4])
+    begin = 4 + size
+    assert begin % 8 == 0, "a typed array can begin there"
+
+    def filled(value):
+        if isinstance(value, list):
+            return [filled(part) for part in value]
+        if not isinstance(value, dict):
+            return value
+        if set(value) == {"array"}:
+            dtype, offset, length = value["array"]
+            assert offset % 8 == 0
+            return np.frombuffer(packed, np.dtype(dtype), length, begin + offset)
+        if set(value) == {"codes", "categories"}:
+            return [value["categories"][code] for code in filled(value["codes"])]
+        return {name: filled(part) for name, part in value.items()}
+
+    return filled(json.loads(packed[4:begin]))
