@@ -1,7 +1,8 @@
 """The outcomes of runs with the surfaces of their own settings, and the home page's result."""
 
 from linreg.data.tables import make_data
-from linreg.experiments.comparison import ComparisonResult, SideResult
+from linreg.experiments.comparison import ComparisonResult, Sample, SideResult
+from linreg.quadratic.evaluation import baseline
 from linreg.quadratic.least_squares import least_squares
 from linreg.quadratic.streaming import loss_surface
 from linreg.settings.model import LABELS, Comparison
@@ -18,7 +19,16 @@ def trained_result(runs, outcomes=None):
     table = make_data(comparison.original.data)
     found = outcomes or [judged(run, table) for run in runs]
     sides = tuple(
-        SideResult(label, run.settings, loss_surface(table, run.settings), run, outcome)
+        SideResult(
+            label,
+            run.settings,
+            loss_surface(table, run.settings),
+            baseline(table, run.settings.bias),
+            run,
+            outcome,
+        )
         for label, run, outcome in zip(LABELS, runs, found, strict=True)
     )
-    return ComparisonResult(comparison, sides, least_squares(table.X, table.y))
+    mean = float(table.y.mean())
+    sample = Sample(table.X, table.y, len(table), mean, table.target, table.features)
+    return ComparisonResult(comparison, sides, least_squares(table.X, table.y), sample)
