@@ -8,10 +8,7 @@ from linreg.text import comparison as comparison_text
 comparison = ui.page("comparison")
 
 st.header("Why this PyTorch regression does not converge")
-st.markdown(
-    "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack"
-    " Overflow. On this page: " + comparison_text.setup(comparison)
-)
+st.markdown(f"{ui.origin(comparison)} On this page: {comparison_text.setup(comparison)}")
 finding = st.empty()
 ui.finding(comparison, finding)  # of the settings alone where the runs have yet to be trained
 ui.replay(comparison)  # trains them

@@ -17,11 +17,12 @@ from linreg.figures.curves import (
     weights_figure,
 )
 from linreg.figures.figure import CIRCLE, CROSSED_CIRCLE, FigureSet, LegendEntry, single_figure
-from linreg.figures.layers import STAR, Layout
+from linreg.figures.layers import STAR, WEIGHT_TITLES, Layout
 from linreg.figures.predictions import predictions_figure
 from linreg.figures.side_surfaces import Side, surface_figure, surfaces_layout
 from linreg.figures.theme import Theme
-from linreg.settings.model import LABELS, DataSettings
+from linreg.settings.fields import shorten
+from linreg.settings.model import LABELS, Data, DataSettings, TableSettings
 from linreg.settings.wirings import WIRINGS
 from linreg.text.comparison import shapes_met
 
@@ -40,7 +41,8 @@ def figures(result: ComparisonResult, theme: Theme, step: int | None = None) -> 
 def surfaces(result: ComparisonResult, theme: Theme, step: int | None = None) -> FigureSet:
     """Both loss surfaces on the same axes, with both paths up to a step."""
     sides, layout, step = _sides(result), layout_of(result), _step(result, step)
-    panels = tuple(surface_figure(sides, which, layout, step, theme) for which in range(2))
+    titles, unit = _names(result.comparison.original.data)
+    panels = tuple(surface_figure(sides, which, layout, step, theme, titles) for which in range(2))
     legend = _legend(theme, with_paths=result.complete)
     return FigureSet(
         "loss surfaces",
@@ -49,9 +51,19 @@ def surfaces(result: ComparisonResult, theme: Theme, step: int | None = None) ->
         panels[0].caption,
         LABELS,
         legend,
-        loss_color_bar(theme, layout.levels),
+        loss_color_bar(theme, layout.levels, unit),
         shared=True,
     )
+
+
+def _names(data: Data) -> tuple[tuple[str, str], str]:
+    """The titles of the axes, and the unit of the RMSE where a table gives it a name."""
+    if not isinstance(data, TableSettings):
+        return WEIGHT_TITLES, ""
+    scaled = " (standardised)" if data.standardise or data.standardise_target else ""
+    first, second = (f"weight of {shorten(name, 24)}{scaled}" for name in data.features)
+    unit = shorten(data.target, 24)
+    return (first, second), f"standard deviations of {unit}" if data.standardise_target else unit
 
 
 def _legend(theme: Theme, with_paths: bool) -> tuple[LegendEntry, ...]:

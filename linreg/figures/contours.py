@@ -200,10 +200,12 @@ def level_colors(theme: Theme, count: int) -> tuple[str, ...]:
     return tuple("#" + "".join(f"{round(c):02x}" for c in color) for color in colors.tolist())
 
 
-def loss_color_bar(theme: Theme, levels: Levels) -> ColorBar:
-    """The colours of the levels, labelled with the RMSE at which each begins and ends."""
+def loss_color_bar(theme: Theme, levels: Levels, unit: str = "") -> ColorBar:
+    """The colours of the levels, labelled with the RMSE at which each begins and ends; `unit` is
+    that of the RMSE."""
     ends = [levels.spacing * (levels.below + k) for k in range(levels.count + 1)]
-    return ColorBar(COLOR_BAR_TITLE, level_colors(theme, levels.count), tuple(map(quantity, ends)))
+    title = f"{COLOR_BAR_TITLE}, in {unit}" if unit else COLOR_BAR_TITLE
+    return ColorBar(title, level_colors(theme, levels.count), tuple(map(quantity, ends)))
 
 
 def contour_label_layers(theme: Theme, w1: alt.X, w2: alt.Y) -> tuple[alt.Chart, alt.Chart]:

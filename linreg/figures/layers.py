@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.text.numbers import quantity
 
 ASPECT = 0.8  # height of a surface plot relative to its width
+WEIGHT_TITLES = ("weight 1", "weight 2")  # of the axes
 AXIS_WIDTH = 36.5  # pixels between a surface and the title of its y axis; .5 avoids a rounding tie
 LETTER_WIDTH = 0.58  # relative to the font size, in the widest of the possible typefaces
 
@@ -259,17 +260,29 @@ def weight_axes() -> tuple[alt.X, alt.Y]:
     )
     w1 = alt.X(
         "w1:Q",
-        title="weight 1",
+        title=WEIGHT_TITLES[0],
         scale=alt.Scale(domain=w1_domain, nice=False, zero=False),
         axis=alt.Axis(labelBound=0.01),  # in pixels; True would allow a whole one
     )
     w2 = alt.Y(
         "w2:Q",
-        title="weight 2",
+        title=WEIGHT_TITLES[1],
         scale=alt.Scale(domain=w2_domain, nice=False, zero=False),
         axis=alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH),
     )
     return w1, w2
+
+
+def with_titles(spec: Any, titles: Mapping[str, str]) -> Any:
+    """A copy of a spec in which the axes with one of these titles have another."""
+    if isinstance(spec, list):
+        return [with_titles(part, titles) for part in spec]
+    if not isinstance(spec, dict):
+        return spec
+    copy = {name: with_titles(part, titles) for name, part in spec.items()}
+    if "axis" in copy and copy.get("title") in titles:
+        copy["title"] = titles[copy["title"]]
+    return copy
 
 
 def domain_values(domain: Domain) -> dict[str, float]:

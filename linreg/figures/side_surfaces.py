@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -17,6 +18,7 @@ from linreg.figures.figure import Figure
 from linreg.figures.layers import (
     ASPECT,
     OPEN_LINE,
+    WEIGHT_TITLES,
     Layout,
     contour_layer,
     domain_values,
@@ -31,6 +33,7 @@ from linreg.figures.layers import (
     star_layer,
     weight_axes,
     weights_of,
+    with_titles,
 )
 from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
 from linreg.figures.theme import Theme, apply_theme, dot, text_halo
@@ -79,7 +82,12 @@ def surfaces_layout(
 
 
 def surface_figure(
-    sides: Sequence[Side], which: int, layout: Layout, step: int, theme: Theme
+    sides: Sequence[Side],
+    which: int,
+    layout: Layout,
+    step: int,
+    theme: Theme,
+    axis_titles: tuple[str, str] = WEIGHT_TITLES,
 ) -> Figure:
     """The loss over (w1, w2) of one side as filled contours, and its path up to `step`."""
     side, whole_path = sides[which], layout.full_paths[which]
@@ -106,7 +114,7 @@ def surface_figure(
         ),
     }
     caption, name = _surface_caption(sides), f"{side.label}: path on the loss surface"
-    spec = _surface_template(theme, which)
+    spec = _spec(theme, which, axis_titles)
     moving, retrained = _rules(side, which)
     return Figure(spec, data, alt_text, caption, "trail", name, moving, retrained)
 
@@ -242,6 +250,15 @@ def _gap(surface: Quadratic, layout: Layout) -> pd.DataFrame:
         (2, *solution.tolist(), "", angle),
     ]
     return pd.DataFrame(rows, columns=names)
+
+
+@lru_cache(maxsize=128)
+def _spec(theme: Theme, which: int, axis_titles: tuple[str, str]) -> dict[str, Any]:
+    spec = _surface_template(theme, which)
+    if axis_titles == WEIGHT_TITLES:
+        return spec
+    renamed: dict[str, Any] = with_titles(spec, dict(zip(WEIGHT_TITLES, axis_titles, strict=True)))
+    return renamed
 
 
 @template(0, 1)

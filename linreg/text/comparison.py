@@ -61,7 +61,10 @@ def regression(data: Data) -> str:
     """What is regressed on what, of the settings alone: a formula, or the columns of a table."""
     if isinstance(data, TableSettings):
         target, first, second = (column(name) for name in (data.target, *data.features))
-        standardised = ", both standardised" if data.standardise else ""
+        if data.standardise_target and not data.standardise:
+            target = f"standardised {target}"
+        which = "all" if data.standardise_target else "both"
+        standardised = f", {which} standardised" if data.standardise else ""
         return f"{target} on {first} (w1) and {second} (w2){standardised}"
     first, second = (format_number(weight).replace("-", "−") for weight in data.weights)
     second_term = f"− {second[1:]}·x2" if second.startswith("−") else f"+ {second}·x2"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from linreg.data.bundled import BUNDLED
 from linreg.experiments.your_data import Remedy, remedies
 from linreg.settings.fields import format_number
 from linreg.settings.model import Comparison, TableSettings
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
     from linreg.experiments.comparison import ComparisonResult
     from linreg.experiments.table_diagnosis import TableDiagnosis
     from linreg.experiments.your_data import YourDataResult
+
+QUESTION = (
+    "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack"
+    " Overflow."
+)
+
+
+def origin(data: TableSettings, file: str) -> str:
+    """The table in place of the question's data, in a sentence."""
+    if data.table in BUNDLED:
+        return f"{BUNDLED[data.table].title}, in place of the data of the forum's question."
+    return f"Your table {column(file)}, in place of the data of the forum's question."
 
 
 def rows_used(result: YourDataResult) -> str:

@@ -16,7 +16,7 @@ from linreg.ui.embed import page
 from linreg.ui.surface import surface_section
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section, sweep_setup
 from linreg.ui.your_code import guard_section, shapes_section
-from linreg.ui.your_data import is_on_a_table, your_data_section
+from linreg.ui.your_data import is_on_a_table, origin, your_data_section
 
 __all__ = [
     "cause_section",
@@ -26,6 +26,7 @@ __all__ = [
     "guard_section",
     "is_on_a_table",
     "law_section",
+    "origin",
     "page",
     "replay",
     "shapes_section",

@@ -36,6 +36,17 @@ def is_on_a_table(comparison: Comparison) -> bool:
     return isinstance(comparison.original.data, TableSettings)
 
 
+def origin(comparison: Comparison) -> str:
+    """Where the data of a comparison are from, for the home page."""
+    data = comparison.original.data
+    if not isinstance(data, TableSettings):
+        return text.QUESTION
+    upload: _Upload | None = page_state().upload
+    if upload and upload.table and upload.table.digest == data.table:
+        return text.origin(data, upload.name)
+    return text.origin(data, table_named(data.table).name)
+
+
 def your_data_section() -> None:
     """All of the page. A table that is chosen here stays on this page until it is applied to all;
     as long as none is chosen, the page shows the bundled one."""

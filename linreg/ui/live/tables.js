@@ -196,9 +196,11 @@ function predictions(figure, runs, at) {
   const rows = figure.rows("points");
   const count = rows.length / runs.length;
   const weights = runs.map((run) => run.weightsOf(run.rowAt(at)));
+  const { offset: [offset], scale: [scale] } = figure.tables.frame; // of a standardised target
   return rows.map((row, k) => {
     const [w1, w2, bias = 0] = weights[Math.floor(k / count)];
-    return { ...row, predicted: row.feature1 * w1 + row.feature2 * w2 + bias };
+    const output = row.feature1 * w1 + row.feature2 * w2 + bias;
+    return { ...row, predicted: offset + scale * output };
   });
 }
 

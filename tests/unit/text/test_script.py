@@ -372,10 +372,10 @@ def test_the_script_says_what_to_expect_and_where_it_is_from():
     assert "# <--" not in script(Comparison(Settings(), Settings()))
 
 
-@pytest.mark.parametrize("standardise", [False, True])
+@pytest.mark.parametrize("standardise", [(False,), (True,), (True, True), (False, True)])
 def test_the_bundled_table_as_a_script(standardise, monkeypatch):
     monkeypatch.chdir(ROOT)
-    table = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), standardise)
+    table = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), *standardise)
     comparison = with_table(short(Comparison()), table)
     prints_what_the_app_shows(comparison)
 
