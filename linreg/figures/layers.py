@@ -280,8 +280,9 @@ def with_titles(spec: Any, titles: Mapping[str, str]) -> Any:
     if not isinstance(spec, dict):
         return spec
     copy = {name: with_titles(part, titles) for name, part in spec.items()}
-    if "axis" in copy and copy.get("title") in titles:
-        copy["title"] = titles[copy["title"]]
+    title = copy.get("title")
+    if "axis" in copy and isinstance(title, str):
+        copy["title"] = titles.get(title, title)
     return copy
 
 

@@ -164,13 +164,42 @@ def test_the_page_opens_on_the_bundled_table_and_leaves_the_session_alone():
     assert isinstance(app.session_state["page_state"].comparison.original.data, DataSettings)
 
 
-def test_a_choice_takes_the_table_over_for_every_page():
+def shown_data(app):
+    return app.session_state["page_state"].comparison.original.data
+
+
+def test_a_choice_is_of_this_page_alone_until_it_is_applied_to_all():
+    app = opened("your_data", lr="0.02")
+    control_of(app, "control.standardise").set_value(False)
+    app = ran(app)
+    chosen = TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, False, True)
+    assert shown_data(app) == chosen
+    assert address(app)["table"] == "auto-mpg"
+    app.switch_page("pages/cause.py")
+    app = ran(app)
+    assert isinstance(shown_data(app), DataSettings)
+    assert address(app) == {"v": "1", "lr": "0.02"}
+    app.switch_page("pages/your_data.py")
+    app = ran(app)
+    assert shown_data(app) == chosen
+    app.button(key="no_table").click()
+    app = ran(app)
+    assert app.session_state["page_state"].comparison.original == Settings(lr=0.02)
+
+
+def test_a_table_that_is_applied_is_on_every_page():
     app = opened("your_data")
     control_of(app, "control.standardise").set_value(False)
     app = ran(app)
-    data = app.session_state["page_state"].comparison.original.data
-    assert data == TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, False)
-    assert address(app)["table"] == "auto-mpg"
+    control_of(app, "control.standardise_target").set_value(False)
+    app = ran(app)
+    control_of(app, "control.apply").set_value(True)
+    app = ran(app)
+    assert shown_data(app) == TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, False)
+    app.switch_page("streamlit_app.py")
+    app = ran(app)
+    assert "Fuel economy of 398 cars, 1970–1982, in place of the data of the forum" in words(app)
+    assert "A question from the PyTorch forums" not in words(app)
     for page in ("cause", "surface", "sweep"):
         app.switch_page(f"pages/{page}.py")
         app = ran(app)
