@@ -11,7 +11,7 @@ if missing(CORE):
 from linreg.experiments.your_data import with_default_table
 from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
-from linreg.ui.comparison import evidence, finding, replay
+from linreg.ui.comparison import evidence, opening, replay
 from linreg.ui.embed import page
 from linreg.ui.surface import surface_section
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section, sweep_setup
@@ -22,10 +22,10 @@ __all__ = [
     "cause_section",
     "claims_section",
     "evidence",
-    "finding",
     "guard_section",
     "is_on_a_table",
     "law_section",
+    "opening",
     "page",
     "replay",
     "shapes_section",
