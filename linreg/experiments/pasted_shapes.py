@@ -18,6 +18,7 @@ Sizes = tuple[int | str, ...]  # of a shape; a name such as B stands for any siz
 
 MAX_TEXT = 20_000  # characters, enough for a long traceback
 EXAMPLE = "(100, 1) (100,)"
+PRINT_THEM = "paste what `print(pred.shape, y.shape)` in front of the loss prints"
 
 
 @dataclass(frozen=True)
@@ -135,13 +136,13 @@ def _from_message(text: str) -> Reading | None:
             return Reading((int(counts[1]),), (int(counts[2]),), (), loss, known_by)
     for pattern, sentence in _NOT_A_LOSS:
         if pattern.search(text):
-            raise ValueError(f"{sentence}; print the shapes in front of the loss and paste those")
+            raise ValueError(f"{sentence}; {PRINT_THEM}")
     axis = _ONE_AXIS.search(text)
     if axis and len(list(_shapes_in(_ONE_AXIS.sub(" ", text)))) < 2:
         if int(axis[3]):
             raise ValueError(
                 f"the error names one axis only, {axis[1]} and {axis[2]} at dimension {axis[3]};"
-                " print both shapes in front of the loss and paste them"
+                f" {PRINT_THEM}"
             )
         return Reading((int(axis[1]),), (int(axis[2]),), (), loss, "sizes")
     return None

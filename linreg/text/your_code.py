@@ -102,7 +102,11 @@ def known_by(reading: Reading) -> str:
 
 def question(readings: Sequence[Reading]) -> str:
     """The question where a text can be read in several ways."""
-    return f"This can be read in {len(readings)} ways. Which are your two shapes?"
+    for side in ("prediction", "target"):
+        given = {getattr(reading, side) for reading in readings}
+        if len(given) == 1:
+            return f"Only one shape is given, `{shape(given.pop())}`. Which is the other?"
+    return "This can be read in several ways. Which are your two shapes?"
 
 
 def answer(reading: Reading) -> str:

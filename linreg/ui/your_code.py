@@ -61,16 +61,18 @@ def _paste_box() -> None:
         placeholder=f"{EXAMPLE}\nUserWarning: Using a target size (torch.Size([100])) …",
         on_change=_read_box,
     )
-    st.button("Check my shapes", type="primary", on_click=_read_box)
+    buttons = st.container(horizontal=True)
+    buttons.button("Check my shapes", type="primary", on_click=_read_box)
     _show_refusal(BOX)
     if len(readings) > 1:
         st.markdown(text.question(readings))
+        answers = st.container(horizontal=True)
         for reading in readings:
-            st.button(text.answer(reading), on_click=_answer, args=(reading,))
+            answers.button(text.answer(reading), on_click=_answer, args=(reading,))
     elif readings:
         st.caption(text.known_by(readings[0]))
         if readings[0].known_by in ("order", "sizes"):
-            st.button("Swap", icon=":material/swap_horiz:", on_click=_swap)
+            buttons.button("Swap", icon=":material/swap_horiz:", on_click=_swap)
 
 
 def _readings(pasted: str) -> tuple[Reading, ...]:

@@ -210,7 +210,7 @@ def test_what_can_be_read_in_several_ways_is_asked(text, readings):
          " dimension 0.  Target sizes: [100].  Tensor sizes: [64]", "of an assignment"),
         ("output with shape [64] doesn't match the broadcast shape [64, 64]", "of an assignment"),
         ("The size of tensor a (10) must match the size of tensor b (32) at non-singleton"
-         " dimension 1", "names one axis only, 10 and 32 at dimension 1; print both"),
+         " dimension 1", "names one axis only, 10 and 32 at dimension 1; paste what"),
     ],
     ids=lambda value: value[:30],
 )  # fmt: skip
