@@ -13,7 +13,6 @@ from linreg.guard.shape_text import Notation
 from linreg.settings.losses import loss_named
 
 if TYPE_CHECKING:
-    from linreg.experiments.pasted_shapes import Reading, Sizes
     from linreg.experiments.your_code import CodeResult
     from linreg.guard.report import Reaction
 
@@ -45,10 +44,9 @@ def fixes_title(result: CodeResult) -> str:
 def fixes(result: CodeResult) -> tuple[str, ...]:
     """Code to copy: a block for each fix, or the assertion alone where no fix is right."""
     found = result.diagnosis
-    if found.kind in ("matched", "one-sided"):
-        return ()
     if not found.fixes:
-        return (_assertion(result.names),)
+        runs_wrong = found.kind in ("silent", "outer", "misaligned")
+        return (_assertion(result.names),) if runs_wrong else ()
     return tuple(_fix(result, index) for index in range(len(found.fixes)))
 
 
@@ -80,43 +78,6 @@ def stand_ins(result: CodeResult) -> str:
     if len(result.stand_ins) > 1:
         text += " Different names are taken for different sizes."
     return text
-
-
-# ---- what was pasted -----------------------------------------------------------------------------
-
-
-def known_by(reading: Reading) -> str:
-    """How prediction and target were told apart in a pasted text."""
-    first, second = shape(reading.prediction), shape(reading.target)
-    reasons = {
-        "message": f"The message names both: the input `{first}` is the prediction,"
-        f" the target is `{second}`.",
-        "names": f"The names beside the shapes say it: `{first}` is the prediction, `{second}`"
-        " the target.",
-        "order": f"Nothing says which is the prediction, so the first one is taken: `{first}`.",
-        "sizes": "The message has one size of each side and does not name them, so the first is"
-        f" taken for the prediction: `{first}`.",
-    }
-    return reasons[reading.known_by]
-
-
-def question(readings: Sequence[Reading]) -> str:
-    """The question where a text can be read in several ways."""
-    for side in ("prediction", "target"):
-        given = {getattr(reading, side) for reading in readings}
-        if len(given) == 1:
-            return f"Only one shape is given, `{shape(given.pop())}`. Which is the other?"
-    return "This can be read in several ways. Which are your two shapes?"
-
-
-def answer(reading: Reading) -> str:
-    """One of the answers: the two shapes of a reading."""
-    return f"prediction {shape(reading.prediction)}, target {shape(reading.target)}"
-
-
-def shape(sizes: Sizes) -> str:
-    """A shape as PyTorch users write it: `(100, 1)`, `(B,)`."""
-    return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
 
 
 # ---- PyTorch's own answer ------------------------------------------------------------------------

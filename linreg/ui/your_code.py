@@ -12,6 +12,7 @@ from linreg.experiments.pasted_shapes import EXAMPLE, Reading, read_paste, read_
 from linreg.figures import your_code as figures
 from linreg.settings.losses import LOSSES
 from linreg.settings.pages import CodeView
+from linreg.text import pasted_shapes as pasted_text
 from linreg.text import your_code as text
 from linreg.text.markdown import escape_markdown
 from linreg.ui.cache import RESOURCES, result_of
@@ -65,12 +66,12 @@ def _paste_box() -> None:
     buttons.button("Check my shapes", type="primary", on_click=_read_box)
     _show_refusal(BOX)
     if len(readings) > 1:
-        st.markdown(text.question(readings))
+        st.markdown(pasted_text.question(readings))
         answers = st.container(horizontal=True)
         for reading in readings:
-            answers.button(text.answer(reading), on_click=_answer, args=(reading,))
+            answers.button(pasted_text.answer(reading), on_click=_answer, args=(reading,))
     elif readings:
-        st.caption(text.known_by(readings[0]))
+        st.caption(pasted_text.known_by(readings[0]))
         if readings[0].known_by in ("order", "sizes"):
             buttons.button("Swap", icon=":material/swap_horiz:", on_click=_swap)
 
@@ -132,7 +133,7 @@ def _shape_field(name: str, label: str) -> None:
     state = page_state()
     key = f"{CONTROL}view.{name}"
     if not state.refusal(key):
-        state.set_widget(key, text.shape(getattr(state.view(CodeView), name)))
+        state.set_widget(key, pasted_text.shape(getattr(state.view(CodeView), name)))
 
     def apply() -> None:
         if state.was_removed(key):
@@ -185,7 +186,8 @@ def _diagnosis(view: CodeView) -> None:
             st.caption(f"Not run: {escape_markdown(str(error))}.")
             return
         show_reaction(answer)
-        st.markdown(text.guarded(answer))
+        if answer.error is None:
+            st.markdown(text.guarded(answer))
 
 
 def show_reaction(answer: Reaction) -> None:
