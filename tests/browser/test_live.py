@@ -237,3 +237,40 @@ def test_a_deep_link_under_a_base_path_draws_in_an_embedded_page(browser):
             here.ended()
     finally:
         running.stop()
+
+
+def test_a_run_of_the_browsers_own_moves_all_figures(visit):
+    """What a drag does: another run, another whole path, and the same rules."""
+    here = visit("?samples=1000&step=150", height=1_700).until_trained()
+    moved = here.page.evaluate(
+        f"""async () => {{
+            {LIVE}
+            const {{stageOf}} = await import(address);
+            const {{Run}} = await import(address.replace('live.js', 'runs.js'));
+            const stage = stageOf('comparison');
+            const runs = stage.runs.map(run => new Run({{
+                ...run, weights: run.weights.map(weight => weight + 1), diverged_at: null}}));
+            for (const view of stage.views) {{
+                if (!view.figure.tables.trail) continue;
+                const trail = view.figure.rows('trail').map(
+                    row => ({{...row, 0: row[0] + 1, 1: row[1] + 1}}));
+                const figure = view.figure.with({{trail}});
+                view.draw(figure, () => stage.rowsOf(figure));
+            }}
+            stage.setRuns(runs);
+            stage.render();
+            return [...stage.views].map(view => [view.figure.label.slice(0, 5), view.view
+                .data(view.figure.tables.trail ? 'path' : 'here').map(row => row[0] ?? row.value)]);
+        }}"""
+    )
+    from linreg.experiments.resources import local_resources
+    from linreg.settings.query import from_query
+
+    comparison, _ = from_query({"samples": "1000"})
+    result = trained_result(comparison, local_resources())
+    places = dict(moved)
+    for label, run in zip(("Origi", "Fixed"), result.runs, strict=True):
+        assert places[label][-1] == pytest.approx(run.weights[150, 0] + 1, abs=1e-5)
+    weights = np.concatenate([run.weights[150] + 1 for run in result.runs])
+    assert places["Weigh"] == pytest.approx(weights.tolist(), abs=1e-5)
+    expect(here.page.locator("svg.marks text").filter(has_text="after 150 steps")).to_have_count(2)
