@@ -201,6 +201,21 @@ def test_the_keyboard_steps_and_the_step_is_read_out(visit):
     here.page.get_by_role("button", name="Play").wait_for()
 
 
+def test_vega_is_fetched_once_and_kept_by_the_browser(visit):
+    here, asked = visit("?samples=1000"), []
+    here.until_trained()
+
+    def note(request):
+        asked.append(request.url.rpartition("/")[2])
+
+    here.page.on("request", note)
+    here.page.reload()
+    here.until_trained()
+    here.page.remove_listener("request", note)
+    assert "live.js" in asked
+    assert "vega.js" not in asked
+
+
 def test_files_that_do_not_load_leave_a_sentence(browser, server):
     page = browser.new_page()
     page.route("**/component/**", lambda route: route.abort())
@@ -222,3 +237,40 @@ def test_a_deep_link_under_a_base_path_draws_in_an_embedded_page(browser):
             here.ended()
     finally:
         running.stop()
+
+
+def test_a_run_of_the_browsers_own_moves_all_figures(visit):
+    """What a drag does: another run, another whole path, and the same rules."""
+    here = visit("?samples=1000&step=150", height=1_700).until_trained()
+    moved = here.page.evaluate(
+        f"""async () => {{
+            {LIVE}
+            const {{stageOf}} = await import(address);
+            const {{Run}} = await import(address.replace('live.js', 'runs.js'));
+            const stage = stageOf('comparison');
+            const runs = stage.runs.map(run => new Run({{
+                ...run, weights: run.weights.map(weight => weight + 1), diverged_at: null}}));
+            for (const view of stage.views) {{
+                if (!view.figure.tables.trail) continue;
+                const trail = view.figure.rows('trail').map(
+                    row => ({{...row, 0: row[0] + 1, 1: row[1] + 1}}));
+                const figure = view.figure.with({{trail}});
+                view.draw(figure, () => stage.rowsOf(figure));
+            }}
+            stage.setRuns(runs);
+            stage.render();
+            return [...stage.views].map(view => [view.figure.label.slice(0, 5), view.view
+                .data(view.figure.tables.trail ? 'path' : 'here').map(row => row[0] ?? row.value)]);
+        }}"""
+    )
+    from linreg.experiments.resources import local_resources
+    from linreg.settings.query import from_query
+
+    comparison, _ = from_query({"samples": "1000"})
+    result = trained_result(comparison, local_resources())
+    places = dict(moved)
+    for label, run in zip(("Origi", "Fixed"), result.runs, strict=True):
+        assert places[label][-1] == pytest.approx(run.weights[150, 0] + 1, abs=1e-5)
+    weights = np.concatenate([run.weights[150] + 1 for run in result.runs])
+    assert places["Weigh"] == pytest.approx(weights.tolist(), abs=1e-5)
+    expect(here.page.locator("svg.marks text").filter(has_text="after 150 steps")).to_have_count(2)
