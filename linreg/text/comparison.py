@@ -6,7 +6,6 @@ What is said of the settings alone, other pages say too: `setup`, `sides` and `r
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,18 +19,18 @@ from linreg.text.outcomes import broadcast_sentence, loss_text
 from linreg.training.outcome import Outcome
 
 FIXES = """\
-loss = criterion(pred.squeeze(-1), y)  # either of these two
-loss = criterion(pred, y.unsqueeze(1))
-assert pred.shape == y.shape  # before every loss"""
+loss = criterion(pred.squeeze(-1), y)
+loss = criterion(pred, y.unsqueeze(1))  # or this
+assert pred.shape == y.shape"""
 
 if TYPE_CHECKING:
     from linreg.experiments.comparison import ComparisonResult
 
 
 def shapes_met(settings: Settings) -> str:
-    """The shapes that the loss compares, of the settings alone: `(100, 1) meets (100,)`."""
+    """The shapes that the loss compares, of the settings alone: `(100, 1) against (100,)`."""
     prediction, target = WIRINGS[settings.wiring].shapes(settings.batch_size)
-    return f"{prediction} meets {target}"
+    return f"{prediction} against {target}"
 
 
 def sides(comparison: Comparison, varied: Collection[str] = ()) -> str:
@@ -129,7 +128,7 @@ def lead(result: ComparisonResult) -> str:
     prediction, target = WIRINGS[original.settings.wiring].shapes(rows)
     warned = ""
     if original.run and original.run.warnings:
-        words = re.split(r" that is | \(", original.run.warnings[0])[0]
+        words = original.run.warnings[0].partition("input size")[0] + "input size"
         warned = f", and PyTorch only warns: *“{escape_markdown(words)} …”*"
     return (
         f"The model returns `{prediction}`, the targets are `{target}`: `nn.MSELoss` broadcasts"

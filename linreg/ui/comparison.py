@@ -28,7 +28,7 @@ from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
 from linreg.ui.cache import RESOURCES, RUNS, result_of, speed_key, table_of
 from linreg.ui.downloads import keep_download
-from linreg.ui.figure_view import draw_live
+from linreg.ui.figure_view import draw_live, live_menus
 from linreg.ui.live import TrainingSettings, live_training
 from linreg.ui.page import begin_fragment
 from linreg.ui.replay import step_controls
@@ -129,12 +129,15 @@ def _replay(comparison: Comparison) -> None:
     result, group = result_for(comparison), "comparison"
     runs, last_step = replayed(comparison)
 
-    def drawn(figure_set: Callable[..., FigureSet], key: str, sends_runs: bool = False) -> None:
+    def drawn(
+        figure_set: Callable[..., FigureSet], key: str = "", sends_runs: bool = False
+    ) -> None:
         draw_live(group, partial(figure_set, result), runs, key, sends_runs, of=comparison)
 
-    drawn(figures.surfaces, "surfaces", sends_runs=True)
+    drawn(figures.surfaces, sends_runs=True)
     step_controls(group, last_step)
     _training(group, comparison, runs)
+    live_menus(partial(figures.surfaces, result), "surfaces", comparison)
     left, right = st.columns(2, gap="medium")
     if result.complete:
         with left:

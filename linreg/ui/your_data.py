@@ -21,7 +21,7 @@ from linreg.text import comparison as comparison_text
 from linreg.text import markdown
 from linreg.text import your_data as your_data_text
 from linreg.ui.cache import result_of
-from linreg.ui.comparison import evidence, finding, replay
+from linreg.ui.comparison import evidence, opening, replay
 from linreg.ui.elements import plain_table
 from linreg.ui.state import page_state
 
@@ -57,9 +57,9 @@ def your_data_section() -> None:
     st.subheader("The comparison on this table")
     st.markdown(comparison_text.setup(comparison))
     place = st.empty()
-    finding(comparison, place)  # of the settings alone where the runs have yet to be trained
+    opening(comparison, place)  # of the settings alone where the runs have yet to be trained
     replay(comparison)  # trains them
-    finding(comparison, place)  # in the same place, now of the runs
+    opening(comparison, place)  # in the same place, now of the runs
     evidence(comparison)
 
 
