@@ -17,6 +17,7 @@ from torch.distributions.utils import broadcast_all
 
 from linreg.guard.operations import WATCHED, operands, primary_shapes
 from linreg.guard.report import Broadcast
+from linreg.guard.scope import Scope
 from linreg.guard.shapes import broadcast_shape, find_fixes, is_silent_broadcast, shown_fixes
 from linreg.settings.losses import Shape
 
@@ -35,7 +36,12 @@ _GENERATED_BY_FX = "<eval_with_key>"
 
 
 def find_broadcast(
-    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    func: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    scope: Scope,
+    *,
+    strict: bool,  # noqa: ARG001
 ) -> tuple[Broadcast, FrameType] | None:
     """The report of the silent broadcast that this call would make, and the user's frame; or None.
 
@@ -57,6 +63,8 @@ def find_broadcast(
     if operation.key == "broadcast_tensors" and not _called_by(broadcast_all):
         return None
     frame = _user_frame()
+    if not scope.watches(frame):
+        return None
     names = [_name_in(frame, tensor) or fallback for fallback, tensor in named_tensors]
     first, second = (f"{names[i]} {shapes[i]}" for i in pair)
     fixes, advice = _advice(shapes, names)

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from types import FrameType
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
@@ -26,6 +26,7 @@ from linreg.guard.detection import find_broadcast
 from linreg.guard.operations import WATCHED, WatchedFunctions, operation_keys
 from linreg.guard.optimizers import Method, OptimizerPatch
 from linreg.guard.report import Broadcast, SilentBroadcastError, SilentBroadcastWarning
+from linreg.guard.scope import Scope
 
 __tracebackhide__ = True  # so that pytest shows the user's line last
 
@@ -53,8 +54,13 @@ class _Watch(TorchFunctionMode):
         watched: WatchedFunctions,
         report: Callable[[Broadcast, FrameType], None],
         outer: _Watch | None,
+        scope: Scope,
+        *,
+        strict: bool,
     ) -> None:
         super().__init__()
+        self.scope = scope
+        self.strict = strict
         self.watched = self.own_watched = watched
         self.report = report
         self.outer = outer
@@ -81,7 +87,7 @@ class _Watch(TorchFunctionMode):
         find = find_broadcast
         if "torch._dynamo" in sys.modules:
             find = torch._dynamo.disable(find_broadcast)
-        found = find(func, args, kwargs)
+        found = find(func, args, kwargs, self.scope, strict=self.strict)
         if found is not None:
             self.report(*found)
 
@@ -155,6 +161,13 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
     `allow` names operations that may broadcast: `"mul"`, `torch.mul`, or a sequence of these. It
     covers all forms of an operation: function, method, operator, in place.
 
+    `skip` names code to leave alone, `only` the only code to watch, by the line that calls PyTorch:
+    packages or modules such as `"transformers"`, and files or folders such as `"models/rope.py"`
+    (with a slash or an ending in `.py`).
+
+    `strict` reports every broadcast in which the ranks differ and both operands are expanded and,
+    in losses, every two unequal shapes.
+
     The guard is also a decorator, for functions and for generators (on while the generator runs,
     off while it waits). It can be reused, nested and shared by threads. Of nested guards the
     innermost decides. Like `torch.no_grad`, it applies to the thread that enters it, and not to
@@ -171,12 +184,22 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
     Raises `ValueError` for an unknown action or operation, and `TypeError` if it decorates a class
     or an `async` function."""
 
-    def __init__(self, action: Action = "raise", allow: object = ()) -> None:
+    def __init__(
+        self,
+        action: Action = "raise",
+        allow: object = (),
+        *,
+        strict: bool = False,
+        skip: str | Sequence[str] = (),
+        only: str | Sequence[str] = (),
+    ) -> None:
         if action not in ("raise", "warn") and not callable(action):
             raise ValueError(
                 f"action {action!r} is unknown; give 'raise', 'warn' or a function of the report"
             )
         self._action = action
+        self._strict = strict
+        self._scope = Scope(skip, only)
         allowed = operation_keys(allow)
         self._watched = {
             function: operation
@@ -188,7 +211,7 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
         if is_dynamo_compiling():
             torch._dynamo.skip_frame(msg=_NOT_COMPILED)
         outer = _INNERMOST.watch
-        watch = _Watch(self._watched, self._report, outer)
+        watch = _Watch(self._watched, self._report, outer, self._scope, strict=self._strict)
         _OPTIMIZERS.acquire()
         watch.__enter__()
         if outer is not None:
