@@ -50,11 +50,11 @@ def _variable_name(site: CallSite, value: Any) -> str | None:
     return next((name for name, other in held if other is value and name.isidentifier()), None)
 
 
-class _Silent(Exception):
+class WouldBroadcast(Exception):
     """An operation that would be reported."""
 
 
-class _Check(TorchFunctionMode):
+class ShapeCheck(TorchFunctionMode):
     """Raise at an operation whose operands could be paired one by one."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -65,7 +65,7 @@ class _Check(TorchFunctionMode):
                 for second in shapes[position + 1 :]:
                     equal_rank = len(first) == len(second) and operation.kind != "loss"
                     if not equal_rank and could_be_paired(first, second):
-                        raise _Silent
+                        raise WouldBroadcast
             if operation.key in WARNS_OF_SHAPES:
                 return _loss_on_meta(shapes, kwargs or {})
         return func(*args, **(kwargs or {}))
@@ -194,13 +194,13 @@ def _passes(site: CallSite, source: Source, known: Mapping[str, Any], *, require
     """Whether the expression, and those around it as far as they are known, have no report.
 
     `required` refuses an expression that cannot be evaluated at all."""
-    evaluator = Evaluator(site.caller, known, _Check())
+    evaluator = Evaluator(site.caller, known, ShapeCheck())
     for node in source.enclosing():
         try:
             evaluator.shape(node)
         except UnknownShape:
             return node is not source.node or not required
-        except (_Silent, *ERRORS):
+        except (WouldBroadcast, *ERRORS):
             return False
     return True
 

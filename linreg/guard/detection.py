@@ -177,7 +177,7 @@ def _is_meant(
     if not any(isinstance(value, Tensor) and value.requires_grad for value in two):
         # rows[:, None] before columns selects a block; arange before an index, one of each row
         block = operation.kind != "index" or len(written[0].shape) > len(written[1].shape)
-        if block and any(intent.is_row_numbers(value) for value in two):
+        if block and any(intent.is_regular(value) for value in two):
             return True
     if operation.kind == "index":
         return False
@@ -234,7 +234,7 @@ def _find_in_distribution(rule: Rule) -> Found | None:
         two = [call.given.value] + ([call.other.value] if call.other else [])
         if not _is_watched(rule, site, "distribution", two if len(two) == 2 else two * 2):
             continue
-        data_free = any(intent.is_row_numbers(value) for value in two)
+        data_free = any(intent.is_regular(value) for value in two)
         if data_free and not rule.strict and not any(value.requires_grad for value in two):
             continue
         return _report_call(call, other, site)
@@ -298,7 +298,7 @@ def _find_in_numpy(args: Sequence[Any], kwargs: Mapping[str, Any], rule: Rule) -
         return None
     if not _is_watched(rule, site, "elementwise", (tensor, tensor)):
         return None
-    if not rule.strict and not tensor.requires_grad and intent.is_row_numbers(tensor):
+    if not rule.strict and not tensor.requires_grad and intent.is_regular(tensor):
         return None
     nodes = [] if source is None else _numpy_operands(source)
     operand = make_operand(site, source, tensor, "tensor", nodes[0] if nodes else None)
