@@ -60,15 +60,9 @@ def is_regular(tensor: Tensor) -> bool:
         rounding = torch.finfo(row.dtype).eps if row.is_floating_point() else 0.0
         row = row.double()
         steps = row.diff()
-        allowed = ROUNDINGS * rounding * row.abs().max()
-        if bool((steps - steps.mean()).abs().max() <= allowed) and bool(
-            steps.mean().abs() > allowed
-        ):
-            return True
-        logarithms = (row[1:] / row[:-1]).log()
-        allowed = min(ROUNDINGS * rounding, 0.02)
-        apart = (logarithms - logarithms.mean()).abs().max()
-        return bool(apart <= allowed) and bool(logarithms.mean().abs() > allowed)
+        ratios = (row[1:] / row[:-1]).log()
+        off = min(ROUNDINGS * rounding, 0.02)
+        return _is_constant(steps, off * float(row.abs().max())) or _is_constant(ratios, off)
     except (RuntimeError, NotImplementedError):
         return False
 

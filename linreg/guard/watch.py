@@ -9,10 +9,12 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import torch
+from numpy import ndarray
 from torch import Tensor
 from torch._C import (
     _len_torch_function_stack,
@@ -20,10 +22,11 @@ from torch._C import (
     _push_on_torch_function_stack,
 )
 from torch.compiler import is_dynamo_compiling
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 from torch.overrides import TorchFunctionMode
 
 from linreg.guard.detection import Rule, find_broadcast
-from linreg.guard.operations import WATCHED, WatchedFunctions, is_operand, operation_keys
+from linreg.guard.operations import WATCHED, Kind, WatchedFunctions, operation_keys
 from linreg.guard.optimizers import Method, OptimizerPatch
 from linreg.guard.report import Broadcast, SilentBroadcastError, SilentBroadcastWarning
 from linreg.guard.scope import Scope
@@ -36,6 +39,9 @@ R = TypeVar("R")
 Action = Literal["raise", "warn"] | Callable[[Broadcast], object]
 
 _NOTHING: WatchedFunctions = {}
+
+_OPERANDS = (Tensor, ndarray)
+_DISTRIBUTIONS = str(Path(torch.distributions.__file__).parent)
 
 _NOT_COMPILED = (
     "linreg.guard watches no compiled code; to run it as Python inside no_silent_broadcast,"
@@ -72,33 +78,59 @@ class _Watch(TorchFunctionMode):
                 torch._dynamo.skip_frame(msg=_NOT_COMPILED)
             return func(*args, **kwargs) if kwargs else func(*args)
         operation = self.watched.get(func)
-        if operation is not None:
-            if operation.kind == "elementwise":
-                first_rank = 0
-                for value in (*args, *kwargs.values()) if kwargs else args:
-                    if isinstance(value, Tensor):
-                        rank = value.dim()
-                    elif is_operand(value):
-                        rank = value.ndim
-                    else:
-                        continue
-                    if rank:  # scalars always pass
-                        if first_rank and rank != first_rank:
-                            self.check(func, args, kwargs or {})
-                            break
-                        first_rank = rank
-            else:
-                self.check(func, args, kwargs or {})
+        if operation is not None and _may_broadcast(func, operation[2], args, kwargs):
+            self.check(func, args, kwargs or {})
         return func(*args, **kwargs) if kwargs else func(*args)
 
     def check(self, func: Any, args: Any, kwargs: Any) -> None:
         """Report the call if it is a silent broadcast."""
-        find = find_broadcast
-        if "torch._dynamo" in sys.modules:
-            find = torch._dynamo.disable(find_broadcast)
-        found = find(func, args, kwargs, self.rule)
+        found = _uncompiled_find()(func, args, kwargs, self.rule)
         if found is not None:
             self.report(*found)
+
+
+def _may_broadcast(func: Any, kind: Kind, args: Any, kwargs: Any) -> bool:
+    """Whether a call needs a closer look, decided fast: most calls pass here."""
+    if kind == "elementwise":  # operands of different rank; scalars always pass
+        first_rank = 0
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            if isinstance(value, _OPERANDS) and (rank := value.ndim):
+                if first_rank and rank != first_rank:
+                    return len(args) != 2 or not _is_suffix(*args)
+                first_rank = rank
+        return False
+    if kind == "loss":  # different shapes
+        if len(args) != 2 or (kwargs and any(isinstance(v, _OPERANDS) for v in kwargs.values())):
+            return True
+        first, second = args[0].shape, args[1].shape
+        return len(first) != len(second) or is_tracing() or bool(first != second)
+    if kind == "index":
+        index = args[1] if len(args) > 1 else None
+        return isinstance(index, tuple) and sum(isinstance(i, _OPERANDS) for i in index) > 1
+    if func is torch.Tensor.expand or func is torch.Tensor.unsqueeze:
+        # the frames: this function, the mode, and what calls PyTorch
+        return sys._getframe(2).f_code.co_filename.startswith(_DISTRIBUTIONS)
+    return True
+
+
+def _is_suffix(first: Any, second: Any) -> bool:
+    """Whether one shape ends in the other, as for a bias: only one of them is expanded then."""
+    if not isinstance(first, Tensor) or not isinstance(second, Tensor) or is_tracing():
+        return False
+    long, short = first.shape, second.shape
+    if len(long) < len(short):
+        long, short = short, long
+    return bool(long[len(long) - len(short) :] == short)
+
+
+@functools.cache
+def _disabled_find() -> Any:
+    return torch._dynamo.disable(find_broadcast)
+
+
+def _uncompiled_find() -> Any:
+    """`find_broadcast`, kept from the compiler if that has been imported."""
+    return _disabled_find() if "torch._dynamo" in sys.modules else find_broadcast
 
 
 def _is_fullgraph() -> bool:
