@@ -20,7 +20,13 @@ from linreg.settings.losses import Shape
 
 MIN_ROWS = 4  # three numbers are evenly spaced too often by chance
 ROUNDINGS = 16  # by how many the computed values of a scale may be off
+_INDEXING = ("getitem", "setitem", "index_put")
 _EQUALITY = ("eq", "ne", "isclose", "allclose")
+
+
+def requires_grad(value: Any) -> bool:
+    """Whether a value is a tensor that requires a gradient."""
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def is_set_with_itself(key: str, first: Tensor, second: Tensor) -> bool:
@@ -39,14 +45,14 @@ def is_set_with_itself(key: str, first: Tensor, second: Tensor) -> bool:
         one, other = first.detach().squeeze(), second.detach().squeeze()
         if one.data_ptr() == other.data_ptr() and one.stride() == other.stride():
             return True
-        if key in _EQUALITY or not one.is_floating_point():
+        if key in _EQUALITY or not (one.is_floating_point() or key in _INDEXING):
             return False
         return bool((one == other).all()) and bool((one != one.flatten()[0]).any())
     except (RuntimeError, NotImplementedError):  # values that are not there, as under vmap
         return False
 
 
-def is_regular(tensor: Tensor) -> bool:
+def is_regular(tensor: Any) -> bool:
     """Whether a tensor is evenly spaced, or has a constant ratio: `arange`, `base ** arange`.
 
     Such a tensor is a scale and no data, so there is nothing to pair it with: positions,

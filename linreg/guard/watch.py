@@ -199,9 +199,27 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
         with no_silent_broadcast():
             loss = nn.MSELoss()(pred, y)  # (100, 1) with (100,): SilentBroadcastError
 
-    A broadcast is silent if the two tensors differ in rank and both are expanded. Equal ranks, as
-    in `position.unsqueeze(1) * frequency.unsqueeze(0)`, state that all pairs are meant, and pass;
-    so does expanding one side only.
+    By default a broadcast is reported if its operands could have been paired one by one: both are
+    expanded, they differ in rank, and their shapes are equal once axes of size one are left out.
+    It passes where something shows that all pairs are meant. In a loss of `torch.nn.functional`
+    nothing does, and equal ranks count too, as `(N, 1)` with `(1, N)`.
+
+    All pairs are meant, and nothing is reported, if
+      - both operands are the same numbers, as in `k.unsqueeze(1) * k`
+      - one is evenly spaced or has a constant ratio, as positions and frequencies have, and neither
+        requires a gradient
+      - the expression adds a table of all pairs to it, as `area[:, None] + other - intersection`,
+        or an operand is written with a new axis before its features, as `x[:, None] - y`
+      - the guard has seen the same line with sizes that could not be paired
+      - an installed package makes the call on tensors of its own. What the user gives to a package
+        is watched: two given tensors, or a given one with one that requires a gradient.
+
+    In `torch.distributions` the calls are watched, and not what they do inside: a value, or
+    parameters, whose batches broadcast against each other. So are index tensors, and operations of
+    a tensor with a NumPy array.
+
+    `strict` reports every broadcast in which the ranks differ and both operands are expanded, in
+    packages too, and in losses every two unequal shapes.
 
     `action` is one of
       "raise"      raise a `SilentBroadcastError` before the operation runs
@@ -213,26 +231,24 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
 
     `skip` names code to leave alone, `only` the only code to watch, by the line that calls PyTorch:
     packages or modules such as `"transformers"`, and files or folders such as `"models/rope.py"`
-    (with a slash or an ending in `.py`).
-
-    `strict` reports every broadcast in which the ranks differ and both operands are expanded and,
-    in losses, every two unequal shapes.
+    (with a slash or an ending in `.py`). Packages named by `only` are watched like the user's code.
 
     The guard is also a decorator, for functions and for generators (on while the generator runs,
     off while it waits). It can be reused, nested and shared by threads. Of nested guards the
     innermost decides. Like `torch.no_grad`, it applies to the thread that enters it, and not to
     threads or processes started inside. Values and gradients stay the same to the last bit.
 
-    It sees calls of PyTorch from Python. It does not see TorchScript, compiled extensions, NumPy,
-    the backward pass, optimizers of `torch.optim` (but for their first step and for closures),
+    It sees calls of PyTorch from Python. It does not see TorchScript, compiled extensions, the
+    backward pass, optimizers of `torch.optim` (but for their first step and for closures),
     `torch.ops` and `torch._foreach_…`.
 
     Functions compiled by `torch.compile` run as Python inside a guard: watched, and slow. Outside
-    they are compiled again, unless their very first call was inside. Under `fullgraph=True` the
-    compiler raises an error instead, which says how to go on.
+    they are compiled again, unless their very first call was inside. What is compiled with
+    `fullgraph=True`, as PyTorch itself does for `torch.cond` and `flex_attention`, stays compiled
+    and is not watched; `torch.compiler.set_stance("force_eager")` runs it as Python.
 
-    Raises `ValueError` for an unknown action or operation, and `TypeError` if it decorates a class
-    or an `async` function."""
+    Raises `ValueError` for an unknown action, operation or empty name, and `TypeError` if it
+    decorates a class or an `async` function."""
 
     def __init__(
         self,
