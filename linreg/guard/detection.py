@@ -249,6 +249,8 @@ def _report_call(call: distributions.Call, other: Shape, site: CallSite) -> Foun
         fixes += call_fixes(site, source, second, other, given.batch)
     if given.name == distributions.VALUE or call.other is not None:
         fixes += call_fixes(site, source, operand, given.batch, other)
+    if call.other is not None:  # a larger batch only moves the mismatch to the next call
+        fixes = [fix for fix in fixes if ".squeeze(" in fix.code]
     return _report(call.name, (given.batch, other), result, site, source, fixes, told)
 
 
@@ -259,6 +261,10 @@ def _given(
     nodes: Sequence[tuple[Any, ast.expr]],
 ) -> Operand:
     node = _node_of(argument.value, nodes)
+    if argument.name == distributions.VALUE and source is not None:
+        match source.node:
+            case ast.Call(args=[only]) if not isinstance(only, ast.Starred):
+                node = only
     if isinstance(argument.value, Tensor):
         return make_operand(site, source, argument.value, argument.name, node)
     text = source.text(node) if source is not None and node is not None else None
