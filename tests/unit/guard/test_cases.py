@@ -309,6 +309,15 @@ def test_a_line_that_has_had_other_sizes_means_all_pairs():
         union(torch.rand(4), torch.rand(4))
 
 
+def test_an_index_to_write_to():
+    q, act = normal(N, 3), labels(N, 1)
+    with no_silent_broadcast():
+        with pytest.raises(SilentBroadcastError) as caught:
+            q[torch.arange(N), act] = 0.0
+        q[torch.arange(N), act.squeeze(-1)] = 0.0
+    assert caught.value.broadcast.fixes == ("act.squeeze(-1)", "torch.arange(N).unsqueeze(1)")
+
+
 # ---- strict --------------------------------------------------------------------------------------
 
 
