@@ -2,7 +2,8 @@
 
 The rule: a broadcast is silent if the two shapes differ in rank and both are expanded, as `(B, 1)`
 and `(B,)` are to `(B, B)`. Equal ranks show that the axes were written out on purpose; expanding
-one side only is common for a bias, a scale or a mask."""
+one side only is common for a bias, a scale or a mask. The guard reports those that could have been
+paired one by one, and with `strict` all."""
 
 from __future__ import annotations
 
@@ -52,6 +53,13 @@ def is_silent_broadcast(first: Shape, second: Shape) -> bool:
     return len(first) != len(second) and _both_expanded(first, second)
 
 
+def could_be_paired(first: Shape, second: Shape) -> bool:
+    """Whether both shapes are expanded though their elements correspond one by one.
+
+    They do if the shapes are equal once axes of size one are left out."""
+    return _without_ones(first) == _without_ones(second) and _both_expanded(first, second)
+
+
 def _padded(shape: Shape, rank: int) -> Shape:
     return (1,) * (rank - len(shape)) + shape
 
@@ -72,12 +80,13 @@ class Fix:
     """A new way to write one operand, such as `target.unsqueeze(1)`, and its shape then.
 
     `operand` is its index. `all_pairs` marks fixes that keep the result, and state that all pairs
-    are meant."""
+    are meant. `instead_of` is what the code replaces, if it does not go on from it."""
 
     operand: int
     code: str
     shape: Shape
     all_pairs: bool = False
+    instead_of: str = ""
 
 
 def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]:
@@ -197,8 +206,8 @@ class ShapeDiagnosis:
 
     `kind` is one of
       matched    each prediction is compared with its own target
-      silent     the ranks differ and both sides are expanded: `no_silent_broadcast` reports it
-      outer      the ranks are equal and both sides are expanded: all pairs on purpose, no report
+      silent     the ranks differ and both sides are expanded
+      outer      the ranks are equal and both sides are expanded, as for all pairs on purpose
       one-sided  only one side is expanded
       misaligned only one side is expanded, and along its rows: `(8, 8)` with `(8,)`
       raises     PyTorch raises; `broadcast_shape` and `terms` are None
