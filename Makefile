@@ -68,6 +68,7 @@ clean:
 .venv/.compiled: .venv/.installed linreg/training/kernels.py linreg/figures/simplify.py # once, or each of the tests' processes and servers would do it at the same time
 	$(BIN)/python -c "from linreg.training.ensemble import precompile; list(precompile(3))" & \
 	$(BIN)/python -c "from linreg.training.ensemble import precompile; list(precompile(2)); from linreg.figures.simplify import compile_simplify; compile_simplify()" && wait
+	$(BIN)/python -W ignore -c "from linreg.ui.live.files import prepare; prepare()"
 	touch $@
 
 .venv/.installed-bench: .venv/.installed-test requirements-bench.txt

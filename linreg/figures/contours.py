@@ -22,7 +22,7 @@ from linreg.settings.fields import SettingsError
 from linreg.text.numbers import quantity
 
 TARGET_LEVELS = 11  # approximate number of contours
-COLOR_BAR_TITLE = "root of the loss (RMSE), one scale for both"
+COLOR_BAR_TITLE = "RMSE, one scale for both"
 LABEL_SIZE = 11  # pixels
 MARGIN = 0.05  # labels stand at least this far inside the plot, relative to its width
 LABEL_GAP = 0.055  # least distance between two labels, relative to the width

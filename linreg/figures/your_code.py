@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -62,11 +63,8 @@ def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure:
             f"the shapes {shapes[0]} and {shapes[1]} cannot be drawn; drawn_shapes tells which can"
         )
     compared = pairs_that_meet(*drawn)
-    without_ones = [[size for size in shape if size != 1] for shape in drawn]
-    is_matched = without_ones[0] == without_ones[1]  # each prediction has a target of its own
-    own = np.zeros_like(compared)
-    if is_matched:
-        np.fill_diagonal(own, True)
+    own = pairs_in_order(*drawn)
+    is_matched = bool(own.any())  # each prediction has a target of its own
     kinds = np.select([own, compared & is_matched, compared], [OWN, OTHER, COMPARED], NOT_COMPARED)
     row_labels, column_labels = ([str(list(i)) for i in np.ndindex(shape)] for shape in drawn)
     data = matrix_data(
@@ -77,6 +75,10 @@ def shapes_figure(diagnosis: ShapeDiagnosis, theme: Theme) -> Figure:
         column_labels=column_labels,
     )
     data["cells"]["compared"] = kinds.ravel()
+    data["cells"]["tooltip"] = [
+        f"prediction {row}, target {column}: {kind}"
+        for (row, column), kind in zip(product(row_labels, column_labels), kinds.flat, strict=True)
+    ]
     alt_text = (
         f"Of {compared.size} pairs of a prediction and a target the loss compares"
         f" {int(compared.sum())}"
@@ -110,7 +112,13 @@ def _shapes_spec(theme: Theme) -> dict[str, Any]:
     title = alt.TitleParams(
         "Which pairs the loss compares", subtitle="rows: predictions, columns: targets"
     )
-    return with_frame_data(matrix_spec(theme, fill, title))
+    spec = matrix_spec(theme, fill, title)
+    for layer in spec["layer"]:
+        layer["mark"]["tooltip"] = None
+    cells = spec["layer"][0]
+    cells["encoding"]["tooltip"] = {"field": "tooltip", "type": "nominal"}
+    del cells["mark"]["tooltip"]
+    return with_frame_data(spec)
 
 
 def pairs_that_meet(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]:
@@ -120,6 +128,20 @@ def pairs_that_meet(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]
     rows, columns = (side.ravel() for side in np.broadcast_arrays(*indices))
     paired[rows, columns] = True
     return paired
+
+
+def pairs_in_order(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]:
+    """Which element of one shape belongs to which of the other: the same, or that of its row.
+
+    None does if neither shape is the start of the other once axes of size one are left out."""
+    sizes = [tuple(size for size in shape if size != 1) for shape in (prediction, target)]
+    common = min(map(len, sizes))
+    counts = prod(prediction), prod(target)
+    if not common or sizes[0][:common] != sizes[1][:common]:
+        return np.full(counts, sizes[0] == sizes[1])
+    rows = prod(sizes[0][:common])
+    row, column = (np.arange(count) // (count // rows) for count in counts)
+    return np.equal.outer(row, column)
 
 
 def _shortened(prediction: Shape, target: Shape) -> tuple[Shape, Shape] | None:

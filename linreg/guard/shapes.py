@@ -2,22 +2,32 @@
 
 The rule: a broadcast is silent if the two shapes differ in rank and both are expanded, as `(B, 1)`
 and `(B,)` are to `(B, B)`. Equal ranks show that the axes were written out on purpose; expanding
-one side only is common for a bias, a scale or a mask."""
+one side only is common for a bias, a scale or a mask. The guard reports those that could have been
+paired one by one, and with `strict` all."""
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
-from typing import Any
 
-from linreg.settings.losses import MAX_AXES, Loss, Shape, loss_named
+from linreg.guard.shape_text import MAX_SIZE, Notation, checked_shape, parse_shape
+from linreg.settings.losses import Loss, Shape, loss_named
 
-MAX_SIZE = 2**63 - 1  # sizes are 64-bit integers in PyTorch
-MAX_TEXT = 200  # characters of a shape
+__all__ = [
+    "MAX_SIZE",
+    "Fix",
+    "ShapeDiagnosis",
+    "broadcast_shape",
+    "checked_shape",
+    "diagnose_shapes",
+    "find_fixes",
+    "is_paired_in_order",
+    "is_silent_broadcast",
+    "parse_shape",
+    "shown_fixes",
+]
 
 
 # ---- the rule ------------------------------------------------------------------------------------
@@ -43,6 +53,13 @@ def is_silent_broadcast(first: Shape, second: Shape) -> bool:
     return len(first) != len(second) and _both_expanded(first, second)
 
 
+def could_be_paired(first: Shape, second: Shape) -> bool:
+    """Whether both shapes are expanded though their elements correspond one by one.
+
+    They do if the shapes are equal once axes of size one are left out."""
+    return _without_ones(first) == _without_ones(second) and _both_expanded(first, second)
+
+
 def _padded(shape: Shape, rank: int) -> Shape:
     return (1,) * (rank - len(shape)) + shape
 
@@ -63,12 +80,13 @@ class Fix:
     """A new way to write one operand, such as `target.unsqueeze(1)`, and its shape then.
 
     `operand` is its index. `all_pairs` marks fixes that keep the result, and state that all pairs
-    are meant."""
+    are meant. `instead_of` is what the code replaces, if it does not go on from it."""
 
     operand: int
     code: str
     shape: Shape
     all_pairs: bool = False
+    instead_of: str = ""
 
 
 def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]:
@@ -150,15 +168,33 @@ def _unsqueezes(shape: Shape, rank: int) -> Iterator[tuple[Shape, Shape]]:
 
 
 def _best(candidates: Iterable[tuple[Shape, Shape]], other: Shape) -> tuple[Shape, Shape] | None:
-    """The axes and shape that fit `other` best: equal if possible, otherwise the smallest result.
+    """The axes and shape that fit `other` best: equal if possible, otherwise paired in order,
+    otherwise the smallest result.
 
     None if both sides would be expanded with all of them."""
     usable = []
     for axes, shape in candidates:
         result = broadcast_shape(shape, other)
         if result is not None and not _both_expanded(shape, other):
-            usable.append((shape != other, prod(result), len(axes), axes, shape))
-    return min(usable, key=lambda candidate: candidate[:3])[3:] if usable else None
+            unpaired = not is_paired_in_order(shape, other)
+            usable.append((shape != other, unpaired, prod(result), len(axes), axes, shape))
+    return min(usable, key=lambda candidate: candidate[:4])[4:] if usable else None
+
+
+def is_paired_in_order(first: Shape, second: Shape) -> bool:
+    """Whether the broadcast pairs element i of one side with element i of the other, or with all
+    of row i.
+
+    Axes of size one left out, the first axis of one shape is then that of the other, and so on for
+    all axes of the shorter shape."""
+    result = broadcast_shape(first, second)
+    if result is None:
+        return False
+    axes = [
+        [axis for axis, size in enumerate(_padded(side, len(result))) if size != 1]
+        for side in (first, second)
+    ]
+    return all(one == other for one, other in zip(*axes, strict=False))
 
 
 # ---- the diagnosis -------------------------------------------------------------------------------
@@ -170,16 +206,18 @@ class ShapeDiagnosis:
 
     `kind` is one of
       matched    each prediction is compared with its own target
-      silent     the ranks differ and both sides are expanded: `no_silent_broadcast` reports it
-      outer      the ranks are equal and both sides are expanded: all pairs on purpose, no report
+      silent     the ranks differ and both sides are expanded
+      outer      the ranks are equal and both sides are expanded, as for all pairs on purpose
       one-sided  only one side is expanded
+      misaligned only one side is expanded, and along its rows: `(8, 8)` with `(8,)`
       raises     PyTorch raises; `broadcast_shape` and `terms` are None
 
     `terms` is the number of terms that the loss averages. `shrinks_by` is k if the minimum moves
     from w* to w*/k: one in k terms compares a prediction with its own target. This holds for
     squared errors of independent rows with means near zero; otherwise it is None. `warns` says
-    whether PyTorch warns. `fixes` are one or two changed operands, `corrected` the lines with them,
-    and `finding` is a description."""
+    whether PyTorch warns. `fixes` are at most two changed operands, `corrected` the lines with
+    them, `fixed_shapes` both shapes then, and `finding` is a description. With each fix, element i
+    of the prediction is compared with element i of the target, or row i with target i."""
 
     prediction_shape: Shape
     target_shape: Shape
@@ -191,13 +229,22 @@ class ShapeDiagnosis:
     warns: bool
     fixes: tuple[str, ...]
     corrected: tuple[str, ...]
+    fixed_shapes: tuple[tuple[Shape, Shape], ...]
     finding: str
 
 
 def diagnose_shapes(
-    prediction_shape: Iterable[int], target_shape: Iterable[int], loss: str = "mse"
+    prediction_shape: Iterable[int],
+    target_shape: Iterable[int],
+    loss: str = "mse",
+    *,
+    names: tuple[str, str] = ("prediction", "target"),
+    symbols: Mapping[int, str] | None = None,
 ) -> ShapeDiagnosis:
     """What a loss, a key of `LOSSES`, computes from a prediction and a target of these shapes.
+
+    `names` are the names of the two tensors in the fixes. `symbols` are the names of sizes in the
+    finding: with `{4: "B"}` it says `(B, 1)` for the shape `(4, 1)`.
 
     Raises `ValueError` for an invalid shape, or one of more than eight axes, and for an unknown
     loss."""
@@ -209,27 +256,28 @@ def diagnose_shapes(
     if kind == "raises":
         result = None
     terms = None if result is None else prod(result)
-    shrinks_by = None
+    mixed = None
     if kind in ("silent", "outer") and entry.squared and terms:
-        shrinks_by = _terms_per_matched_term(prediction, target)
-    finding = _finding(kind, prediction, target, result, entry, shrinks_by)
-    fixes = _fixes_for(kind, prediction, target)
-    if kind == "silent" and fixes[0].all_pairs:
-        finding += " No change of axes pairs them one by one; write it so if all pairs are meant."
-    operands = [("prediction", fix.code) if fix.operand else (fix.code, "target") for fix in fixes]
-    return ShapeDiagnosis(
+        mixed = _mixed_sizes(prediction, target)
+    fixes = _fixes_for(kind, prediction, target, entry, names)
+    operands = [(names[0], fix.code) if fix.operand else (fix.code, names[1]) for fix in fixes]
+    found = ShapeDiagnosis(
         prediction,
         target,
         loss,
         kind,
         result,
         terms,
-        shrinks_by,
+        shrinks_by=None if mixed is None else prod(mixed),
         warns=entry.warns and prediction != target,
         fixes=tuple(fix.code for fix in fixes),
         corrected=tuple(f"loss = {entry.code.format(prediction=p, target=t)}" for p, t in operands),
-        finding=finding,
+        fixed_shapes=tuple(
+            (prediction, fix.shape) if fix.operand else (fix.shape, target) for fix in fixes
+        ),
+        finding="",
     )
+    return replace(found, finding=_finding(found, entry, Notation(symbols or {})))
 
 
 def _kind(prediction: Shape, target: Shape, result: Shape | None, loss: Loss) -> str:
@@ -237,27 +285,37 @@ def _kind(prediction: Shape, target: Shape, result: Shape | None, loss: Loss) ->
         return "raises"
     if _both_expanded(prediction, target):
         return "silent" if len(prediction) != len(target) else "outer"
-    equal = _padded(prediction, len(result)) == _padded(target, len(result))
-    return "matched" if equal else "one-sided"
+    if _padded(prediction, len(result)) == _padded(target, len(result)):
+        return "matched"
+    rows_fit = _have_common_rows(prediction, target)
+    if rows_fit and 0 not in result and not is_paired_in_order(prediction, target):
+        return "misaligned"
+    return "one-sided"
 
 
-def _fixes_for(kind: str, prediction: Shape, target: Shape) -> tuple[Fix, ...]:
-    """One or two fixes of a silent broadcast; otherwise those that match the shapes, if any."""
-    names = ("prediction", "target")
-    if kind == "silent":
-        return shown_fixes(find_fixes((prediction, target), names))
-    if kind not in ("outer", "raises") or prediction == target:
+def _fixes_for(
+    kind: str, prediction: Shape, target: Shape, loss: Loss, names: tuple[str, str]
+) -> tuple[Fix, ...]:
+    """At most two fixes after which the sides are paired in order; none if that needs none."""
+    if kind in ("matched", "one-sided") or prediction == target:
         return ()
-    if _without_ones(prediction) != _without_ones(target):
-        return ()
+    fixes: Iterable[Fix]
     if len(prediction) != len(target):
         high, low = (0, 1) if len(prediction) > len(target) else (1, 0)
-        two = _fixes_of_two((prediction, target), names, high, low)
-        return tuple(fix for fix in two if fix.shape in (prediction, target))
-    return (
-        Fix(0, "prediction.reshape(target.shape)", target),
-        Fix(1, "target.reshape(prediction.shape)", prediction),
-    )
+        fixes = _fixes_of_two((prediction, target), names, high, low)
+    elif _without_ones(prediction) == _without_ones(target):
+        fixes = (
+            Fix(0, f"{names[0]}.reshape({names[1]}.shape)", target),
+            Fix(1, f"{names[1]}.reshape({names[0]}.shape)", prediction),
+        )
+    else:
+        return ()
+
+    def is_right(fix: Fix) -> bool:
+        first, second = _with((prediction, target), fix)
+        return is_paired_in_order(first, second) and (first == second or not loss.refuses)
+
+    return tuple(fix for fix in fixes if not fix.all_pairs and is_right(fix))
 
 
 def _without_ones(shape: Shape) -> Shape:
@@ -265,8 +323,17 @@ def _without_ones(shape: Shape) -> Shape:
     return tuple(size for size in shape if size != 1)
 
 
-def _terms_per_matched_term(prediction: Shape, target: Shape) -> int | None:
-    """The number of terms for each one that compares a prediction with its own target.
+def _have_common_rows(first: Shape, second: Shape) -> bool:
+    """Whether one shape is the start of the other once axes of size one are left out: there is a
+    row for each element, or an element for each element. Single numbers have no rows."""
+    sizes = _without_ones(first), _without_ones(second)
+    count = min(map(len, sizes))
+    return count > 0 and sizes[0][:count] == sizes[1][:count]
+
+
+def _mixed_sizes(prediction: Shape, target: Shape) -> Shape | None:
+    """The sizes whose product is the number of terms for each one that compares a prediction with
+    its own target.
 
     None if predictions and targets do not correspond one by one.
 
@@ -284,135 +351,89 @@ def _terms_per_matched_term(prediction: Shape, target: Shape) -> int | None:
     )
     for first, second in zip(*axes, strict=True):
         group = [group[first] if g == group[second] else g for g in group]
-    return prod(result) // prod(result[axis] for axis in set(group))
+    return tuple(size for axis, size in enumerate(result) if axis not in set(group))
 
 
-def _finding(
-    kind: str,
-    prediction: Shape,
-    target: Shape,
-    result: Shape | None,
-    loss: Loss,
-    shrinks_by: int | None,
-) -> str:
-    both = f"`{prediction}` and `{target}`"
+def _finding(found: ShapeDiagnosis, loss: Loss, notation: Notation) -> str:
+    prediction, target = found.prediction_shape, found.target_shape
+    result, show = found.broadcast_shape, notation.shape
+    both = f"{show(prediction)} and {show(target)}"
     if result is None:
-        if broadcast_shape(prediction, target) is None:
-            return f"PyTorch raises: {both} do not broadcast."
-        return (
-            f"PyTorch raises: `{loss.title}` takes a target of the prediction's shape only,"
-            f" not {both}."
-        )
-    terms = prod(result)
-    if not terms:
-        return f"{both} give `{result}`, no terms at all, and the mean over nothing is NaN."
-    count = _count(terms, "term")
-    if kind == "matched":
-        return f"{both} give `{result}`: each prediction meets its own target, {count}."
-    if kind == "one-sided":
-        if prod(target) < prod(prediction):
-            repeated = f"target `{target}`"
-        else:
-            repeated = f"prediction `{prediction}`"
-        return f"{both} give `{result}`, {count}: the {repeated} is repeated, the other is not."
-    targets = _count(terms // prod(prediction), "target")
-    text = f"{both} broadcast to `{result}`, {count}: each prediction meets {targets}."
-    if shrinks_by:
-        text += (
-            " For independent rows with means near zero, the weights at its minimum are"
-            f" 1/{shrinks_by:,} of least squares'."
-        )
-    return text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-# ---- validation and parsing ----------------------------------------------------------------------
-
-
-def checked_shape(shape: Iterable[int], name: str = "shape") -> Shape:
-    """The shape as a tuple of ints. Raises `ValueError` for too many axes or impossible sizes."""
-    if isinstance(shape, str | bytes):
-        raise ValueError(
-            f"{name} {_shown(shape)} is text; give a tuple such as (100, 1), or read the text with"
-            " parse_shape"
-        )
-    try:
-        sizes: list[Any] = []
-        for size in shape:
-            sizes.append(size)
-            if len(sizes) > MAX_AXES:
-                raise ValueError(
-                    f"{name} has more axes than the {MAX_AXES} that are handled; leave some out"
-                )
-    except TypeError:
-        raise ValueError(
-            f"{name} {_shown(shape)} is no sequence of sizes; give a tuple such as (100, 1)"
-        ) from None
-    return tuple(_checked_size(size, name) for size in sizes)
-
-
-def _checked_size(size: Any, name: str) -> int:
-    try:
-        if isinstance(size, bool):
-            raise TypeError
-        number = operator.index(size)
-    except TypeError:
-        raise ValueError(
-            f"size {_shown(size)} in {name} is not a whole number; give one from 0 up"
-        ) from None
-    if number < 0:
-        raise ValueError(
-            f"size {_shown(number)} in {name} is below 0; give a whole number from 0 up"
-        )
-    if number > MAX_SIZE:
-        raise ValueError(
-            f"a size in {name} is above {MAX_SIZE}, the most that PyTorch can count; give a"
-            " smaller one"
-        )
-    return number
-
-
-_SIZE = r"[0-9]{1,30}"
-_LIST = rf"(?:{_SIZE}(?:\s*[,x×]\s*{_SIZE})*\s*,?)?"
-_SHAPE = re.compile(
-    rf"(?:torch\.)?Size\(\s*(?:\[\s*(?P<a>{_LIST})\s*\]|\(\s*(?P<b>{_LIST})\s*\))?\s*\)"
-    rf"|\(\s*(?P<c>{_LIST})\s*\)|\[\s*(?P<d>{_LIST})\s*\]|(?P<e>{_SIZE}(?:\s*[,x×]\s*{_SIZE})*\s*,?)"
-)
-
-
-def parse_shape(text: str) -> Shape:
-    """The shape of a text such as `(100, 1)`, `100,1`, `100 x 1`, `[100]` or `()`.
-
-    `torch.Size([100, 1])` works too. The text is never evaluated. Raises `ValueError` for any other
-    text."""
-    if not isinstance(text, str):
-        raise ValueError(f"{_shown(text)} is not text; give a shape such as (100, 1)")
-    if len(text) > MAX_TEXT:
-        raise ValueError(
-            f"a shape of {len(text)} characters is above the limit of {MAX_TEXT}; give one such as"
-            " (100, 1)"
-        )
-    match = _SHAPE.fullmatch(text.strip())
-    if match is None:
-        if not text.strip():
-            raise ValueError(
-                "no shape is given; write one such as (100, 1), or () for a single number"
+        raises = f"{both} do not broadcast, so PyTorch raises."
+        if broadcast_shape(prediction, target) is not None:
+            raises = (
+                f"PyTorch raises: `{loss.title}` takes a target of the prediction's shape only,"
+                f" not {both}."
             )
-        raise ValueError(
-            f"{_shown(text)} is not a shape; write whole numbers as in (100, 1), or () for a single"
-            " number"
+        return " ".join(filter(None, [_mismatch(prediction, target, notation), raises]))
+    if not found.terms:
+        return f"{both} give {show(result)}, no terms at all, and the mean over nothing is NaN."
+    count = notation.count(result, "term")
+    if found.kind == "matched":
+        return f"{both}: each prediction is compared with its own target, {count}."
+    against = f"{show(prediction)} is broadcast against {show(target)}: {show(result)}, {count}."
+    if found.kind == "one-sided":
+        side, shape = min(
+            (("target", target), ("prediction", prediction)), key=lambda named: prod(named[1])
         )
-    inside = next((group for group in match.groups() if group is not None), "")
-    return checked_shape(int(size) for size in re.findall(_SIZE, inside))
+        all_rows = ""
+        if _without_ones(shape) and not _have_common_rows(prediction, target):
+            all_rows = " It has no axis for the batch, so all rows are compared with the same."
+        return f"{against} The {side} {show(shape)} is repeated, the other is not.{all_rows}"
+    mismatch = _mismatch(prediction, target, notation)
+    if found.kind == "misaligned":
+        wide, narrow = ("prediction", "target")[:: 1 if len(prediction) > len(target) else -1]
+        return (
+            f"{against} Each row of {wide}s is compared with the whole {narrow} vector, not row i"
+            f" with {narrow} i. {mismatch}"
+        )
+    targets = tuple(
+        size
+        for size, own in zip(result, _padded(prediction, len(result)), strict=True)
+        if own != size
+    )
+    sentences = [f"{against} Each prediction is compared with {notation.count(targets, 'target')}."]
+    if mismatch and not found.fixes:
+        sentences = [mismatch, *sentences, "No change of shape fixes this."]
+    elif mismatch:
+        sentences.append(mismatch)
+    mixed = None if found.shrinks_by is None else _mixed_sizes(prediction, target)
+    if mixed:
+        sentences.append(
+            "For independent rows with means near zero, the loss has its minimum at"
+            f" 1/{notation.number(mixed)} of the least-squares weights."
+        )
+    return " ".join(sentences)
 
 
-def _shown(value: object) -> str:
-    """An untrusted value, short enough for a message."""
-    try:
-        text = repr(value)
-    except Exception:  # from any object, or an int too long to print
-        return f"of type {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:60]}…"
+def _mismatch(prediction: Shape, target: Shape, notation: Notation) -> str:
+    """Why the elements of two shapes do not correspond one by one; nothing if they do."""
+    sides = [_without_ones(prediction), _without_ones(target)]
+    if sides[0] == sides[1] or not all(sides):
+        return ""
+    common = 0
+    while common < min(map(len, sides)) and sides[0][common] == sides[1][common]:
+        common += 1
+    if common == 0:
+        first = _batch(sides[0], "prediction", notation)
+        second = _batch(sides[1], "target", notation)
+        return f"{first} but {second}: the batches do not line up."
+    rests = [side[common:] for side in sides]
+    if all(rests):
+        first, second = (notation.shape(rest) for rest in rests)
+        return (
+            f"The batches line up, but a row of predictions is {first} and one of targets {second}."
+        )
+    if rests[0]:
+        return (
+            f"There are {notation.count(rests[0], 'prediction')} for each target: pair them by row"
+            " only if they share it, and for class labels use `nn.CrossEntropyLoss`."
+        )
+    return f"There are {notation.count(rests[1], 'target')} for each prediction."
+
+
+def _batch(side: Shape, noun: str, notation: Notation) -> str:
+    """The size of the first axis, in predictions or rows of them."""
+    if not side[1:]:
+        return notation.count(side, noun)
+    return f"{notation.count(side[:1], 'row')} of {noun}s"

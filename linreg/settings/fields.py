@@ -62,6 +62,7 @@ class FieldSpec:
     choices: tuple[str, ...] = ()
     several: bool = False  # the value is a tuple of choices, possibly empty
     optional: bool = False  # None is allowed; its text is `default`
+    names: bool = False  # a part may be a name such as `B` or `batch.y`; with `str`, each is one
 
 
 def setting(default: Any, spec: FieldSpec) -> Any:
@@ -97,6 +98,7 @@ def to_text(value: Any) -> str:
     return value if isinstance(value, str) else format_number(value)
 
 
+_NAME = re.compile(r"(?=.{1,40}\Z)[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
 
@@ -121,9 +123,16 @@ def from_text(text: str, spec: FieldSpec) -> Any:
     pattern = _WHOLE if spec.type is int else _DECIMAL
     pieces = (text.split(",", max(spec.parts) + 1) if text else []) if spec.parts else [text]
     if spec.parts and len(pieces) not in spec.parts:
-        raise ValueError(f"does not have {_counts(spec)} numbers")
-    numbers = []
+        raise ValueError(
+            f"does not have {_counts(spec)} {'names' if spec.type is str else 'numbers'}"
+        )
+    numbers: list[Any] = []
     for piece in pieces:
+        if spec.names and _NAME.fullmatch(piece):
+            numbers.append(piece)
+            continue
+        if spec.type is str:
+            raise ValueError("is not a name")
         if not pattern.fullmatch(piece.strip()):
             raise ValueError(f"is not {_type_name(spec.type)}")
         number = spec.type(piece)
@@ -154,6 +163,10 @@ def _check_value(name: str, value: Any, spec: FieldSpec) -> None:
             f"{spec.label} {shorten(value)} is not a tuple of {_counts(spec)} numbers", name
         )
     for part in value if spec.parts else (value,):
+        if spec.names and isinstance(part, str) and _NAME.fullmatch(part):
+            continue
+        if spec.type is str:
+            raise SettingsError(f"{spec.label} {shorten(part)} is not a name", name)
         if spec.type is bool or isinstance(part, bool):
             if not (spec.type is bool and isinstance(part, bool)):
                 raise SettingsError(

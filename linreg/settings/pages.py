@@ -81,7 +81,12 @@ class ClaimsView:
 
 
 SHAPE = partial(
-    FieldSpec, type=int, valid_range=Interval(0), ui_range=Interval(0), parts=range(MAX_AXES + 1)
+    FieldSpec,
+    type=int,
+    valid_range=Interval(0),
+    ui_range=Interval(0),
+    parts=range(MAX_AXES + 1),
+    names=True,
 )
 
 WEIGHT = FieldSpec("weight", float, ui_range=Interval(-1e6, 1e6), optional=True)
@@ -109,11 +114,15 @@ class CauseView:
 
 @dataclass(frozen=True)
 class CodeView:
-    """Page *your code*: the two shapes that a loss is given."""
+    """Page *your code*: the two shapes that a loss is given.
 
-    prediction: tuple[int, ...] = setting((100, 1), SHAPE("prediction shape"))
-    truth: tuple[int, ...] = setting((100,), SHAPE("target shape"))
+    A size is a number, or a name such as `B` for any number. `names` are the variables that hold
+    the prediction and the target, or () where they are not known."""
+
+    prediction: tuple[int | str, ...] = setting((100, 1), SHAPE("prediction shape"))
+    truth: tuple[int | str, ...] = setting((100,), SHAPE("target shape"))
     loss: str = setting("mse", FieldSpec("loss", str, choices=tuple(LOSSES)))
+    names: tuple[str, ...] = setting((), FieldSpec("names", str, parts=(0, 2), names=True))
 
     def __post_init__(self) -> None:
         check_fields(self)

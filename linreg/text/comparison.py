@@ -13,19 +13,24 @@ from linreg.settings.fields import format_number
 from linreg.settings.model import LABELS, Comparison, Data, DataSettings, Settings, TableSettings
 from linreg.settings.wirings import WIRINGS
 from linreg.text import outcomes
-from linreg.text.markdown import column, table_in_markdown
+from linreg.text.markdown import column, escape_markdown, table_in_markdown
 from linreg.text.numbers import duration, point, r2_text, shape
 from linreg.text.outcomes import broadcast_sentence, loss_text
 from linreg.training.outcome import Outcome
+
+FIXES = """\
+loss = criterion(pred.squeeze(-1), y)
+loss = criterion(pred, y.unsqueeze(1))  # or this
+assert pred.shape == y.shape"""
 
 if TYPE_CHECKING:
     from linreg.experiments.comparison import ComparisonResult
 
 
 def shapes_met(settings: Settings) -> str:
-    """The shapes that the loss compares, of the settings alone: `(100, 1) meets (100,)`."""
+    """The shapes that the loss compares, of the settings alone: `(100, 1) against (100,)`."""
     prediction, target = WIRINGS[settings.wiring].shapes(settings.batch_size)
-    return f"{prediction} meets {target}"
+    return f"{prediction} against {target}"
 
 
 def sides(comparison: Comparison, varied: Collection[str] = ()) -> str:
@@ -87,6 +92,67 @@ def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str
             return steps
         seconds += count * pace
     return f"{steps}, about {duration(seconds)}"
+
+
+def title(result: ComparisonResult) -> str:
+    """The title of the page: the silent broadcast, and what it does to this regression."""
+    original, fixed = (_broadcasts(side.settings) for side in result.sides)
+    data = result.comparison.original.data
+    if isinstance(data, TableSettings):
+        regression_name = f"this regression of {column(data.target)}"
+    else:
+        regression_name = "this PyTorch regression"
+    if not original:
+        return f"Why {regression_name} needs matched shapes" if fixed else "Two trainings compared"
+    outcome = result.sides[0].outcome
+    if fixed:
+        return f"A silent broadcast on both sides of {regression_name}"
+    if outcome and outcome.judged and outcome.converged:
+        return f"A silent broadcast, and why {regression_name} converges all the same"
+    return f"A silent broadcast: why {regression_name} never learns"
+
+
+def _broadcasts(settings: Settings) -> bool:
+    """Whether the loss compares each prediction with the targets of other rows."""
+    return WIRINGS[settings.wiring].pairs and settings.batch_size > 1
+
+
+def lead(result: ComparisonResult) -> str:
+    """What happens and what it costs, in a few sentences; R² is that of the runs or, before these
+    are trained, of each loss's minimum."""
+    original, fixed = result.sides
+    if not _broadcasts(original.settings) or _broadcasts(fixed.settings):
+        sentences = [outcomes.broadcast_sentence(side.settings) for side in result.sides]
+        return " ".join(
+            f"**{side.label}**: {sentence}"
+            for side, sentence in zip(result.sides, sentences, strict=True)
+        )
+    rows = original.settings.batch_size
+    prediction, target = WIRINGS[original.settings.wiring].shapes(rows)
+    warned = ""
+    if original.run and original.run.warnings:
+        words = original.run.warnings[0].partition("input size")[0] + "input size"
+        warned = f", and PyTorch only warns: *“{escape_markdown(words)} …”*"
+    return (
+        f"The model returns `{prediction}`, the targets are `{target}`: `nn.MSELoss` broadcasts"
+        f" them to {rows**2:,} pairs{warned}. {_gain(result)}"
+    )
+
+
+def _gain(result: ComparisonResult) -> str:
+    """What the fix does to R²."""
+    original, fixed = result.sides
+    fix = f"`{WIRINGS[fixed.settings.wiring].title}`"
+    if original.outcome is None or fixed.outcome is None:
+        before, after = (
+            r2_text(float(side.baseline.r_squared(side.surface.minimum))) for side in result.sides
+        )
+        return f"At its minimum R² is {before}; with {fix} it is {after}."
+    before, after = (
+        "a divergence" if outcome.diverged_at is not None else r2_text(outcome.r_squared)
+        for outcome in (original.outcome, fixed.outcome)
+    )
+    return f"With {fix}, R² goes from {before} to {after}."
 
 
 def headline(result: ComparisonResult) -> str:

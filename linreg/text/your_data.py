@@ -7,29 +7,31 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from linreg.data.bundled import BUNDLED
+from linreg.data.tables import table_named
 from linreg.experiments.your_data import Remedy, remedies
 from linreg.settings.fields import format_number
-from linreg.settings.model import Comparison, TableSettings
+from linreg.settings.model import Comparison, Data, TableSettings
 from linreg.text import outcomes
 from linreg.text.markdown import as_code, column
-from linreg.text.numbers import quantity, r2_text
+from linreg.text.numbers import coordinate, quantity, r2_text
 
 if TYPE_CHECKING:
     from linreg.experiments.comparison import ComparisonResult
     from linreg.experiments.table_diagnosis import TableDiagnosis
     from linreg.experiments.your_data import YourDataResult
 
-QUESTION = (
-    "[A question from the PyTorch forums](https://discuss.pytorch.org/t/50431), also on Stack"
-    " Overflow."
-)
 
-
-def origin(data: TableSettings, file: str) -> str:
-    """The table in place of the question's data, in a sentence."""
+def origin(data: Data) -> str:
+    """Where the data are from, in a sentence: the forum's question, or a table in its place."""
+    if not isinstance(data, TableSettings):
+        return (
+            "[The question on the PyTorch forums](https://discuss.pytorch.org/t/50431), also on"
+            " Stack Overflow."
+        )
     if data.table in BUNDLED:
         return f"{BUNDLED[data.table].title}, in place of the data of the forum's question."
-    return f"Your table {column(file)}, in place of the data of the forum's question."
+    name = column(table_named(data.table).name)
+    return f"Your table {name}, in place of the data of the forum's question."
 
 
 def rows_used(result: YourDataResult) -> str:
@@ -89,7 +91,7 @@ def headline(result: ComparisonResult) -> str:
 
 
 def _two_digits(r_squared: float) -> str:
-    return r2_text(r_squared) if r_squared > 0.995 else f"{r_squared:.2f}".replace("-", "−")
+    return r2_text(r_squared) if r_squared > 0.995 else coordinate(r_squared)
 
 
 def preparation(comparison: Comparison) -> str:

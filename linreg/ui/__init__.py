@@ -11,22 +11,21 @@ if missing(CORE):
 from linreg.experiments.your_data import with_default_table
 from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
-from linreg.ui.comparison import evidence, finding, replay
+from linreg.ui.comparison import evidence, opening, replay
 from linreg.ui.embed import page
 from linreg.ui.surface import surface_section
 from linreg.ui.sweep import law_section, sweep_controls, sweep_section, sweep_setup
 from linreg.ui.your_code import guard_section, shapes_section
-from linreg.ui.your_data import is_on_a_table, origin, your_data_section
+from linreg.ui.your_data import is_on_a_table, your_data_section
 
 __all__ = [
     "cause_section",
     "claims_section",
     "evidence",
-    "finding",
     "guard_section",
     "is_on_a_table",
     "law_section",
-    "origin",
+    "opening",
     "page",
     "replay",
     "shapes_section",

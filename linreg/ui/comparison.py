@@ -22,16 +22,19 @@ from linreg.settings.changes import apply_overrides, overrides, with_changes
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import LABELS, Comparison, Settings
 from linreg.settings.optimizers import OPTIMIZERS
+from linreg.settings.pages import MENU
 from linreg.text import comparison as text
 from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
+from linreg.text.your_data import origin
 from linreg.ui.cache import RESOURCES, RUNS, result_of, speed_key, table_of
 from linreg.ui.downloads import keep_download
-from linreg.ui.figure_view import current_theme, draw_live
+from linreg.ui.figure_view import draw_live, live_menus
 from linreg.ui.live import TrainingSettings, live_training
 from linreg.ui.page import begin_fragment
 from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
+from linreg.ui.url import query_of_page
 from linreg.ui.work import run_behind_bar, start_button, stop_button, time_left, work_bar
 
 RATES = (1e-5, 10.0)  # ends of the slider of the learning rate
@@ -127,23 +130,26 @@ def _replay(comparison: Comparison) -> None:
     result, group = result_for(comparison), "comparison"
     runs, last_step = replayed(comparison)
 
-    def drawn(figure_set: Callable[..., FigureSet], key: str, sends_runs: bool = False) -> None:
+    def drawn(
+        figure_set: Callable[..., FigureSet], key: str = "", sends_runs: bool = False
+    ) -> None:
         draw_live(group, partial(figure_set, result), runs, key, sends_runs, of=comparison)
 
+    drawn(figures.surfaces, sends_runs=True)
     step_controls(group, last_step)
-    drawn(figures.surfaces, "surfaces", sends_runs=True)
     _training(group, comparison, runs)
+    live_menus(partial(figures.surfaces, result), "surfaces", comparison)
+    left, right = st.columns(2, gap="medium")
+    if result.complete:
+        with left:
+            drawn(figures.predictions, "predictions")
+    with right:
+        _fixes(comparison)
     left, right = st.columns(2, gap="medium")
     with left:
         drawn(figures.losses, "loss")
     with right:
         drawn(figures.weights, "weights")
-    if not result.complete:
-        return
-    left, right = st.columns(2, gap="medium", vertical_alignment="center")
-    with left:
-        drawn(figures.predictions, "predictions")
-    right.markdown(figures.predictions(result, current_theme()).caption)
 
 
 def _training(group: str, comparison: Comparison, runs: list[MovingRun]) -> None:
@@ -201,20 +207,29 @@ def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:
 # ---- findings ------------------------------------------------------------------------------------
 
 
-def finding(comparison: Comparison, place: Any) -> None:
-    """The finding in words and in code: of the runs, or before them of the settings alone."""
+def opening(comparison: Comparison, place: Any) -> None:
+    """What is wrong, what it costs and the line that mends it: of the runs, or before these are
+    trained of the settings alone."""
     result = result_for(comparison)
     lines = differing_lines(comparison.original, comparison.fixed)
-    with place.container():
-        st.markdown(f"**{text.headline(result)}**")
-        said_of_sides, columns = text.explanations(result), st.columns(2, gap="medium")
-        for column, side, said, code in zip(
-            columns, result.sides, said_of_sides, lines, strict=True
-        ):
-            column.markdown(f"**{side.label}.** {said}")
-            column.code(
+    with place.container(gap="xsmall"):
+        st.header(text.title(result))
+        st.markdown(text.lead(result))
+        for place_of_line, code in zip(st.columns(2, gap="medium"), lines, strict=True):
+            place_of_line.code(
                 "\n".join(code) or "# nothing that the other side does not have", wrap_lines=True
             )
+
+
+def _fixes(comparison: Comparison) -> None:
+    """The fixes to copy, and the ways to one's own code and to the cause."""
+    st.markdown("**Fix it** in your own code, and keep it from coming back")
+    st.code(text.FIXES, language="python", wrap_lines=True)
+    with st.container(horizontal=True):
+        for name, label in (("your_code", "Check my shapes"), ("cause", "How the bug works")):
+            page = MENU[name]
+            st.page_link(page.path, label=f"{label} →", query_params=query_of_page(page))
+    st.caption(f"{origin(comparison.original.data)} On this page: {text.setup(comparison)}")
 
 
 def evidence(comparison: Comparison) -> None:

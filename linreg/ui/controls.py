@@ -13,7 +13,6 @@ from typing import Any
 
 import streamlit as st
 
-from linreg.guard.shapes import parse_shape
 from linreg.settings.changes import all_specs, apply_overrides, overrides, update_both
 from linreg.settings.fields import FieldSpec, from_text, shorten, specs_of, to_text
 from linreg.settings.model import Comparison
@@ -238,23 +237,4 @@ def text(name: str, label: str, help: str | None = None) -> None:
 
     st.text_input(
         label, key=control.key, help=help, placeholder=control.placeholder, on_change=apply
-    )
-
-
-def shape(name: str, label: str) -> None:
-    """A control for the shape of a tensor, written as PyTorch prints it."""
-    control = _control(name)
-    control.set_widget(str(control.value))
-
-    def apply() -> None:
-        try:
-            control.apply(parse_shape)
-        except ValueError as error:
-            page_state().refuse(str(error))
-
-    st.text_input(
-        label,
-        key=control.key,
-        help="such as (100, 1), [64] or torch.Size([100, 1])",
-        on_change=apply,
     )

@@ -89,10 +89,18 @@ def draw_live(
     `group`, `runs`, `sends_runs` and `on_cell` are those of `live_figures`."""
     at_end = figures_of(current_theme(), None)
     live_figures(group, at_end, runs, sends_runs, on_cell)
-    st.caption(at_end.caption + note)
+    if not at_end.legend:  # which says what the marks mean
+        st.caption(at_end.caption + note)
     if key:
-        step = page_state().step
-        st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of)
+        live_menus(figures_of, key, of)
+
+
+def live_menus(
+    figures_of: Callable[[Theme, int | None], FigureSet], key: str, of: Comparison | None = None
+) -> None:
+    """The data and the files of a figure set of `draw_live`, at the step on the screen."""
+    step = page_state().step
+    st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of)
 
 
 def _show(

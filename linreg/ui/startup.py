@@ -8,14 +8,17 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from itertools import chain
 
 import streamlit as st
 
 from linreg.figures.templates import build_templates
+from linreg.settings.dependencies import FIGURES, missing
 from linreg.settings.warnings import FILTERS_LOCK
 from linreg.training import memory
 from linreg.training.worker import PYTORCH
+from linreg.ui.live.files import prepare
 
 FIRST_SECONDS = 30  # the most that all other work waits for the first page
 # A page hands each of its elements to the server's thread, and waits up to this long to go on while
@@ -39,6 +42,8 @@ def warm_up() -> threading.Thread:
     use_memory_tempdir()
     sys.setswitchinterval(SWITCH_SECONDS)
     PYTORCH.prestart()
+    if not missing(FIGURES):
+        threading.Thread(target=_prepare_files, name="live-files", daemon=True).start()
     first_page = threading.current_thread()
 
     def work() -> None:
@@ -60,6 +65,12 @@ def warm_up() -> threading.Thread:
     thread = threading.Thread(target=work, name="warm-up", daemon=True)
     thread.start()
     return thread
+
+
+def _prepare_files() -> None:
+    """Make the files of the live figures while the first runs are trained."""
+    with suppress(OSError):  # the page tries again, and says what is wrong
+        prepare()
 
 
 def use_memory_tempdir() -> None:

@@ -53,6 +53,9 @@ class PageState:
 
     step: int | None = None  # of the replay; None is the last one
 
+    # texts that were refused and are still in their fields: by the field's key, text and reason
+    refused: dict[str, tuple[str, str]] = field(default_factory=dict)
+
     # what is on the screen
     outside_fragments: tuple[Any, ...] = ()  # the settings that it was drawn from
     expected: DeltaGenerator | None = None  # placeholder of the expected training time
@@ -131,6 +134,15 @@ class PageState:
         if comparison is not self.comparison:
             self.comparison, self.other_comparison = comparison, self.comparison
 
+    def refuse_text(self, key: str, reason: str) -> None:
+        """Keep the text of a field that could not be read, and why."""
+        self.refused[key] = (self.widget(key), reason)
+
+    def refusal(self, key: str) -> str | None:
+        """Why the text in a field was refused; None where it was not."""
+        text, reason = self.refused.get(key, (None, None))
+        return reason if text == self.widget(key) else None
+
     def open_page(self, page: Page, keep_step: bool) -> None:
         """Note which page is on the screen. Steps, clicks and controls do not outlive their page,
         but for the step of a link."""
@@ -138,6 +150,7 @@ class PageState:
             self.step = self.step if keep_step else None
             self.fixed_side_open = False
             self.last_clicks = {}
+            self.refused = {}
             self._remove_controls()
         self.changed = False
         self.page = page.name

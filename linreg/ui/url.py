@@ -50,6 +50,7 @@ def _take_settings(query: dict[str, str], view_type: type[Any] | None) -> None:
     if step and state.step is None:
         ignored.append(f"step={shorten(step)} was ignored: it is not a whole number.")
     state.ignored = ignored
+    state.refused = {}
 
 
 def _is_old_link(page: Page, query: dict[str, str]) -> bool:

@@ -36,17 +36,6 @@ def is_on_a_table(comparison: Comparison) -> bool:
     return isinstance(comparison.original.data, TableSettings)
 
 
-def origin(comparison: Comparison) -> str:
-    """Where the data of a comparison are from, for the home page."""
-    data = comparison.original.data
-    if not isinstance(data, TableSettings):
-        return text.QUESTION
-    upload: _Upload | None = page_state().upload
-    if upload and upload.table and upload.table.digest == data.table:
-        return text.origin(data, upload.name)
-    return text.origin(data, table_named(data.table).name)
-
-
 def your_data_section() -> None:
     """All of the page. A table that is chosen here stays on this page until it is applied to all;
     as long as none is chosen, the page shows the bundled one."""
@@ -65,6 +54,7 @@ def your_data_section() -> None:
     _advice(comparison, result)
     replay(comparison)  # trains them
     _finding(comparison, place)  # in the same place, now of the runs
+    st.caption(_about(comparison, data))
     st.subheader("What the bug does to your data")
     for paragraph in text.data_findings(result):
         st.markdown(paragraph)
@@ -222,7 +212,6 @@ def _form(comparison: Comparison, data: TableSettings) -> None:
             _options(comparison, data)
         _apply_to_all(comparison)
     _refusal()
-    st.caption(_about(comparison, data))
 
 
 def _table_list(data: TableSettings, table: Table) -> None:

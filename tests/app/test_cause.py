@@ -124,13 +124,77 @@ def test_two_shapes_are_diagnosed_and_pytorch_is_asked():
 @pytest.mark.parametrize(
     "typed", ["__import__('os')", "(1, -2)", "", "(1,2,3,4,5,6,7,8,9)", "<b>1</b>"]
 )
-def test_what_is_no_shape_is_refused_in_one_sentence(typed):
+def test_what_is_no_shape_is_refused_at_its_field(typed):
     app = opened("your_code")
     control_of(app, "control.view.truth").set_value(typed)
     app = ran(app)
-    assert len(app.warning) == 1
-    assert "stays as it was" in app.warning[0].value
+    (refusal,) = app.error
+    assert "shape" in refusal.value
+    assert not app.warning
+    assert control_of(app, "control.view.truth").value == typed, "to be mended, not typed anew"
     assert "**✕ A silent broadcast.**" in words(app), "nothing is lost"
+    control_of(app, "control.view.truth").set_value("100 1")
+    app = ran(app)
+    assert not app.error
+    assert "**✓ Matched.**" in words(app)
+
+
+def pasted(app, text):
+    app.text_area(key="control.paste").set_value(text)
+    return ran(app)
+
+
+WARNING = (
+    "UserWarning: Using a target size (torch.Size([64])) that is different to the input size"
+    " (torch.Size([64, 1])). This will likely lead to incorrect results due to broadcasting.\n"
+    "  return F.l1_loss(input, target, reduction=self.reduction)"
+)
+
+
+def test_a_pasted_warning_opens_its_diagnosis_and_so_does_its_link():
+    app = pasted(opened("your_code"), WARNING)
+    found = {"prediction": "64,1", "truth": "64", "loss": "l1"}
+    assert {name: address(app)[name] for name in found} == found
+    assert "`(64, 1)` is broadcast against `(64,)`: `(64, 64)`" in words(app)
+    assert any("the target is `(64,)`" in caption.value for caption in app.caption)
+    assert "loss = nn.L1Loss()(prediction, target)" in app.code[0].value
+    again = opened("your_code", **address(app))
+    assert [text.value for text in again.markdown] == [text.value for text in app.markdown]
+
+
+def test_pasted_names_stand_in_the_fixes_and_in_the_link():
+    app = pasted(opened("your_code"), "yb.shape = (B,)\npred.shape = (B, 1)")
+    assert (address(app)["prediction"], address(app)["names"]) == ("B,1", "pred,yb")
+    assert "`(B, 1)` is broadcast against `(B,)`: `(B, B)`" in words(app)
+    app = opened("your_code", **address(app))
+    assert [block.value for block in app.code[:2]] == [
+        "pred = pred.squeeze(-1)  # (B,)\nassert pred.shape == yb.shape\n"
+        "loss = nn.MSELoss()(pred, yb)",
+        "yb = yb.unsqueeze(1)  # (B, 1)\nassert pred.shape == yb.shape\n"
+        "loss = nn.MSELoss()(pred, yb)",
+    ]
+    assert control_of(app, "control.view.prediction").value == "(B, 1)"
+
+
+def test_a_pasted_text_that_is_not_read_is_refused_at_the_box():
+    app = pasted(opened("your_code"), "my loss is 333,052 :smile: <b>")
+    (refusal,) = app.error
+    assert "(100, 1) (100,)" in refusal.value.replace("\\", ""), "an example"
+    assert app.text_area(key="control.paste").value == "my loss is 333,052 :smile: <b>"
+    app = pasted(app, "(64, 1) vs (100,)")
+    assert not app.error
+    assert "64 predictions but 100 targets: the batches do not line up." in words(app)
+    assert app.code[0].value == "assert prediction.shape == target.shape"
+    app = pressed(app, "Swap")
+    assert address(app)["truth"] == "64,1"
+
+
+def test_a_text_with_several_readings_is_asked_about():
+    app = pasted(opened("your_code"), "32 1")
+    assert "prediction" not in address(app)
+    app = pressed(app, "prediction (32, 1), target (32,)")
+    assert (address(app)["prediction"], address(app)["truth"]) == ("32,1", "32")
+    assert app.text_area(key="control.paste").value == ""
 
 
 def test_shapes_too_large_to_run_are_still_diagnosed():
@@ -198,8 +262,9 @@ def test_a_table_that_is_applied_is_on_every_page():
     assert shown_data(app) == TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, False)
     app.switch_page("streamlit_app.py")
     app = ran(app)
-    assert "Fuel economy of 398 cars, 1970–1982, in place of the data of the forum" in words(app)
-    assert "A question from the PyTorch forums" not in words(app)
+    said = " ".join(caption.value for caption in app.caption)
+    assert "Fuel economy of 398 cars, 1970–1982, in place of the data of the forum" in said
+    assert "The question on the PyTorch forums" not in said
     for page in ("cause", "surface", "sweep"):
         app.switch_page(f"pages/{page}.py")
         app = ran(app)

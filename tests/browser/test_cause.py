@@ -79,18 +79,69 @@ def test_an_upload_is_chosen_from_and_its_r_squared_changes(visit):
     assert beside_the_window(here, PHONE) == 0
 
 
-def test_shapes_are_typed_and_answered(visit):
+WARNING = (
+    "UserWarning: Using a target size (torch.Size([64])) that is different to the input size"
+    " (torch.Size([64, 1])). This will likely lead to incorrect results due to broadcasting."
+)
+HOVERED = """() => {
+  const shown = document.querySelector('#vg-tooltip-element.visible');
+  return shown && shown.innerText;
+}"""
+
+
+def test_shapes_are_pasted_typed_and_answered(visit):
     here = drawn(visit("your_code", width=390, scheme="dark"), 1)
     nothing_is_cut_off(here)
     assert shut_out(here) == []
     assert beside_the_window(here) == 0
+    box = here.page.get_by_label("Paste a warning, an error, or two shapes")
+    box.fill("my loss does not go down")
+    here.page.get_by_role("button", name="Check my shapes").click()
+    refusal = here.page.get_by_text("No shapes are found in “my loss does not go down”")
+    refusal.wait_for(timeout=30_000)
+    assert box.input_value() == "my loss does not go down"
+    below = refusal.bounding_box()["y"] - box.bounding_box()["y"]
+    assert 0 < below < 250, "at the field"
+    box.fill(WARNING)
+    here.page.get_by_role("button", name="Check my shapes").click()
+    here.page.get_by_text("Each prediction is compared with 64 targets").wait_for(timeout=30_000)
+    assert not refusal.is_visible()
     field = here.field("Shape of the target")
-    field.fill("(100, 1)")
+    field.fill("(64, 1)")
     field.press("Enter")
-    here.page.get_by_text("each prediction meets its own target").wait_for(timeout=30_000)
+    here.page.get_by_text("each prediction is compared with its own target").wait_for(
+        timeout=30_000
+    )
+    assert box.input_value() == "", "the shapes are not those of the warning any more"
     here.page.go_back()
-    here.page.get_by_text("each prediction meets 100 targets").wait_for(timeout=30_000)
+    here.page.get_by_text("Each prediction is compared with 64 targets").wait_for(timeout=30_000)
+    here.page.go_back()
+    here.page.get_by_text("Each prediction is compared with 100 targets").wait_for(timeout=30_000)
     assert beside_the_window(here, ZOOMED) == 0
+
+
+def test_a_cell_says_what_it_is_and_nothing_else_does(visit):
+    here = drawn(visit("your_code?prediction=4,1&truth=4"), 1)
+    chart = here.page.locator("svg.marks")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    said = set()
+    for row in range(8):
+        for column in range(8):
+            here.page.mouse.move(
+                box["x"] + (column + 0.5) * box["width"] / 8,
+                box["y"] + (row + 0.5) * box["height"] / 8,
+            )
+            here.page.wait_for_timeout(30)
+            said.add(here.page.evaluate(HOVERED))
+    said.discard(None)
+    assert said
+    assert all(
+        re.fullmatch(
+            r"prediction \[\d, 0\], target \[\d\]: (its own|another's) target", text.strip()
+        )
+        for text in said
+    )
 
 
 def test_no_figure_of_the_cause_is_cut_off(visit):

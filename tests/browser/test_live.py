@@ -201,6 +201,21 @@ def test_the_keyboard_steps_and_the_step_is_read_out(visit):
     here.page.get_by_role("button", name="Play").wait_for()
 
 
+def test_vega_is_fetched_once_and_kept_by_the_browser(visit):
+    here, asked = visit("?samples=1000"), []
+    here.until_trained()
+
+    def note(request):
+        asked.append(request.url.rpartition("/")[2])
+
+    here.page.on("request", note)
+    here.page.reload()
+    here.until_trained()
+    here.page.remove_listener("request", note)
+    assert "live.js" in asked
+    assert "vega.js" not in asked
+
+
 def test_files_that_do_not_load_leave_a_sentence(browser, server):
     page = browser.new_page()
     page.route("**/component/**", lambda route: route.abort())

@@ -46,7 +46,7 @@ def test_a_control_then_back_then_reload(visit):
     assert "Original: (20, 1) meets (20,)" in here.texts()
     here.page.go_back()
     here.page.wait_for_function("!location.search.includes('batch_size')")
-    here.page.get_by_text("Original: (100, 1) meets (100,)").first.wait_for(timeout=20_000)
+    here.page.get_by_text("Original: (100, 1) against (100,)").first.wait_for(timeout=20_000)
     here.settled()
     expect(here.field("Batch size")).to_have_value("100")
     here.page.go_forward()

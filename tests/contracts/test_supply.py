@@ -165,6 +165,7 @@ KNOWN = {
     ("worker.py", "pickle"): "whether an error can travel",
     ("memory.py", "ctypes"): "the C library is told to spare memory",
     ("page.py", "st.html"): "a stylesheet of the package",
+    ("component.py", "st.components"): "its code is a file of the package, its data no HTML",
 }
 
 

@@ -52,6 +52,8 @@ def live_figures(
         "group": group,
         "figures": [_sent(panel) for panel in figures.panels],
         "modules": modules,
+        "legend": [vars(entry) for entry in figures.legend],
+        "color_bar": figures.color_bar and vars(figures.color_bar),
         "runs": [vars(run) for run in runs] if sends_runs else None,
         "runs_digest": _digest(runs),
     }

@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -25,6 +26,7 @@ from linreg.figures.renderer import SNIPPET, VEGA_LITE, vega_bundle
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 
 ENDINGS = (".js", ".css")
+_preparing = threading.Lock()
 
 
 class FilesMissing(Exception):
@@ -47,7 +49,6 @@ def files_version() -> str:
     return digest.hexdigest()[:16]
 
 
-@st.cache_resource(show_spinner="Preparing the figures, once on this server …")
 def served_files() -> str:
     """The address of the files, relative to that of the app.
 
@@ -56,19 +57,40 @@ def served_files() -> str:
     if missing(FIGURES):
         raise FilesMissing(missing_message("The live figures need", missing(FIGURES)))
     try:
-        root = _private_folder()
-        prepare(root)
-        component = declare_component("files", path=root)
+        _, name = _served()
     except OSError as error:
         raise FilesMissing(f"the files of the live figures cannot be written: {error}") from None
-    return f"component/{component.name}/{files_version()}"
+    return f"component/{name}/{files_version()}"
 
 
-def prepare(root: Path) -> None:
-    """Write the files of this version into a folder of `root`: all of them, or none."""
-    folder = root / files_version()
-    if folder.is_dir():
-        return
+def _are_there(served: tuple[Path, str]) -> bool:
+    """Whether the files have not been deleted, as old temporary files are."""
+    root, _ = served
+    return (root / files_version() / "vega.js").is_file()
+
+
+@st.cache_resource(show_spinner="Preparing the figures, once on this server …", validate=_are_there)
+def _served() -> tuple[Path, str]:
+    """The folder that Streamlit serves, and the name of the component that it belongs to."""
+    root = prepare()
+    return root, declare_component("files", path=root).name
+
+
+def prepare(root: Path | None = None) -> Path:
+    """Write the files of this version into a folder of `root`: all of them, or none.
+
+    Without a root it is `private_folder()`. Returns the root.
+    """
+    with _preparing:
+        root = root or private_folder()
+        if not (root / files_version() / "vega.js").is_file():
+            shutil.rmtree(root / files_version(), ignore_errors=True)
+            _write(root / files_version())
+        return root
+
+
+def _write(folder: Path) -> None:
+    root = folder.parent
     unfinished = Path(tempfile.mkdtemp(dir=root))
     try:
         (unfinished / "vega.js").write_text(vega_bundle(), encoding="utf-8")
@@ -81,7 +103,7 @@ def prepare(root: Path) -> None:
             raise
 
 
-def _private_folder() -> Path:
+def private_folder() -> Path:
     """A folder for temporary files in which nobody else can write; the same for each server of a
     user."""
     user = os.getuid() if hasattr(os, "getuid") else None

@@ -5,6 +5,7 @@
 
 import { Controls } from "./controls.js";
 import { Handles } from "./handles.js";
+import { legendOf } from "./legend.js";
 import { unpack } from "./payload.js";
 import { stageOf } from "./stage.js";
 import { Figure } from "./tables.js";
@@ -106,7 +107,8 @@ class FiguresPart {
     this.trigger = setTriggerValue;
     if (isSame(data, this.bytes)) return;
     this.bytes = data;
-    const { group, figures, runs, runs_digest: digest, modules } = unpack(data);
+    const message = unpack(data);
+    const { group, figures, runs, runs_digest: digest, modules } = message;
     this.stage = stageOf(group);
     this.startModules(modules);
     while (this.views.length > figures.length) this.removeView(this.views.pop());
@@ -117,6 +119,10 @@ class FiguresPart {
       this.views[k] ??= this.newView(k, figure);
       this.views[k].draw(figure, () => this.stage.rowsOf(figure));
     });
+    const legend = legendOf(message);
+    this.legend?.remove();
+    if (legend.childNodes.length) this.element.append(legend);
+    this.legend = legend;
   }
 
   /** Call what a page adds to its figures, once: the default exports of modules of this folder. */

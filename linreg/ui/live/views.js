@@ -148,16 +148,23 @@ export class FigureView extends EventTarget {
   /** The values on both axes at a mouse event. */
   weightsAt(event) {
     const box = this.element.querySelector("svg").getBoundingClientRect();
-    const [left, top] = this.view.origin();
+    const [left, top] = this.plotOrigin();
     const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
     return [this.view.scale("x").invert(x), this.view.scale("y").invert(y)];
+  }
+
+  /** The upper left corner of the plot in the picture, in pixels. */
+  plotOrigin() {
+    const [left, top] = this.view.origin();
+    const padding = this.view.padding();
+    return [left + padding.left, top + padding.top];
   }
 
   /** The place of a point in the element, in pixels. */
   placeOf([w1, w2]) {
     const svg = this.element.querySelector("svg").getBoundingClientRect();
     const box = this.element.getBoundingClientRect();
-    const [left, top] = this.view.origin();
+    const [left, top] = this.plotOrigin();
     return {
       x: svg.left - box.left + left + this.view.scale("x")(w1),
       y: svg.top - box.top + top + this.view.scale("y")(w2),

@@ -232,8 +232,8 @@ def test_a_log_axis_is_labelled_where_a_reader_looks(losses, labels):
 def test_the_comparison_is_one_figure_with_one_vertical_axis_and_one_key(surfaces):
     svg = exported(surfaces, "svg").decode()
     drawn = [text for _, text in texts(svg)]
-    assert "Original: (100, 1) meets (100,)" in drawn
-    assert "Fixed: (100,) meets (100,)" in drawn
+    assert "Original: (100, 1) against (100,)" in drawn
+    assert "Fixed: (100,) against (100,)" in drawn
     assert drawn.count("weight 1") == 2
     assert drawn.count("weight 2") == 1, "one vertical axis for both"
     for entry in (
@@ -375,9 +375,9 @@ def test_twenty_at_once_are_the_twenty_one_by_one(every):
 
 
 def test_titles_are_broken_where_they_would_not_fit():
-    lines = wrap("Original, batch 12: (100, 1) meets (100,)", 150, 16, fonts.SEMIBOLD)
+    lines = wrap("Original, batch 12: (100, 1) against (100,)", 150, 16, fonts.SEMIBOLD)
     assert len(lines) > 1
-    assert " ".join(lines) == "Original, batch 12: (100, 1) meets (100,)"
+    assert " ".join(lines) == "Original, batch 12: (100, 1) against (100,)"
     assert all(fonts.width(line, 16, fonts.SEMIBOLD) <= 150 for line in lines)
     assert wrap("unbreakable", 10, 16, fonts.SEMIBOLD) == ["unbreakable"]
 
@@ -480,7 +480,7 @@ def test_an_exported_page_draws_without_a_network(browser, surfaces, tmp_path):
     texts = page.evaluate(
         "[...document.querySelectorAll('svg.marks text')].map(text => text.textContent)"
     )
-    assert "Fixed: (100,) meets (100,)" in texts
+    assert "Fixed: (100,) against (100,)" in texts
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.get_by_text("Star: the correct solution")).to_be_visible()
     assert said == []

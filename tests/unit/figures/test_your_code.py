@@ -63,6 +63,27 @@ def test_a_cell_says_what_the_loss_does_with_a_pair():
     assert set(cells.loc[~own, "compared"]) == {"not compared"}
 
 
+def test_elements_of_a_row_belong_to_the_target_of_the_row():
+    cells = your_code_figures.shapes_figure(diagnose_shapes((3, 3), (3,)), LIGHT).data["cells"]
+    own = cells["prediction"] // 3 == cells["target"]
+    compared = cells["prediction"] % 3 == cells["target"]
+    assert set(cells.loc[own, "compared"]) == {"its own target"}
+    assert set(cells.loc[compared & ~own, "compared"]) == {"another's target"}
+    assert set(cells.loc[~compared & ~own, "compared"]) == {"not compared"}
+
+
+def test_tooltips_speak_of_cells_and_of_nothing_else():
+    figure = your_code_figures.shapes_figure(diagnose_shapes((4, 1), (4,)), LIGHT)
+    assert figure.data["cells"]["tooltip"][1] == "prediction [0, 0], target [1]: another's target"
+    assert "tooltip" not in figure.shown_table()
+    fields = [
+        layer["encoding"]["tooltip"]["field"]
+        for layer in figure.spec["layer"]
+        if layer["mark"].get("tooltip", "Streamlit's own") is not None
+    ]
+    assert fields == ["tooltip"]
+
+
 @pytest.mark.parametrize(
     ("prediction", "target"), [((3,), (4,)), ((0, 1), (0,)), ((2, 3, 4, 5), (2, 3, 4, 5))]
 )

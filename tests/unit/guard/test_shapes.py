@@ -16,6 +16,7 @@ from torch import nn
 from linreg.guard.shapes import (
     MAX_SIZE,
     broadcast_shape,
+    could_be_paired,
     diagnose_shapes,
     find_fixes,
     is_silent_broadcast,
@@ -42,7 +43,8 @@ def test_the_diagnosis_agrees_with_pytorch(loss, prediction, target):
     said, done = diagnose_shapes(prediction, target, loss), reaction(prediction, target, loss)
     assert (said.kind == "raises") == (done.error is not None)
     assert said.warns == bool(done.warnings)
-    assert (said.kind == "silent") == (done.broadcast is not None)
+    reported = said.kind == "silent" or (said.kind == "outer" and loss != "raw")
+    assert (done.broadcast is not None) == (reported and could_be_paired(prediction, target))
     if done.error is None:
         a, b = torch.broadcast_tensors(torch.zeros(prediction), torch.zeros(target))
         assert said.broadcast_shape == tuple(a.shape)
@@ -185,21 +187,15 @@ def test_the_finding_for_the_threads_shapes():
         "loss = nn.MSELoss()(prediction.squeeze(-1), target)",
         "loss = nn.MSELoss()(prediction, target.unsqueeze(1))",
     )
+    assert said.fixed_shapes == (((100,), (100,)), ((100, 1), (100, 1)))
     assert said.finding == (
-        "`(100, 1)` and `(100,)` broadcast to `(100, 100)`, 10,000 terms: each prediction meets 100"
-        " targets."
-        " For independent rows with means near zero, the weights at its minimum are 1/100 of least"
-        " squares'."
+        "`(100, 1)` is broadcast against `(100,)`: `(100, 100)`, 10,000 terms. Each prediction is"
+        " compared with 100 targets. For independent rows with means near zero, the loss has its"
+        " minimum at 1/100 of the least-squares weights."
     )
-    assert diagnose_shapes((5, 1), (3,)).fixes == (
-        "target.unsqueeze(0)",
-        "prediction.expand(-1, 3)",
-    )
-    assert diagnose_shapes((5, 1), (3,)).finding.endswith("write it so if all pairs are meant.")
     assert diagnose_shapes((5, 4, 1), (5,)).fixes == ("target.unsqueeze(1).unsqueeze(2)",), (
         "a target for each row"
     )
-    assert "do not broadcast" in diagnose_shapes((5,), (3,)).finding
     assert (
         "takes a target of the prediction's shape only"
         in diagnose_shapes((5, 1), (5,), "bce_with_logits").finding
@@ -207,6 +203,76 @@ def test_the_finding_for_the_threads_shapes():
     assert "mean over nothing is NaN" in diagnose_shapes((0, 1), (0,)).finding
     assert diagnose_shapes((1, 1), (1,)).kind == "matched", "a batch of one mixes nothing"
     assert diagnose_shapes([MAX_SIZE, 1], torch.Size([MAX_SIZE])).terms == MAX_SIZE**2
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "says"),
+    [
+        ((64, 1), (100,), "64 predictions but 100 targets"),
+        ((64,), (100,), "64 predictions but 100 targets"),
+        ((64,), (100, 1), "64 predictions but 100 targets"),
+        ((64, 1), (1, 100), "64 predictions but 100 targets"),
+        ((2, 1), (3,), "2 predictions but 3 targets"),
+        ((4, 5, 1), (5,), "4 rows of predictions but 5 targets"),
+        ((2, 3), (3, 2), "2 rows of predictions but 3 rows of targets"),
+    ],
+)
+@losses
+def test_batches_that_do_not_line_up_are_called_so_and_no_fix_keeps_the_bug(
+    prediction, target, says, loss
+):
+    said = diagnose_shapes(prediction, target, loss)
+    assert said.finding.startswith(f"{says}: the batches do not line up.")
+    assert (said.fixes, said.corrected, said.fixed_shapes) == ((), (), ())
+
+
+def test_rows_that_are_compared_with_the_whole_vector_are_called_so():
+    said = diagnose_shapes((8, 8), (8,))
+    assert (said.kind, said.fixes) == ("misaligned", ("target.unsqueeze(1)",))
+    assert "Each row of predictions is compared with the whole target vector" in said.finding
+    assert "for class labels use `nn.CrossEntropyLoss`" in said.finding
+    assert diagnose_shapes((8,), (8, 8)).fixes == ("prediction.unsqueeze(1)",)
+    assert diagnose_shapes((8, 1), (8, 8)).kind == "one-sided", "row i with target i"
+    assert "all rows are compared with the same" in diagnose_shapes((64, 10), (10,)).finding
+    assert "all rows" not in diagnose_shapes((64, 10), (64, 1)).finding
+
+
+@losses
+def test_with_every_fix_each_prediction_is_compared_with_the_target_of_its_row(loss):
+    """For all pairs of shapes of up to three axes of sizes 1, 2 and 3: the loss of the corrected
+    line is that of a loop over the elements of the side with more of them."""
+    every = [shape for axes in range(4) for shape in product((1, 2, 3), repeat=axes)]
+    generator = torch.Generator().manual_seed(0)
+    fixed = 0
+    for shapes in product(every, every):
+        said = diagnose_shapes(*shapes, loss)
+        if not said.corrected:
+            continue
+        prediction, target = (torch.rand(shape, generator=generator) for shape in shapes)
+        p, t = prediction.flatten(), target.flatten()
+        count = max(p.numel(), t.numel())  # element k belongs to row k // (elements per row)
+        p, t = (side.repeat_interleave(count // side.numel()) for side in (p, t))
+        for line, both in zip(said.corrected, said.fixed_shapes, strict=True):
+            names = {"prediction": prediction, "target": target, "nn": nn, "torch": torch}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # equal rows, other shapes
+                exec(line, names)
+            torch.testing.assert_close(names["loss"], LOSSES[loss].run(p, t))
+            assert torch.broadcast_shapes(*both) in both
+            fixed += 1
+    assert fixed > 100
+
+
+def test_names_and_symbols_stand_in_the_diagnosis():
+    said = diagnose_shapes((4, 1), (4,), names=("pred", "batch.y"), symbols={4: "B"})
+    assert said.fixes == ("pred.squeeze(-1)", "batch.y.unsqueeze(1)")
+    assert said.finding.startswith("`(B, 1)` is broadcast against `(B,)`: `(B, B)`, B·B terms.")
+    assert said.finding.endswith("at 1/B of the least-squares weights.")
+    said = diagnose_shapes((4, 3, 1), (4, 3), symbols={4: "B", 3: "T"})
+    assert said.finding == "`(B, T, 1)` and `(B, T)` do not broadcast, so PyTorch raises."
+    assert said.fixes == ("prediction.squeeze(-1)", "target.unsqueeze(2)")
+    said = diagnose_shapes((4, 3, 1), (4, 3, 5), symbols={4: "B"})
+    assert "15·B terms" in said.finding
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from linreg.settings.changes import all_specs
 from linreg.settings.fields import SettingsError, specs_of
-from linreg.settings.pages import ClaimsView, SurfaceView, SweepView, with_view_changes
+from linreg.settings.pages import ClaimsView, CodeView, SurfaceView, SweepView, with_view_changes
 from linreg.settings.query import from_query, from_view_query, to_view_query
 
 VIEWS = (SurfaceView, ClaimsView, SweepView)
@@ -102,3 +102,29 @@ def test_a_new_axis_resets_its_range():
 def test_the_same_axis_twice_is_refused():
     with pytest.raises(SettingsError, match="both axes are noise"):
         SweepView(x="noise", y="noise")
+
+
+def test_named_sizes_and_variables_are_in_the_link_of_your_code():
+    view = CodeView(("B", 1), ("B",), names=("pred", "batch.y"))
+    query = to_view_query(view)
+    assert query == {"prediction": "B,1", "truth": "B", "names": "pred,batch.y"}
+    assert from_view_query(CodeView, query) == (view, [])
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"names": "<b>,y"}, "it is not a name"),
+        ({"names": "pred"}, "it does not have 0 or 2 names"),
+        ({"names": "pred,y()"}, "it is not a name"),
+        ({"names": f"pred,{'y' * 41}"}, "it is not a name"),
+        ({"names": "3,4"}, "it is not a name"),
+        ({"truth": "B!"}, "it is not a whole number"),
+        ({"truth": "1.5"}, "it is not a whole number"),
+    ],
+    ids=str,
+)
+def test_what_is_no_name_in_the_link_of_your_code_is_ignored(query, says):
+    view, (ignored,) = from_view_query(CodeView, query)
+    assert view == CodeView()
+    assert says in ignored

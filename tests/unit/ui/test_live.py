@@ -59,11 +59,11 @@ def test_files_are_there_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_a_folder_of_somebody_else_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
-    own = files._private_folder()
-    assert files._private_folder() == own
+    own = files.private_folder()
+    assert files.private_folder() == own
     assert own.stat().st_mode & 0o077 == 0
     os.chmod(own, 0o777)
-    assert files._private_folder() != own, "others can write there"
+    assert files.private_folder() != own, "others can write there"
 
 
 def test_a_long_run_is_sent_in_part(monkeypatch):
