@@ -32,7 +32,7 @@ TINY: dict[str, Any] = {
     "shared_expert_intermediate_size": 16, "moe_num_experts": 4, "moe_k": 2,
     "kv_lora_rank": 8, "q_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8,
     "v_head_dim": 8, "state_size": 4, "mamba_d_state": 4, "mamba_n_heads": 4, "mamba_d_head": 16,
-    "image_size": 32, "patch_size": 8, "num_channels": 3, "num_labels": 3,
+    "image_size": 32, "patch_size": 8, "num_channels": 3,
     "conv_dim": (16, 16), 
     "num_feat_extract_layers": 2, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
     "num_queries": 6,
@@ -71,7 +71,15 @@ mobilenet_v1 mobilenet_v2 regnet resnet swiftformer vit vit_msn
 """.split()
 
 DETECTORS = """
-conditional_detr deformable_detr detr yolos
+conditional_detr dab-detr deformable_detr detr rt_detr yolos
+""".split()
+
+LISTENERS = """
+data2vec-audio hubert sew unispeech unispeech-sat wav2vec2 wav2vec2-conformer wavlm
+""".split()
+
+FORECASTERS = """
+autoformer informer patchtsmixer patchtst time_series_transformer
 """.split()
 
 
@@ -85,7 +93,7 @@ def tiny_config(architecture: str, **changes: Any) -> Any:
     for base in type(defaults).__mro__:
         known |= {*inspect.signature(base.__init__).parameters, *getattr(base, "__annotations__", ())}
     sizes = {name: value for name, value in TINY.items() if name in known}
-    return transformers.AutoConfig.for_model(architecture, **{**sizes, **changes})
+    return transformers.AutoConfig.for_model(architecture, **{"num_labels": 3, **sizes, **changes})
 
 
 def model_of(task: str, architecture: str, **changes: Any) -> torch.nn.Module:
@@ -102,7 +110,9 @@ def training(model: torch.nn.Module, inputs: dict[str, Any], output: str = "logi
     def step(criterion: Criterion) -> Tensor:
         optimizer.zero_grad()
         result = model(**inputs)
-        loss = result.loss.sum() + criterion(result[output].flatten(1).mean(1))
+        values = result[output]
+        values = values[0] if isinstance(values, tuple) else values
+        loss = result.loss.sum() + criterion(values.flatten(1).mean(1))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -118,7 +128,8 @@ def text(task: str, architecture: str, batch: int, length: int) -> Step:
         mask = torch.ones_like(tokens)
         mask[0, -1] = 0  # one row is padded
         inputs["attention_mask"] = mask
-    return training(model_of(task, architecture), inputs)
+    changes = {"decoder_start_token_id": 1} if task == "SEQ_TO_SEQ_CAUSAL_LM" else {}
+    return training(model_of(task, architecture, **changes), inputs)
 
 
 def regression(architecture: str, batch: int, length: int) -> Step:
@@ -139,21 +150,71 @@ def detection(architecture: str, batch: int, boxes: int) -> Step:
         {"class_labels": torch.randint(0, 3, (boxes,)), "boxes": 0.3 + 0.3 * torch.rand(boxes, 4)}
         for _ in range(batch)
     ]
+    changes: dict[str, Any] = {"image_size": [64, 64], "num_detection_tokens": 6}
+    if architecture != "yolos":
+        stages = ["stage4"] if architecture.endswith("l_detr") or "form" not in architecture else []
+        stages = stages if architecture != "rt_detr" else []
+        backbone = transformers.RTDetrResNetConfig if architecture == "rt_detr" else transformers.ResNetConfig
+        changes = {
+            "use_timm_backbone": False,
+            "use_pretrained_backbone": False,
+            "backbone": None,
+            "backbone_config": backbone(
+                embedding_size=8,
+                hidden_sizes=[8, 16, 24, 32],
+                depths=[1, 1, 1, 1],
+                out_features=stages or ["stage2", "stage3", "stage4"],
+            ),
+        }
     inputs = {"pixel_values": torch.randn(batch, 3, 64, 64), "labels": labels}
-    return training(model_of("OBJECT_DETECTION", architecture), inputs)
+    return training(model_of("OBJECT_DETECTION", architecture, **changes), inputs)
+
+
+def sound(architecture: str, batch: int) -> Step:
+    """Speech recognition with the CTC loss."""
+    inputs = {"input_values": torch.randn(batch, 400), "labels": torch.randint(3, 9, (batch, 3))}
+    return training(model_of("CTC", architecture), inputs)
+
+
+def forecast(architecture: str, batch: int) -> Step:
+    """The next 4 values of as many series, from their past."""
+    past = torch.rand(batch, 16, 4)
+    changes: dict[str, Any] = {"prediction_length": 4, "context_length": 12}
+    inputs = {"past_values": past, "past_observed_mask": torch.ones_like(past)}
+    if architecture.startswith("patch"):
+        changes |= {"num_input_channels": 4, "patch_length": 4, "patch_stride": 4}
+        inputs = {"past_values": past[:, -12:], "future_values": torch.rand(batch, 4, 4)}
+        name = f"{'PatchTST' if architecture == 'patchtst' else 'PatchTSMixer'}ForPrediction"
+    else:
+        changes |= {"lags_sequence": [1, 2, 3, 4], "num_time_features": 1, "num_parallel_samples": 2}
+        inputs = {
+            "past_values": past[..., 0],
+            "past_time_features": torch.rand(batch, 16, 1),
+            "past_observed_mask": torch.ones(batch, 16),
+            "future_values": torch.rand(batch, 4),
+            "future_time_features": torch.rand(batch, 4, 1),
+        }
+        camel = "".join(word.title() for word in architecture.split("_"))
+        name = f"{camel}ForPrediction"
+    model = getattr(transformers, name)(tiny_config(architecture, **changes)).train()
+    return training(model, inputs, "prediction_outputs" if "patch" in architecture else "params")
 
 
 def cases() -> Iterator[Case]:
     kinds = {"CAUSAL_LM": DECODERS, "MASKED_LM": ENCODERS, "SEQ_TO_SEQ_CAUSAL_LM": TRANSLATORS}
     for task, architectures in kinds.items():
         for architecture in architectures:
-            for batch, length in SIZES:
+            for batch, length in SIZES[architecture == "funnel" :]:  # which halves the sequence
                 name = f"{architecture}, {batch} sequences of {length}"
                 yield Case(name, partial(text, task, architecture, batch, length))
-    for architecture in ("bert", "roberta", "deberta-v2", "llama", "gpt2", "t5"):
+    for architecture in ("bert", "roberta", "electra", "llama", "gpt2", "opt"):
         yield Case(f"{architecture}, regression", partial(regression, architecture, 4, 4))
     for architecture in CLASSIFIERS:
         yield Case(f"{architecture}, 4 images", partial(images, architecture, 4))
     for architecture in DETECTORS:
         for boxes in (6, 2):
             yield Case(f"{architecture}, {boxes} boxes", partial(detection, architecture, 6, boxes))
+    for architecture in LISTENERS:
+        yield Case(f"{architecture}, 4 recordings", partial(sound, architecture, 4))
+    for architecture in FORECASTERS:
+        yield Case(f"{architecture}, 4 series of 4", partial(forecast, architecture, 4))
