@@ -1,143 +1,346 @@
-"""Tell whether a call of PyTorch is a silent broadcast, and where it is made."""
+"""Tell whether a call of PyTorch is a silent broadcast, and report it."""
 
 from __future__ import annotations
 
-import os
-import sys
+import ast
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
-from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import LKJCholesky, MixtureSameFamily
-from torch.distributions.utils import broadcast_all
 
-from linreg.guard.operations import WATCHED, operands, primary_shapes
+from linreg.guard import distributions, intent
+from linreg.guard.advice import Operand, call_fixes, checked_fixes, make_operand, sentence
+from linreg.guard.callsite import (
+    CallSite,
+    Source,
+    call_site,
+    is_called_from,
+    line_of,
+    operand_nodes,
+    source_of,
+    variables,
+)
+from linreg.guard.evaluation import Evaluator, UnknownShape, raises_in_pytorch
+from linreg.guard.operations import WATCHED, Operation, is_operand, operands, primary_shapes
 from linreg.guard.report import Broadcast
 from linreg.guard.scope import Scope
-from linreg.guard.shapes import broadcast_shape, find_fixes, is_silent_broadcast, shown_fixes
+from linreg.guard.shapes import Fix, broadcast_shape, could_be_paired, is_silent_broadcast
 from linreg.settings.losses import Shape
+from linreg.settings.warnings import captured_warnings
 
-# Functions of PyTorch that broadcast on purpose: every sample with every component, every row with
-# every size.
-_ON_PURPOSE = (
-    MixtureSameFamily.log_prob,
-    MixtureSameFamily.cdf,
-    LKJCholesky.__init__,
-    LKJCholesky.log_prob,
-)
+Found = tuple[Broadcast, FrameType]
+Line = tuple[CodeType, int]
 
-_TORCH = str(Path(torch.__file__).parent) + os.sep
-_GUARD = str(Path(__file__).parent) + os.sep
-_GENERATED_BY_FX = "<eval_with_key>"
+
+@dataclass(frozen=True)
+class Rule:
+    """What a guard reports, and in which code.
+
+    `of_all_pairs` holds the lines that have been seen to broadcast what cannot be paired: they
+    mean all pairs, also when two sizes are equal by chance."""
+
+    scope: Scope
+    strict: bool = False
+    of_all_pairs: set[Line] = field(default_factory=set)
+
+    def pair(self, kind: str, shapes: Sequence[Shape]) -> tuple[int, int] | None:
+        """The indices of the first two shapes that may be a silent broadcast; None if none are."""
+        for i, j in combinations(range(len(shapes)), 2):
+            if self._counts(kind, shapes[i], shapes[j], operands=(i, j)):
+                return i, j
+        return None
+
+    def _counts(self, kind: str, first: Shape, second: Shape, operands: tuple[int, int]) -> bool:
+        if kind == "loss" and could_be_paired(first, second):
+            return True
+        if self.strict:
+            if kind == "loss" and operands == (0, 1) and first != second:
+                return broadcast_shape(first, second) is not None
+            return is_silent_broadcast(first, second)
+        return len(first) != len(second) and could_be_paired(first, second)
 
 
 def find_broadcast(
-    func: Callable[..., Any],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    scope: Scope,
-    *,
-    strict: bool,  # noqa: ARG001
-) -> tuple[Broadcast, FrameType] | None:
+    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], rule: Rule
+) -> Found | None:
     """The report of the silent broadcast that this call would make, and the user's frame; or None.
 
     `func` is one of `WATCHED`."""
     operation = WATCHED[func]
-    named_tensors = operands(operation, args, kwargs)
-    tensors = [tensor for _, tensor in named_tensors]
-    if any(tensor.is_nested for tensor in tensors):  # a nested tensor has no single shape
+    if torch.compiler.is_compiling():  # sizes may be symbols of a graph
         return None
-    shapes = [tuple(tensor.shape) for tensor in tensors]
-    pair = _silent_pair(shapes)
-    if pair is None:
+    if operation.kind != "loss" and is_called_from(distributions.FOLDER):
+        return _find_in_distribution(rule)
+    if operation.kind == "distribution":
         return None
-    result = broadcast_shape(*shapes)
-    if result is None:  # PyTorch raises
+    if operation.kind == "array":
+        return _find_in_numpy(args, kwargs, rule)
+    named = operands(operation, args, kwargs)
+    values = [value for _, value in named]
+    if any(isinstance(value, Tensor) and value.is_nested for value in values):
+        return None  # a nested tensor has no single shape
+    shapes = [shape_of(value) for value in values]
+    pair = rule.pair(operation.kind, shapes)
+    result = broadcast_shape(*shapes) if shapes else None
+    if pair is None or result is None:
+        if not rule.strict and any(is_silent_broadcast(*two) for two in combinations(shapes, 2)):
+            rule.of_all_pairs.add(_line(call_site().caller))
         return None
-    if result in primary_shapes(operation, args, kwargs) or _called_by(*_ON_PURPOSE):
+    if result in primary_shapes(operation, args, kwargs):
         return None
-    if operation.key == "broadcast_tensors" and not _called_by(broadcast_all):
+    if raises_in_pytorch(func, tuple(args), kwargs):
         return None
-    frame = _user_frame()
-    if not scope.watches(frame):
+    site = call_site()
+    if not _is_watched(rule, site, operation.kind, [values[index] for index in pair]):
         return None
-    names = [_name_in(frame, tensor) or fallback for fallback, tensor in named_tensors]
-    first, second = (f"{names[i]} {shapes[i]}" for i in pair)
-    fixes, advice = _advice(shapes, names)
-    report = Broadcast(
-        operation=operation.name,
-        shapes=(shapes[pair[0]], shapes[pair[1]]),
-        result=result,
-        where=f"{frame.f_code.co_filename}:{frame.f_lineno}",
-        fixes=fixes,
-        message=f"{operation.name} broadcasts {first} and {second} to {result},"
-        f" so all pairs meet. {advice}",
+    source = source_of(site.caller)
+    nodes = [] if source is None else operand_nodes(site, source, func, args, kwargs)
+    written = [
+        make_operand(site, source, value, name, _node_of(value, nodes)) for name, value in named
+    ]
+    known = intent.known_shapes(nodes)
+    if not rule.strict and operation.kind != "loss":
+        two = [values[index] for index in pair]
+        if _is_meant(
+            operation, two, [written[index] for index in pair], site, source, known, result
+        ):
+            return None
+    first, second = (written[index] for index in pair)
+    one_sided = result in (first.shape, second.shape)
+    effect = "repeating one of them" if one_sided else "all pairs of their elements"
+    return _report(
+        operation.name,
+        (first.shape, second.shape),
+        result,
+        site,
+        source,
+        checked_fixes(site, source, written, known),
+        f"{operation.name} broadcasts {first.name} {first.shape} and {second.name} {second.shape}"
+        f" to {result}, {effect}.",
     )
-    return report, frame
 
 
-def _silent_pair(shapes: Sequence[Shape]) -> tuple[int, int] | None:
-    """The indices of the first two shapes that are a silent broadcast; None if there are none."""
-    return next(
-        (
-            (i, j)
-            for i, j in combinations(range(len(shapes)), 2)
-            if is_silent_broadcast(shapes[i], shapes[j])
-        ),
-        None,
-    )
+def shape_of(value: Any) -> Shape:
+    """The shape of a tensor or array in plain integers, under `torch.jit.trace` too."""
+    if torch.jit.is_tracing():  # type: ignore[attr-defined]
+        with captured_warnings():
+            return tuple(int(size) for size in value.shape)
+    return tuple(value.shape)
 
 
-def _advice(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """The fixes to offer, as code, and the sentence that offers them."""
-    fixes = find_fixes(shapes, names)
-    shown = tuple(fix.code for fix in shown_fixes(fixes))
-    options = " or ".join(shown)
-    if fixes[0].all_pairs:
-        sentence = (
-            f"No change of axes pairs them one by one; if all pairs are meant, write {options}."
-        )
-    else:
-        all_pairs = [fix.code for fix in fixes if fix.all_pairs]
-        unless = f"; if all pairs are meant, {all_pairs[0]}" if all_pairs else ""
-        sentence = f"Write {options}{unless}."
-    return shown, sentence
+def _line(frame: FrameType) -> Line:
+    return frame.f_code, frame.f_lasti
 
 
-def _user_frame() -> FrameType:
-    """The innermost frame outside PyTorch and the guard; the outermost frame if there is none."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _is_internal(frame):
-        frame = frame.f_back
-    return frame
+def _is_watched(rule: Rule, site: CallSite, kind: str, two: Sequence[Any]) -> bool:
+    """Whether the rule covers the line that makes the call."""
+    if not rule.scope.watches(site.caller):
+        return False
+    if rule.strict or kind == "loss":
+        return True
+    if _line(site.caller) in rule.of_all_pairs:
+        return False
+    if rule.scope.only or not site.in_library or site.user is site.caller:
+        return True
+    # In an installed package, only what the user gives it can be the user's mistake.
+    handed = intent.is_handed_over(site, list(two))
+    required = [isinstance(value, Tensor) and value.requires_grad for value in two]
+    return all(handed) or (handed[0] and required[1]) or (handed[1] and required[0])
 
 
-def _is_internal(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith((_TORCH, _GUARD, _GENERATED_BY_FX))
-
-
-def _called_by(*functions: Any) -> bool:
-    """Whether one of these functions is among PyTorch's own frames at the top of the stack."""
-    codes = {function.__code__ for function in functions}
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_internal(frame):
-        if frame.f_code in codes:
+def _is_meant(
+    operation: Operation,
+    two: Sequence[Any],
+    written: Sequence[Operand],
+    site: CallSite,
+    source: Source | None,
+    known: Mapping[str, Any],
+    result: Shape,
+) -> bool:
+    """Whether something shows that all pairs are meant (see `intent`)."""
+    first, second = two
+    if intent.is_set_with_itself(operation.key, first, second):
+        return True
+    if not any(isinstance(value, Tensor) and value.requires_grad for value in two):
+        # rows[:, None] before columns selects a block; arange before an index, one of each row
+        block = operation.kind != "index" or len(written[0].shape) > len(written[1].shape)
+        if block and any(intent.is_row_numbers(value) for value in two):
             return True
-        frame = frame.f_back
-    return False
+    if operation.kind == "index":
+        return False
+    if any(intent.has_axis_before_features(source, o.node, o.shape) for o in written):
+        return True
+    return intent.joins_a_table(site, source, known, result)
 
 
-def _name_in(frame: FrameType, tensor: Tensor) -> str | None:
-    """The variable of the frame that holds this tensor: a local, or a global that its code uses."""
-    used = {
-        name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals
-    }
-    variables = used | frame.f_locals
-    return next(
-        (name for name, value in variables.items() if value is tensor and name.isidentifier()),
-        None,
+def _node_of(value: Any, nodes: Sequence[tuple[Any, ast.expr]]) -> ast.expr | None:
+    return next((node for other, node in nodes if other is value), None)
+
+
+def _report(
+    name: str,
+    shapes: tuple[Shape, Shape],
+    result: Shape,
+    site: CallSite,
+    source: Source | None,
+    fixes: Sequence[Fix],
+    told: str,
+) -> Found:
+    shown, advice = sentence(fixes, pairable=could_be_paired(*shapes))
+    message = f"{told} {advice}".strip()
+    inside = None
+    if site.user is not site.caller:
+        inside = line_of(site.caller)
+        text = source.text(source.node) if source is not None else None
+        message += f"\n  The call is in {inside}" + (f": {text}" if text else "")
+    report = Broadcast(
+        operation=name,
+        shapes=shapes,
+        result=result,
+        where=line_of(site.user),
+        fixes=shown,
+        message=message,
+        inside=inside,
     )
+    return report, site.user
+
+
+# ---- torch.distributions -------------------------------------------------------------------------
+
+
+def _find_in_distribution(rule: Rule) -> Found | None:
+    """The report of a call of `torch.distributions` that is under way."""
+    site = call_site()
+    if site.entry is None:
+        return None
+    for call in distributions.calls_of(site.entry):
+        other = call.batch if call.other is None else call.other.batch
+        counts = is_silent_broadcast if rule.strict else could_be_paired
+        if len(call.given.batch) == len(other) or not counts(call.given.batch, other):
+            continue
+        two = [call.given.value] + ([call.other.value] if call.other else [])
+        if not _is_watched(rule, site, "distribution", two if len(two) == 2 else two * 2):
+            continue
+        data_free = any(intent.is_row_numbers(value) for value in two)
+        if data_free and not rule.strict and not any(value.requires_grad for value in two):
+            continue
+        return _report_call(call, other, site)
+    return None
+
+
+def _report_call(call: distributions.Call, other: Shape, site: CallSite) -> Found:
+    source = source_of(site.caller)
+    nodes = [] if source is None else operand_nodes(site, source, torch.add, (), {})
+    given = call.given
+    operand = _given(site, source, given, nodes)
+    result = broadcast_shape(given.batch, other)
+    assert result is not None
+    told = f"{call.name} was given {_called(given, operand)}"
+    fixes = []
+    if call.other is None:
+        told += f" for a batch of {other}, and broadcasts it to {result}."
+    else:
+        second = _given(site, source, call.other, nodes)
+        told += f" and {_called(call.other, second)}, and broadcasts the batches to {result}."
+        fixes += call_fixes(site, source, second, other, given.batch)
+    if given.name == distributions.VALUE or call.other is not None:
+        fixes += call_fixes(site, source, operand, given.batch, other)
+    return _report(call.name, (given.batch, other), result, site, source, fixes, told)
+
+
+def _given(
+    site: CallSite,
+    source: Source | None,
+    argument: distributions.Argument,
+    nodes: Sequence[tuple[Any, ast.expr]],
+) -> Operand:
+    node = _node_of(argument.value, nodes)
+    return make_operand(site, source, argument.value, argument.name, node)
+
+
+def _called(argument: distributions.Argument, operand: Operand) -> str:
+    """What is given, as `act (8, 1)` or `loc mean (8, 1, 3)`."""
+    if isinstance(argument.value, Tensor):
+        names = dict.fromkeys((argument.name, operand.name))  # each once
+        return " ".join((*filter(None, names), str(operand.shape)))
+    return f"{argument.name} with a batch of {argument.batch}"
+
+
+# ---- NumPy ---------------------------------------------------------------------------------------
+
+
+def _find_in_numpy(args: Sequence[Any], kwargs: Mapping[str, Any], rule: Rule) -> Found | None:
+    """The report of an operation of a tensor and an array that NumPy performs.
+
+    PyTorch leaves the operation to NumPy and only takes its result."""
+    tensor, array = args[0], args[1] if len(args) > 1 else kwargs.get("array")
+    result = tuple(getattr(array, "shape", ()))
+    shape = shape_of(tensor)
+    if result == shape:
+        return None
+    site = call_site()
+    source = source_of(site.caller)
+    other = _other_operand(site, source, tensor, result)
+    if other is None or rule.pair("elementwise", (shape, other.shape)) is None:
+        return None
+    if not _is_watched(rule, site, "elementwise", (tensor, tensor)):
+        return None
+    if not rule.strict and not tensor.requires_grad and intent.is_row_numbers(tensor):
+        return None
+    nodes = [] if source is None else _numpy_operands(source)
+    operand = make_operand(site, source, tensor, "tensor", nodes[0] if nodes else None)
+    known = {
+        ast.dump(o.node): torch.empty(o.shape, device="meta") for o in (operand, other) if o.node
+    }
+    return _report(
+        "numpy",
+        (shape, other.shape),
+        result,
+        site,
+        source,
+        checked_fixes(site, source, (operand, other), known),
+        f"NumPy broadcasts the tensor {operand.name} {shape} and the array {other.name}"
+        f" {other.shape} to {result}, all pairs of their elements.",
+    )
+
+
+def _numpy_operands(source: Source) -> list[ast.expr]:
+    match source.node:
+        case ast.BinOp(left=left, right=right):
+            return [left, right]
+        case ast.Call(args=[first, second]):
+            return [first, second]
+    return []
+
+
+def _other_operand(
+    site: CallSite, source: Source | None, tensor: Tensor, result: Shape
+) -> Operand | None:
+    """The array that a tensor is combined with, if it can be told from the code."""
+    shape = shape_of(tensor)
+    if source is not None:
+        for node in _numpy_operands(source)[1:]:
+            try:
+                found = Evaluator(site.caller, {}).shape(node)
+            except (UnknownShape, RuntimeError, TypeError, ValueError, IndexError):
+                return None
+            if broadcast_shape(shape, found) == result:
+                text = source.text(node)
+                return Operand(text or "array", found, node, text)
+        return None
+    held = {
+        name: tuple(value.shape)
+        for name, value in variables(site.caller).items()
+        if is_operand(value) and not isinstance(value, Tensor)
+    }
+    fitting = [
+        (name, found) for name, found in held.items() if broadcast_shape(shape, found) == result
+    ]
+    if len(fitting) != 1:
+        return None
+    (name, found) = fitting[0]
+    return Operand(name, found, None, name)

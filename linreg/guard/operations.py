@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from linreg.settings.losses import Shape
 
+Kind = Literal["elementwise", "loss", "index", "array", "distribution"]
+
 
 class Operation(NamedTuple):
-    """A watched function: the operation that it performs, and its qualified name."""
+    """A watched function: the operation that it performs, its qualified name, and its kind.
+
+    The kinds: elementwise; a loss of `torch.nn.functional`; an index; NumPy's result for a tensor
+    and an array; and one that counts only where `torch.distributions` calls it."""
 
     key: str  # such as "div", the same for all forms of an operation
     name: str  # such as "torch.Tensor.__truediv__"
+    kind: Kind = "elementwise"
 
 
 WatchedFunctions = dict[Callable[..., Any], Operation]
@@ -43,8 +50,6 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "bitwise_xor": ("xor",),
     "bitwise_left_shift": ("lshift",),
     "bitwise_right_shift": ("rshift",),
-    # Reported only where torch.distributions calls it: a direct call states what it does.
-    "broadcast_tensors": (),
 }
 
 # Operations with one name only
@@ -62,11 +67,23 @@ _UNALIASED = (
     "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w",
 )  # fmt: skip
 
+# Watched only where torch.distributions calls them: a direct call states what it does.
+_EXPANSIONS = ("broadcast_tensors", "expand", "unsqueeze")
+
+_INDEXING = ("getitem", "setitem", "index_put")
+
 _LOSSES = (
     "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "gaussian_nll_loss", "poisson_nll_loss",
     "kl_div", "hinge_embedding_loss", "margin_ranking_loss", "multilabel_soft_margin_loss",
     "binary_cross_entropy", "binary_cross_entropy_with_logits",
 )  # fmt: skip
+
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(_LOSSES, "loss"),
+    **dict.fromkeys(_INDEXING, "index"),
+    **dict.fromkeys(_EXPANSIONS, "distribution"),
+    "array_wrap": "array",
+}
 
 # Tensor arguments that are not operands, or whose shape PyTorch itself checks: position, keyword.
 _NON_OPERANDS = {
@@ -97,9 +114,10 @@ def _all_forms() -> WatchedFunctions:
         "torch.linalg": torch.linalg,
         "torch.nn.functional": torch.nn.functional,
     }
-    aliases = {**_ALIASES, **dict.fromkeys((*_UNALIASED, *_LOSSES), ())}
+    aliases = {**_ALIASES, **dict.fromkeys((*_UNALIASED, *_KINDS), ())}
     found: WatchedFunctions = {}
     for key, others in aliases.items():
+        kind = _KINDS.get(key, "elementwise")
         for name in (key, *others):
             for module, owner in owners.items():
                 forms = [name, f"{name}_"]
@@ -108,7 +126,7 @@ def _all_forms() -> WatchedFunctions:
                 for form in forms:
                     function = getattr(owner, form, None)
                     if callable(function):
-                        found.setdefault(function, Operation(key, f"{module}.{form}"))
+                        found.setdefault(function, Operation(key, f"{module}.{form}", kind))
     return found
 
 
@@ -139,18 +157,22 @@ def operation_keys(allow: object) -> set[str]:
 
 def operands(
     operation: Operation, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> list[tuple[str, Tensor]]:
-    """The tensors that the call broadcasts together, each with a name for it, such as "left"."""
+) -> list[tuple[str, Any]]:
+    """The tensors that the call broadcasts together, each with a name for it, such as "left".
+
+    NumPy arrays count as tensors."""
+    if operation.kind == "index":
+        return _indices(args[1] if len(args) > 1 else kwargs.get("indices"))
     position, keyword = _NON_OPERANDS.get(operation.key, (-1, ""))
     positional = [
-        value for index, value in enumerate(args) if isinstance(value, Tensor) and index != position
+        value for index, value in enumerate(args) if is_operand(value) and index != position
     ]
     named = {
         name: value
         for name, value in kwargs.items()
-        if isinstance(value, Tensor) and name not in (keyword, "out")
+        if is_operand(value) and name not in (keyword, "out")
     }
-    if operation.key in _LOSSES:
+    if operation.kind == "loss":
         names = ["prediction", "target" if position != 1 else "weight", "weight"]
     elif len(positional) + len(named) == 2:
         names = ["left", "right"]
@@ -158,6 +180,24 @@ def operands(
         names = ["first", "second", "third"]
     names += [f"operand{number}" for number in range(len(names), len(positional))]
     return [*zip(names, positional, strict=False), *named.items()]
+
+
+def is_operand(value: Any) -> bool:
+    """Whether a value is a tensor or a NumPy array."""
+    if isinstance(value, Tensor):
+        return True
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def _indices(index: Any) -> list[tuple[str, Any]]:
+    """The arrays of integers in an index; none if there is a mask, which has a size of its own."""
+    if not isinstance(index, tuple | list):
+        return []
+    arrays = [(f"index {number}", value) for number, value in enumerate(index) if is_operand(value)]
+    if any(str(value.dtype).endswith(("bool", "uint8")) for _, value in arrays):
+        return []
+    return arrays
 
 
 def primary_shapes(
@@ -170,4 +210,4 @@ def primary_shapes(
     positions, keywords = primary
     values = [args[position] for position in positions if position < len(args)]
     values += [kwargs.get(name) for name in keywords]
-    return [tuple(value.shape) for value in values if isinstance(value, Tensor)]
+    return [tuple(value.shape) for value in values if is_operand(value)]

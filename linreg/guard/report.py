@@ -11,10 +11,12 @@ from linreg.settings.losses import Shape
 class Broadcast:
     """A silent broadcast: the operation, its two shapes, and the result's shape before reduction.
 
-    `where` is `file:line` of the innermost frame outside PyTorch. `fixes` are one or two ways to
-    write an operand so that elements are paired one by one or, if no change of axes does that, so
-    that it states that all pairs are meant. Operands have the names of the variables on that line,
-    if there are any. `message` is a description, without `where`."""
+    `where` is `file:line` of the user's own code, and `inside` that of the installed package in
+    which the operation is called, if there is one. `fixes` are at most two ways to write an operand
+    so that elements are paired one by one or, if no change of axes does that, so that it states
+    that all pairs are meant. There are none for operands whose source text is not known, and none
+    that would be reported again further on in the expression. `message` is a description, without
+    `where`."""
 
     operation: str
     shapes: tuple[Shape, Shape]
@@ -22,6 +24,7 @@ class Broadcast:
     where: str
     fixes: tuple[str, ...]
     message: str
+    inside: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 The rule: a broadcast is silent if the two shapes differ in rank and both are expanded, as `(B, 1)`
 and `(B,)` are to `(B, B)`. Equal ranks show that the axes were written out on purpose; expanding
-one side only is common for a bias, a scale or a mask."""
+one side only is common for a bias, a scale or a mask. The guard reports those that could have been
+paired one by one, and with `strict` all."""
 
 from __future__ import annotations
 
@@ -41,6 +42,13 @@ def broadcast_shape(*shapes: Shape) -> Shape | None:
 def is_silent_broadcast(first: Shape, second: Shape) -> bool:
     """Whether the two shapes are a silent broadcast: different ranks, and both expanded."""
     return len(first) != len(second) and _both_expanded(first, second)
+
+
+def could_be_paired(first: Shape, second: Shape) -> bool:
+    """Whether both shapes are expanded though their elements correspond one by one.
+
+    They do if the shapes are equal once axes of size one are left out."""
+    return _without_ones(first) == _without_ones(second) and _both_expanded(first, second)
 
 
 def _padded(shape: Shape, rank: int) -> Shape:
@@ -170,8 +178,8 @@ class ShapeDiagnosis:
 
     `kind` is one of
       matched    each prediction is compared with its own target
-      silent     the ranks differ and both sides are expanded: `no_silent_broadcast` reports it
-      outer      the ranks are equal and both sides are expanded: all pairs on purpose, no report
+      silent     the ranks differ and both sides are expanded
+      outer      the ranks are equal and both sides are expanded, as for all pairs on purpose
       one-sided  only one side is expanded
       raises     PyTorch raises; `broadcast_shape` and `terms` are None
 

@@ -22,8 +22,8 @@ from torch._C import (
 from torch.compiler import is_dynamo_compiling
 from torch.overrides import TorchFunctionMode
 
-from linreg.guard.detection import find_broadcast
-from linreg.guard.operations import WATCHED, WatchedFunctions, operation_keys
+from linreg.guard.detection import Rule, find_broadcast
+from linreg.guard.operations import WATCHED, WatchedFunctions, is_operand, operation_keys
 from linreg.guard.optimizers import Method, OptimizerPatch
 from linreg.guard.report import Broadcast, SilentBroadcastError, SilentBroadcastWarning
 from linreg.guard.scope import Scope
@@ -54,13 +54,10 @@ class _Watch(TorchFunctionMode):
         watched: WatchedFunctions,
         report: Callable[[Broadcast, FrameType], None],
         outer: _Watch | None,
-        scope: Scope,
-        *,
-        strict: bool,
+        rule: Rule,
     ) -> None:
         super().__init__()
-        self.scope = scope
-        self.strict = strict
+        self.rule = rule
         self.watched = self.own_watched = watched
         self.report = report
         self.outer = outer
@@ -71,15 +68,27 @@ class _Watch(TorchFunctionMode):
             # torch.compile would trace this method into its graph, and Torch 2.13 then silently
             # computes wrong values where a call splits the graph, as `x.mul(x.max().item()).mean()`
             # does. So under a guard the user's function runs as Python.
-            torch._dynamo.skip_frame(msg=_NOT_COMPILED)
-        if func in self.watched:
-            first_rank = 0
-            for value in (*args, *kwargs.values()) if kwargs else args:
-                if isinstance(value, Tensor) and (rank := value.dim()):  # scalars always pass
-                    if first_rank and rank != first_rank:
-                        self.check(func, args, kwargs or {})
-                        break
-                    first_rank = rank
+            if not _is_fullgraph():
+                torch._dynamo.skip_frame(msg=_NOT_COMPILED)
+            return func(*args, **kwargs) if kwargs else func(*args)
+        operation = self.watched.get(func)
+        if operation is not None:
+            if operation.kind == "elementwise":
+                first_rank = 0
+                for value in (*args, *kwargs.values()) if kwargs else args:
+                    if isinstance(value, Tensor):
+                        rank = value.dim()
+                    elif is_operand(value):
+                        rank = value.ndim
+                    else:
+                        continue
+                    if rank:  # scalars always pass
+                        if first_rank and rank != first_rank:
+                            self.check(func, args, kwargs or {})
+                            break
+                        first_rank = rank
+            else:
+                self.check(func, args, kwargs or {})
         return func(*args, **kwargs) if kwargs else func(*args)
 
     def check(self, func: Any, args: Any, kwargs: Any) -> None:
@@ -87,9 +96,18 @@ class _Watch(TorchFunctionMode):
         find = find_broadcast
         if "torch._dynamo" in sys.modules:
             find = torch._dynamo.disable(find_broadcast)
-        found = find(func, args, kwargs, self.scope, strict=self.strict)
+        found = find(func, args, kwargs, self.rule)
         if found is not None:
             self.report(*found)
+
+
+def _is_fullgraph() -> bool:
+    """Whether the compiler is to compile the whole function, or to raise; called while it does."""
+    return bool(torch._dynamo.symbolic_convert.InstructionTranslator.current_tx().one_graph)
+
+
+# What `torch.compiler.assume_constant_result` does, without importing the compiler.
+vars(_is_fullgraph)["_dynamo_marked_constant"] = True
 
 
 class _Innermost(threading.local):
@@ -198,8 +216,7 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
                 f"action {action!r} is unknown; give 'raise', 'warn' or a function of the report"
             )
         self._action = action
-        self._strict = strict
-        self._scope = Scope(skip, only)
+        self._rule = Rule(Scope(skip, only), strict)
         allowed = operation_keys(allow)
         self._watched = {
             function: operation
@@ -211,7 +228,7 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
         if is_dynamo_compiling():
             torch._dynamo.skip_frame(msg=_NOT_COMPILED)
         outer = _INNERMOST.watch
-        watch = _Watch(self._watched, self._report, outer, self._scope, strict=self._strict)
+        watch = _Watch(self._watched, self._report, outer, self._rule)
         _OPTIMIZERS.acquire()
         watch.__enter__()
         if outer is not None:
