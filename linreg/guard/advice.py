@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from linreg.guard.callsite import CallSite, Source, variables
-from linreg.guard.evaluation import Evaluator, UnknownShape
-from linreg.guard.operations import WATCHED, operands
+from linreg.guard.evaluation import ERRORS, Evaluator, UnknownShape
+from linreg.guard.operations import WARNS_OF_SHAPES, WATCHED, operands
 from linreg.guard.shapes import Fix, broadcast_shape, could_be_paired, find_fixes
 from linreg.settings.losses import Shape
 
@@ -66,7 +66,18 @@ class _Check(TorchFunctionMode):
                     equal_rank = len(first) == len(second) and operation.kind != "loss"
                     if not equal_rank and could_be_paired(first, second):
                         raise _Silent
+            if operation.key in WARNS_OF_SHAPES:
+                return _loss_on_meta(shapes, kwargs or {})
         return func(*args, **(kwargs or {}))
+
+
+def _loss_on_meta(shapes: Sequence[Shape], kwargs: Mapping[str, Any]) -> Tensor:
+    """What a loss returns, without its warning."""
+    result = broadcast_shape(*shapes)
+    if result is None:
+        raise ValueError(shapes)
+    reduced = kwargs.get("reduction", "mean") != "none"
+    return torch.empty(() if reduced else result, device="meta")
 
 
 def checked_fixes(
@@ -166,7 +177,7 @@ def _places(
         text = source.text(node)
         try:
             same = text is not None and evaluator.shape(node) == operand.shape
-        except (UnknownShape, RuntimeError, TypeError, ValueError, IndexError):
+        except (UnknownShape, *ERRORS):
             continue
         if same:
             change = fix.code[len(operand.code) :]
@@ -189,7 +200,7 @@ def _passes(site: CallSite, source: Source, known: Mapping[str, Any], *, require
             evaluator.shape(node)
         except UnknownShape:
             return node is not source.node or not required
-        except (_Silent, RuntimeError, TypeError, ValueError, IndexError):
+        except (_Silent, *ERRORS):
             return False
     return True
 

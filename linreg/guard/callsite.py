@@ -58,7 +58,7 @@ def call_site() -> CallSite:
         entry = None if frame.f_code.co_filename.startswith(_GUARD) else frame
         frame = frame.f_back
     caller = user = frame
-    while _is_not_of_user(user.f_code.co_filename):
+    while is_installed(caller.f_code.co_filename) and _is_not_of_user(user.f_code.co_filename):
         if user.f_back is None:
             user = caller
             break
@@ -68,6 +68,8 @@ def call_site() -> CallSite:
 
 def is_installed(file: str) -> bool:
     """Whether a file is part of an installed package or of the standard library."""
+    if file.startswith(_LINREG):
+        return False
     return any(part in file for part in _PACKAGES) or file.startswith(
         (_STANDARD_LIBRARY, "<frozen")
     )

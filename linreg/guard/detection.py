@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 
 from linreg.guard import distributions, intent
 from linreg.guard.advice import Operand, call_fixes, checked_fixes, make_operand, sentence
@@ -24,8 +25,15 @@ from linreg.guard.callsite import (
     source_of,
     variables,
 )
-from linreg.guard.evaluation import Evaluator, UnknownShape, raises_in_pytorch
-from linreg.guard.operations import WATCHED, Operation, is_operand, operands, primary_shapes
+from linreg.guard.evaluation import ERRORS, Evaluator, UnknownShape, raises_in_pytorch
+from linreg.guard.operations import (
+    WARNS_OF_SHAPES,
+    WATCHED,
+    Operation,
+    is_operand,
+    operands,
+    primary_shapes,
+)
 from linreg.guard.report import Broadcast
 from linreg.guard.scope import Scope
 from linreg.guard.shapes import Fix, broadcast_shape, could_be_paired, is_silent_broadcast
@@ -92,7 +100,8 @@ def find_broadcast(
         return None
     if result in primary_shapes(operation, args, kwargs):
         return None
-    if raises_in_pytorch(func, tuple(args), kwargs):
+    warns = operation.key in WARNS_OF_SHAPES
+    if not warns and not is_tracing() and raises_in_pytorch(func, args, kwargs):
         return None
     site = call_site()
     if not _is_watched(rule, site, operation.kind, [values[index] for index in pair]):
@@ -126,7 +135,7 @@ def find_broadcast(
 
 def shape_of(value: Any) -> Shape:
     """The shape of a tensor or array in plain integers, under `torch.jit.trace` too."""
-    if torch.jit.is_tracing():  # type: ignore[attr-defined]
+    if is_tracing():
         with captured_warnings():
             return tuple(int(size) for size in value.shape)
     return tuple(value.shape)
@@ -326,7 +335,7 @@ def _other_operand(
         for node in _numpy_operands(source)[1:]:
             try:
                 found = Evaluator(site.caller, {}).shape(node)
-            except (UnknownShape, RuntimeError, TypeError, ValueError, IndexError):
+            except (UnknownShape, *ERRORS):
                 return None
             if broadcast_shape(shape, found) == result:
                 text = source.text(node)

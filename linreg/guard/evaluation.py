@@ -9,22 +9,26 @@ import ast
 import builtins
 import functools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType, MethodType, ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 from torch.nn.modules import loss as losses
 from torch.overrides import TorchFunctionMode, get_overridable_functions
 
 from linreg.guard.callsite import variables
 from linreg.settings.losses import Shape
-from linreg.settings.warnings import captured_warnings
 
 
 class UnknownShape(Exception):
     """The expression holds something that is not evaluated."""
+
+
+# What an expression with wrong shapes raises
+ERRORS = (RuntimeError, TypeError, ValueError, IndexError, Warning)
 
 
 _BINARY: dict[type, Callable[..., Any]] = {
@@ -59,19 +63,20 @@ def on_meta(value: Any) -> Any:
 
 
 def raises_in_pytorch(
-    func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> bool:
-    """Whether PyTorch refuses a call whatever the values are."""
+    """Whether PyTorch refuses a call of these shapes and types, whatever the values are."""
     try:
-        with captured_warnings(), torch.no_grad():
-            func(
-                *(on_meta(value) for value in args),
-                **{name: on_meta(value) for name, value in kwargs.items()},
-            )
+        with torch.no_grad():
+            func(*map(on_meta, args), **{name: on_meta(value) for name, value in kwargs.items()})
     except NotImplementedError:  # no kernel for the meta device
         return False
-    except (RuntimeError, TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError):
         return True
+    except RuntimeError as error:  # but for one that needs values, as bool() does
+        return "meta" not in str(error)
+    except Exception:  # of another mode, or a warning that is turned into an error
+        return False
     return False
 
 
@@ -89,7 +94,9 @@ class Evaluator:
 
     def shape(self, node: ast.AST) -> Shape:
         """The shape of an expression. Raises `UnknownShape`, and what PyTorch raises."""
-        with captured_warnings(), torch.no_grad(), torch.device("meta"):
+        if is_tracing():  # the graph would take up the operations
+            raise UnknownShape
+        with torch.no_grad(), torch.device("meta"):
             if self._mode is None:
                 value = self._value(node)
             else:

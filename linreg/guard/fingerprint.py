@@ -34,8 +34,12 @@ def looks_broadcast(
     The loss is called without gradients on detached tensors; a tensor that it returns is averaged.
     The global random state is restored, and warnings are not shown.
 
-    **False** is returned if one of eight shuffles changes the loss by more than rounding. A loss
-    over all pairs then adds the same n terms in another order, and pairwise summation has an error
+    Tensors in float16 and bfloat16 are given to the loss in float32, as the loss in half precision
+    is too coarse to compare; but if it refuses them, as they are.
+
+    **False** is returned if one of eight shuffles changes the loss by more than rounding, along
+    each axis longer than two along which both tensors vary: `(B, T, 1)` with `(B, T)` at B = T
+    broadcasts only one of the axes. A loss over all pairs then adds the same n terms in another order, and pairwise summation has an error
     of at most log2(n) roundings. The tolerance is four times that: 4 · eps · log2(n), relative to
     the largest value seen, with the eps of the coarsest dtype.
 
@@ -53,16 +57,14 @@ def looks_broadcast(
     broadcast, and so can a matched loss in which a few large values hide the others. A loss that
     broadcasts another axis than the batch looks matched, and so can one that adds its terms one by
     one in float32, with errors beyond the tolerance."""
-    p, y = prediction.detach(), target.detach()
+    p, y = _in_full_precision(loss, prediction.detach(), target.detach())
     rows = _batch_size(y)
     if rows == 1 or not p.numel():
         raise Inconclusive(
             f"the target {tuple(y.shape)} is a batch of one or none, so there is nothing to shuffle"
         )
+    orders = _orders(rows)
     generator = torch.Generator().manual_seed(0)
-    orders = [torch.arange(rows).roll(1)] + [
-        torch.randperm(rows, generator=generator) for _ in range(SHUFFLES - 1)
-    ]
     if p.is_floating_point() and y.is_floating_point():
         moves = [((p + p.max()) / 2, (y + y.max()) / 2)]
     else:
@@ -84,25 +86,84 @@ def looks_broadcast(
         moved = [
             (_value(loss, p2, y2), _value(loss, p2, y), _value(loss, p, y2)) for p2, y2 in moves
         ]
+        along_others = [
+            [
+                _value(loss, p, y.index_select(axis, order.to(y.device)))
+                for order in _orders(y.shape[axis])
+            ]
+            for axis in _other_axes(p, y)
+        ]
     dtypes = [tensor.dtype for tensor in (p, y) if tensor.is_floating_point()]
     eps = max((torch.finfo(dtype).eps for dtype in dtypes), default=torch.finfo().eps)
     largest = max(map(abs, (plain, *shuffled, *chain(*moved))))
     tolerance = 4 * eps * math.log2(2 + p.numel() * y.numel()) * largest
+    interaction = max(abs(both - first - second + plain) for both, first, second in moved)
+    shows = interaction > MARGIN * tolerance * math.sqrt(rows)
     if max(abs(value - plain) for value in shuffled) > tolerance:
-        return False
+        return shows and any(
+            max(abs(value - plain) for value in values) <= tolerance for values in along_others
+        )
     for side, tensor in (("predictions", p), ("targets", y)):
         if bool((tensor == _rows(tensor, torch.tensor([0]))).all()):
             raise Inconclusive(
                 f"the {side} are constant, so a shuffle changes nothing in any loss; give ones that"
                 " differ"
             )
-    interaction = max(abs(both - first - second + plain) for both, first, second in moved)
-    if interaction <= MARGIN * tolerance * math.sqrt(rows):
+    if not shows:
         raise Inconclusive(
             f"predictions or targets vary too little beside the loss {plain:g} to show in it; give"
             " ones that differ more"
         )
     return True
+
+
+def _in_full_precision(
+    loss: Callable[[Tensor, Tensor], Any], p: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The tensors in float32 if they are in half precision and the loss takes and returns it."""
+    half = (torch.float16, torch.bfloat16)
+    if p.dtype not in half and y.dtype not in half:
+        return p, y
+    wide = tuple(tensor.float() if tensor.dtype in half else tensor for tensor in (p, y))
+    cuda = sorted({tensor.device.index or 0 for tensor in wide if tensor.is_cuda})
+    with (
+        captured_warnings(),
+        no_silent_broadcast(lambda _: None),
+        torch.no_grad(),
+        torch.random.fork_rng(devices=cuda),
+    ):
+        try:
+            value = loss(*wide)
+        except RuntimeError:
+            return p, y
+    in_half = isinstance(value, Tensor) and value.dtype in half
+    return (p, y) if in_half else (wide[0], wide[1])
+
+
+def _orders(size: int) -> list[Tensor]:
+    """A shift by one, and random orders."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.arange(size).roll(1)] + [
+        torch.randperm(size, generator=generator) for _ in range(SHUFFLES - 1)
+    ]
+
+
+def _other_axes(p: Tensor, y: Tensor) -> list[int]:
+    """The axes of the target after the batch that a matched loss depends on.
+
+    Both tensors have to vary along their axes longer than one, so that another order shows."""
+    axes = [axis for axis, size in enumerate(y.shape) if size > 1]
+    ours = [axis for axis, size in enumerate(p.shape) if size > 1]
+    if len(ours) != len(axes) or not all(_varies(p, axis) for axis in ours):
+        return []
+    return [axis for axis in axes[1:] if y.shape[axis] > 2 and _varies(y, axis)]
+
+
+def _varies(tensor: Tensor, axis: int) -> bool:
+    """Whether a tensor varies along an axis, at least a tenth as much as over all axes."""
+    values = tensor.double()
+    along = values - values.mean(axis, keepdim=True)
+    return bool(along.square().mean() > 0.01 * (values - values.mean()).square().mean())
 
 
 def _batch_size(tensor: Tensor) -> int:

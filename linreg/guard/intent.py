@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from linreg.guard.callsite import CallSite, Source, arguments_of
-from linreg.guard.evaluation import Evaluator, UnknownShape, on_meta
+from linreg.guard.evaluation import ERRORS, Evaluator, UnknownShape, on_meta
 from linreg.settings.losses import Shape
 
 MIN_ROWS = 4  # three numbers are in a row too often by chance
@@ -30,6 +30,8 @@ def is_set_with_itself(key: str, first: Tensor, second: Tensor) -> bool:
     if not isinstance(first, Tensor) or not isinstance(second, Tensor):
         return False
     if first.requires_grad != second.requires_grad or first.dtype != second.dtype:
+        return False
+    if not first.numel():
         return False
     try:
         one, other = first.detach().squeeze(), second.detach().squeeze()
@@ -96,7 +98,7 @@ def joins_a_table(
         other = outer.right if outer.left is inner else outer.left
         try:
             shape = evaluator.shape(other)
-        except (UnknownShape, RuntimeError, TypeError, ValueError, IndexError):
+        except (UnknownShape, *ERRORS):
             continue
         if shape == result:
             return True

@@ -78,6 +78,9 @@ _LOSSES = (
     "binary_cross_entropy", "binary_cross_entropy_with_logits",
 )  # fmt: skip
 
+# PyTorch takes any shapes that broadcast, and warns.
+WARNS_OF_SHAPES = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(_LOSSES, "loss"),
     **dict.fromkeys(_INDEXING, "index"),
