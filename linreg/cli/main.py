@@ -82,6 +82,9 @@ class ScriptCommand(Command):
     def invoke(self, ctx: click.Context) -> None:
         ctx.exit(guard.run(ctx.params, self.script))
 
+    def collect_usage_pieces(self, _: click.Context) -> list[str]:
+        return ["[OPTION ...]", self.usage]
+
 
 def _one_value_each(ctx: click.Context, args: Sequence[str]) -> list[str]:
     """`--format svg csv` as `--format svg --format csv`, which is how click reads several values.

@@ -17,6 +17,7 @@ import torch
 
 from linreg.guard.report import Broadcast, SilentBroadcastError
 from linreg.guard.watch import no_silent_broadcast
+from linreg.settings.fields import SettingsError
 
 FOUND = 1  # the exit status if the guard has reported something
 
@@ -41,8 +42,8 @@ class Reports:
         lines = len(self.counts)
         title = f"{lines} silent broadcast{'' if lines == 1 else 's'} found"
         found = [
-            f"{where} ({count} time{'' if count == 1 else 's'})\n  {self.messages[where, operation]}"
-            for (where, operation), count in self.counts.most_common()
+            f"{key[0]} ({count} time{'' if count == 1 else 's'})\n  {self.messages[key]}"
+            for key, count in self.counts.most_common()
         ]
         return "\n".join([f"linreg guard: {title}", *found])
 
@@ -68,8 +69,8 @@ def run_script(
     `KeyboardInterrupt` are passed on, after the reports are written. `output` is where reports are
     written: standard error, if it is not given.
 
-    Raises `FileNotFoundError` for a script that is not there, and `ModuleNotFoundError` for such a
-    module."""
+    Raises `FileNotFoundError` for a script that is not there, and `SettingsError` for such a module
+    (a `ValueError`)."""
     reports, escaped = Reports(), False
 
     def report(broadcast: Broadcast) -> None:
@@ -105,7 +106,7 @@ def _as_main_program(target: str, arguments: Sequence[str], module: bool) -> Ite
         sys.path[:1] = [folder]
     try:
         if module and find_spec(target) is None:
-            raise ModuleNotFoundError(f"no module is named {target}", name=target)
+            raise SettingsError(f"no module is named {target}", "module")
         if not module and not os.path.exists(target):
             raise FileNotFoundError(2, "there is no such script", target)
         sys.argv = [target, *arguments]

@@ -71,7 +71,9 @@ class Row:
         return found
 
 
-HEAD = "| package | models | steps | lines with an alarm | planted bugs | caught |\n|---|--:|--:|--:|--:|--:|"
+HEAD = """\
+| package | models | steps | lines with an alarm | planted bugs | caught |
+|---|--:|--:|--:|--:|--:|"""
 
 
 # ---- the process of a package --------------------------------------------------------------------
@@ -192,7 +194,9 @@ def write_table(rows: list[Row]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("packages", nargs="*", help=" ".join(PACKAGES))
     parser.add_argument("--only", default="", help="cases whose name has this regular expression")
     parser.add_argument("--processes", type=int, default=2, help="packages at the same time")

@@ -5,6 +5,7 @@ below runs them one after the other and prints a line of JSON for each."""
 
 from __future__ import annotations
 
+import math
 import random
 import traceback
 import warnings
@@ -15,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-import zoo_vision_ops  # noqa: F401 - has to come before what imports torchvision
 import torch.nn.functional as F
+import zoo_vision_ops  # noqa: F401 - has to come before what imports torchvision
 from torch import Tensor
 from torch.distributions import Laplace, Normal
 
@@ -53,7 +54,7 @@ class Outcome:
     error: str = ""
 
 
-# ---- losses of a prediction (N,) and a target, which is (N,), or (N, 1) in a planted bug ----------
+# ---- losses of a prediction (N,) and a target (N,), one of them (N, 1) in a planted bug ----------
 
 
 def by_hand(prediction: Tensor, target: Tensor) -> Tensor:
@@ -142,7 +143,7 @@ def run_case(case: Case, number: int) -> Outcome:
             step = case.build()
             losses.append(float(step(sound)))
     outcome.steps = 1
-    if losses[0] != losses[1] and not losses[0] != losses[0]:
+    if losses[0] != losses[1] and not math.isnan(losses[0]):
         outcome.error = f"the loss is {losses[1]} under the guard, and {losses[0]} without"
     outcome.alarms = [{"where": one.where, "message": one.message} for one in reports]
     for turn, swapped in enumerate((False, True)):

@@ -51,7 +51,6 @@ CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
     "AntiSymmetricConv": lambda: gnn.AntiSymmetricConv(F),
     "DirGNNConv": lambda: gnn.DirGNNConv(gnn.GCNConv(F, F)),
     "EdgeConv": lambda: gnn.EdgeConv(mlp(2 * F)),
-    "PANConv": lambda: gnn.PANConv(F, F, filter_size=2),
     "PMLP": lambda: gnn.PMLP(F, F, F, 2),
     "GPSConv": lambda: gnn.GPSConv(F, gnn.GCNConv(F, F), heads=2),
     "GCN": lambda: gnn.GCN(F, F, 2, norm="batch"),
@@ -94,7 +93,6 @@ POOLS: dict[str, Callable[[], nn.Module]] = {
     "TopKPooling": lambda: gnn.TopKPooling(F),
     "SAGPooling": lambda: gnn.SAGPooling(F),
     "ASAPooling": lambda: gnn.ASAPooling(F),
-    "PANPooling": lambda: gnn.PANPooling(F),
     "EdgePooling": lambda: gnn.EdgePooling(F),
 }
 
@@ -134,32 +132,32 @@ def readout(name: str, nodes: int) -> Step:
 
 def norm(name: str, nodes: int) -> Step:
     x, _, batch = graph(nodes, nodes)
-    if name == "MessageNorm":
-        return training(NORMS[name](), lambda model: model(x, x.sin()))
-    return training(NORMS[name](), lambda model: model(x, batch=batch) if name != "x" else x)
+    forwards = {
+        "MessageNorm": lambda model: model(x, x.sin()),
+        "DiffGroupNorm": lambda model: model(x),
+    }
+    return training(NORMS[name](), forwards.get(name, lambda model: model(x, batch=batch)))
 
 
 def pool(name: str, nodes: int, edges: int) -> Step:
     x, edge_index, batch = graph(nodes, edges)
     if name == "EdgePooling":
         return training(POOLS[name](), lambda model: model(x, edge_index, batch)[0])
-    if name == "PANPooling":
-        conv = gnn.PANConv(F, F, filter_size=2)
-        both = nn.ModuleList([conv, POOLS[name]()])
-        return training(both, lambda model: model[1](model[0](x, edge_index)[0], conv(x, edge_index)[1], batch)[0])
     return training(POOLS[name](), lambda model: model(x, edge_index, batch=batch)[0])
 
 
-def molecule(name: str) -> Step:
-    """Networks on atoms with positions; needs no compiled extension."""
+class AllPairs(nn.Module):
+    """The pairs of SchNet without its compiled search: of all atoms with all others."""
+
+    def forward(self, positions: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+        pairs = torch.combinations(torch.arange(len(positions))).T
+        return pairs, (positions[pairs[0]] - positions[pairs[1]]).norm(dim=-1)
+
+
+def schnet() -> Step:
     kinds, positions = torch.randint(1, 6, (F,)), torch.randn(F, 3)
     batch = torch.arange(F) // 2
-    if name == "SchNet":
-        model = gnn.SchNet(F, F, num_interactions=2, num_gaussians=F, cutoff=5.0)
-        pairs = torch.combinations(torch.arange(F)).T
-        model.interaction_graph = lambda pos, _: (
-            pairs, (pos[pairs[0]] - pos[pairs[1]]).norm(dim=-1)
-        )  # fmt: skip
+    model = gnn.SchNet(F, F, num_interactions=2, num_gaussians=F, interaction_graph=AllPairs())
     return training(model, lambda module: module(kinds, positions, batch))
 
 
@@ -175,4 +173,4 @@ def cases() -> Iterator[Case]:
         yield Case(f"{name}, nodes = features", partial(norm, name, F))
     for name in POOLS:
         yield Case(f"{name}, nodes = features = edges", partial(pool, name, F, F))
-    yield Case("SchNet, 8 atoms", partial(molecule, "SchNet"))
+    yield Case("SchNet, 8 atoms", schnet)

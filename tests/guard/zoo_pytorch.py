@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -67,7 +68,10 @@ DISTRIBUTIONS: dict[str, Callable[[Tensor], dist.Distribution]] = {
 }
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
-    "Transformer encoder": (lambda: nn.TransformerEncoderLayer(N, 2, 8, batch_first=True), (N, N, N)),
+    "Transformer encoder": (
+        lambda: nn.TransformerEncoderLayer(N, 2, 8, batch_first=True),
+        (N, N, N),
+    ),
     "LSTM": (lambda: nn.LSTM(N, N, batch_first=True), (N, N, N)),
     "GRU": (lambda: nn.GRU(N, N, batch_first=True), (N, N, N)),
     "Conv1d": (lambda: nn.Conv1d(N, N, 3, padding=1), (N, N, N)),
@@ -113,15 +117,11 @@ def distribution(name: str) -> Step:
         drawn = made.rsample() if made.has_rsample else made.sample()
         loss = made.log_prob(drawn).mean() + made.log_prob(drawn.expand(N, *drawn.shape)).mean()
         for value in ("entropy", "mean", "variance", "stddev", "perplexity"):
-            try:
+            with suppress(NotImplementedError):
                 found = getattr(made, value)
                 loss = loss + (found() if callable(found) else found).nan_to_num(0, 0, 0).mean()
-            except NotImplementedError:
-                pass
-        try:
+        with suppress(NotImplementedError):
             loss = loss + dist.kl_divergence(made, DISTRIBUTIONS[name](p.detach().sqrt())).mean()
-        except NotImplementedError:
-            pass
         loss = loss + criterion(p)
         loss.backward()
         return loss
@@ -348,4 +348,6 @@ def cases() -> Iterator[Case]:
         yield Case(f"{name} optimizer", partial(optimizer, name))
     yield Case("LBFGS optimizer", lbfgs)
     for function in PROGRAMS:
-        yield Case(f"{function.__name__.replace('_', ' ')}, all axes of 4", partial(program, function))
+        yield Case(
+            f"{function.__name__.replace('_', ' ')}, all axes of 4", partial(program, function)
+        )

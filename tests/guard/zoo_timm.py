@@ -53,15 +53,17 @@ gcvit_xxtiny hiera_tiny_224
 )
 
 
-def training(
-    name: str, loss: Callable[[], torch.nn.Module], mixup: bool
-) -> Step:
+def training(name: str, loss: Callable[[], torch.nn.Module], mixup: bool) -> Step:
     options = {"img_size": SIZE} if name in RESIZED else {}
     model = timm.create_model(name, num_classes=CLASSES, **options).train()
     average = ModelEmaV3(model, decay=0.9)
     optimizer = create_optimizer_v2(model, opt="adamw", lr=1e-4, weight_decay=0.05)
     images, labels = torch.randn(CLASSES, 3, SIZE, SIZE), torch.randint(0, CLASSES, (CLASSES,))
-    mix = Mixup(mixup_alpha=0.8, cutmix_alpha=1.0, num_classes=CLASSES, mode="elem") if mixup else None
+    mix = (
+        Mixup(mixup_alpha=0.8, cutmix_alpha=1.0, num_classes=CLASSES, mode="elem")
+        if mixup
+        else None
+    )
     objective = loss()
 
     def step(criterion: Criterion) -> Tensor:

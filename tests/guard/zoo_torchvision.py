@@ -126,7 +126,9 @@ def box_losses(boxes: int) -> Step:
     second = torch.rand(boxes, 4).cumsum(1)
 
     def step(criterion: Criterion) -> Tensor:
-        each = ops.generalized_box_iou_loss(first, second) + ops.complete_box_iou_loss(first, second)
+        each = ops.generalized_box_iou_loss(first, second) + ops.complete_box_iou_loss(
+            first, second
+        )
         each = each + ops.distance_box_iou_loss(first, second)
         pairs = ops.box_iou(first, second) + ops.generalized_box_iou(first, second)
         pairs = pairs + ops.complete_box_iou(first, second) + ops.distance_box_iou(first, second)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,7 @@ TINY: dict[str, Any] = {
     "kv_lora_rank": 8, "q_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8,
     "v_head_dim": 8, "state_size": 4, "mamba_d_state": 4, "mamba_n_heads": 4, "mamba_d_head": 16,
     "image_size": 32, "patch_size": 8, "num_channels": 3,
-    "conv_dim": (16, 16), 
+    "conv_dim": (16, 16),
     "num_feat_extract_layers": 2, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
     "num_queries": 6,
 }  # fmt: skip
@@ -91,7 +91,10 @@ def tiny_config(architecture: str, **changes: Any) -> Any:
     defaults = transformers.AutoConfig.for_model(architecture)
     known = {*vars(defaults), *defaults.attribute_map}
     for base in type(defaults).__mro__:
-        known |= {*inspect.signature(base.__init__).parameters, *getattr(base, "__annotations__", ())}
+        known |= {
+            *inspect.signature(base.__init__).parameters,
+            *getattr(base, "__annotations__", ()),
+        }
     sizes = {name: value for name, value in TINY.items() if name in known}
     return transformers.AutoConfig.for_model(architecture, **{"num_labels": 3, **sizes, **changes})
 
@@ -140,7 +143,10 @@ def regression(architecture: str, batch: int, length: int) -> Step:
 
 
 def images(architecture: str, batch: int) -> Step:
-    inputs = {"pixel_values": torch.randn(batch, 3, 32, 32), "labels": torch.randint(0, 3, (batch,))}
+    inputs = {
+        "pixel_values": torch.randn(batch, 3, 32, 32),
+        "labels": torch.randint(0, 3, (batch,)),
+    }
     return training(model_of("IMAGE_CLASSIFICATION", architecture), inputs)
 
 
@@ -152,18 +158,18 @@ def detection(architecture: str, batch: int, boxes: int) -> Step:
     ]
     changes: dict[str, Any] = {"image_size": [64, 64], "num_detection_tokens": 6}
     if architecture != "yolos":
-        stages = ["stage4"] if architecture.endswith("l_detr") or "form" not in architecture else []
-        stages = stages if architecture != "rt_detr" else []
-        backbone = transformers.RTDetrResNetConfig if architecture == "rt_detr" else transformers.ResNetConfig
+        several = architecture in ("deformable_detr", "rt_detr")
+        stages = ["stage2", "stage3", "stage4"] if several else ["stage4"]
+        kind = "RTDetrResNetConfig" if architecture == "rt_detr" else "ResNetConfig"
         changes = {
             "use_timm_backbone": False,
             "use_pretrained_backbone": False,
             "backbone": None,
-            "backbone_config": backbone(
+            "backbone_config": getattr(transformers, kind)(
                 embedding_size=8,
                 hidden_sizes=[8, 16, 24, 32],
                 depths=[1, 1, 1, 1],
-                out_features=stages or ["stage2", "stage3", "stage4"],
+                out_features=stages,
             ),
         }
     inputs = {"pixel_values": torch.randn(batch, 3, 64, 64), "labels": labels}
@@ -173,7 +179,8 @@ def detection(architecture: str, batch: int, boxes: int) -> Step:
 def sound(architecture: str, batch: int) -> Step:
     """Speech recognition with the CTC loss."""
     inputs = {"input_values": torch.randn(batch, 400), "labels": torch.randint(3, 9, (batch, 3))}
-    return training(model_of("CTC", architecture), inputs)
+    kernels = {"conv_kernel": (8, 4), "conv_stride": (4, 2)}
+    return training(model_of("CTC", architecture, **kernels), inputs)
 
 
 def forecast(architecture: str, batch: int) -> Step:
@@ -186,7 +193,11 @@ def forecast(architecture: str, batch: int) -> Step:
         inputs = {"past_values": past[:, -12:], "future_values": torch.rand(batch, 4, 4)}
         name = f"{'PatchTST' if architecture == 'patchtst' else 'PatchTSMixer'}ForPrediction"
     else:
-        changes |= {"lags_sequence": [1, 2, 3, 4], "num_time_features": 1, "num_parallel_samples": 2}
+        changes |= {
+            "lags_sequence": [1, 2, 3, 4],
+            "num_time_features": 1,
+            "num_parallel_samples": 2,
+        }
         inputs = {
             "past_values": past[..., 0],
             "past_time_features": torch.rand(batch, 16, 1),

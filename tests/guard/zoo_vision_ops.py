@@ -1,4 +1,4 @@
-"""torchvision beside a CPU build of PyTorch from elsewhere, where its compiled operators do not load.
+"""torchvision beside another build of PyTorch than its own, where its operators do not load.
 
 Everything in Python works without them, if the two that torchvision names on import are declared.
 Import this before torchvision, or a package that imports it."""
@@ -21,8 +21,6 @@ def declare_missing_operators() -> None:
             torch.library.define(
                 f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou) -> Tensor"
             )
-
-
 
 
 declare_missing_operators()

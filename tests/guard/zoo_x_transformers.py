@@ -31,7 +31,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "relative positions of T5": {"rel_pos_bias": True},
     "dynamic position bias": {"dynamic_pos_bias": True, "dynamic_pos_bias_log_distance": True},
     "data dependent ALiBi": {"attn_data_dependent_alibi": True},
-    "forgetting": {"attn_data_dependent_alibi": True, "attn_forgetting_transformer": True},
     "polar positions": {"polar_pos_emb": True},
     "memory keys": {"attn_num_mem_kv": 4},
     "one key and value": {"attn_one_kv_head": True},
@@ -44,7 +43,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "sandwich norm": {"sandwich_norm": True},
     "RMSNorm": {"use_rmsnorm": True},
     "ScaleNorm": {"use_scalenorm": True},
-    "DeepNorm": {"resi_dual": True},
     "GLU": {"ff_glu": True, "ff_swish": True},
     "ReLU squared": {"ff_relu_squared": True},
     "gated residuals": {"gate_residual": True},
@@ -87,7 +85,10 @@ def encoder(options: dict[str, Any], batch: int, length: int) -> Step:
     net = TransformerWrapper(
         num_tokens=64, max_seq_len=16, attn_layers=Encoder(**LAYERS, **options)
     )
-    tokens, mask = torch.randint(0, 64, (batch, length)), torch.ones(batch, length, dtype=torch.bool)
+    tokens, mask = (
+        torch.randint(0, 64, (batch, length)),
+        torch.ones(batch, length, dtype=torch.bool),
+    )
     mask[0, -1] = False
     return training(net, lambda model: (model(tokens, mask=mask).square().mean(), model(tokens)))
 
@@ -139,7 +140,9 @@ def cases() -> Iterator[Case]:
     for name, options in VARIANTS.items():
         for batch, length in SIZES:
             sizes = f"{batch} sequences of {length}"
-            yield Case(f"decoder with {name}, {sizes}", partial(language_model, options, batch, length))
+            yield Case(
+                f"decoder with {name}, {sizes}", partial(language_model, options, batch, length)
+            )
     for name in ("plain", "rotary", "ALiBi", "relative positions of T5", "sandwich norm"):
         yield Case(f"encoder with {name}, 4 of 4", partial(encoder, VARIANTS[name], 4, 4))
     yield Case("continuous, 4 of 4", partial(continuous, 4, 4))
