@@ -287,10 +287,9 @@ def diffusion(x: Tensor) -> Tensor:
 
 
 def flexible_attention(x: Tensor) -> Tensor:
-    heads = x.view(1, 1, N, N).expand(1, 2, N, N)
-    with torch.no_grad():  # it has no backward pass on the CPU
-        attended = flex_attention(heads, heads, heads).mean(1)[0]
-    return x + attended
+    """It has no backward pass on the CPU."""
+    heads = x.detach().view(1, 1, N, N).expand(1, 2, N, N)
+    return x + flex_attention(heads, heads, heads).mean(1)[0]
 
 
 def checkpointed(x: Tensor) -> Tensor:
