@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from linreg.guard.callsite import CallSite, Source, variables
-from linreg.guard.evaluation import ERRORS, Evaluator, UnknownShape
+from linreg.guard.evaluation import ERRORS, Evaluator, UnknownShape, shape_of
 from linreg.guard.operations import WARNS_OF_SHAPES, WATCHED, operands
 from linreg.guard.shapes import Fix, broadcast_shape, could_be_paired, find_fixes
 from linreg.settings.losses import Shape
@@ -30,19 +30,20 @@ class Operand(NamedTuple):
     shape: Shape
     node: ast.expr | None
     code: str | None
+    is_array: bool = False  # of NumPy, which has no `unsqueeze`
 
 
 def make_operand(
     site: CallSite, source: Source | None, value: Any, fallback: str, node: ast.expr | None
 ) -> Operand:
     """The operand with its source text, or else with the name of a variable that holds it."""
-    shape = tuple(value.shape)
+    shape = shape_of(value)
     text = source.text(node) if source is not None and node is not None else None
     if text is not None:
         code = text if isinstance(node, _PRIMARY) else f"({text})"
-        return Operand(text, shape, node, code)
+        return Operand(text, shape, node, code, not isinstance(value, Tensor))
     name = _variable_name(site, value)
-    return Operand(name or fallback, shape, None, name)
+    return Operand(name or fallback, shape, None, name, not isinstance(value, Tensor))
 
 
 def _variable_name(site: CallSite, value: Any) -> str | None:
@@ -50,11 +51,11 @@ def _variable_name(site: CallSite, value: Any) -> str | None:
     return next((name for name, other in held if other is value and name.isidentifier()), None)
 
 
-class _Silent(Exception):
+class WouldBroadcast(Exception):
     """An operation that would be reported."""
 
 
-class _Check(TorchFunctionMode):
+class ShapeCheck(TorchFunctionMode):
     """Raise at an operation whose operands could be paired one by one."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -65,7 +66,7 @@ class _Check(TorchFunctionMode):
                 for second in shapes[position + 1 :]:
                     equal_rank = len(first) == len(second) and operation.kind != "loss"
                     if not equal_rank and could_be_paired(first, second):
-                        raise _Silent
+                        raise WouldBroadcast
             if operation.key in WARNS_OF_SHAPES:
                 return _loss_on_meta(shapes, kwargs or {})
         return func(*args, **(kwargs or {}))
@@ -88,7 +89,11 @@ def checked_fixes(
     With the source, each fix is checked: the expression with every occurrence of the operand
     changed is evaluated on shapes as far as it is known, and nothing may be reported in it.
     Without, only variables that lose axes of size one are offered, as nothing else is safe."""
-    candidates = _candidates(written)
+    candidates = [
+        fix
+        for fix in _candidates(written)
+        if not written[fix.operand].is_array or ".squeeze(" in fix.code
+    ]
     if source is None:
         return [
             fix
@@ -167,21 +172,41 @@ def _places(
     """Where to make a change: at the operand, or at a variable in it that has its shape."""
     if operand.node is None or operand.code is None:
         return
+    evaluator = Evaluator(site.caller, known)
+    before = _before_new_axes(operand.node)
+    if before is not None and not fix.all_pairs and _shape(evaluator, before) == fix.shape:
+        text = source.text(before)
+        if text is not None:
+            yield operand.node, replace(fix, code=text, instead_of=operand.name)
     yield operand.node, fix
     if fix.all_pairs:
         return
-    evaluator = Evaluator(site.caller, known)
     for node in ast.walk(operand.node):
         if node is operand.node or not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
             continue
         text = source.text(node)
-        try:
-            same = text is not None and evaluator.shape(node) == operand.shape
-        except (UnknownShape, *ERRORS):
-            continue
-        if same:
+        if text is not None and _shape(evaluator, node) == operand.shape:
             change = fix.code[len(operand.code) :]
             yield node, replace(fix, code=f"{text}{change}")
+
+
+def _shape(evaluator: Evaluator, node: ast.expr) -> Shape | None:
+    try:
+        return evaluator.shape(node)
+    except (UnknownShape, *ERRORS):
+        return None
+
+
+def _before_new_axes(node: ast.expr) -> ast.expr | None:
+    """The operand without a change of axes: `y` of `y.unsqueeze(1)`, `y[:, None]`, `y.view(-1, 1)`."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=value, attr="unsqueeze" | "view" | "reshape")):
+            return value
+        case ast.Subscript(value=value, slice=index):
+            parts = index.elts if isinstance(index, ast.Tuple) else [index]
+            if all(ast.unparse(part) in (":", "...", "None", "0") for part in parts):
+                return value
+    return None
 
 
 def _meta(known: Mapping[str, Any], node: ast.expr, shape: Shape) -> torch.Tensor:
@@ -194,33 +219,36 @@ def _passes(site: CallSite, source: Source, known: Mapping[str, Any], *, require
     """Whether the expression, and those around it as far as they are known, have no report.
 
     `required` refuses an expression that cannot be evaluated at all."""
-    evaluator = Evaluator(site.caller, known, _Check())
+    evaluator = Evaluator(site.caller, known, ShapeCheck())
     for node in source.enclosing():
         try:
             evaluator.shape(node)
         except UnknownShape:
             return node is not source.node or not required
-        except (_Silent, *ERRORS):
+        except (WouldBroadcast, *ERRORS):
             return False
     return True
 
 
-def sentence(fixes: Sequence[Fix], *, pairable: bool) -> tuple[tuple[str, ...], str]:
+def sentence(fixes: Sequence[Fix], shapes: tuple[Shape, Shape]) -> tuple[tuple[str, ...], str]:
     """The fixes to offer, as code, and the sentence that offers them."""
-    pairing = [fix for fix in fixes if not fix.all_pairs][:_ANSWERS]
-    all_pairs = [fix.code for fix in fixes if fix.all_pairs]
+    matched = [fix for fix in fixes if not fix.all_pairs][:_ANSWERS]
+    pairing = tuple(fix.code for fix in matched)
+    all_pairs = tuple(fix.code for fix in fixes if fix.all_pairs)[:_ANSWERS]
     if pairing:
-        options = " or ".join(fix.code for fix in pairing)
         unless = f"; if all pairs are meant, {all_pairs[0]}" if all_pairs else ""
-        return tuple(
-            fix.code for fix in pairing
-        ), f"To pair them one by one, write {options}{unless}."
-    shown = tuple(all_pairs[:_ANSWERS])
-    if not shown:
+        written = [
+            f"{fix.code} instead of {fix.instead_of}" if fix.instead_of else fix.code
+            for fix in matched
+        ]
+        return pairing, f"To pair them one by one, write {' or '.join(written)}{unless}."
+    if not all_pairs:
         return (), ""
-    if pairable:
-        return (), f"If all pairs are meant, write {shown[0]}."
-    return shown, (
-        f"No change of axes pairs them one by one; if all pairs are meant, write"
-        f" {' or '.join(shown)}."
+    options = " or ".join(all_pairs)
+    if could_be_paired(*shapes):
+        return (), f"If all pairs are meant, write {all_pairs[0]}."
+    if broadcast_shape(*shapes) in shapes:
+        return all_pairs, f"If the other is to be repeated, write {options}."
+    return all_pairs, (
+        f"No change of axes pairs them one by one; if all pairs are meant, write {options}."
     )

@@ -222,11 +222,14 @@ def operand_nodes(
     node = source.node
     if site.entry is None:
         found = _of_direct_call(node, func, args, kwargs)
+        if isinstance(node, ast.Compare) and not all(_agrees(site, *one) for one in found):
+            values, expressions = zip(*found, strict=True)  # Python has tried the other way round
+            found = list(zip(values, expressions[::-1], strict=True))
     elif isinstance(node, ast.Call):
         found = _of_entry(node, arguments_of(site.entry))
     else:
         found = []
-    return [(value, expression) for value, expression in found if _agrees(site, value, expression)]
+    return [one for pair in found for one in _inside(*pair) if _agrees(site, *one)]
 
 
 def _of_direct_call(
@@ -241,15 +244,9 @@ def _of_direct_call(
         case ast.AugAssign(target=target, value=value):
             return list(zip(values, (target, value), strict=False))
         case ast.Compare(left=left, comparators=[right]):
-            return [
-                *zip(values, (left, right), strict=False),
-                *zip(values, (right, left), strict=False),
-            ]
+            return list(zip(values, (left, right), strict=False))
         case ast.Subscript(value=value, slice=index):
-            found = [(values[0], value)]
-            if isinstance(index, ast.Tuple) and isinstance(values[1], tuple):
-                found += zip(values[1], index.elts, strict=False)
-            return found
+            return [(values[0], value), (values[1], index)]
         case ast.Call():
             return _of_call(node, values, kwargs)
     return []
@@ -287,6 +284,14 @@ def _of_entry(node: ast.Call, arguments: dict[str, Any]) -> list[tuple[Any, ast.
         *zip(positional, node.args, strict=False),
         *((keywords[name], named[name]) for name in named if name in keywords),
     ]
+
+
+def _inside(value: Any, expression: ast.expr) -> Iterator[tuple[Any, ast.expr]]:
+    """An argument, or the elements of a tuple or list that is written out."""
+    if isinstance(value, tuple | list) and isinstance(expression, ast.Tuple | ast.List):
+        yield from zip(value, expression.elts, strict=False)
+    else:
+        yield value, expression
 
 
 def _agrees(site: CallSite, value: Any, expression: ast.expr) -> bool:

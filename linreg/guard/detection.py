@@ -25,7 +25,7 @@ from linreg.guard.callsite import (
     source_of,
     variables,
 )
-from linreg.guard.evaluation import ERRORS, Evaluator, UnknownShape, raises_in_pytorch
+from linreg.guard.evaluation import ERRORS, Evaluator, UnknownShape, raises_in_pytorch, shape_of
 from linreg.guard.operations import (
     WARNS_OF_SHAPES,
     WATCHED,
@@ -38,7 +38,6 @@ from linreg.guard.report import Broadcast
 from linreg.guard.scope import Scope
 from linreg.guard.shapes import Fix, broadcast_shape, could_be_paired, is_silent_broadcast
 from linreg.settings.losses import Shape
-from linreg.settings.warnings import captured_warnings
 
 Found = tuple[Broadcast, FrameType]
 Line = tuple[CodeType, int]
@@ -120,7 +119,7 @@ def find_broadcast(
             return None
     first, second = (written[index] for index in pair)
     one_sided = result in (first.shape, second.shape)
-    effect = "repeating one of them" if one_sided else "all pairs of their elements"
+    effect = "one of them repeated" if one_sided else "all pairs of their elements"
     return _report(
         operation.name,
         (first.shape, second.shape),
@@ -131,14 +130,6 @@ def find_broadcast(
         f"{operation.name} broadcasts {first.name} {first.shape} and {second.name} {second.shape}"
         f" to {result}, {effect}.",
     )
-
-
-def shape_of(value: Any) -> Shape:
-    """The shape of a tensor or array in plain integers, under `torch.jit.trace` too."""
-    if is_tracing():
-        with captured_warnings():
-            return tuple(int(size) for size in value.shape)
-    return tuple(value.shape)
 
 
 def _line(frame: FrameType) -> Line:
@@ -157,7 +148,7 @@ def _is_watched(rule: Rule, site: CallSite, kind: str, two: Sequence[Any]) -> bo
         return True
     # In an installed package, only what the user gives it can be the user's mistake.
     handed = intent.is_handed_over(site, list(two))
-    required = [isinstance(value, Tensor) and value.requires_grad for value in two]
+    required = [intent.requires_grad(value) for value in two]
     return all(handed) or (handed[0] and required[1]) or (handed[1] and required[0])
 
 
@@ -174,10 +165,10 @@ def _is_meant(
     first, second = two
     if intent.is_set_with_itself(operation.key, first, second):
         return True
-    if not any(isinstance(value, Tensor) and value.requires_grad for value in two):
+    if not any(map(intent.requires_grad, two)):
         # rows[:, None] before columns selects a block; arange before an index, one of each row
         block = operation.kind != "index" or len(written[0].shape) > len(written[1].shape)
-        if block and any(intent.is_row_numbers(value) for value in two):
+        if block and any(intent.is_regular(value) for value in two):
             return True
     if operation.kind == "index":
         return False
@@ -199,7 +190,7 @@ def _report(
     fixes: Sequence[Fix],
     told: str,
 ) -> Found:
-    shown, advice = sentence(fixes, pairable=could_be_paired(*shapes))
+    shown, advice = sentence(fixes, shapes)
     message = f"{told} {advice}".strip()
     inside = None
     if site.user is not site.caller:
@@ -234,8 +225,8 @@ def _find_in_distribution(rule: Rule) -> Found | None:
         two = [call.given.value] + ([call.other.value] if call.other else [])
         if not _is_watched(rule, site, "distribution", two if len(two) == 2 else two * 2):
             continue
-        data_free = any(intent.is_row_numbers(value) for value in two)
-        if data_free and not rule.strict and not any(value.requires_grad for value in two):
+        data_free = any(intent.is_regular(value) for value in two)
+        if data_free and not rule.strict and not any(map(intent.requires_grad, two)):
             continue
         return _report_call(call, other, site)
     return None
@@ -268,7 +259,10 @@ def _given(
     nodes: Sequence[tuple[Any, ast.expr]],
 ) -> Operand:
     node = _node_of(argument.value, nodes)
-    return make_operand(site, source, argument.value, argument.name, node)
+    if isinstance(argument.value, Tensor):
+        return make_operand(site, source, argument.value, argument.name, node)
+    text = source.text(node) if source is not None and node is not None else None
+    return Operand(text or argument.name, argument.batch, node, None)
 
 
 def _called(argument: distributions.Argument, operand: Operand) -> str:
@@ -276,7 +270,7 @@ def _called(argument: distributions.Argument, operand: Operand) -> str:
     if isinstance(argument.value, Tensor):
         names = dict.fromkeys((argument.name, operand.name))  # each once
         return " ".join((*filter(None, names), str(operand.shape)))
-    return f"{argument.name} with a batch of {argument.batch}"
+    return f"{operand.name} with a batch of {argument.batch}"
 
 
 # ---- NumPy ---------------------------------------------------------------------------------------
@@ -298,7 +292,7 @@ def _find_in_numpy(args: Sequence[Any], kwargs: Mapping[str, Any], rule: Rule) -
         return None
     if not _is_watched(rule, site, "elementwise", (tensor, tensor)):
         return None
-    if not rule.strict and not tensor.requires_grad and intent.is_row_numbers(tensor):
+    if not rule.strict and not tensor.requires_grad and intent.is_regular(tensor):
         return None
     nodes = [] if source is None else _numpy_operands(source)
     operand = make_operand(site, source, tensor, "tensor", nodes[0] if nodes else None)
@@ -339,7 +333,7 @@ def _other_operand(
                 return None
             if broadcast_shape(shape, found) == result:
                 text = source.text(node)
-                return Operand(text or "array", found, node, text)
+                return Operand(text or "array", found, node, text, is_array=True)
         return None
     held = {
         name: tuple(value.shape)
@@ -352,4 +346,4 @@ def _other_operand(
     if len(fitting) != 1:
         return None
     (name, found) = fitting[0]
-    return Operand(name, found, None, name)
+    return Operand(name, found, None, name, is_array=True)

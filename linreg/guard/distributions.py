@@ -27,11 +27,11 @@ _OF_VALUES = ("log_prob", "cdf", "icdf")
 
 
 class Argument(NamedTuple):
-    """Something that is given to a distribution, and the batch that it is for."""
+    """A tensor or distribution that is given, and its batch: without the axes of one event."""
 
     name: str
-    value: Tensor
-    batch: Shape  # its shape without the axes of one event
+    value: Tensor | Distribution
+    batch: Shape
 
 
 class Call(NamedTuple):
@@ -63,25 +63,22 @@ def calls_of(entry: FrameType) -> Iterator[Call]:
         kind = type(distribution).__name__
         value = values.get(entry.f_code.co_varnames[1])
         if isinstance(value, Tensor):
-            yield _against(f"{kind}.{name}", Argument(VALUE, value, ()), distribution)
+            shape = tuple(value.shape)
+            batch = shape[: max(len(shape) - len(distribution.event_shape), 0)]
+            given = Argument(VALUE, value, batch)
+            yield Call(f"{kind}.{name}", given, None, tuple(distribution.batch_shape))
         for part in _parts(distribution):
             for parameter in _parameters(part, vars(part)):
                 if parameter.name not in _constraints(part):
                     yield Call(f"{kind}.{name}", parameter, None, tuple(part.batch_shape))
 
 
-def _against(name: str, argument: Argument, distribution: Distribution) -> Call:
-    events = len(distribution.event_shape)
-    shape = tuple(argument.value.shape)
-    given = argument._replace(batch=shape[: max(len(shape) - events, 0)])
-    return Call(name, given, None, tuple(distribution.batch_shape))
-
-
 def _of_divergence(p: Any, q: Any) -> Iterator[Call]:
     if isinstance(p, Distribution) and isinstance(q, Distribution):
-        empty = torch.empty(0)
-        first = Argument("p", empty, tuple(p.batch_shape))
-        yield Call("kl_divergence", first, Argument("q", empty, tuple(q.batch_shape)), ())
+        first, second = (
+            Argument(name, given, tuple(given.batch_shape)) for name, given in (("p", p), ("q", q))
+        )
+        yield Call("kl_divergence", first, second, ())
 
 
 def _parts(distribution: Any) -> Iterator[Distribution]:

@@ -14,6 +14,7 @@ from types import FrameType, MethodType, ModuleType
 from typing import Any
 
 import torch
+from numpy import ndarray
 from torch import Tensor
 from torch.jit import is_tracing  # type: ignore[attr-defined]
 from torch.nn.modules import loss as losses
@@ -21,6 +22,7 @@ from torch.overrides import TorchFunctionMode, get_overridable_functions
 
 from linreg.guard.callsite import variables
 from linreg.settings.losses import Shape
+from linreg.settings.warnings import captured_warnings
 
 
 class UnknownShape(Exception):
@@ -51,15 +53,28 @@ def _evaluated_functions() -> frozenset[Any]:
     return frozenset({f for f in functions if callable(f)} | set(_FACTORIES))
 
 
+def shape_of(value: Any) -> Shape:
+    """The shape of a tensor or array in plain integers, under `torch.jit.trace` too."""
+    if is_tracing():
+        with captured_warnings():
+            return tuple(int(size) for size in value.shape)
+    return tuple(value.shape)
+
+
 def on_meta(value: Any) -> Any:
     """A tensor or array without its values, and anything else as it is."""
     if isinstance(value, Tensor):
-        dtype = value.dtype
-    elif type(value).__module__ == "numpy" and hasattr(value, "shape"):
-        dtype = torch.float64
-    else:
-        return value
-    return torch.empty(tuple(value.shape), dtype=dtype, device="meta")
+        return torch.empty(shape_of(value), dtype=value.dtype, device="meta")
+    if isinstance(value, ndarray):
+        return torch.empty(value.shape, dtype=_dtype_of(value), device="meta")
+    return value
+
+
+def _dtype_of(array: ndarray) -> torch.dtype:
+    try:
+        return torch.from_numpy(array.reshape(-1)[:0].copy()).dtype
+    except TypeError:  # one that PyTorch does not have
+        return torch.float64
 
 
 def raises_in_pytorch(

@@ -39,9 +39,10 @@ def looks_broadcast(
 
     **False** is returned if one of eight shuffles changes the loss by more than rounding, along
     each axis longer than two along which both tensors vary: `(B, T, 1)` with `(B, T)` at B = T
-    broadcasts only one of the axes. A loss over all pairs then adds the same n terms in another order, and pairwise summation has an error
-    of at most log2(n) roundings. The tolerance is four times that: 4 · eps · log2(n), relative to
-    the largest value seen, with the eps of the coarsest dtype.
+    broadcasts only one of the axes. A loss over all pairs then adds the same n terms in another
+    order, and pairwise summation has an error of at most log2(n) roundings. The tolerance is four
+    times that: 4 · eps · log2(n), relative to the largest value seen, with the eps of the coarsest
+    dtype.
 
     **True** is returned only if a matched loss would have shown a change. What a shuffle changes is
     estimated from the interaction L(p', y') − L(p', y) − L(p, y') + L(p, y), where p' and y' are
@@ -55,8 +56,7 @@ def looks_broadcast(
 
     Limitations: a loss that ignores order on purpose (of sets, sorted values or means) looks
     broadcast, and so can a matched loss in which a few large values hide the others. A loss that
-    broadcasts another axis than the batch looks matched, and so can one that adds its terms one by
-    one in float32, with errors beyond the tolerance."""
+    adds its terms one by one in float32, with errors beyond the tolerance, can look matched."""
     p, y = _in_full_precision(loss, prediction.detach(), target.detach())
     rows = _batch_size(y)
     if rows == 1 or not p.numel():

@@ -13,12 +13,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from linreg.guard.advice import ShapeCheck, WouldBroadcast
 from linreg.guard.callsite import CallSite, Source, arguments_of
 from linreg.guard.evaluation import ERRORS, Evaluator, UnknownShape, on_meta
 from linreg.settings.losses import Shape
 
-MIN_ROWS = 4  # three numbers are in a row too often by chance
+MIN_ROWS = 4  # three numbers are evenly spaced too often by chance
+ROUNDINGS = 16  # by how many the computed values of a scale may be off
+_INDEXING = ("getitem", "setitem", "index_put")
 _EQUALITY = ("eq", "ne", "isclose", "allclose")
+
+
+def requires_grad(value: Any) -> bool:
+    """Whether a value is a tensor that requires a gradient."""
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def is_set_with_itself(key: str, first: Tensor, second: Tensor) -> bool:
@@ -37,34 +45,38 @@ def is_set_with_itself(key: str, first: Tensor, second: Tensor) -> bool:
         one, other = first.detach().squeeze(), second.detach().squeeze()
         if one.data_ptr() == other.data_ptr() and one.stride() == other.stride():
             return True
-        if key in _EQUALITY or not one.is_floating_point():
+        if key in _EQUALITY or not (one.is_floating_point() or key in _INDEXING):
             return False
         return bool((one == other).all()) and bool((one != one.flatten()[0]).any())
     except (RuntimeError, NotImplementedError):  # values that are not there, as under vmap
         return False
 
 
-def is_row_numbers(tensor: Tensor) -> bool:
-    """Whether a tensor is a count such as `torch.arange`, or a table such as `base ** arange`.
+def is_regular(tensor: Any) -> bool:
+    """Whether a tensor is evenly spaced, or has a constant ratio: `arange`, `base ** arange`.
 
-    These are made of no data, so there is nothing to pair them with: positions, frequencies, the
-    support of a distribution."""
+    Such a tensor is a scale and no data, so there is nothing to pair it with: positions,
+    frequencies, the support of a distribution."""
     if not isinstance(tensor, Tensor) or tensor.requires_grad or tensor.dtype == torch.bool:
         return False
     try:
         row = tensor.detach().squeeze()
         if row.dim() != 1 or len(row) < MIN_ROWS or row.is_complex():
             return False
+        rounding = torch.finfo(row.dtype).eps if row.is_floating_point() else 0.0
         row = row.double()
         steps = row.diff()
-        if bool((steps == 1).all()):
-            return True
-        ratios = row[1:] / row[:-1]
-        return bool((ratios > 0).all() and (ratios != 1).all()) and bool(
-            torch.allclose(ratios, ratios[:1], rtol=2e-2 if tensor.element_size() < 4 else 1e-4)
-        )
+        ratios = (row[1:] / row[:-1]).log()
+        off = min(ROUNDINGS * rounding, 0.02)
+        return _is_constant(steps, off * float(row.abs().max())) or _is_constant(ratios, off)
     except (RuntimeError, NotImplementedError):
         return False
+
+
+def _is_constant(steps: Tensor, allowed: float) -> bool:
+    """Whether all steps are the same, up to rounding, and not zero."""
+    mean = float(steps.mean())
+    return abs(mean) > allowed and float((steps - mean).abs().max()) <= allowed
 
 
 def has_axis_before_features(source: Source | None, node: ast.expr | None, shape: Shape) -> bool:
@@ -87,18 +99,18 @@ def joins_a_table(
 
     As `area[:, None] + other_area - intersection`, or the squared distances
     `(x ** 2).sum(1, keepdim=True) + (y ** 2).sum(1) - 2 * x @ y.T`: who has a table of all pairs
-    means all pairs."""
+    means all pairs. A table that a silent broadcast makes shows nothing."""
     if source is None:
         return False
     expressions = list(source.enclosing())
-    evaluator = Evaluator(site.caller, known)
+    evaluator = Evaluator(site.caller, known, ShapeCheck())
     for inner, outer in pairwise(expressions):
         if not isinstance(outer, ast.BinOp):
             return False
         other = outer.right if outer.left is inner else outer.left
         try:
             shape = evaluator.shape(other)
-        except (UnknownShape, *ERRORS):
+        except (UnknownShape, WouldBroadcast, *ERRORS):
             continue
         if shape == result:
             return True

@@ -71,12 +71,13 @@ class Fix:
     """A new way to write one operand, such as `target.unsqueeze(1)`, and its shape then.
 
     `operand` is its index. `all_pairs` marks fixes that keep the result, and state that all pairs
-    are meant."""
+    are meant. `instead_of` is what the code replaces, if it does not go on from it."""
 
     operand: int
     code: str
     shape: Shape
     all_pairs: bool = False
+    instead_of: str = ""
 
 
 def find_fixes(shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Fix, ...]:

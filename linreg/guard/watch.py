@@ -9,10 +9,12 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import torch
+from numpy import ndarray
 from torch import Tensor
 from torch._C import (
     _len_torch_function_stack,
@@ -20,10 +22,11 @@ from torch._C import (
     _push_on_torch_function_stack,
 )
 from torch.compiler import is_dynamo_compiling
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 from torch.overrides import TorchFunctionMode
 
 from linreg.guard.detection import Rule, find_broadcast
-from linreg.guard.operations import WATCHED, WatchedFunctions, is_operand, operation_keys
+from linreg.guard.operations import WATCHED, Kind, WatchedFunctions, operation_keys
 from linreg.guard.optimizers import Method, OptimizerPatch
 from linreg.guard.report import Broadcast, SilentBroadcastError, SilentBroadcastWarning
 from linreg.guard.scope import Scope
@@ -36,6 +39,9 @@ R = TypeVar("R")
 Action = Literal["raise", "warn"] | Callable[[Broadcast], object]
 
 _NOTHING: WatchedFunctions = {}
+
+_OPERANDS = (Tensor, ndarray)
+_DISTRIBUTIONS = str(Path(torch.distributions.__file__).parent)
 
 _NOT_COMPILED = (
     "linreg.guard watches no compiled code; to run it as Python inside no_silent_broadcast,"
@@ -72,33 +78,59 @@ class _Watch(TorchFunctionMode):
                 torch._dynamo.skip_frame(msg=_NOT_COMPILED)
             return func(*args, **kwargs) if kwargs else func(*args)
         operation = self.watched.get(func)
-        if operation is not None:
-            if operation.kind == "elementwise":
-                first_rank = 0
-                for value in (*args, *kwargs.values()) if kwargs else args:
-                    if isinstance(value, Tensor):
-                        rank = value.dim()
-                    elif is_operand(value):
-                        rank = value.ndim
-                    else:
-                        continue
-                    if rank:  # scalars always pass
-                        if first_rank and rank != first_rank:
-                            self.check(func, args, kwargs or {})
-                            break
-                        first_rank = rank
-            else:
-                self.check(func, args, kwargs or {})
+        if operation is not None and _may_broadcast(func, operation[2], args, kwargs):
+            self.check(func, args, kwargs or {})
         return func(*args, **kwargs) if kwargs else func(*args)
 
     def check(self, func: Any, args: Any, kwargs: Any) -> None:
         """Report the call if it is a silent broadcast."""
-        find = find_broadcast
-        if "torch._dynamo" in sys.modules:
-            find = torch._dynamo.disable(find_broadcast)
-        found = find(func, args, kwargs, self.rule)
+        found = _uncompiled_find()(func, args, kwargs, self.rule)
         if found is not None:
             self.report(*found)
+
+
+def _may_broadcast(func: Any, kind: Kind, args: Any, kwargs: Any) -> bool:
+    """Whether a call needs a closer look, decided fast: most calls pass here."""
+    if kind == "elementwise":  # operands of different rank; scalars always pass
+        first_rank = 0
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            if isinstance(value, _OPERANDS) and (rank := value.ndim):
+                if first_rank and rank != first_rank:
+                    return len(args) != 2 or not _is_suffix(*args)
+                first_rank = rank
+        return False
+    if kind == "loss":  # different shapes
+        if len(args) != 2 or (kwargs and any(isinstance(v, _OPERANDS) for v in kwargs.values())):
+            return True
+        first, second = args[0].shape, args[1].shape
+        return len(first) != len(second) or is_tracing() or bool(first != second)
+    if kind == "index":
+        index = args[1] if len(args) > 1 else None
+        return isinstance(index, tuple) and sum(isinstance(i, _OPERANDS) for i in index) > 1
+    if func is torch.Tensor.expand or func is torch.Tensor.unsqueeze:
+        # the frames: this function, the mode, and what calls PyTorch
+        return sys._getframe(2).f_code.co_filename.startswith(_DISTRIBUTIONS)
+    return True
+
+
+def _is_suffix(first: Any, second: Any) -> bool:
+    """Whether one shape ends in the other, as for a bias: only one of them is expanded then."""
+    if not isinstance(first, Tensor) or not isinstance(second, Tensor) or is_tracing():
+        return False
+    long, short = first.shape, second.shape
+    if len(long) < len(short):
+        long, short = short, long
+    return bool(long[len(long) - len(short) :] == short)
+
+
+@functools.cache
+def _disabled_find() -> Any:
+    return torch._dynamo.disable(find_broadcast)
+
+
+def _uncompiled_find() -> Any:
+    """`find_broadcast`, kept from the compiler if that has been imported."""
+    return _disabled_find() if "torch._dynamo" in sys.modules else find_broadcast
 
 
 def _is_fullgraph() -> bool:
@@ -167,9 +199,27 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
         with no_silent_broadcast():
             loss = nn.MSELoss()(pred, y)  # (100, 1) with (100,): SilentBroadcastError
 
-    A broadcast is silent if the two tensors differ in rank and both are expanded. Equal ranks, as
-    in `position.unsqueeze(1) * frequency.unsqueeze(0)`, state that all pairs are meant, and pass;
-    so does expanding one side only.
+    By default a broadcast is reported if its operands could have been paired one by one: both are
+    expanded, they differ in rank, and their shapes are equal once axes of size one are left out.
+    It passes where something shows that all pairs are meant. In a loss of `torch.nn.functional`
+    nothing does, and equal ranks count too, as `(N, 1)` with `(1, N)`.
+
+    All pairs are meant, and nothing is reported, if
+      - both operands are the same numbers, as in `k.unsqueeze(1) * k`
+      - one is evenly spaced or has a constant ratio, as positions and frequencies have, and neither
+        requires a gradient
+      - the expression adds a table of all pairs to it, as `area[:, None] + other - intersection`,
+        or an operand is written with a new axis before its features, as `x[:, None] - y`
+      - the guard has seen the same line with sizes that could not be paired
+      - an installed package makes the call on tensors of its own. What the user gives to a package
+        is watched: two given tensors, or a given one with one that requires a gradient.
+
+    In `torch.distributions` the calls are watched, and not what they do inside: a value, or
+    parameters, whose batches broadcast against each other. So are index tensors, and operations of
+    a tensor with a NumPy array.
+
+    `strict` reports every broadcast in which the ranks differ and both operands are expanded, in
+    packages too, and in losses every two unequal shapes.
 
     `action` is one of
       "raise"      raise a `SilentBroadcastError` before the operation runs
@@ -181,26 +231,24 @@ class no_silent_broadcast:  # a context manager, in lower case like torch.no_gra
 
     `skip` names code to leave alone, `only` the only code to watch, by the line that calls PyTorch:
     packages or modules such as `"transformers"`, and files or folders such as `"models/rope.py"`
-    (with a slash or an ending in `.py`).
-
-    `strict` reports every broadcast in which the ranks differ and both operands are expanded and,
-    in losses, every two unequal shapes.
+    (with a slash or an ending in `.py`). Packages named by `only` are watched like the user's code.
 
     The guard is also a decorator, for functions and for generators (on while the generator runs,
     off while it waits). It can be reused, nested and shared by threads. Of nested guards the
     innermost decides. Like `torch.no_grad`, it applies to the thread that enters it, and not to
     threads or processes started inside. Values and gradients stay the same to the last bit.
 
-    It sees calls of PyTorch from Python. It does not see TorchScript, compiled extensions, NumPy,
-    the backward pass, optimizers of `torch.optim` (but for their first step and for closures),
+    It sees calls of PyTorch from Python. It does not see TorchScript, compiled extensions, the
+    backward pass, optimizers of `torch.optim` (but for their first step and for closures),
     `torch.ops` and `torch._foreach_…`.
 
     Functions compiled by `torch.compile` run as Python inside a guard: watched, and slow. Outside
-    they are compiled again, unless their very first call was inside. Under `fullgraph=True` the
-    compiler raises an error instead, which says how to go on.
+    they are compiled again, unless their very first call was inside. What is compiled with
+    `fullgraph=True`, as PyTorch itself does for `torch.cond` and `flex_attention`, stays compiled
+    and is not watched; `torch.compiler.set_stance("force_eager")` runs it as Python.
 
-    Raises `ValueError` for an unknown action or operation, and `TypeError` if it decorates a class
-    or an `async` function."""
+    Raises `ValueError` for an unknown action, operation or empty name, and `TypeError` if it
+    decorates a class or an `async` function."""
 
     def __init__(
         self,
