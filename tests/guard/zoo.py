@@ -39,8 +39,8 @@ PACKAGES = {  # the module zoo_NAME.py, and the distribution; the slow ones firs
     "x_transformers": "x-transformers",
     "pytorch": "torch",
 }
-CASE_SECONDS = 120
-PACKAGE_SECONDS = 900
+CASE_SECONDS = 300
+PACKAGE_SECONDS = 3600
 MEMORY_BYTES = 6 << 30
 
 
