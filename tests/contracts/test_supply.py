@@ -75,7 +75,10 @@ def test_what_is_installed_is_what_is_pinned(name):
 
 
 def test_the_zoo_has_the_pytorch_of_the_app():
-    app, zoo = ({pin.name: pin for pin in pins(name)} for name in ("requirements.txt", "requirements-zoo.txt"))
+    app, zoo = (
+        {pin.name: pin for pin in pins(name)}
+        for name in ("requirements.txt", "requirements-zoo.txt")
+    )
     assert all(zoo[name] == app[name] for name in ("torch", "numpy"))
 
 
