@@ -32,7 +32,7 @@ bench-pages: .venv/.installed-test
 faults: .venv/.installed-test # ONLY="killed full_disk"; what there is, and what is done, is in the script
 	$(BIN)/python tests/faults/faults.py $(ONLY)
 
-zoo: .venv-zoo/.installed # PACKAGES="timm pyro"; training steps of public packages under the guard, without: all, with a table in docs/guard.md
+zoo: .venv-zoo/.installed # PACKAGES="timm pyro"; training steps of public packages under the guard, with the table in docs/guard.md
 	.venv-zoo/bin/python tests/guard/zoo.py $(PACKAGES)
 
 SECONDS ?= 120

@@ -105,7 +105,7 @@ def _as_main_program(target: str, arguments: Sequence[str], module: bool) -> Ite
     if not sys.flags.safe_path:
         sys.path[:1] = [folder]
     try:
-        if module and find_spec(target) is None:
+        if module and not _is_module(target):
             raise SettingsError(f"no module is named {target}", "module")
         if not module and not os.path.exists(target):
             raise FileNotFoundError(2, "there is no such script", target)
@@ -113,6 +113,13 @@ def _as_main_program(target: str, arguments: Sequence[str], module: bool) -> Ite
         yield
     finally:
         sys.argv, sys.path[:] = argv, path
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # of the package that it is said to be in
+        return False
 
 
 def show_error(error: BaseException) -> None:

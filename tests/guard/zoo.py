@@ -3,7 +3,7 @@
 Every case trains once without the guard and once under it, and then with a planted bug, a target or
 a prediction that is (N, 1). There are to be no alarms in the sound steps, and one in each planted.
 Each package runs in a process of its own with limits; after a crash or a hang the next case goes
-on. The whole zoo writes its table into docs/guard.md; `make zoo PACKAGES="timm pyro"` prints it."""
+on. The row of each package goes into the table in docs/guard.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -182,15 +182,15 @@ def explain(row: Row) -> str:
     return "\n".join(found)
 
 
-def write_table(rows: list[Row]) -> None:
-    """Put the table into the documentation, between its two comments."""
-    table = "\n".join([HEAD, *map(str, rows)])
-    text = re.sub(
-        r"(?s)(<!-- zoo -->\n).*?(\n<!-- end of zoo -->)",
-        lambda found: found[1] + table + found[2],
-        DOCS.read_text(),
-    )
-    DOCS.write_text(text)
+def with_row(text: str, row: str) -> str:
+    """The documentation with a package's row in the table between its two comments; the rows of
+    the other packages stay."""
+    before, _, rest = text.partition("<!-- zoo -->\n")
+    table, _, after = rest.partition("\n<!-- end of zoo -->")
+    rows = {line.split()[1]: line for line in [*table.splitlines()[2:], row] if line.strip()}
+    known = [rows[name] for name in PACKAGES.values() if name in rows]
+    table = "\n".join([HEAD, *known])
+    return f"{before}<!-- zoo -->\n{table}\n<!-- end of zoo -->{after}"
 
 
 def main() -> int:
@@ -207,14 +207,16 @@ def main() -> int:
         return 0
     packages = chosen.packages or list(PACKAGES)
     with ThreadPoolExecutor(chosen.processes) as pool:
+        runs = [pool.submit(run_package, package, chosen.only) for package in packages]
         rows = []
-        for row in pool.map(lambda package: run_package(package, chosen.only), packages):
+        for run in as_completed(runs):
+            row = run.result()
             rows.append(row)
             print(f"{row.package}: {len(row.outcomes)} cases in {row.seconds:.0f} s", flush=True)
             print(explain(row), flush=True)
+            if not chosen.only:
+                DOCS.write_text(with_row(DOCS.read_text(), str(row)))
     print("\n".join([HEAD, *map(str, rows)]))
-    if not chosen.packages and not chosen.only:
-        write_table(rows)
     return 1 if any(explain(row) for row in rows) else 0
 
 
