@@ -198,7 +198,7 @@ def _shape(evaluator: Evaluator, node: ast.expr) -> Shape | None:
 
 
 def _before_new_axes(node: ast.expr) -> ast.expr | None:
-    """The operand without a change of axes: `y` of `y.unsqueeze(1)`, `y[:, None]`, `y.view(-1, 1)`."""
+    """The `y` of `y.unsqueeze(1)`, `y[:, None]` or `y.view(-1, 1)`."""
     match node:
         case ast.Call(func=ast.Attribute(value=value, attr="unsqueeze" | "view" | "reshape")):
             return value

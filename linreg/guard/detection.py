@@ -103,7 +103,11 @@ def find_broadcast(
     if not warns and not is_tracing() and raises_in_pytorch(func, args, kwargs):
         return None
     site = call_site()
-    if not _is_watched(rule, site, operation.kind, [values[index] for index in pair]):
+    two = [values[index] for index in pair]
+    if not _is_watched(rule, site, operation.kind, two):
+        return None
+    judged = not rule.strict and operation.kind != "loss"
+    if judged and _values_mean_all_pairs(operation, two):
         return None
     source = source_of(site.caller)
     nodes = [] if source is None else operand_nodes(site, source, func, args, kwargs)
@@ -111,13 +115,12 @@ def find_broadcast(
         make_operand(site, source, value, name, _node_of(value, nodes)) for name, value in named
     ]
     known = intent.known_shapes(nodes)
-    if not rule.strict and operation.kind != "loss":
-        two = [values[index] for index in pair]
-        if _is_meant(
-            operation, two, [written[index] for index in pair], site, source, known, result
-        ):
-            return None
     first, second = (written[index] for index in pair)
+    if judged and operation.kind != "index":
+        if any(intent.has_axis_before_features(source, o.node, o.shape) for o in (first, second)):
+            return None
+        if intent.joins_a_table(site, source, known, result):
+            return None
     one_sided = result in (first.shape, second.shape)
     effect = "one of them repeated" if one_sided else "all pairs of their elements"
     return _report(
@@ -152,29 +155,17 @@ def _is_watched(rule: Rule, site: CallSite, kind: str, two: Sequence[Any]) -> bo
     return all(handed) or (handed[0] and required[1]) or (handed[1] and required[0])
 
 
-def _is_meant(
-    operation: Operation,
-    two: Sequence[Any],
-    written: Sequence[Operand],
-    site: CallSite,
-    source: Source | None,
-    known: Mapping[str, Any],
-    result: Shape,
-) -> bool:
-    """Whether something shows that all pairs are meant (see `intent`)."""
+def _values_mean_all_pairs(operation: Operation, two: Sequence[Any]) -> bool:
+    """Whether the operands themselves show that all pairs are meant (see `intent`)."""
     first, second = two
     if intent.is_set_with_itself(operation.key, first, second):
         return True
-    if not any(map(intent.requires_grad, two)):
-        # rows[:, None] before columns selects a block; arange before an index, one of each row
-        block = operation.kind != "index" or len(written[0].shape) > len(written[1].shape)
-        if block and any(intent.is_regular(value) for value in two):
-            return True
-    if operation.kind == "index":
+    if intent.requires_grad(first) or intent.requires_grad(second):
         return False
-    if any(intent.has_axis_before_features(source, o.node, o.shape) for o in written):
-        return True
-    return intent.joins_a_table(site, source, known, result)
+    # rows[:, None] before columns selects a block, and arange before an index one of each row
+    if operation.kind == "index" and first.ndim < second.ndim:
+        return False
+    return intent.is_regular(first) or intent.is_regular(second)
 
 
 def _node_of(value: Any, nodes: Sequence[tuple[Any, ast.expr]]) -> ast.expr | None:
@@ -249,6 +240,8 @@ def _report_call(call: distributions.Call, other: Shape, site: CallSite) -> Foun
         fixes += call_fixes(site, source, second, other, given.batch)
     if given.name == distributions.VALUE or call.other is not None:
         fixes += call_fixes(site, source, operand, given.batch, other)
+    if call.other is not None:  # a larger batch only moves the mismatch to the next call
+        fixes = [fix for fix in fixes if ".squeeze(" in fix.code]
     return _report(call.name, (given.batch, other), result, site, source, fixes, told)
 
 
@@ -259,6 +252,10 @@ def _given(
     nodes: Sequence[tuple[Any, ast.expr]],
 ) -> Operand:
     node = _node_of(argument.value, nodes)
+    if argument.name == distributions.VALUE and source is not None:
+        match source.node:
+            case ast.Call(args=[only]) if not isinstance(only, ast.Starred):
+                node = only
     if isinstance(argument.value, Tensor):
         return make_operand(site, source, argument.value, argument.name, node)
     text = source.text(node) if source is not None and node is not None else None

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, TransformedDistribution
 
 from linreg.guard.callsite import arguments_of
 from linreg.guard.shapes import broadcast_shape
@@ -61,7 +61,10 @@ def calls_of(entry: FrameType) -> Iterator[Call]:
                 yield Call(type(distribution).__name__, first, second, batch)
     elif name in _OF_VALUES:
         kind = type(distribution).__name__
-        value = values.get(entry.f_code.co_varnames[1])
+        argument = entry.f_code.co_varnames[1]
+        value = values.get(argument)
+        if value is None and isinstance(distribution, TransformedDistribution):
+            value = entry.f_locals.get(argument)  # transformed, of the same batch
         if isinstance(value, Tensor):
             shape = tuple(value.shape)
             batch = shape[: max(len(shape) - len(distribution.event_shape), 0)]

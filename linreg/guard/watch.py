@@ -84,7 +84,10 @@ class _Watch(TorchFunctionMode):
 
     def check(self, func: Any, args: Any, kwargs: Any) -> None:
         """Report the call if it is a silent broadcast."""
-        found = _uncompiled_find()(func, args, kwargs, self.rule)
+        find = find_broadcast
+        if "torch._dynamo" in sys.modules:
+            find = torch._dynamo.disable(find_broadcast)
+        found = find(func, args, kwargs, self.rule)
         if found is not None:
             self.report(*found)
 
@@ -121,16 +124,6 @@ def _is_suffix(first: Any, second: Any) -> bool:
     if len(long) < len(short):
         long, short = short, long
     return bool(long[len(long) - len(short) :] == short)
-
-
-@functools.cache
-def _disabled_find() -> Any:
-    return torch._dynamo.disable(find_broadcast)
-
-
-def _uncompiled_find() -> Any:
-    """`find_broadcast`, kept from the compiler if that has been imported."""
-    return _disabled_find() if "torch._dynamo" in sys.modules else find_broadcast
 
 
 def _is_fullgraph() -> bool:

@@ -917,6 +917,7 @@ def test_every_function_that_broadcasts_is_watched():
     written -= in_place
     assert written == {
         "torch.Tensor.__complex__",  # of one number
+        "torch.nn.functional.margin_ranking_loss",  # raises if the ranks differ
         "torch.poisson_nll_loss",  # takes more arguments
         "torch.nn.functional.binary_cross_entropy",  # of these three, the weights are watched
         "torch.nn.functional.binary_cross_entropy_with_logits",
@@ -1156,6 +1157,29 @@ def test_the_fingerprint_of_other_losses():
         lambda a, b: (a.argmax(1, keepdim=True) == b).float().mean(), scores, labels
     )
     assert not looks_broadcast(lambda a, b: (a == b).float().mean(), labels, labels)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_the_fingerprint_of_squares_and_of_half_precision(dtype):
+    """With (B, T, 1) and (B, T) at B = T only one axis of the target is free of order."""
+    generator = torch.Generator().manual_seed(0)
+
+    def values(*shape):
+        return torch.randn(shape, generator=generator).to(dtype)
+
+    for size in (3, 8):
+        p, t = values(size, size), values(size, size)
+        assert looks_broadcast(nn.MSELoss(), p[..., None], t)
+        assert looks_broadcast(nn.MSELoss(), p, t[..., None])
+        assert looks_broadcast(nn.MSELoss(), p[:, None], t)
+        assert not looks_broadcast(nn.MSELoss(), p, t)
+        assert not looks_broadcast(nn.MSELoss(), p[..., None], t[..., None])
+    assert looks_broadcast(nn.MSELoss(), values(100, 1), values(100))
+    assert not looks_broadcast(nn.MSELoss(), values(100), values(100))
+    if dtype != torch.bfloat16:  # too coarse for a loss that takes no other dtype
+        weight = torch.ones(4, dtype=dtype)
+        p, t = values(50, 4), values(50, 4)
+        assert not looks_broadcast(lambda a, b: F.l1_loss(a @ weight.diag(), b), p, t)
 
 
 def accuracy(scores, labels):
