@@ -106,7 +106,7 @@ def test_every_example_is_understood(monkeypatch):
     for name, command in PROGRAM.commands.items():
         asked = []
         monkeypatch.setitem(commands.RUN, name, asked.append)
-        monkeypatch.setattr(guard, "run", lambda *_, asked=asked: asked.append(name) or 0)
+        monkeypatch.setattr(guard, "run", lambda *given, asked=asked: asked.append(given) or 0)
         assert main([name, *shlex.split(command.example)]) == 0
         assert len(asked) == 1
 
