@@ -91,8 +91,7 @@ class Residual(nn.Module):
 def resnet():
     widths = (32, 32, 64, 128, 256)
     blocks = [
-        Residual(before, after, 1 if before == after else 2)
-        for before, after in pairwise(widths)
+        Residual(before, after, 1 if before == after else 2) for before, after in pairwise(widths)
     ]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10)]
     return nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), *blocks, *head)
