@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run check test lint bench bench-pages faults planted fuzz load screenshots rules clean
+.PHONY: run check test lint bench bench-guard bench-pages zoo faults planted fuzz load screenshots rules clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -27,6 +27,9 @@ bench: .venv/.installed-bench
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_tables.py
 	PYTHONPATH=. $(BIN)/python -m pytest -q -s -W ignore tests/bench/bench_ensemble.py
 
+bench-guard: .venv/.installed # what the guard costs in a training step
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_guard.py
+
 bench-pages: .venv/.installed-test
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_pages.py
 
@@ -35,6 +38,9 @@ faults: .venv/.installed-test # ONLY="killed full_disk"; what there is, and what
 
 planted: .venv/.installed-test .venv/.compiled # ONLY="surface url"; faults in a copy of the project that the tests have to find
 	$(BIN)/python tests/faults/planted.py $(ONLY)
+
+zoo: .venv-zoo/.installed # PACKAGES="timm pyro"; training steps of public packages under the guard, with the table in docs/guard.md
+	.venv-zoo/bin/python tests/guard/zoo.py $(PACKAGES)
 
 SECONDS ?= 120
 VISITORS ?= 20
@@ -54,11 +60,16 @@ rules: .venv/.installed # the updates of the optimizers, for the browser
 	mv linreg/ui/live/rules.js.new linreg/ui/live/rules.js
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-zoo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/.installed: requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	touch $@
+
+.venv-zoo/.installed: requirements-zoo.txt
+	$(PYTHON) -m venv .venv-zoo
+	.venv-zoo/bin/python -m pip install --disable-pip-version-check -q -r requirements-zoo.txt
 	touch $@
 
 .venv/.installed-test: .venv/.installed requirements-test.txt

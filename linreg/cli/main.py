@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from linreg import __version__
-from linreg.cli import options
+from linreg.cli import guard, options
 from linreg.cli.output import WIDEST
 from linreg.settings.dependencies import missing, missing_message
 from linreg.settings.fields import SettingsError, shorten
@@ -64,6 +64,26 @@ class Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"\nexample:\n  {ctx.command_path} {self.example}\n")
+
+
+class ScriptCommand(Command):
+    """The command that runs a script: what comes after the script is the script's own."""
+
+    script: list[str]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        self.params = self.params or guard.options()
+        return super().get_params(ctx)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own, self.script = guard.split(args)
+        return super().parse_args(ctx, own)
+
+    def invoke(self, ctx: click.Context) -> None:
+        ctx.exit(guard.run(ctx.params, self.script))
+
+    def collect_usage_pieces(self, _: click.Context) -> list[str]:
+        return ["[OPTION ...]", self.usage]
 
 
 def _one_value_each(ctx: click.Context, args: Sequence[str]) -> list[str]:
@@ -143,6 +163,12 @@ PROGRAM = Program(
             "write every figure of the app as SVG, PDF, PNG, HTML or CSV",
             f"--out DIR {COMPARISON}",
             "--out figures --format pdf csv --size column --only comparison sweep",
+        ),
+        ScriptCommand(
+            "guard",
+            "run a PyTorch script, and stop it at a silent broadcast",
+            "{SCRIPT.py | -m MODULE} [ARG ...]",
+            "--warn --skip transformers train.py --epochs 3",
         ),
     ],
 )

@@ -55,6 +55,7 @@ def distributions(modules):
         "requirements-test.txt",
         "requirements-bench.txt",
         "requirements-fuzz.txt",
+        "requirements-zoo.txt",
     ],
 )
 def test_every_requirement_is_one_exact_version(name):
@@ -71,6 +72,14 @@ def test_what_is_installed_is_what_is_pinned(name):
         assert pin.specifier.contains(version(pin.name), prereleases=True), (
             f"{pin}, but {version(pin.name)} is installed"
         )
+
+
+def test_the_zoo_has_the_pytorch_of_the_app():
+    app, zoo = (
+        {pin.name: pin for pin in pins(name)}
+        for name in ("requirements.txt", "requirements-zoo.txt")
+    )
+    assert all(zoo[name] == app[name] for name in ("torch", "numpy"))
 
 
 def test_the_app_imports_what_is_pinned_and_all_that_is_pinned():
