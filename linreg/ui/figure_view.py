@@ -34,11 +34,11 @@ def current_theme() -> Theme:
 
 @dataclass(frozen=True)
 class Selection:
-    """A panel that can be clicked: the key of its chart, the name of its selection, and what a
-    click does."""
+    """A panel that can be clicked: the key of its chart, the name of its selection or of several,
+    and what a click does."""
 
     key: str
-    mode: str
+    mode: str | Sequence[str]
     act: Callable[[str], None]
 
 
@@ -72,7 +72,10 @@ def draw(
 
 
 def _show(
-    figure: Figure, key: str | None = None, on_select: Any = "ignore", mode: str | None = None
+    figure: Figure,
+    key: str | None = None,
+    on_select: Any = "ignore",
+    mode: str | Sequence[str] | None = None,
 ) -> None:
     """Draw one panel in the page's own colours."""
     datasets = {name: _arrow(columns) for name, columns in figure.drawn().items()}
@@ -83,7 +86,7 @@ def _show(
         alt=figure.name or figure.alt,
         key=key,
         on_select=on_select,
-        selection_mode=mode,
+        selection_mode=mode if mode is None or isinstance(mode, str) else list(mode),
     )
 
 

@@ -38,6 +38,8 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
     else:
         with st.sidebar:
             sidebar(controls(state.comparison) if callable(controls) else controls)
+            script = Path(__file__).with_name("scroll.js").read_text()
+            st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
     write_url()
     for sentence in state.ignored:
         st.warning(escape_markdown(sentence), icon="⚠️")
@@ -56,7 +58,7 @@ def _outside_fragments() -> tuple[Any, ...]:
 
     `playing` is part of it: the clock of a fragment starts and stops with the whole page."""
     state = page_state()
-    return state.comparison, tuple(state.ignored), state.playing
+    return state.comparison, tuple(state.ignored), tuple(state.refusals), state.playing
 
 
 def begin_fragment() -> None:

@@ -22,13 +22,13 @@ OLD_LINKS_SECONDS = 2  # until a browser surely shows the links of a menu that h
 
 def read_url(page: Page) -> None:
     """Take the settings from the address on a first visit, and when the visitor goes Back or types
-    another address.
+    another address. An address without a query stands for the defaults.
 
-    The session's settings count where the address is behind them: a page switch empties the query,
-    a control has just changed, or a link in the menu is older than the change before the click."""
+    The session's settings count where the address is behind them: a control has just changed, or a
+    link in the menu is older than the change before the click."""
     state = page_state()
     query = state.query()
-    switched = state.page not in (None, page.name) and (not query or _is_old_link(page, query))
+    switched = state.page not in (None, page.name) and _is_old_link(page, query)
     moved = query != state.written_query and not switched and not state.changed
     if state.page is None or moved:
         _take_settings(query, page.view_type)
@@ -48,6 +48,7 @@ def _take_settings(query: dict[str, str], view_type: type[Any] | None) -> None:
     if step and state.step is None:
         ignored.append(f"step={shorten(step)} was ignored: it is not a whole number.")
     state.ignored = ignored
+    state.refusals = {}
     state.playing = False
 
 
