@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import altair as alt
 
@@ -10,19 +11,22 @@ from linreg.figures.figure import LegendEntry
 
 BAR = "M-1,-0.45L1,-0.45L1,0.45L-1,0.45Z"
 LINE = "M-1,0L1,0"
-TWO_COLUMNS = 400  # pixels: the entries stand below each other in a narrower plot
+LETTER, SYMBOL = 7, 40  # pixels that an entry takes at most
 
 
-def symbol_legend(entries: Sequence[LegendEntry], orient: str = "top") -> alt.Chart:
+def symbol_legend(
+    entries: Sequence[LegendEntry], orient: Literal["top", "bottom"] = "top"
+) -> alt.Chart:
     """A layer over the table `frame` that draws nothing, and has these entries as its legend."""
     texts = [entry.text for entry in entries]
     symbols = [entry.symbol for entry in entries]
     fills = [entry.fill or "transparent" for entry in entries]
     strokes = [entry.stroke or "transparent" for entry in entries]
+    two_columns = 2 * (max(map(len, texts)) * LETTER + SYMBOL)
     legend = alt.Legend(
         orient=orient,
         title=None,
-        columns=alt.ExprRef(f"width < {TWO_COLUMNS} ? 1 : 2"),
+        columns=alt.ExprRef(f"width < {two_columns} ? 1 : 2"),
         labelLimit=320,
         symbolSize=130,
         symbolOpacity=1,
