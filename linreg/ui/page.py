@@ -38,7 +38,7 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
     else:
         with st.sidebar:
             sidebar(controls(state.comparison) if callable(controls) else controls)
-            script = Path(__file__).with_name("scroll.js").read_text()
+            script = Path(__file__).with_name("history.js").read_text()
             st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
     write_url()
     for sentence in state.ignored:

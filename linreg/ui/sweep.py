@@ -23,6 +23,7 @@ from linreg.settings.query import to_query
 from linreg.settings.sweep_axes import AXES, METRICS, Axis
 from linreg.text import comparison as comparison_text
 from linreg.text import sweep as sweep_text
+from linreg.text.markdown import escape_markdown
 from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, text
 from linreg.ui.elements import compiled
@@ -43,7 +44,6 @@ def sweep_setup(comparison: Comparison) -> None:
 
 def sweep_section(comparison: Comparison) -> None:
     """What the maps show, as far as their cells are done, and the maps with the selected cell."""
-    _open_selected()
     finding = st.empty()
     _sweep_controls()
     view = page_state().view(SweepView)
@@ -126,9 +126,6 @@ class SelectedCell:
 
 def _maps(result: SweepResult) -> None:
     """Both maps, and below them the numbers of the selected cell and a button that opens it."""
-    state = page_state()
-    if state.cell_to_open:
-        st.rerun()  # a click runs this fragment alone; the page opens the cell
     sweep, view = result.sweep, result.view
     column, row = _selected(sweep) or sweep.own_cell
     name = f"{view.x}.{view.y}.{view.metric}"  # another spec: its clicks begin anew
@@ -139,19 +136,40 @@ def _maps(result: SweepResult) -> None:
             Selection(f"map.{label}.{name}", ("clicked", "opened"), partial(_click, sweep))
             for label in LABELS
         ],
-        " A click selects a cell, a second click opens it side by side.",
+        " A click selects a cell, a second click opens it.",
     )
     _cell_controls(sweep, column, row)
     st.markdown(f"**{sweep_text.cell_title(result, column, row)}**")
     numbers = sweep_text.cell_table(result, column, row)
     st.markdown(numbers or "This cell is not trained.")
-    st.button(
-        "Open this cell side by side",
-        key="open",
-        icon=":material/compare:",
-        on_click=_open,
-        args=(sweep, column, row),
-    )
+    _open_link(sweep, column, row)
+
+
+def _open_link(sweep: Sweep, column: int, row: int) -> None:
+    """A link to the cell side by side, which a second click on the cell follows as well.
+
+    The cell's settings are in the link alone, so that Back returns to those of the sweep."""
+    state = page_state()
+    try:
+        cell = sweep.cell(column, row)
+    except SettingsError as error:
+        st.caption(f"This cell cannot be opened: {escape_markdown(str(error))}.")
+        return
+    finally:
+        follow, state.cell_to_open = state.cell_to_open, False
+    with st.container(key=OPEN):
+        st.page_link(
+            "streamlit_app.py",
+            label="Open this cell side by side",
+            icon=":material/compare:",
+            query_params={"v": str(VERSION), **to_query(cell)},
+        )
+    if follow:
+        script = f"setTimeout(() => document.querySelector('.st-key-{OPEN} a').click())"
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+
+
+OPEN = "open_cell"  # the key of the link's container
 
 
 def _selected(sweep: Sweep) -> tuple[int, int] | None:
@@ -168,11 +186,6 @@ def _select(sweep: Sweep, column: int, row: int) -> None:
     page_state().cell = SelectedCell(
         (sweep.x, sweep.x_values[column]), (sweep.y, sweep.y_values[row])
     )
-
-
-def _open(sweep: Sweep, column: int, row: int) -> None:
-    _select(sweep, column, row)
-    page_state().cell_to_open = True
 
 
 def _click(sweep: Sweep, key: str) -> None:
@@ -243,21 +256,6 @@ def _move(sweep: Sweep, column: int, row: int) -> None:
     _select(
         sweep, *(old if new is None else new for new, old in zip(at, (column, row), strict=True))
     )
-
-
-def _open_selected() -> None:
-    """Open the selected cell on the first page, if the visitor has asked for it."""
-    state = page_state()
-    is_asked, state.cell_to_open = state.cell_to_open, False
-    if not is_asked:
-        return
-    sweep = sweep_around(state.comparison, state.view(SweepView))
-    cell = _selected(sweep)
-    if cell and state.change(lambda: sweep.cell(*cell)):
-        st.switch_page(
-            "streamlit_app.py",
-            query_params={"v": str(VERSION), **to_query(state.comparison)},
-        )
 
 
 def law_section(comparison: Comparison) -> None:

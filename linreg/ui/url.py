@@ -12,23 +12,24 @@ import streamlit as st
 from linreg.data.files import BUNDLED
 from linreg.data.tables import table_settings
 from linreg.settings.fields import shorten, specs_of
-from linreg.settings.model import TableSettings
+from linreg.settings.model import VERSION, TableSettings
 from linreg.settings.pages import Page
 from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
 from linreg.ui.state import page_state
 
+VERSION_ALONE = {"v": str(VERSION)}
 OLD_LINKS_SECONDS = 2  # until a browser surely shows the links of a menu that has been drawn anew
 
 
 def read_url(page: Page) -> None:
     """Take the settings from the address on a first visit, and when the visitor goes Back or types
-    another address. An address without a query stands for the defaults.
+    another address.
 
-    The session's settings count where the address is behind them: a control has just changed, or a
-    link in the menu is older than the change before the click."""
+    The session's settings count where the address is behind them: a page switch empties the query,
+    a control has just changed, or a link in the menu is older than the change before the click."""
     state = page_state()
     query = state.query()
-    switched = state.page not in (None, page.name) and _is_old_link(page, query)
+    switched = state.page not in (None, page.name) and (not query or _is_old_link(page, query))
     moved = query != state.written_query and not switched and not state.changed
     if state.page is None or moved:
         _take_settings(query, page.view_type)
@@ -80,8 +81,13 @@ def query_of_page(page: Page) -> dict[str, str]:
 
 
 def write_url() -> None:
-    """Write what differs from the defaults into the address."""
-    page_state().write_query(_query())
+    """Write what differs from the defaults into the address.
+
+    The version alone means the defaults as well; see `history.js`, which writes it."""
+    query = _query()
+    if not query and page_state().query() == VERSION_ALONE:
+        query = VERSION_ALONE
+    page_state().write_query(query)
 
 
 def full_address() -> str:
