@@ -49,7 +49,9 @@ def maps(result: SweepResult, theme: Theme, selected: tuple[int, int] | None = N
         for side, label in enumerate(LABELS)
     )
     name = f"sweep {metric.key}"
-    return FigureSet(name, panels, theme, panels[-1].caption, LABELS, shared=True)
+    has_limit = any(len(panel.data["limit"]) for panel in panels)
+    caption = _map_caption(sweep, metric, result.values, has_limit)
+    return FigureSet(name, panels, theme, caption, LABELS, shared=True)
 
 
 def law(result: BatchSizeLaw, theme: Theme) -> FigureSet:
@@ -112,7 +114,7 @@ def map_figure(
     )
     data = {
         "cells": cells,
-        "selected": cells.loc[is_selected, ["x", "x2", "y", "y2"]],
+        "selected": cells.loc[is_selected, ["column", "row", "x", "x2", "y", "y2"]],
         "limit": line[within],
         "frame": frame_table(title=label, alt=alt_text, **limits),
     }
@@ -120,9 +122,7 @@ def map_figure(
     return Figure(spec, data, alt_text, caption, "cells", f"{label}: {metric.title}")
 
 
-def _map_caption(
-    sweep: Sweep, metric: Metric, values: Float[np.ndarray, "rows columns"], has_limit: bool
-) -> str:
+def _map_caption(sweep: Sweep, metric: Metric, values: np.ndarray, has_limit: bool) -> str:
     """What the colour shows, what a blank cell means, and what the dashed line is."""
     runs = "one run" if sweep.inits == 1 else f"{sweep.inits:,} initial weights"
     caption = f"{metric.title[0].upper()}{metric.title[1:]}, {runs} per cell."
@@ -185,6 +185,7 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
 def _cell_tooltip(x: Axis, y: Axis, metric: Metric) -> str:
     """A Vega expression for what a cell says: its place and its value, by name."""
     value = "format(datum.value, '.0%')" if metric.key == "converged" else _number("value")
+    value = f"isValid(datum.value) ? {value} : '{BLANK[metric.key]}'"
     parts = {x.title: _number("at_x"), y.title: _number("at_y"), metric.title: value}
     entries = ", ".join(f"'{name}': {text}" for name, text in parts.items())
     return f"{{{entries}}}"
@@ -212,6 +213,8 @@ def _map_template(theme: Theme) -> dict[str, Any]:
         tooltip=placeholder("tooltip"),
     )
     cells = cells.transform_filter("isValid(datum.value)").encode(**sides, fill=_metric_fill(theme))
+    blank = alt.Chart(alt.NamedData("cells")).transform_filter("!isValid(datum.value)")
+    blank = blank.mark_rect(cursor="pointer", opacity=0, tooltip=placeholder("tooltip"))
     selected = alt.Chart(alt.NamedData("selected")).encode(**sides)
     outline: dict[str, Any] = {"filled": False, "aria": False, "tooltip": None}
     around = selected.mark_rect(stroke=theme.background, strokeWidth=5, **outline)
@@ -220,7 +223,9 @@ def _map_template(theme: Theme) -> dict[str, Any]:
     line: dict[str, Any] = {"aria": False, "tooltip": None}
     halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, **line)
     dashes = limit.mark_line(strokeWidth=1.8, stroke=theme.foreground, strokeDash=[6, 4], **line)
-    chart = alt.layer(cells.add_params(clicked, opened), halo, dashes, around, within)
+    chart = alt.layer(
+        cells.add_params(clicked, opened), blank.encode(**sides), halo, dashes, around, within
+    )
     title = alt.TitleParams(placeholder("title"))
     spec: dict[str, Any] = chart.properties(title=title, width="container", height=300).to_dict()
     encoding = spec["layer"][0]["encoding"]
@@ -262,7 +267,7 @@ def _metric_fill(theme: Theme) -> alt.Fill:
             gradientLength=200,
             gradientThickness=10,
             format=placeholder("shade format"),
-            tickCount=4,
+            tickCount=3,
             offset=6,
         ),
     )

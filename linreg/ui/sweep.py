@@ -207,7 +207,9 @@ def _new_point(key: str, selection: str) -> tuple[int, int] | None:
     name = f"{key}.{selection}"
     before: frozenset[tuple[int, int]] = state.last_clicks.get(name, frozenset())
     now = frozenset(
-        (int(point["column"]), int(point["row"])) for point in state.selected_points(key, selection)
+        (int(point["column"]), int(point["row"]))
+        for point in state.selected_points(key, selection)
+        if point.get("column") is not None  # rather than a line over the cells
     )
     state.last_clicks[name] = now
     changed = (now - before) or (before - now)
