@@ -78,3 +78,9 @@ def link(app):
 
 def words(app):
     return "\n".join(element.value for element in app.markdown)
+
+
+def refusals(app):
+    """What the controls say below themselves."""
+    found = [caption.value for caption in app.caption if caption.value.startswith(":red[")]
+    return "\n".join(found).replace("\\", "")

@@ -36,11 +36,10 @@ def claims(chosen: SimpleNamespace) -> None:
 
 
 def _claims_text(result: ClaimsResult) -> str:
-    finding = claims_text.claims_finding(result)
     parts = [
-        wrapped(finding),
-        "Which one is the cause: each thing that may be it, changed alone, the rest as asked",
+        wrapped(claims_text.cause_finding(result)),
         markdown_table(claims_text.factors_table(result), indent=4),
+        wrapped(claims_text.claims_finding(result)),
     ]
     shown = ("predicted", "converged (95 % interval)")
     for number, found in enumerate(result.claims, 1):

@@ -163,8 +163,7 @@ CLAIMS: dict[str, Claim] = {
             "debugger",
             "Said in the question.",
             "In the debugger the line changes the weight and nothing else.",
-            "True, and it is the clue. With shape and values changed apart from each other, the"
-            " shape decides.",
+            "True, and it is the clue. Here its shape and its values change one at a time.",
             (
                 _arm("(1, 2), drawn", False),
                 _arm("(1, 2), [[2, 3]]", False, init=STRANGE_INIT),
@@ -244,7 +243,7 @@ FACTORS: dict[str, Factor] = {
         Factor("shape", "shape", (_arm("matched", True, wiring=MATCHED),)),
         Factor(
             "init",
-            "init",
+            "initial weights",
             (_arm("(5, 3), the truth", True, init=TRUTH), _arm("(0, 0)", True, init=(0.0, 0.0))),
         ),
         Factor("lr", "learning rate", (_arm("0.001", True, lr=0.001), _arm("0.1", True, lr=0.1))),
@@ -256,7 +255,7 @@ FACTORS: dict[str, Factor] = {
             "optimizer",
             (
                 _arm("Adam", True, optimizer="Adam"),
-                _arm("SGD, lr 1e-5", True, optimizer="SGD", lr=1e-5),
+                _arm("SGD, lr 0.00001", True, optimizer="SGD", lr=1e-5),
             ),
         ),
         Factor(
@@ -290,6 +289,11 @@ class Trials:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    @property
+    def most_converge(self) -> bool:
+        """Whether significantly more than half of the runs converge."""
+        return self.interval[0] > 0.5
 
     @property
     def share(self) -> float:
@@ -381,7 +385,7 @@ def verdict(claim: Claim, found: Sequence[Trials], checked: bool | None = None) 
 
 def cause(found: Sequence[Trials]) -> str:
     """Whether a factor is the cause: most runs converge in all of its arms, in some, or in none."""
-    answers = [of.interval[0] > 0.5 for of in found]
+    answers = [of.most_converge for of in found]
     return CAUSE if all(answers) else IN_PART if any(answers) else NO_CAUSE
 
 

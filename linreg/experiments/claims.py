@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from linreg.experiments.claim_trials import (
+    ASKED,
     CLAIMS,
     FACTORS,
     PRINTED_RUNS,
@@ -55,13 +56,15 @@ class ClaimsResult:
     """All claims and all factors over so many seeds; of fewer than asked for while they run.
 
     `tolerance` is the increase of the loss that a drop of R² by `CONVERGED_WITHIN` stands for, on
-    the table of seed 0. `printed` (runs, prints, 2) are the weights at the steps that the answer
+    the table of seed 0. `asked` are the runs of the script as asked, with nothing changed.
+    `printed` (runs, prints, 2) are the weights at the steps that the answer
     printed.
     """
 
     seeds: int
     claims: tuple[ClaimResult, ...]
     factors: tuple[FactorResult, ...]
+    asked: Trials
     tolerance: float
     printed: Float[np.ndarray, "runs prints 2"]
     complete: bool
@@ -93,6 +96,7 @@ def run(view: ClaimsView, resources: Resources) -> ClaimsResult:
         len(by_seed),
         tuple(_claim(key, of_arm, resources) for key in CLAIMS),
         tuple(_factor(factor, of_arm) for factor in FACTORS.values()),
+        of_arm[ASKED.settings],
         CONVERGED_WITHIN * resources.baseline(DataSettings(), False).variance,
         resources.cached(_printed, PRINTED_RUNS),
         len(by_seed) == view.seeds,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from linreg.experiments.resources import Resources
 from linreg.experiments.sweep_grid import (
@@ -56,6 +56,21 @@ class SweepResult:
     def values(self) -> Float[np.ndarray, "2 rows columns"]:
         """The metric of every cell, of the original and of the fixed side."""
         return self.numbers[self.metric.of]
+
+    @property
+    def converging(self) -> Bool[np.ndarray, "2 rows columns"]:
+        """Whether more than half of the runs of a cell converge, for both sides."""
+        return np.asarray(self.numbers["share"] > 0.5)
+
+    @property
+    def done(self) -> Bool[np.ndarray, "2 rows columns"]:
+        """Which cells are trained, for both sides."""
+        return np.asarray(np.isfinite(self.numbers["share"]))
+
+    @property
+    def possible(self) -> int:
+        """How many cells both sides have together, without those that cannot be trained."""
+        return sum(len(task.cells) for task in self.tasks)
 
     @property
     def color_limits(self) -> tuple[float, float]:

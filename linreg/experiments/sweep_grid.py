@@ -106,6 +106,16 @@ class Sweep:
             ]
         return Comparison(*map(check_limits, sides))
 
+    @property
+    def own_cell(self) -> tuple[int, int]:
+        """Column and row of the cell that is nearest to the comparison's own settings, the first
+        ones on an axis that it has no setting for."""
+        column, row = (
+            _nearest(AXES[key], values, _setting(self.comparison.original, key))
+            for key, values in ((self.x, self.x_values), (self.y, self.y_values))
+        )
+        return column, row
+
     def tasks(self) -> list[Task]:
         """The tasks of the sweep; runs of a task share table, batches, steps and optimizer."""
         found: dict[tuple[int, Settings, float | None, int], tuple[list[int], list[float]]] = {}
@@ -152,6 +162,19 @@ class Sweep:
             if self.y == name
             else None
         )
+
+
+def _setting(settings: Settings, key: str) -> float | None:
+    """The value that a run has on an axis; None for the distance, and for data from a file."""
+    value: float | None = getattr(settings, key, getattr(settings.data, key, None))
+    return value
+
+
+def _nearest(axis: Axis, values: Sequence[float], value: float | None) -> int:
+    if value is None or (axis.log and value <= 0):
+        return 0
+    scale = np.log if axis.log else np.asarray
+    return int(np.abs(scale(values) - scale(value)).argmin())
 
 
 def sweep_around(comparison: Comparison, view: SweepView) -> Sweep:

@@ -12,16 +12,23 @@ from jaxtyping import Float
 
 from linreg.experiments.claim_trials import PRINT_STEPS, PRINTED, Arm, Trials, agrees
 from linreg.experiments.claims import ClaimResult, ClaimsResult
-from linreg.figures.figure import Figure, FigureSet, single_figure
+from linreg.figures.figure import CIRCLE, Figure, FigureSet, LegendEntry, single_figure
+from linreg.figures.symbol_legend import BAR, LINE, symbol_legend
 from linreg.figures.templates import frame_table, template, with_frame_data
 from linreg.figures.theme import Theme, apply_theme, weight_color
 
 
 def figures(result: ClaimsResult, theme: Theme) -> Iterator[FigureSet]:
-    """The figures of the page: one per claim, and the answer's printed path."""
+    """The figures of the page: the factors, one per claim, and the answer's printed path."""
+    yield factors(result, theme)
     for claim_result in result.claims:
         yield claim(claim_result, theme)
     yield printed(result, theme)
+
+
+def factors(result: ClaimsResult, theme: Theme) -> FigureSet:
+    """The share of runs that converge as asked, and with each factor changed alone."""
+    return single_figure("factors", factors_figure(result, theme), theme)
 
 
 def claim(result: ClaimResult, theme: Theme) -> FigureSet:
@@ -37,61 +44,150 @@ def printed(result: ClaimsResult, theme: Theme) -> FigureSet:
     return single_figure("printed path of the answer", figure, theme)
 
 
+# ---- shares --------------------------------------------------------------------------------------
+
+
+def factors_figure(result: ClaimsResult, theme: Theme) -> Figure:
+    """The share of runs that converge as asked, and with each factor changed alone."""
+    pairs = [("nothing changed", result.asked)]
+    for found in result.factors:
+        pairs += [
+            (f"{found.factor.title}: {arm.label}", trials)
+            for arm, trials in zip(found.factor.arms, found.trials, strict=True)
+        ]
+    table = _share_table(pairs)
+    table["answer"] = np.where(
+        [trials.most_converge for _, trials in pairs], *(entry.text for entry in _factor_key(theme))
+    )
+    alt_text = _share_alt(pairs)
+    spec = {**_factors_spec(theme), "height": ROW_HEIGHT * len(table) + 6}
+    caption = "One thing changed at a time; SGD at a learning rate at which it is stable."
+    data = {"arms": table, "frame": frame_table(alt=alt_text)}
+    return Figure(spec, data, alt_text, caption, "arms", "Which change makes the runs converge")
+
+
 def arms_figure(arms: Sequence[Arm], trials: Sequence[Trials], theme: Theme) -> Figure:
     """The share of runs that converge in each arm, its interval, and what the claim predicts."""
-    low, high = zip(*(trials_of_arm.interval for trials_of_arm in trials), strict=True)
-    pairs = list(zip(arms, trials, strict=True))
-    table = pd.DataFrame(
-        {
-            "arm": [arm.label for arm in arms],
-            "share": [trials_of_arm.share for trials_of_arm in trials],
-            "low": low,
-            "high": high,
-            "predicted": [float(arm.predicted) for arm in arms],
-            "answer": ["as predicted" if agrees(*pair) else "not as predicted" for pair in pairs],
-        }
+    pairs = [(arm.label, of) for arm, of in zip(arms, trials, strict=True)]
+    table = _share_table(pairs)
+    table["predicted"] = [float(arm.predicted) for arm in arms]
+    table["answer"] = np.where(
+        [agrees(arm, of) for arm, of in zip(arms, trials, strict=True)],
+        *(entry.text for entry in _claim_key(theme)),
     )
-    shares = "; ".join(f"{arm.label} {trials_of_arm.share:.0%}" for arm, trials_of_arm in pairs)
-    alt_text = f"Share of the runs that converge: {shares}."
-    caption = "Bars: share that converged, with its 95 % interval. Rings: what the claim predicts."
-    spec = {**_arms_spec(theme), "height": 26 * len(table) + 6}
+    alt_text = _share_alt(pairs)
+    spec = {**_arms_spec(theme), "height": ROW_HEIGHT * len(table) + 6}
+    caption = "The share of the runs that converge, and what the claim predicts."
     data = {"arms": table, "frame": frame_table(alt=alt_text)}
     return Figure(spec, data, alt_text, caption, "arms", "Share of the runs that converge")
 
 
+ROW_HEIGHT = 26  # pixels
+
+
+def _share_table(pairs: Sequence[tuple[str, Trials]]) -> pd.DataFrame:
+    """A row per arm: how many of its runs converge, their share, and its 95 % interval."""
+    low, high = zip(*(trials.interval for _, trials in pairs), strict=True)
+    return pd.DataFrame(
+        {
+            "arm": [label for label, _ in pairs],
+            "converged": [int(trials.converged.sum()) for _, trials in pairs],
+            "runs": [len(trials) for _, trials in pairs],
+            "share": [trials.share for _, trials in pairs],
+            "low": low,
+            "high": high,
+        }
+    )
+
+
+def _share_alt(pairs: Sequence[tuple[str, Trials]]) -> str:
+    shares = "; ".join(f"{label} {trials.share:.0%}" for label, trials in pairs)
+    return f"Share of the runs that converge: {shares}."
+
+
+def _factor_key(theme: Theme) -> list[LegendEntry]:
+    """The colours of the factors' bars."""
+    return [
+        LegendEntry("most runs converge", BAR, theme.fixed),
+        LegendEntry("most runs do not", BAR, theme.original),
+    ]
+
+
+def _claim_key(theme: Theme) -> list[LegendEntry]:
+    """The colours of a claim's bars."""
+    return [
+        LegendEntry("as predicted", BAR, theme.series[2]),
+        LegendEntry("not as predicted", BAR, theme.series[1]),
+    ]
+
+
+@template()
+def _factors_spec(theme: Theme) -> dict[str, Any]:
+    key = _factor_key(theme)
+    interval = LegendEntry("95 % interval", LINE, "", theme.foreground)
+    chart = alt.layer(symbol_legend([*key, interval]), *_share_layers(theme, key))
+    return apply_theme(with_frame_data(chart.properties(width="container").to_dict()), theme)
+
+
 @template()
 def _arms_spec(theme: Theme) -> dict[str, Any]:
-    scale = alt.Scale(domain=[-0.04, 1.04], nice=False)
-    axis = alt.Axis(values=[0, 0.5, 1], format=".0%", title="share that converges")
-    row = alt.Y(
-        "arm:N",
-        title=None,
-        sort=None,  # in the order of the data
-        axis=alt.Axis(labelFontSize=12.5, labelLimit=210, ticks=False, domain=False),
+    key = _claim_key(theme)
+    predicted = alt.Chart(alt.NamedData("arms")).mark_point(
+        shape="circle",
+        size=110,
+        stroke=theme.foreground,
+        strokeWidth=1.6,
+        opacity=1,
+        tooltip=alt.ExprRef(
+            "'The claim predicts that ' + datum.arm + (datum.predicted ? ' converges' :"
+            " ' does not converge')"
+        ),
     )
+    predicted = predicted.encode(x=alt.X("predicted:Q", scale=SHARES), y=_row())
+    legend = [
+        *key,
+        LegendEntry("95 % interval", LINE, "", theme.foreground),
+        LegendEntry("the claim", CIRCLE, "", theme.foreground),
+    ]
+    bars, interval, dots = _share_layers(theme, key)
+    chart = alt.layer(symbol_legend(legend), bars, interval, predicted, dots)
+    return apply_theme(with_frame_data(chart.properties(width="container").to_dict()), theme)
+
+
+SHARES = alt.Scale(domain=[-0.04, 1.04], nice=False)
+
+
+def _row() -> alt.Y:
+    """The y encoding of an arm, in the order of the data."""
+    axis = alt.Axis(labelFontSize=12.5, labelLimit=210, ticks=False, domain=False)
+    return alt.Y("arm:N", title=None, sort=None, axis=axis)
+
+
+def _share_layers(theme: Theme, key: Sequence[LegendEntry]) -> tuple[alt.Chart, ...]:
+    """A bar, an interval and a dot per arm, coloured by its answer."""
+    axis = alt.Axis(values=[0, 0.5, 1], format=".0%", title="share of the runs that converge")
     color = alt.Color(
         "answer:N",
-        scale=alt.Scale(
-            domain=["as predicted", "not as predicted"], range=[theme.series[2], theme.series[1]]
-        ),
+        scale=alt.Scale(domain=[entry.text for entry in key], range=[entry.fill for entry in key]),
         legend=None,
     )
-    base = alt.Chart(alt.NamedData("arms")).encode(y=row)
-    bars = base.mark_bar(height=7, cornerRadius=3).encode(
-        x=alt.X("zero:Q", scale=scale, axis=axis), x2="share:Q", color=color
+    said = alt.ExprRef(
+        "datum.arm + ': ' + format(datum.converged, ',') + ' of ' + format(datum.runs, ',')"
+        " + ' runs converge (95 % interval ' + format(datum.low, '.0%') + ' to '"
+        " + format(datum.high, '.0%') + ')'"
     )
-    bars = bars.transform_calculate(zero="0")
-    interval = base.mark_rule(strokeWidth=1.5, color=theme.foreground).encode(
-        x=alt.X("low:Q", scale=scale), x2="high:Q"
+    base = alt.Chart(alt.NamedData("arms")).encode(y=_row())
+    bars = base.transform_calculate(zero="0").mark_bar(height=7, cornerRadius=3, tooltip=said)
+    interval = base.mark_rule(strokeWidth=1.5, color=theme.foreground, tooltip=said)
+    dots = base.mark_point(filled=True, size=45, opacity=1, tooltip=said)
+    return (
+        bars.encode(x=alt.X("zero:Q", scale=SHARES, axis=axis), x2="share:Q", color=color),
+        interval.encode(x=alt.X("low:Q", scale=SHARES), x2="high:Q"),
+        dots.encode(x=alt.X("share:Q", scale=SHARES), color=color),
     )
-    predicted = base.mark_point(
-        shape="circle", size=110, stroke=theme.foreground, strokeWidth=1.6, opacity=1
-    ).encode(x=alt.X("predicted:Q", scale=scale))
-    dots = base.mark_point(filled=True, size=45, opacity=1).encode(
-        x=alt.X("share:Q", scale=scale), color=color
-    )
-    chart = alt.layer(bars, interval, predicted, dots).properties(width="container")
-    return apply_theme(with_frame_data(chart.to_dict()), theme)
+
+
+# ---- the answer's printed path -------------------------------------------------------------------
 
 
 def printed_figure(paths: Float[np.ndarray, "seeds 11 2"], theme: Theme) -> Figure:
@@ -114,17 +210,20 @@ def printed_figure(paths: Float[np.ndarray, "seeds 11 2"], theme: Theme) -> Figu
         pd.DataFrame({"step": PRINT_STEPS, "value": np.array(PRINTED)[:, i], "weight": name})
         for i, name in weights
     ]
-    data = {"runs": pd.concat(runs), "printed": pd.concat(printed)}
     max_difference = float(np.abs(median - PRINTED).max())
     alt_text = (
         f"The answer's printed weights and the median of {len(paths)} runs differ by at most"
         f" {max_difference:.2f}."
     )
     caption = (
-        "Rings: what the answer printed, once every 100 steps. Lines and bands: the median and the"
-        f" middle 90 % of {len(paths)} runs on tables of their own. They differ by at most"
+        f"The printed weights and the median of {len(paths)} runs differ by at most"
         f" {max_difference:.2f}."
     )
+    data = {
+        "runs": pd.concat(runs),
+        "printed": pd.concat(printed),
+        "frame": frame_table(alt=alt_text),
+    }
     return Figure(_printed_spec(theme), data, alt_text, caption, "runs")
 
 
@@ -135,11 +234,23 @@ def _printed_spec(theme: Theme) -> dict[str, Any]:
     )
     color = weight_color(theme)
     runs = alt.Chart(alt.NamedData("runs")).encode(x=step, color=color)
-    band = runs.mark_area(opacity=0.2).encode(y=alt.Y("low:Q", title="weight"), y2="high:Q")
-    line = runs.mark_line(strokeWidth=2).encode(y="value:Q")
-    printed = alt.Chart(alt.NamedData("printed")).mark_point(size=55, strokeWidth=2, opacity=1)
+    band = runs.mark_area(opacity=0.2, tooltip=None)
+    band = band.encode(y=alt.Y("low:Q", title="weight"), y2="high:Q")
+    line = runs.mark_line(strokeWidth=2, tooltip=None).encode(y="value:Q")
+    said = "datum.weight + ' = ' + format(datum.value, '.2f') + ' at step ' + datum.step"
+    printed = alt.Chart(alt.NamedData("printed")).mark_point(
+        size=55, strokeWidth=2, opacity=1, tooltip=alt.ExprRef(f"'The answer printed ' + {said}")
+    )
     printed = printed.encode(x=step, y="value:Q", color=color)
-    chart = alt.layer(band, line, printed)
+    legend = symbol_legend(
+        [
+            LegendEntry("printed in the answer", CIRCLE, "", theme.muted),
+            LegendEntry("median of our runs", LINE, "", theme.muted),
+            LegendEntry("5th to 95th percentile", BAR, theme.grid),
+        ],
+        orient="bottom",
+    )
+    chart = alt.layer(legend, band, line, printed)
     heading = alt.TitleParams("The answer's printed weights, beside ours")
     chart = chart.properties(title=heading, width="container", height=240)
-    return apply_theme(chart.to_dict(), theme)
+    return apply_theme(with_frame_data(chart.to_dict()), theme)

@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from linreg.experiments.sweep import SweepResult
 from linreg.experiments.sweep_grid import BatchSizeLaw, Sweep
-from linreg.figures.figure import Figure, FigureSet, single_figure
+from linreg.figures.figure import CIRCLE, Figure, FigureSet, LegendEntry, single_figure
+from linreg.figures.symbol_legend import BAR, LINE, symbol_legend
 from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
 from linreg.figures.theme import Theme, apply_theme, weight_color
 from linreg.settings.model import LABELS
@@ -31,8 +32,8 @@ def figures(
         yield law(by_batch_size, theme)
 
 
-def maps(result: SweepResult, theme: Theme) -> FigureSet:
-    """The heat maps of both sides, on one colour scale."""
+def maps(result: SweepResult, theme: Theme, selected: tuple[int, int] | None = None) -> FigureSet:
+    """The heat maps of both sides, on one colour scale; a selected cell (column, row) is marked."""
     sweep, metric = replace(result.sweep, inits=result.inits), result.metric
     panels = tuple(
         map_figure(
@@ -43,17 +44,27 @@ def maps(result: SweepResult, theme: Theme) -> FigureSet:
             result.color_limits,
             result.stability[side],
             theme,
+            selected,
         )
         for side, label in enumerate(LABELS)
     )
     name = f"sweep {metric.key}"
-    return FigureSet(name, panels, theme, panels[-1].caption, LABELS, shared=True)
+    has_limit = any(len(panel.data["limit"]) for panel in panels)
+    caption = _map_caption(sweep, metric, result.values, has_limit)
+    return FigureSet(name, panels, theme, caption, LABELS, shared=True)
 
 
 def law(result: BatchSizeLaw, theme: Theme) -> FigureSet:
     """Where the original's runs end, by batch size."""
     return single_figure("law of the batch size", law_figure(result, theme), theme)
 
+
+BLANK = {  # metric -> what it means that a cell has none
+    "converged": "not trained",
+    "r_squared": "every run diverged, or not trained",
+    "loss": "every run diverged, or not trained",
+    "steps": "no run converged",
+}
 
 # ---- heat maps -----------------------------------------------------------------------------------
 
@@ -66,8 +77,9 @@ def map_figure(
     color_limits: tuple[float, float],
     stability: Sequence[tuple[float, float]],
     theme: Theme,
+    selected: tuple[int, int] | None = None,
 ) -> Figure:
-    """The cells of one side, coloured by a metric.
+    """The cells of one side, coloured by a metric; a selected cell (column, row) is marked.
 
     `stability` are the points (x, y) of a line drawn over the cells, SGD's stability limit.
     """
@@ -85,15 +97,7 @@ def map_figure(
         f"{label}: {metric.title} over {AXES[sweep.x].title} and {AXES[sweep.y].title},"
         f" {values.size} cells, {value_range}."
     )
-    caption = (
-        f"{metric.title[0].upper()}{metric.title[1:]}, of {sweep.inits} a cell. Cells without"
-        " colour have none."
-    )
-    if within.any():
-        caption += (
-            " Dashed: SGD is stable below 2/λ of the mean of all batches; single small batches are"
-            " steeper."
-        )
+    caption = _map_caption(sweep, metric, values, bool(within.any()))
     limits = {
         "x from": x[0],
         "x to": x[-1],
@@ -102,13 +106,31 @@ def map_figure(
         "low": color_limits[0],
         "high": color_limits[1],
     }
+    cells = _cells(sweep, values, x, y)
+    is_selected = (
+        (cells["column"] == selected[0]) & (cells["row"] == selected[1])
+        if selected
+        else np.zeros(len(cells), dtype=bool)
+    )
     data = {
-        "cells": _cells(sweep, values, x, y),
+        "cells": cells,
+        "selected": cells.loc[is_selected, ["column", "row", "x", "x2", "y", "y2"]],
         "limit": line[within],
         "frame": frame_table(title=label, alt=alt_text, **limits),
     }
     spec = _map_spec(theme, sweep.x, sweep.y, metric)
     return Figure(spec, data, alt_text, caption, "cells", f"{label}: {metric.title}")
+
+
+def _map_caption(sweep: Sweep, metric: Metric, values: np.ndarray, has_limit: bool) -> str:
+    """What the colour shows, what a blank cell means, and what the dashed line is."""
+    runs = "one run" if sweep.inits == 1 else f"{sweep.inits:,} initial weights"
+    caption = f"{metric.title[0].upper()}{metric.title[1:]}, {runs} per cell."
+    if np.isnan(values).any():
+        caption += f" Blank: {BLANK[metric.key]}."
+    if has_limit:
+        caption += " Dashed: the stability limit of SGD on the mean loss, 2/λ."
+    return caption
 
 
 def _cells(
@@ -156,30 +178,54 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
     known["shade"] = "log" if metric.log else "linear"
     known["shade format"] = ".0%" if metric.key == "converged" else "~g"
     known["ticks"] = [0, 0.5, 1] if metric.known else None
+    known["tooltip"] = {"expr": _cell_tooltip(AXES[x], AXES[y], metric)}
     return apply_theme(with_frame_data(_map_template(theme), **known), theme)
+
+
+def _cell_tooltip(x: Axis, y: Axis, metric: Metric) -> str:
+    """A Vega expression for what a cell says: its place and its value, by name."""
+    value = "format(datum.value, '.0%')" if metric.key == "converged" else _number("value")
+    value = f"isValid(datum.value) ? {value} : '{BLANK[metric.key]}'"
+    parts = {x.title: _number("at_x"), y.title: _number("at_y"), metric.title: value}
+    entries = ", ".join(f"'{name}': {text}" for name, text in parts.items())
+    return f"{{{entries}}}"
+
+
+def _number(column: str) -> str:
+    """A Vega expression for a number with three digits, without an exponent where it has few."""
+    value = f"datum.{column}"
+    is_long = f"abs({value}) >= 1e9 || {value} != 0 && abs({value}) < 1e-6"
+    return f"format({value}, {is_long} ? '.1e' : abs({value}) >= 100 ? ',.0f' : '.3~r')"
 
 
 @template()
 def _map_template(theme: Theme) -> dict[str, Any]:
-    clicked = alt.selection_point(name="cell", fields=["column", "row"], on="click", empty=False)
-    titles = {"at_x": placeholder("x"), "at_y": placeholder("y"), "value": placeholder("metric")}
+    place: dict[str, Any] = {"fields": ["column", "row"], "empty": False, "clear": False}
+    # each click adds a cell or takes it away, so that a second click on it is seen
+    clicked = alt.selection_point(name="clicked", on="click", toggle="true", **place)
+    opened = alt.selection_point(name="opened", on="dblclick", toggle=False, **place)
+    sides: dict[str, Any] = {"x": alt.X("x:Q", **_map_axis("x")), "x2": "x2:Q"}
+    sides |= {"y": alt.Y("y:Q", **_map_axis("y")), "y2": "y2:Q"}
     cells = alt.Chart(alt.NamedData("cells")).mark_rect(
-        cursor="pointer", strokeWidth=1.6, stroke=alt.ExprRef("scale('fill', datum.value)")
+        cursor="pointer",
+        strokeWidth=1.6,
+        stroke=alt.ExprRef("scale('fill', datum.value)"),
+        tooltip=placeholder("tooltip"),
     )
-    cells = cells.transform_filter("isValid(datum.value)").encode(
-        x=alt.X("x:Q", **_map_axis("x")),
-        x2="x2:Q",
-        y=alt.Y("y:Q", **_map_axis("y")),
-        y2="y2:Q",
-        fill=_metric_fill(theme),
-        tooltip=[
-            alt.Tooltip(f"{name}:Q", title=title, format=",.4~g") for name, title in titles.items()
-        ],
-    )
+    cells = cells.transform_filter("isValid(datum.value)").encode(**sides, fill=_metric_fill(theme))
+    blank = alt.Chart(alt.NamedData("cells")).transform_filter("!isValid(datum.value)")
+    blank = blank.mark_rect(cursor="pointer", opacity=0, tooltip=placeholder("tooltip"))
+    selected = alt.Chart(alt.NamedData("selected")).encode(**sides)
+    outline: dict[str, Any] = {"filled": False, "aria": False, "tooltip": None}
+    around = selected.mark_rect(stroke=theme.background, strokeWidth=5, **outline)
+    within = selected.mark_rect(stroke=theme.foreground, strokeWidth=2, **outline)
     limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
-    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, aria=False)
-    line = limit.mark_line(strokeWidth=1.8, stroke=theme.foreground, strokeDash=[6, 4], aria=False)
-    chart = alt.layer(cells.add_params(clicked), halo, line)
+    line: dict[str, Any] = {"aria": False, "tooltip": None}
+    halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, **line)
+    dashes = limit.mark_line(strokeWidth=1.8, stroke=theme.foreground, strokeDash=[6, 4], **line)
+    chart = alt.layer(
+        cells.add_params(clicked, opened), blank.encode(**sides), halo, dashes, around, within
+    )
     title = alt.TitleParams(placeholder("title"))
     spec: dict[str, Any] = chart.properties(title=title, width="container", height=300).to_dict()
     encoding = spec["layer"][0]["encoding"]
@@ -214,11 +260,14 @@ def _metric_fill(theme: Theme) -> alt.Fill:
         ),
         legend=alt.Legend(
             orient="top",
-            title=None,
+            title=placeholder("metric"),
+            titleFontWeight="normal",
+            titleColor=theme.muted,
+            titleLimit=330,
             gradientLength=200,
             gradientThickness=10,
             format=placeholder("shade format"),
-            tickCount=4,
+            tickCount=3,
             offset=6,
         ),
     )
@@ -269,15 +318,14 @@ def _law_finding(law: BatchSizeLaw) -> str:
 
 
 def _law_caption(law: BatchSizeLaw) -> str:
-    """What lines, ticks and dots are, and how many runs have no dot."""
+    """What the rule is, how many runs there are, and how many of them have no dot."""
     caption = (
-        "Absolute values. Lines: the law w*/B of the mean over all tables, with least squares' w* ="
-        f" {point(law.true)}. Ticks: the exact minimum for this table. Dots:"
-        f" {law.finals.shape[1]} trained runs at each size, most on one another"
+        "Absolute values. w* is the correct solution"
+        f" {point(law.true)}; {law.finals.shape[1]} runs at each batch size"
     )
     diverged = int((~np.isfinite(law.finals).all(2)).sum())
     if diverged:
-        caption += f"; {diverged:,} of {law.finals[..., 0].size:,} diverged and have none"
+        caption += f"; {diverged:,} of {law.finals[..., 0].size:,} diverged and have no dot"
     return f"{caption}."
 
 
@@ -300,13 +348,26 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=size, y=value, color=color)
 
+    def tooltip(what: str) -> alt.ExprRef:
+        """The weight and its size in words."""
+        size = f"'{what} at batch size ' + format(datum.size, ',')"
+        return alt.ExprRef(f"{size} + ': |' + datum.weight + '| = ' + {_number('value')}")
+
     chart = alt.layer(
-        over("runs").mark_point(filled=True, size=22, opacity=0.35),
-        over("theory").mark_line(strokeWidth=1.8),
-        over("exact").mark_tick(orient="horizontal", thickness=2.5, size=16, opacity=1),
+        symbol_legend(
+            [
+                LegendEntry("the rule w*/B", LINE, "", theme.muted),
+                LegendEntry("exact minimum of the loss", BAR, theme.muted),
+                LegendEntry("where a trained run ends", CIRCLE, theme.muted),
+            ],
+            orient="bottom",
+        ),
+        over("runs").mark_point(filled=True, size=22, opacity=0.35, tooltip=tooltip("a run")),
+        over("theory").mark_line(strokeWidth=1.8, tooltip=None),
+        over("exact").mark_tick(
+            orient="horizontal", thickness=2.5, size=16, opacity=1, tooltip=tooltip("the minimum")
+        ),
     )
-    heading = alt.TitleParams(
-        "Final weights by batch size", subtitle="of the original; lines: the law w*/B"
-    )
+    heading = alt.TitleParams("Final weights by batch size", subtitle="of the original")
     chart = chart.properties(title=heading, width="container", height=320)
     return apply_theme(with_frame_data(chart.to_dict()), theme)

@@ -141,7 +141,9 @@ class SweepView:
     y_range: tuple[float, float] | None = setting(None, RANGE)
     columns: int = setting(40, FieldSpec("columns", int, Interval(1), Interval(2, 80)))
     rows: int = setting(12, FieldSpec("rows", int, Interval(1), Interval(2, 40)))
-    inits: int = setting(20, FieldSpec("inits a cell", int, Interval(1), Interval(1, 200)))
+    inits: int = setting(
+        20, FieldSpec("initial weights per cell", int, Interval(1), Interval(1, 200))
+    )
     steps: int = setting(3_000, FieldSpec("steps", int, Interval(1), Interval(1, 100_000)))
     metric: str = setting("converged", FieldSpec("colour", str, choices=tuple(METRICS)))
 
@@ -199,6 +201,11 @@ View = TypeVar("View", CauseView, ClaimsView, CodeView, SurfaceView, SweepView)
 
 
 def with_view_changes(view: View, changes: Mapping[str, Any]) -> View:
-    """The view with changes; a new axis resets its range. Raises `SettingsError`."""
+    """The view with changes; a new axis resets its range. Raises `SettingsError`.
+
+    An axis that takes the setting of the other axis gives it its own, and so do the ranges."""
+    if isinstance(view, SweepView) and changes in ({"x": view.y}, {"y": view.x}):
+        swapped = {"x": view.y, "y": view.x}
+        changes = {**swapped, "x_range": view.y_range, "y_range": view.x_range}
     ranges = {name: None for axis in changes if (name := f"{axis}_range") in specs_of(type(view))}
     return replace(view, **{**ranges, **changes})

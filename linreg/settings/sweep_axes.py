@@ -46,9 +46,9 @@ class Metric:
 METRICS: dict[str, Metric] = {
     metric.key: metric
     for metric in (
-        Metric("converged", "share of the inits that converge", "share", known=(0.0, 1.0)),
-        Metric("r_squared", "R², median over the inits", "r_squared", known=(0.0, 1.0)),
-        Metric("loss", "final loss, median over the inits", "loss", log=True),
-        Metric("steps", "steps to converge, median over those that do", "steps", log=True),
+        Metric("converged", "share of runs that converge", "share", known=(0.0, 1.0)),
+        Metric("r_squared", "R², median of the runs", "r_squared", known=(0.0, 1.0)),
+        Metric("loss", "final loss, median of the runs", "loss", log=True),
+        Metric("steps", "steps to converge, median of the runs that do", "steps", log=True),
     )
 }

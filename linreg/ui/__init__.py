@@ -14,7 +14,7 @@ from linreg.ui.claims import claims_section
 from linreg.ui.comparison import evidence, opening, replay
 from linreg.ui.embed import page
 from linreg.ui.surface import surface_section
-from linreg.ui.sweep import law_section, sweep_controls, sweep_section, sweep_setup
+from linreg.ui.sweep import law_section, sweep_section, sweep_setup
 from linreg.ui.your_code import guard_section, shapes_section
 from linreg.ui.your_data import is_on_a_table, your_data_section
 
@@ -30,7 +30,6 @@ __all__ = [
     "replay",
     "shapes_section",
     "surface_section",
-    "sweep_controls",
     "sweep_section",
     "sweep_setup",
     "with_default_table",

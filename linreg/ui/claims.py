@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from linreg.experiments import claims as experiment
 from linreg.experiments.claim_trials import CONFIRMED, REFUTED, arms
@@ -28,24 +29,22 @@ COLOURS = {CONFIRMED: "green", REFUTED: "red"}
 ICONS = {CONFIRMED: ":material/check:", REFUTED: ":material/close:"}
 
 
-def claims_section() -> None:
-    """The number of seeds, what is the cause, and all claims with their verdicts."""
-    with st.columns([1, 3])[0]:
-        number("view.seeds", "Seeds of data and init")
-    view, place = page_state().view(ClaimsView), st.empty()
+def claims_section(place: DeltaGenerator) -> None:
+    """The cause, at a place of its own, then the factors, and all claims with their verdicts."""
+    view = page_state().view(ClaimsView)
     work = experiment.outstanding(view, RESOURCES)
     if work:
         with place.container():
             run_seeds_behind_bar(work)
     result = result_of(experiment.run, view)
-    place.markdown(text.claims_finding(result))
-    st.subheader("Which one is the cause")
-    st.markdown(
-        "Each thing that may be the cause, changed alone, the rest as asked; SGD at a learning rate"
-        " that it bears."
-    )
-    _draw_factors(result)
+    place.markdown(text.cause_finding(result))
+    draw(lambda theme: figures.factors(result, theme), "factors")
+    with st.expander("The factors as a table"):
+        st.markdown(text.factors_table(result))
     st.subheader("The claims, one by one")
+    st.markdown(text.claims_finding(result))
+    with st.columns([1, 3])[0]:
+        number("view.seeds", "Random data sets (seeds)")
     st.markdown(
         "*The line* is the question's. It sets the weight by hand, and the rest of the script stays"
         " as it is:"
@@ -69,20 +68,17 @@ def run_seeds_behind_bar(work: Work[int, Mapping[Settings, Any]]) -> None:
 
 
 def _draw_claim(index: int, found: ClaimResult, result: ClaimsResult) -> None:
-    """One claim: who says what, what was run, what came of it, the verdict, and the way to see
-    it."""
+    """One claim: the verdict, what was found, the way to see it, and in an expander how it was
+    tested."""
     claim = found.claim
     with st.container(border=True):
         left, right = st.columns(2, gap="large")
         with left:
             colour = COLOURS.get(found.verdict, "orange")
             icon = ICONS.get(found.verdict, ":material/rule:")
-            answered = claim.check.answered(*found.answer) if claim.check and found.answer else ""
             paragraphs = (
                 f"#### {index}. {claim.says}",
-                f":{colour}-badge[{icon} {found.verdict}]",
-                f"{claim.who} {claim.why}",
-                answered,
+                f":{colour}-badge[{icon} {found.verdict}] {text.claim_finding(found)}",
             )
             # One text: Streamlit draws each that stands alone anew with every number of seeds.
             st.markdown("\n\n".join(paragraphs))
@@ -92,19 +88,14 @@ def _draw_claim(index: int, found: ClaimResult, result: ClaimsResult) -> None:
                 "streamlit_app.py",
                 label=f"See *{name}* side by side",
                 icon=":material/compare:",
-                # with a version even for the defaults: without a query, the settings would stay
+                # with the version, as the defaults alone have no query, which may be the menu's
                 query_params={"v": str(VERSION), **to_query(shown.comparison())},
             )
         with right:
             draw(lambda theme: figures.claim(found, theme), f"claim {claim.key}", caption=False)
-        plain_table(text.trials_table(found))
+        with st.expander("How it was tested, and the numbers"):
+            answered = claim.check.answered(*found.answer) if claim.check and found.answer else ""
+            st.markdown(f"{claim.who} {claim.why}\n\n{answered}")
+            plain_table(text.trials_table(found))
         if claim.key == "batch_of_one":
             draw(lambda theme: figures.printed(result, theme), "printed")
-
-
-def _draw_factors(result: ClaimsResult) -> None:
-    st.markdown(text.factors_table(result))
-    st.caption(
-        "With a batch of one, `(1, 1)` meets `(1,)`: the shapes still differ, and there is nothing"
-        " left to mix."
-    )

@@ -2,7 +2,8 @@
 
 A setting is named as in the address, the fixed side's as `fixed.<name>`, one of the page's own view
 as `view.<name>`. A control is set from the session's settings before it is drawn, and changes them
-in its callback."""
+in its callback. What cannot be is refused below the control, which keeps what was entered until a
+setting changes."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from linreg.settings.changes import all_specs, apply_overrides, overrides, updat
 from linreg.settings.fields import FieldSpec, from_text, shorten, specs_of, to_text
 from linreg.settings.model import Comparison
 from linreg.settings.wirings import WIRINGS
+from linreg.text.markdown import escape_markdown
 from linreg.ui.state import CONTROL, page_state
 
 FIXED, VIEW = "fixed.", "view."
@@ -52,16 +54,32 @@ class _Control:
         return to_text(value).replace(",", ", ")
 
     def set_widget(self, value: Any) -> None:
-        page_state().set_widget(self.key, value)
+        """Show a value, or what was entered instead and refused."""
+        state = page_state()
+        refusal = state.refusals.get(self.key)
+        state.set_widget(self.key, refusal.entered if refusal else value)
+
+    def show_refusal(self) -> None:
+        """Say below the control why what it shows was refused."""
+        refusal = page_state().refusals.get(self.key)
+        if refusal:
+            st.caption(f":red[:material/error: {escape_markdown(refusal.reason)}]")
 
     def apply(self, convert: Callable[[Any], Any] = lambda value: value) -> None:
-        """Take over what the visitor has entered. Raises what `convert` raises."""
+        """Take over what the visitor has entered, or refuse it.
+
+        `convert` raises a `ValueError` for what it cannot convert."""
         state = page_state()
         if state.was_removed(self.key):
             return
         entered = state.widget(self.key)
         is_empty = entered in (None, "") and self.may_be_empty
-        _change_setting(self.name, INHERIT if is_empty else convert(entered))
+        try:
+            value = INHERIT if is_empty else convert(entered)
+        except ValueError as error:
+            state.refuse(str(error), self.key)
+        else:
+            _change_setting(self.name, value, self.key)
 
 
 def _control(name: str, key_suffix: str = "") -> _Control:
@@ -87,15 +105,17 @@ def _value(name: str) -> Any:
     return getattr(original.data, name.removeprefix("data_"))
 
 
-def _change_setting(name: str, value: Any) -> None:
-    """Change a setting of the page's view, of the fixed side, or of both sides."""
+def _change_setting(name: str, value: Any, key: str) -> None:
+    """Change a setting of the page's view, of the fixed side, or of both sides, as the control of
+    this key asks for."""
     state = page_state()
     if name.startswith(VIEW):
-        state.change_view(**{name.removeprefix(VIEW): value})
+        state.change_view(key, **{name.removeprefix(VIEW): value})
     elif name.startswith(FIXED):
-        state.change(lambda: _change_override(state.comparison, name.removeprefix(FIXED), value))
+        override = name.removeprefix(FIXED)
+        state.change(lambda: _change_override(state.comparison, override, value), key)
     else:
-        state.change(lambda: update_both(state.comparison, {name: value}))
+        state.change(lambda: update_both(state.comparison, {name: value}), key)
 
 
 def _change_override(comparison: Comparison, name: str, value: Any) -> Comparison:
@@ -139,6 +159,7 @@ def choice(
             wrap=True,
             on_change=control.apply,
         )
+        control.show_refusal()
         return
     st.selectbox(
         label,
@@ -150,6 +171,7 @@ def choice(
         help=help,
         on_change=control.apply,
     )
+    control.show_refusal()
 
 
 def _wiring_title(key: str) -> str:
@@ -163,6 +185,7 @@ def several(name: str, label: str) -> None:
     st.multiselect(
         label, control.spec.choices, key=control.key, on_change=control.apply, args=(tuple,)
     )
+    control.show_refusal()
 
 
 def slider(
@@ -173,6 +196,7 @@ def slider(
     value = default if control.value is None else float(control.value)
     control.set_widget(min(max(value, low), high))
     st.slider(label, low, high, step=step, key=control.key, on_change=control.apply)
+    control.show_refusal()
 
 
 def toggle(name: str, label: str) -> None:
@@ -180,6 +204,7 @@ def toggle(name: str, label: str) -> None:
     control = _control(name)
     control.set_widget(control.value)
     st.toggle(label, key=control.key, on_change=control.apply)
+    control.show_refusal()
 
 
 def number(
@@ -212,6 +237,7 @@ def number(
         disabled=disabled,
         on_change=control.apply,
     )
+    control.show_refusal()
 
 
 def _arrow_step(value: float) -> float:
@@ -228,13 +254,18 @@ def text(name: str, label: str, help: str | None = None) -> None:
     control = _control(name)
     control.set_widget("" if control.value is INHERIT else control.to_words(control.value))
 
-    def apply() -> None:
+    def convert(entered: str) -> Any:
         try:
-            control.apply(lambda entered: from_text(entered.strip(), control.spec))
-        except ValueError as error:
-            entered = page_state().widget(control.key)
-            page_state().refuse(f"{label} {shorten(entered)} {error}")
+            return from_text(entered.strip(), control.spec)
+        except ValueError as error:  # the end of a sentence
+            raise ValueError(f"{shorten(entered)} {error}") from None
 
     st.text_input(
-        label, key=control.key, help=help, placeholder=control.placeholder, on_change=apply
+        label,
+        key=control.key,
+        help=help,
+        placeholder=control.placeholder,
+        on_change=control.apply,
+        args=(convert,),
     )
+    control.show_refusal()

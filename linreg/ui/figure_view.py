@@ -36,11 +36,11 @@ def current_theme() -> Theme:
 
 @dataclass(frozen=True)
 class Selection:
-    """A panel that can be clicked: the key of its chart, the name of its selection, and what a
-    click does."""
+    """A panel that can be clicked: the key of its chart, the name of its selection or of several,
+    and what a click does."""
 
     key: str
-    mode: str
+    mode: str | Sequence[str]
     act: Callable[[str], None]
 
 
@@ -104,7 +104,10 @@ def live_menus(
 
 
 def _show(
-    figure: Figure, key: str | None = None, on_select: Any = "ignore", mode: str | None = None
+    figure: Figure,
+    key: str | None = None,
+    on_select: Any = "ignore",
+    mode: str | Sequence[str] | None = None,
 ) -> None:
     """Draw one panel in the page's own colours."""
     datasets = {name: _arrow(columns) for name, columns in figure.drawn().items()}
@@ -115,7 +118,7 @@ def _show(
         alt=figure.name or figure.alt,
         key=key,
         on_select=on_select,
-        selection_mode=mode,
+        selection_mode=mode if mode is None or isinstance(mode, str) else list(mode),
     )
 
 

@@ -38,6 +38,8 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
     else:
         with st.sidebar:
             sidebar(controls(state.comparison) if callable(controls) else controls)
+            script = Path(__file__).with_name("history.js").read_text()
+            st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
     write_url()
     for sentence in state.ignored:
         st.warning(escape_markdown(sentence), icon="⚠️")
@@ -57,7 +59,7 @@ def _hold_table() -> None:
 def _outside_fragments() -> tuple[Any, ...]:
     """What the page outside of its fragments depends on."""
     state = page_state()
-    return state.comparison, tuple(state.ignored)
+    return state.comparison, tuple(state.ignored), tuple(state.refusals)
 
 
 def begin_fragment() -> None:

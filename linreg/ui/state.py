@@ -30,6 +30,14 @@ def page_state() -> PageState:
     return cast(PageState, st.session_state[KEY])
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What a visitor entered in a field, and why it was refused."""
+
+    entered: Any
+    reason: str  # a sentence
+
+
 @dataclass
 class PageState:
     """One visitor's settings, and what the pages have to remember between two runs."""
@@ -40,6 +48,7 @@ class PageState:
     comparison: Comparison = field(default_factory=Comparison)
     views: dict[type[Any], Any] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)  # sentences, shown until the next change
+    refusals: dict[str, Refusal] = field(default_factory=dict)  # by the key of the control
     changed: bool = False  # whether the settings are ahead of the address
     # where Your data has a table of its own: the comparison of the pages that are not on the screen
     # now, the others' while Your data is open and else its own; None where all pages share one
@@ -53,8 +62,6 @@ class PageState:
 
     step: int | None = None  # of the replay; None is the last one
 
-    # texts that were refused and are still in their fields: by the field's key, text and reason
-    refused: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     # what is on the screen
     outside_fragments: tuple[Any, ...] = ()  # the settings that it was drawn from
@@ -62,7 +69,8 @@ class PageState:
     fixed_side_open: bool = False  # the sidebar's expander
 
     # what a click leaves for the next run
-    cell_to_open: tuple[int, int] | None = None  # column and row of the sweep's map
+    cell: Any = None  # that was selected on the sweep's map
+    cell_to_open: bool = False
     start_was_added: bool = False
     last_clicks: dict[str, Any] = field(default_factory=dict)  # by the key of the chart
 
@@ -86,40 +94,46 @@ class PageState:
         """The settings of the page on the screen that are its own, None where it has none."""
         return self.view(self.view_type) if self.view_type else None
 
-    def change(self, make: Callable[[], Comparison]) -> bool:
+    def change(self, make: Callable[[], Comparison], key: str | None = None) -> bool:
         """Change the comparison, and return whether it was changed.
 
-        Settings that are invalid or over a limit are refused: the old ones stay, and the page says
-        why."""
+        Settings that are invalid or over a limit are refused, as by `refuse`: the old ones stay.
+        `key` is that of the control that asks for the change."""
         try:
             comparison = make()
             for side in (comparison.original, comparison.fixed):
                 check_limits(side)
         except SettingsError as error:
-            self.refuse(str(error))
+            self.refuse(str(error), key)
             return False
         self.comparison = comparison
         self._note_change()
         return True
 
-    def change_view(self, **changes: Any) -> None:
+    def change_view(self, key: str | None = None, /, **changes: Any) -> None:
         """Change settings of the page's own view. Invalid ones are refused, as by `change`."""
         assert self.view_type
         try:
             self.views[self.view_type] = with_view_changes(self.current_view(), changes)
         except SettingsError as error:
-            self.refuse(str(error))
+            self.refuse(str(error), key)
         else:
             self._note_change()
 
     def _note_change(self) -> None:
         self.ignored = []
+        self.refusals = {}
         self.changed = True
         self.step = None
 
-    def refuse(self, reason: str) -> None:
-        """Say why a change was not made."""
-        self.ignored = [f"{reason[0].upper()}{reason[1:]}. The setting stays as it was."]
+    def refuse(self, reason: str, key: str | None = None) -> None:
+        """Say why a change was not made: at the control of this key, which keeps what was entered,
+        or without one at the top of the page."""
+        sentence = f"{reason[0].upper()}{reason[1:]}. The setting stays as it was."
+        if key is None:
+            self.ignored = [sentence]
+        else:
+            self.refusals[key] = Refusal(self.widget(key), sentence)
         self.changed = True
 
     def comparison_on(self, page: str) -> Comparison:
@@ -134,14 +148,10 @@ class PageState:
         if comparison is not self.comparison:
             self.comparison, self.other_comparison = comparison, self.comparison
 
-    def refuse_text(self, key: str, reason: str) -> None:
-        """Keep the text of a field that could not be read, and why."""
-        self.refused[key] = (self.widget(key), reason)
-
     def refusal(self, key: str) -> str | None:
-        """Why the text in a field was refused; None where it was not."""
-        text, reason = self.refused.get(key, (None, None))
-        return reason if text == self.widget(key) else None
+        """Why what a control shows was refused; None where it was not."""
+        refused = self.refusals.get(key)
+        return refused.reason if refused and refused.entered == self.widget(key) else None
 
     def open_page(self, page: Page, keep_step: bool) -> None:
         """Note which page is on the screen. Steps, clicks and controls do not outlive their page,
@@ -150,7 +160,7 @@ class PageState:
             self.step = self.step if keep_step else None
             self.fixed_side_open = False
             self.last_clicks = {}
-            self.refused = {}
+            self.refusals = {}
             self._remove_controls()
         self.changed = False
         self.page = page.name

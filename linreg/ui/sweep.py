@@ -4,28 +4,31 @@ size."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from linreg.experiments import sweep as experiment
+from linreg.experiments.sweep import SweepResult
 from linreg.experiments.sweep_grid import CellStats, Sweep, Task, sweep_around
 from linreg.experiments.work import Work
 from linreg.figures import sweep as figures
-from linreg.settings.fields import SettingsError, format_number
+from linreg.settings.fields import SettingsError
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import LABELS, VERSION, Comparison, TableSettings
 from linreg.settings.pages import SweepView
 from linreg.settings.query import to_query
-from linreg.settings.sweep_axes import AXES, METRICS
+from linreg.settings.sweep_axes import AXES, METRICS, Axis
 from linreg.text import comparison as comparison_text
 from linreg.text import sweep as sweep_text
+from linreg.text.markdown import escape_markdown
 from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, text
 from linreg.ui.elements import compiled
 from linreg.ui.figure_view import Selection, draw
-from linreg.ui.state import page_state
+from linreg.ui.state import CONTROL, page_state
 from linreg.ui.work import run_behind_bar, start_button, stop_button, work_bar
 
 
@@ -39,31 +42,10 @@ def sweep_setup(comparison: Comparison) -> None:
     )
 
 
-def sweep_controls() -> None:
-    """What is varied, over which range, and how a cell is coloured."""
-    titles = {key: axis.title for key, axis in AXES.items()}
-    left, right, last = st.columns([2, 2, 2], gap="medium")
-    with left:
-        choice("view.x", "Across", titles=titles.__getitem__)
-    with right:
-        choice("view.y", "Up", titles=titles.__getitem__)
-    with last:
-        choice("view.metric", "Colour", titles=lambda key: METRICS[key].title)
-    with st.expander("Ranges, cells, inits and steps"):
-        left, right = st.columns(2, gap="medium")
-        with left:
-            text("view.x_range", "Range across", "two numbers, or `default`")
-            number("view.columns", "Cells across")
-            number("view.inits", "Inits a cell")
-        with right:
-            text("view.y_range", "Range up", "two numbers, or `default`")
-            number("view.rows", "Cells up")
-            number("view.steps", "Steps")
-
-
 def sweep_section(comparison: Comparison) -> None:
-    """Both maps, as far as their cells are done, with a way to stop and to go on."""
-    _open_clicked()
+    """What the maps show, as far as their cells are done, and the maps with the selected cell."""
+    finding = st.empty()
+    _sweep_controls()
     view = page_state().view(SweepView)
     try:
         work = experiment.outstanding(comparison, view, RESOURCES)
@@ -74,16 +56,31 @@ def sweep_section(comparison: Comparison) -> None:
     if work:
         _run_or_ask(sweep_around(comparison, view), work, place)
     result = result_of(experiment.run, comparison, view)
+    finding.markdown(sweep_text.sweep_finding(result))
     with maps:
-        st.markdown(sweep_text.sweep_finding(result))
-        draw(
-            lambda theme: figures.maps(result, theme),
-            "maps",
-            [Selection(f"map.{label}", "cell", _click) for label in LABELS],
-            " A click on a cell opens it side by side, rounded to whole epochs; so does the button"
-            " below.",
-        )
-        st.fragment(_cell_to_open)(result.sweep)
+        st.fragment(_maps)(result)
+
+
+def _sweep_controls() -> None:
+    """What is varied, over which range, and what the colour shows."""
+    titles = {key: axis.title for key, axis in AXES.items()}
+    left, right, last = st.columns([2, 2, 2], gap="medium")
+    with left:
+        choice("view.x", "x axis", titles=titles.__getitem__)
+    with right:
+        choice("view.y", "y axis", titles=titles.__getitem__)
+    with last:
+        choice("view.metric", "Colour shows", titles=lambda key: METRICS[key].title)
+    with st.expander("Ranges, cells, initial weights and steps"):
+        left, right = st.columns(2, gap="medium")
+        with left:
+            text("view.x_range", "Range of the x axis", "two numbers, or `default`")
+            number("view.columns", "Cells along x")
+            number("view.inits", "Initial weights per cell")
+        with right:
+            text("view.y_range", "Range of the y axis", "two numbers, or `default`")
+            number("view.rows", "Cells along y")
+            number("view.steps", "Steps per run")
 
 
 def _run_or_ask(sweep: Sweep, work: Work[Task, CellStats], place: DeltaGenerator) -> None:
@@ -99,7 +96,7 @@ def _run_or_ask(sweep: Sweep, work: Work[Task, CellStats], place: DeltaGenerator
     undone += " are not done"
     stopped = state.is_stopped(sweep)
     with place.container(horizontal=True, vertical_alignment="center"):
-        said = f"Stopped: {undone}." if stopped else f"{undone}: {work.steps:,} steps of all runs."
+        said = f"Stopped: {undone}." if stopped else f"{undone}: {work.steps:,} steps in all."
         st.markdown(said)
         start_button("Go on" if stopped else "Run them", "go_on", sweep)
 
@@ -116,63 +113,151 @@ def run_cells_behind_bar(work: Work[Task, CellStats]) -> None:
     run_behind_bar(work, bar_text, runs, optimizers, parameters)
 
 
-def _click(key: str) -> None:
-    """Remember the clicked cell. Once it is not selected any more, it can be clicked again."""
-    state = page_state()
-    clicked = [
-        (int(point["column"]), int(point["row"])) for point in state.selected_points(key, "cell")
-    ]
-    if not clicked:
-        state.forget_click(key)
-    elif state.is_new_click(key, clicked[0]):
-        state.cell_to_open = clicked[0]
+# ---- the selected cell ---------------------------------------------------------------------------
 
 
-def _cell_to_open(grid: Sweep) -> None:
-    """A cell by its two values, which is the keyboard's way to the click on it."""
+@dataclass(frozen=True)
+class SelectedCell:
+    """A cell by its values on both axes, so that it outlasts a change of the ranges."""
+
+    x: tuple[str, float]
+    y: tuple[str, float]
+
+
+def _maps(result: SweepResult) -> None:
+    """Both maps, and below them the numbers of the selected cell and a button that opens it."""
+    sweep, view = result.sweep, result.view
+    column, row = _selected(sweep) or sweep.own_cell
+    name = f"{view.x}.{view.y}.{view.metric}"  # another spec: its clicks begin anew
+    draw(
+        lambda theme: figures.maps(result, theme, (column, row)),
+        "maps",
+        [
+            Selection(f"map.{label}.{name}", ("clicked", "opened"), partial(_click, sweep))
+            for label in LABELS
+        ],
+        " A click selects a cell, a second click opens it.",
+    )
+    _cell_controls(sweep, column, row)
+    st.markdown(f"**{sweep_text.cell_title(result, column, row)}**")
+    numbers = sweep_text.cell_table(result, column, row)
+    st.markdown(numbers or "This cell is not trained.")
+    _open_link(sweep, column, row)
+
+
+def _open_link(sweep: Sweep, column: int, row: int) -> None:
+    """A link to the cell side by side, which a second click on the cell follows as well.
+
+    The cell's settings are in the link alone, so that Back returns to those of the sweep."""
     state = page_state()
-    if state.cell_to_open is not None:
-        st.rerun()  # the button has run this fragment alone
-    across, up, button = st.columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
-    for place, axis, values in ((across, grid.x, grid.x_values), (up, grid.y, grid.y_values)):
-        key = f"control.cell.{axis}"
-        state.set_widget(key, min(state.widget(key) or 0, len(values) - 1))
-        place.selectbox(
-            f"Cell: {AXES[axis].title}",
-            list(range(len(values))),
-            key=key,
-            format_func=partial(_value_of, values),
+    try:
+        cell = sweep.cell(column, row)
+    except SettingsError as error:
+        st.caption(f"This cell cannot be opened: {escape_markdown(str(error))}.")
+        return
+    finally:
+        follow, state.cell_to_open = state.cell_to_open, False
+    with st.container(key=OPEN):
+        st.page_link(
+            "streamlit_app.py",
+            label="Open this cell side by side",
+            icon=":material/compare:",
+            query_params={"v": str(VERSION), **to_query(cell)},
         )
-    button.button(
-        "Open this cell side by side", key="open", on_click=_chosen, args=(grid,), width="stretch"
+    if follow:
+        script = f"setTimeout(() => document.querySelector('.st-key-{OPEN} a').click())"
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+
+
+OPEN = "open_cell"  # the key of the link's container
+
+
+def _selected(sweep: Sweep) -> tuple[int, int] | None:
+    """Column and row of the cell that the visitor has selected, where the map still has it."""
+    cell: SelectedCell | None = page_state().cell
+    if cell is None or (cell.x[0], cell.y[0]) != (sweep.x, sweep.y):
+        return None
+    if cell.x[1] not in sweep.x_values or cell.y[1] not in sweep.y_values:
+        return None
+    return sweep.x_values.index(cell.x[1]), sweep.y_values.index(cell.y[1])
+
+
+def _select(sweep: Sweep, column: int, row: int) -> None:
+    page_state().cell = SelectedCell(
+        (sweep.x, sweep.x_values[column]), (sweep.y, sweep.y_values[row])
     )
 
 
-def _value_of(values: Sequence[float], index: int) -> str:
-    return format_number(values[index])
-
-
-def _chosen(grid: Sweep) -> None:
+def _click(sweep: Sweep, key: str) -> None:
+    """Select the clicked cell, or open it where it was selected before or clicked twice."""
     state = page_state()
-    column, row = (state.widget(f"control.cell.{axis}") for axis in (grid.x, grid.y))
-    state.cell_to_open = (column, row)
+    clicked = _new_point(key, "clicked")
+    opened = _new_point(key, "opened")
+    cell = opened or clicked
+    if cell is None or not _is_within(sweep, *cell):
+        return
+    if opened or cell == _selected(sweep):
+        state.cell_to_open = True
+    _select(sweep, *cell)
 
 
-def _open_clicked() -> None:
-    """Open the clicked or the chosen cell on the first page."""
+def _new_point(key: str, selection: str) -> tuple[int, int] | None:
+    """The cell by which a selection differs from what it was before."""
     state = page_state()
-    cell, state.cell_to_open = state.cell_to_open, None
-    if cell is not None:
-        grid = sweep_around(state.comparison, state.view(SweepView))
-        column, row = cell
-        inside = column < len(grid.x_values) and row < len(
-            grid.y_values
-        )  # not of a map that has been redrawn since
-        if inside and state.change(lambda: grid.cell(column, row)):
-            st.switch_page(
-                "streamlit_app.py",
-                query_params={"v": str(VERSION), **to_query(state.comparison)},
-            )
+    name = f"{key}.{selection}"
+    before: frozenset[tuple[int, int]] = state.last_clicks.get(name, frozenset())
+    now = frozenset(
+        (int(point["column"]), int(point["row"]))
+        for point in state.selected_points(key, selection)
+        if point.get("column") is not None  # rather than a line over the cells
+    )
+    state.last_clicks[name] = now
+    changed = (now - before) or (before - now)
+    return next(iter(changed)) if len(changed) == 1 else None
+
+
+def _is_within(sweep: Sweep, column: int, row: int) -> bool:
+    """Whether the map, which may have been drawn anew since a click, has this cell."""
+    return column < len(sweep.x_values) and row < len(sweep.y_values)
+
+
+def _cell_controls(sweep: Sweep, column: int, row: int) -> None:
+    """A slider for each axis, which is the keyboard's way to the click on a cell."""
+    state = page_state()
+    places = st.columns(2, gap="medium")
+    for place, key, values, index in (
+        (places[0], "x", sweep.x_values, column),
+        (places[1], "y", sweep.y_values, row),
+    ):
+        if len(values) < 2:
+            continue
+        axis = AXES[getattr(sweep, key)]
+        state.set_widget(_slider_key(key), index)
+        place.select_slider(
+            f"Cell: {axis.title}",
+            list(range(len(values))),
+            key=_slider_key(key),
+            format_func=partial(_value_of, axis, values),
+            on_change=_move,
+            args=(sweep, column, row),
+        )
+
+
+def _slider_key(axis: str) -> str:
+    return f"{CONTROL}cell.{axis}"
+
+
+def _value_of(axis: Axis, values: Sequence[float], index: int) -> str:
+    return sweep_text.axis_number(axis, values[index])
+
+
+def _move(sweep: Sweep, column: int, row: int) -> None:
+    """Select the cell that the sliders stand at; where an axis has none, as before."""
+    state = page_state()
+    at = state.widget(_slider_key("x")), state.widget(_slider_key("y"))
+    _select(
+        sweep, *(old if new is None else new for new, old in zip(at, (column, row), strict=True))
+    )
 
 
 def law_section(comparison: Comparison) -> None:
@@ -183,6 +268,8 @@ def law_section(comparison: Comparison) -> None:
     if found is None:
         st.caption("The original's shapes match, so its minimum does not depend on the batch size.")
         return
+    st.subheader("Where the original ends, by batch size")
+    st.markdown(sweep_text.law_finding(found, settings.batch_size))
     draw(lambda theme: figures.law(found, theme), "law")
     if isinstance(settings.data, TableSettings):
         st.caption(

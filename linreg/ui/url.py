@@ -12,11 +12,12 @@ import streamlit as st
 from linreg.data.files import BUNDLED
 from linreg.data.tables import table_settings
 from linreg.settings.fields import shorten, specs_of
-from linreg.settings.model import TableSettings
+from linreg.settings.model import VERSION, TableSettings
 from linreg.settings.pages import Page
 from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
 from linreg.ui.state import page_state
 
+VERSION_ALONE = {"v": str(VERSION)}
 OLD_LINKS_SECONDS = 2  # until a browser surely shows the links of a menu that has been drawn anew
 
 
@@ -50,7 +51,7 @@ def _take_settings(query: dict[str, str], view_type: type[Any] | None) -> None:
     if step and state.step is None:
         ignored.append(f"step={shorten(step)} was ignored: it is not a whole number.")
     state.ignored = ignored
-    state.refused = {}
+    state.refusals = {}
 
 
 def _is_old_link(page: Page, query: dict[str, str]) -> bool:
@@ -81,8 +82,13 @@ def query_of_page(page: Page) -> dict[str, str]:
 
 
 def write_url() -> None:
-    """Write what differs from the defaults into the address."""
-    page_state().write_query(_query())
+    """Write what differs from the defaults into the address.
+
+    The version alone means the defaults as well; see `history.js`, which writes it."""
+    query = _query()
+    if not query and page_state().query() == VERSION_ALONE:
+        query = VERSION_ALONE
+    page_state().write_query(query)
 
 
 def full_address() -> str:

@@ -89,14 +89,14 @@ def _read_box() -> None:
     state = page_state()
     pasted = state.widget(BOX)
     if not (pasted or "").strip():
-        state.refused.pop(BOX, None)
+        state.refusals.pop(BOX, None)
         return
     try:
         readings = read_paste(pasted)
     except ValueError as error:
-        state.refuse_text(BOX, str(error))
+        state.refuse(str(error), BOX)
         return
-    state.refused.clear()
+    state.refusals.clear()
     if len(readings) == 1:
         _take(readings[0])
 
@@ -141,9 +141,9 @@ def _shape_field(name: str, label: str) -> None:
         try:
             sizes = read_shape(state.widget(key))
         except ValueError as error:
-            state.refuse_text(key, str(error))
+            state.refuse(str(error), key)
         else:
-            state.refused.pop(key, None)
+            state.refusals.pop(key, None)
             state.change_view(**{name: sizes})
 
     st.text_input(label, key=key, help="such as (100, 1), [64] or (B, 1)", on_change=apply)
@@ -154,7 +154,7 @@ def _show_refusal(key: str) -> None:
     """Say below a field why its text was refused."""
     reason = page_state().refusal(key)
     if reason:
-        st.error(escape_markdown(f"{reason[0].upper()}{reason[1:]}."))
+        st.error(escape_markdown(reason))
 
 
 # ---- the diagnosis -------------------------------------------------------------------------------

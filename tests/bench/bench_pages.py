@@ -114,13 +114,13 @@ PAGES = {
         *clicked("both"),
         *pressed("Replay: step", "ArrowLeft", 5),
     ],
-    "claims": number("Seeds of data and init", *range(199, 99, -5)),
+    "claims": number("Random data sets (seeds)", *range(199, 99, -5)),
     f"sweep?{SWEEP}": [
-        *chosen("Colour", "R², median over the inits", "final loss, median over the inits"),
+        *chosen("Colour shows", "R², median of the runs", "final loss, median of the runs"),
         *chosen(
-            "Colour",
-            "steps to converge, median over those that do",
-            "share of the inits that converge",
+            "Colour shows",
+            "steps to converge, median of the runs that do",
+            "share of runs that converge",
         ),
         *number("Seed", 1, 2, 3, 4),
         *number("Noise", 2, 3, 4, 5),

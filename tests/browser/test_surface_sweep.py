@@ -49,34 +49,65 @@ def test_a_click_on_a_surface_adds_a_start(visit):
     here.page.wait_for_function("!location.search.includes('starts=')")
 
 
-def test_a_cell_opens_in_the_comparison_by_a_click_and_by_keyboard(visit):
-    here = drawn(visit("sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100"), 3)
-    chart = here.page.locator("svg.marks").first
-    chart.scroll_into_view_if_needed()
-    box = chart.bounding_box()
-    here.page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"])
-    here.page.wait_for_function(
-        "location.pathname == '/' && location.search.includes('batch_size=')", timeout=30_000
+CELL = "sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100"
+
+
+def at(here, chart, across, down):
+    """A point of a chart, by its share of the width and of the height."""
+    marks = here.page.locator("svg.marks").nth(chart)
+    marks.scroll_into_view_if_needed()
+    box = marks.bounding_box()
+    return box["x"] + across * box["width"], box["y"] + down * box["height"]
+
+
+def test_the_first_click_selects_a_cell_the_second_opens_it_and_back_returns(visit):
+    here = drawn(visit(CELL), 3)
+    here.page.mouse.click(*at(here, 1, 0.6, 0.55))
+    expect(here.page.get_by_text("learning rate 0.1, batch size 22", exact=True)).to_be_visible()
+    assert here.page.evaluate("location.pathname") == "/sweep", (
+        "a slip of the mouse changes no page"
     )
+    here.settled()
+    here.page.mouse.click(*at(here, 0, 0.6, 0.55))
+    here.page.wait_for_function("location.pathname == '/'", timeout=30_000)
     here.until_trained()
     expect(here.field("Batch size"), "the middle row of 5, 22, 100").to_have_value("22")
     here.page.go_back()
     here.page.wait_for_function("location.pathname == '/sweep'")
-    cell = here.field("Cell: batch size")
-    cell.wait_for(
-        timeout=30_000
-    )  # the page before had more figures than this one: their count tells nothing
-    drawn(here, 3)
-    cell.press_sequentially("100")
-    here.page.get_by_role("option", name="100").wait_for(timeout=20_000)
-    cell.press("Enter")
-    expect(cell).to_have_value("100")
-    here.settled()
-    here.page.get_by_role("button", name="Open this cell side by side").press("Enter")
+    expect(here.page.get_by_text("learning rate 0.1, batch size 22", exact=True)).to_be_visible()
+    expect(here.field("Batch size"), "the sweep's own settings").to_have_value("100")
+    expect(here.field("Learning rate")).to_have_value("0.01")
+    assert "rows=3" in here.address
+
+
+def test_a_cell_is_selected_and_opened_by_keyboard(visit):
+    here = drawn(visit(CELL), 3)
+    slider = here.page.get_by_role("slider").last
+    slider.press("Home")
+    expect(here.page.get_by_text(re.compile(r"^learning rate .*, batch size 5$"))).to_be_visible()
+    here.page.get_by_role("link", name="Open this cell side by side").press("Enter")
     here.page.wait_for_function("location.pathname == '/'", timeout=30_000)
     here.until_trained()
-    expect(here.field("Batch size")).to_have_value("100")
-    expect(here.field("Learning rate"), "the first column").to_have_value("0.00001")
+    expect(here.field("Batch size")).to_have_value("5")
+
+
+def test_a_cell_says_its_numbers_in_words(visit):
+    here = drawn(visit(CELL), 3)
+    here.page.mouse.move(*at(here, 1, 0.6, 0.55))
+    tooltip = here.page.locator("#vg-tooltip-element")
+    expect(tooltip).to_have_text("learning rate0.1batch size22share of runs that converge0%")
+
+
+def test_a_refusal_stands_at_its_field_and_keeps_what_was_typed(visit):
+    here = drawn(visit(CELL), 3)
+    field = here.field("Initial weights")
+    field.fill("two, three")
+    field.press("Enter")
+    refusal = here.page.get_by_text("Two, three is not a number")
+    expect(refusal).to_be_visible()
+    expect(field).to_have_value("two, three")
+    gap = refusal.bounding_box()["y"] - field.bounding_box()["y"]
+    assert 0 < gap < 80, "below the field"
 
 
 def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
@@ -90,12 +121,25 @@ def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
     here.page.get_by_text(re.compile("Stopped")).wait_for(state="detached", timeout=60_000)
 
 
-def test_a_claim_opens_its_run(visit):
-    here = drawn(visit("claims?seeds=10"), 11)
-    here.page.get_by_text("side by side").nth(2).click()
+def test_a_claim_opens_its_run_and_back_returns_to_its_place(visit):
+    here = drawn(visit("claims?seeds=10"), 12)
+    place = "document.querySelector('[data-testid=stMain]').scrollTop"
+    link = here.page.get_by_text("side by side").nth(2)
+    link.scroll_into_view_if_needed()
+    left_at = here.page.evaluate(place)
+    assert left_at > 300
+    link.click()
     here.page.wait_for_function("location.pathname == '/' && location.search.includes('init=35')")
     here.until_trained()
     expect(here.field("Initial weights")).to_have_value("35, 35")
+    here.page.go_back()
+    here.page.wait_for_function("location.pathname == '/claims'")
+    here.page.wait_for_function(f"Math.abs({place} - {left_at}) < 3", timeout=30_000)
+    assert "seeds=10" in here.address
+    menu(here, "Original vs fixed")
+    here.page.wait_for_function("location.pathname == '/'")
+    here.until_trained()
+    expect(here.field("Initial weights"), "the claim's are gone").to_have_value("default")
 
 
 def test_no_figure_of_the_surface_page_is_cut_off(visit):
@@ -118,7 +162,7 @@ def test_no_figure_of_the_surface_page_is_cut_off(visit):
 @pytest.mark.parametrize(
     ("path", "figures", "width", "scheme"),
     [
-        ("claims?seeds=10", 11, 390, "light"),
+        ("claims?seeds=10", 12, 390, "light"),
         (
             "sweep?samples=1000&columns=5&rows=3&inits=1&steps=50&optimizer=SGD&metric=loss",
             3,
@@ -188,7 +232,7 @@ def test_controls_of_the_view_and_of_the_sidebar(visit):
     starts.fill("1, 2, 3")
     starts.press("Enter")
     here.page.get_by_text("does not have an even count").wait_for(timeout=20_000)
-    expect(starts).to_have_value("")
+    expect(starts, "what was typed is kept").to_have_value("1, 2, 3")
     here.field("Starts in a ring").fill("3")
     here.field("Starts in a ring").press("Enter")
     here.page.get_by_text("does not have an even count").wait_for(state="detached", timeout=20_000)

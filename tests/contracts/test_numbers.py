@@ -217,7 +217,7 @@ VIEWS = {
     SweepView: SweepView(columns=3, rows=2, inits=2, steps=20),
 }
 NO_NUMBER = re.compile(r"\b(nan|NaN|inf|Infinity|None)\b")
-SAID = "Cells without colour have none."  # what a map says of its empty cells
+SAID = " Blank: "  # what a map says of its empty cells
 
 
 def both(**changes):

@@ -255,7 +255,7 @@ def killed(place):
                 page.wait_for_timeout(500)
             fields = [
                 page.get_by_label(label, exact=True).first
-                for label in ("Cells across", "Cells up", "Steps")
+                for label in ("Cells along x", "Cells along y", "Steps per run")
             ]
             settings, now = (
                 [field.input_value() for field in fields],

@@ -167,7 +167,7 @@ DO = {
         press("To least squares"), press("To the bug's minimum"),
         number("Batch size of the comparison", 50, 100, 200), save, look,
     ],
-    "claims": [number("Seeds of data and init", 20, 50, 100, 150, 200), save],
+    "claims": [number("Random data sets (seeds)", 20, 50, 100, 150, 200), save],
     "surface": [
         buttons("Show"), buttons("Surfaces"), number("Starts in a ring", 3, 4, 5, 6),
         number("Radius of the ring", 2, 3, 6), slide("Correlation of the features"),
@@ -175,7 +175,7 @@ DO = {
         scrub, replay, save, look,
     ],
     "sweep": [
-        option("Colour"), option("Colour"), option("Up"), number("Seed", *range(4)),
+        option("Colour shows"), option("Colour shows"), option("y axis"), number("Seed", *range(4)),
         number("Noise", 0, 1, 5), save,
     ],
     "your_data": [

@@ -567,7 +567,7 @@ def test_a_sweep_s_rows_are_the_cells_of_the_library(capsys, tmp_path):
 def test_a_sweep_is_drawn_with_a_shade_a_cell(capsys):
     out = told(capsys, *SWEEP, "--metric", "r_squared")
     lines = out.splitlines()
-    assert lines[0].startswith("Cells in which most runs converge: original ")
+    assert lines[0].startswith("As written it converges ")
     maps = [line.split() for line in lines if line.split() and line.split()[0] in ("1", "200")]
     assert [row for row, _ in maps] == ["200", "1", "200", "1"], "the largest on top"
     shades = json.loads(told(capsys, *SWEEP, "--json"))["fixed"]["r_squared"][1]

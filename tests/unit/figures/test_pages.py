@@ -123,7 +123,7 @@ def test_figures_are_those_of_the_page_s_one_result(page, shared):
     if page in NAMES:
         assert [one.name for one in found] == NAMES[page]
     else:
-        assert len(found) == len(claims.run(VIEWS[page], shared).claims) + 1
+        assert len(found) == len(claims.run(VIEWS[page], shared).claims) + 2
     for one in found:
         assert {panel.alt for panel in one.panels}
         assert one.theme == LIGHT

@@ -96,6 +96,10 @@ def test_a_new_axis_resets_its_range():
     moved = with_view_changes(view, {"x": "lr"})
     assert (moved.x, moved.x_range, moved.y_range) == ("lr", None, (2.0, 20.0))
     assert with_view_changes(view, {"x_range": (0.1, 0.2)}).x_range == (0.1, 0.2)
+    swapped = with_view_changes(view, {"x": view.y})
+    assert (swapped.x, swapped.y) == ("batch_size", "correlation")
+    assert (swapped.x_range, swapped.y_range) == ((2.0, 20.0), (-0.9, 0.9))
+    assert with_view_changes(view, {"y": view.x}) == swapped
     assert with_view_changes(SurfaceView(), {"ring": 3}) == SurfaceView(ring=3)
 
 

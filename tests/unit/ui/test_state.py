@@ -43,6 +43,17 @@ def test_an_impossible_change_is_refused_and_all_stays(state, changes, reason):
     assert state.changed, "the address must not take the session back"
 
 
+def test_a_refusal_at_a_control_keeps_what_was_entered(state, monkeypatch):
+    monkeypatch.setattr(PageState, "widget", lambda _, key: {"control.lr": -1.0}[key])
+    assert not state.change(lambda: update_both(state.comparison, {"lr": -1.0}), "control.lr")
+    refusal = state.refusals["control.lr"]
+    assert refusal.entered == -1.0
+    assert refusal.reason.startswith("Learning rate -1 is not possible")
+    assert not state.ignored, "it is said at the control alone"
+    assert state.change(lambda: update_both(state.comparison, {"lr": 0.5}), "control.lr")
+    assert not state.refusals
+
+
 def test_a_view_belongs_to_its_page(state):
     state.change_view(ring=3)
     assert state.view(SurfaceView) == state.current_view() == SurfaceView(ring=3)
