@@ -59,7 +59,7 @@ class PageState:
 
     # what a click leaves for the next run
     cell_to_open: tuple[int, int] | None = None  # column and row of the sweep's map
-    start_was_added: bool = False
+    starts_have_changed: bool = False
     last_clicks: dict[str, Any] = field(default_factory=dict)  # by the key of the chart
 
     # the visitor's answers, by the type of the work
