@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +15,9 @@ from linreg.experiments.resources import Resources, Starts, batches_of
 from linreg.quadratic.moments import Moments
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.changes import fitting_momentum
-from linreg.settings.model import LABELS, Comparison, Settings
+from linreg.settings.model import LABELS, Comparison, Data, Settings
 from linreg.settings.pages import SurfaceView
+from linreg.training.browser import Problems, browser_problems
 
 TUNED_STEPS = 3_000  # at most, of the runs that find a learning rate
 SHOWN_MINIMA = 500  # of single batches
@@ -37,6 +38,15 @@ class SurfaceResult:
         return max(
             (int(path.steps[-1]) for panel in self.panels for path in panel.paths), default=1
         )
+
+    @property
+    def starts(self) -> list[tuple[tuple[float, float], ...]]:
+        """The starts (w1, w2) of all paths on each shown side."""
+        return [
+            tuple((w1, w2) for w1, w2, *_ in paths.weights[0].tolist())
+            for panel in self.panels
+            for paths in panel.paths[:1]
+        ]
 
     @property
     def surface(self) -> Quadratic:
@@ -81,6 +91,27 @@ def run(comparison: Comparison, view: SurfaceView, resources: Resources) -> Surf
     panels = tuple(_panel(label, settings, view, middle, resources) for label, settings in sides)
     best = resources.least_squares(comparison.original.data, comparison.original.bias)
     return SurfaceResult(comparison, view, panels, best)
+
+
+def browser_training(result: SurfaceResult, resources: Resources) -> Problems:
+    """The trainings of every optimizer on each shown side, in the order of the paths, for the
+    browser."""
+    runs = tuple(
+        replace(
+            panel.settings,
+            optimizer=path.optimizer,
+            lr=path.lr,
+            momentum=fitting_momentum(path.optimizer, panel.settings.momentum),
+        )
+        for panel in result.panels
+        for path in panel.paths
+    )
+    found: Problems = resources.cached(_problems, result.comparison.original.data, runs)
+    return found
+
+
+def _problems(data: Data, runs: tuple[Settings, ...], resources: Resources) -> Problems:
+    return browser_problems(resources.table(data), runs, resources.moments)
 
 
 def batches(comparison: Comparison, view: SurfaceView, resources: Resources) -> BatchesResult:

@@ -17,6 +17,7 @@ from linreg.figures.templates import frame_table, template, with_frame_data
 from linreg.figures.theme import STEP_RULE, Theme, apply_theme, log_axis, step_rule
 from linreg.settings.model import LABELS
 from linreg.text.numbers import quantity
+from linreg.training.browser import browser_surface
 
 DESCENTS = {  # what decreases -> title and unit
     "loss": ("Loss above its floor", "mean squared error"),
@@ -64,7 +65,19 @@ def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) 
     }
     name = f"{title} against step"
     spec, moving = _descent_spec(theme, what), {"now": STEP_RULE}
-    return Figure(spec, data, alt_text, caption, "curve", name, moving)
+    medians = {"rule": "medians", "what": what, "sides": [_measure(panel) for panel in panels]}
+    retrained = {"curve": medians}
+    return Figure(spec, data, alt_text, caption, "curve", name, moving, retrained)
+
+
+def _measure(panel: Panel) -> dict[str, Any]:
+    """What the browser measures the runs of a side by."""
+    return {
+        "label": panel.label,
+        "surface": browser_surface(panel.surface),
+        "minimum": panel.surface.minimum.tolist(),
+        "min_loss": panel.surface.min_loss,
+    }
 
 
 def _median_curve(path: Paths, panel: Panel, what: str) -> tuple[np.ndarray, np.ndarray]:

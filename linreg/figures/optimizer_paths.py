@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import altair as alt
@@ -18,7 +17,6 @@ from linreg.figures.contours import (
     contour_label_layers,
     coordinate_dtype,
     highest_excess,
-    round_number,
 )
 from linreg.figures.figure import Figure
 from linreg.figures.layers import (
@@ -53,7 +51,6 @@ from linreg.text.numbers import point, quantity
 
 CURVE_STEPS = 140  # points of a curve against step, denser at the start
 MAX_PANEL_POINTS = 1_400  # of all paths of a panel
-SNAP = (24, 19)  # columns and rows of the cells that can be clicked to set a start
 ARROWS = 15  # columns of gradient arrows
 
 
@@ -156,7 +153,6 @@ def paths_figure(
         "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
         "axes": _axes(surface, layout),
         "arrows": _arrows(surface, layout.domain) if arrows else _no_arrows(),
-        "snap": _snap(),
         "frame": frame_table(
             title=title,
             subtitle=min_loss,
@@ -169,8 +165,10 @@ def paths_figure(
     shown = "paths on the loss surface" if names else "the axes of the loss surface"
     caption = _paths_caption(panel, arrows)
     name = f"{panel.label}: {shown}"
-    moving = {"path": {"rule": "paths"}, "now": {"rule": "points", "label": panel.label}}
-    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name, moving)
+    side = {"label": panel.label}
+    moving = {"path": {"rule": "paths"}, "now": {"rule": "points", **side}}
+    retrained = {"trail": {"rule": "trails", **side}, "starts": {"rule": "starts", **side}}
+    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name, moving, retrained)
 
 
 def _paths_finding(panel: Panel, min_loss: str) -> str:
@@ -282,41 +280,6 @@ def _no_arrows() -> pd.DataFrame:
     return pd.DataFrame({"w1": [], "w2": [], "angle": [], "size": []})
 
 
-# ---- cells to click ------------------------------------------------------------------------------
-
-
-def snapped(domain: Domain, column: int, row: int) -> tuple[float, float]:
-    """The start that a click on a cell sets: its center, rounded to the scale of the domain."""
-    grid = round_number((domain[1] - domain[0]) / SNAP[0])
-    x, y = ((index + 0.5) / count for index, count in zip((column, row), SNAP, strict=True))
-    center = domain[0] + x * (domain[1] - domain[0]), domain[2] + y * (domain[3] - domain[2])
-    w1, w2 = (round(weight / grid) * grid for weight in center)
-    return (round(w1, 12), round(w2, 12)) if 1e-9 < grid < 1e9 else (w1, w2)
-
-
-@cache
-def _snap() -> pd.DataFrame:
-    """The cells by column and row: the same table for every domain, which need not be redrawn."""
-    rows, columns = np.divmod(np.arange(SNAP[0] * SNAP[1], dtype=np.int16), np.int16(SNAP[0]))
-    return pd.DataFrame({"column": columns, "row": rows})
-
-
-def _snap_layer() -> alt.Chart:
-    """The invisible cells, with the selection `clicked`."""
-    clicked = alt.selection_point(name="clicked", fields=["column", "row"], on="click", empty=False)
-    width, height = f"width / {SNAP[0]}", f"height / {SNAP[1]}"
-    edges = {
-        "x": f"datum.column * {width}",
-        "x2": f"(datum.column + 1) * {width}",
-        "y": f"height - (datum.row + 1) * {height}",
-        "y2": f"height - datum.row * {height}",
-    }
-    layer: alt.Chart = (
-        alt.Chart(alt.NamedData("snap")).mark_rect(opacity=0, aria=False).add_params(clicked)
-    )
-    return layer.encode(**{edge: alt.value({"expr": place}) for edge, place in edges.items()})
-
-
 # ---- the chart -----------------------------------------------------------------------------------
 
 
@@ -397,7 +360,6 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
         current.encode(color=color),
         labels.mark_text(**text_halo(theme), **label_text),
         labels.mark_text(color=theme.foreground, **label_text),
-        _snap_layer(),
     )
     heading = alt.TitleParams(placeholder("title"), subtitle=placeholder("subtitle"))
     spec = chart.properties(title=heading, width="container").to_dict()

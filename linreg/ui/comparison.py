@@ -159,7 +159,7 @@ def _training(group: str, comparison: Comparison, runs: list[MovingRun]) -> None
         {
             "label": label,
             "optimizer": side.optimizer,
-            "start": 0,
+            "starts": [0],
             "follows": {name: k == 0 or name not in own for name in ("lr", "momentum")},
         }
         for k, (label, side) in enumerate(zip(LABELS, (original, comparison.fixed), strict=True))

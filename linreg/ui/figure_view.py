@@ -79,16 +79,15 @@ def draw_live(
     runs: Sequence[MovingRun],
     key: str = "",
     sends_runs: bool = False,
-    on_cell: Callable[[str], None] | None = None,
     note: str = "",
     of: Comparison | None = None,
 ) -> None:
     """Draw a figure set whose panels the browser moves, and what `draw` draws below it.
 
     The set is that of a theme and a step; data and files are those of the step on the screen.
-    `group`, `runs`, `sends_runs` and `on_cell` are those of `live_figures`."""
+    `group`, `runs` and `sends_runs` are those of `live_figures`."""
     at_end = figures_of(current_theme(), None)
-    live_figures(group, at_end, runs, sends_runs, on_cell)
+    live_figures(group, at_end, runs, sends_runs)
     if not at_end.legend:  # which says what the marks mean
         st.caption(at_end.caption + note)
     if key:

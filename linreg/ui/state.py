@@ -71,7 +71,7 @@ class PageState:
     # what a click leaves for the next run
     cell: Any = None  # that was selected on the sweep's map
     cell_to_open: bool = False
-    start_was_added: bool = False
+    starts_have_changed: bool = False
     last_clicks: dict[str, Any] = field(default_factory=dict)  # by the key of the chart
 
     # the visitor's answers, by the type of the work

@@ -6,13 +6,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from linreg.experiments import surface as experiment
+from linreg.experiments.optimizer_paths import MAX_RECORDED
 from linreg.experiments.surface import SurfaceResult
 from linreg.figures import surface as figures
 from linreg.figures.moving import MovingRun, runs_of_surface
-from linreg.figures.optimizer_paths import snapped
+from linreg.settings.changes import update_both
 from linreg.settings.model import Comparison, DataSettings
 from linreg.settings.pages import MAX_STARTS, SurfaceView
 from linreg.text import surface as surface_text
@@ -20,12 +22,19 @@ from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, several, slider, text, toggle
 from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import draw, draw_live
+from linreg.ui.live import TrainingSettings, live_training
 from linreg.ui.page import begin_fragment
 from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
 
 RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
 PARTS = {"paths": "paths", "curvature": "curvature", "batches": "single batches"}
+STARTS_NOTE = (
+    " Drag a start to train from elsewhere, click on a surface to add one, click on a start to"
+    " remove it. Tuned learning rates stay as they are during a drag and are tuned anew after it."
+)
+VALLEY_CORRELATION = 0.95
+VALLEY_START = (9.0, 6.0)
 SIDES = {"both": "both", "original": "original", "fixed": "fixed"}
 
 
@@ -36,30 +45,59 @@ def surface_section(comparison: Comparison) -> None:
 
 def _surface(comparison: Comparison) -> None:
     begin_fragment()
-    which, sides, correlation, scale = st.columns(
-        [2.5, 2, 2, 1.3], gap="medium", vertical_alignment="bottom"
-    )
+    which, sides, valley = st.columns([2.5, 2, 1.5], gap="medium", vertical_alignment="bottom")
     with which:
         choice("view.part", "Show", titles=PARTS.__getitem__, buttons=True)
     with sides:
         choice("view.sides", "Surfaces", titles=SIDES.__getitem__, buttons=True)
-    if isinstance(comparison.original.data, DataSettings):
-        with correlation:
-            slider("correlation", "Correlation of the features", -0.99, 0.99, 0.01)
-        with scale:
-            number("scale", "Feature scale", key_suffix=".again")
+    is_synthetic = isinstance(comparison.original.data, DataSettings)
     part = page_state().view(SurfaceView).part
-    {"paths": _paths_part, "curvature": _curvature_part, "batches": _batches_part}[part](comparison)
+    if part == "paths":
+        if is_synthetic:
+            valley.button(
+                "A narrow valley",
+                key="valley",
+                on_click=_show_valley,
+                help=f"Correlate the features by {VALLEY_CORRELATION:g}, and start all optimizers"
+                " at one point on the slope.",
+                width="stretch",
+            )
+        _paths_part(comparison, is_synthetic)
+        return
+    if is_synthetic:
+        _data_controls()
+    {"curvature": _curvature_part, "batches": _batches_part}[part](comparison)
 
 
-def _paths_part(comparison: Comparison) -> None:
-    """All paths on the chosen surfaces, and how loss and distance fall, replayed by one slider."""
-    _paths_controls()
+def _data_controls() -> None:
+    """The settings of the data that shape the surface."""
+    correlation, scale, _ = st.columns([3, 1.5, 3], gap="medium", vertical_alignment="bottom")
+    with correlation:
+        slider("correlation", "Correlation of the features", -0.99, 0.99, 0.01)
+    with scale:
+        number("scale", "Feature scale", key_suffix=".again")
+
+
+def _show_valley() -> None:
+    """Correlate the features, so that the bowl is a narrow valley, with one start beside it."""
+    state = page_state()
+    changes = {"correlation": VALLEY_CORRELATION}
+    if state.change(lambda: update_both(state.comparison, changes)):
+        state.change_view(starts=VALLEY_START, ring=0)
+
+
+def _paths_part(comparison: Comparison, is_synthetic: bool) -> None:
+    """All paths on the chosen surfaces, and how loss and distance fall, replayed by one slider;
+    below them what is trained."""
     st.fragment(_paths_figures)(comparison)
+    _paths_controls()
+    if is_synthetic:
+        _data_controls()
 
 
 def _paths_controls() -> None:
     """What is trained from where."""
+    st.subheader("What is trained")
     shown = page_state().view(SurfaceView)
     optimizers, rates, arrows = st.columns([3.6, 3, 1.6], gap="medium", vertical_alignment="bottom")
     with optimizers:
@@ -109,9 +147,9 @@ def _clear() -> None:
 
 def _paths_figures(comparison: Comparison) -> None:
     state = page_state()
-    if state.start_was_added:
-        state.start_was_added = False
-        st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
+    if state.starts_have_changed:
+        state.starts_have_changed = False
+        st.rerun()  # letting go runs this fragment alone; the field of the starts is outside
     result = _result(comparison, state.view(SurfaceView))
     st.markdown(surface_text.paths_finding(result))
     group, (runs, last_step) = "surface", replayed(comparison)
@@ -122,9 +160,9 @@ def _paths_figures(comparison: Comparison) -> None:
         runs,
         "paths",
         sends_runs=True,
-        on_cell=_start_at,
-        note=" A click on a surface adds a start.",
+        note=STARTS_NOTE,
     )
+    _training(group, result, runs)
     plain_table(surface_text.paths_table(result))
     left, right = st.columns(2, gap="medium")
     with left:
@@ -139,16 +177,51 @@ def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:
     return runs_of_surface(result), result.last_step
 
 
-def _start_at(key: str) -> None:
-    """Add a start at the clicked cell."""
+def _training(group: str, result: SurfaceResult, runs: list[MovingRun]) -> None:
+    """What the browser trains while a start is dragged, at the learning rates of the last runs."""
+    view = result.view
+    starts = list(dict.fromkeys(start for side in result.starts for start in side))
+    starts_of = {
+        panel.label: [starts.index(start) for start in side]
+        for panel, side in zip(result.panels, result.starts, strict=False)
+    }
+    labels = [
+        {
+            "label": panel.label,
+            "optimizer": path.optimizer,
+            "starts": starts_of[panel.label],
+            "follows": {"lr": False, "momentum": False},
+        }
+        for panel in result.panels
+        for path in panel.paths
+    ]
+    settings = TrainingSettings(
+        starts=starts,
+        max_starts=MAX_STARTS,
+        typed_starts=len(view.starts) // 2,
+        trainer="The server",
+        max_recorded=MAX_RECORDED,
+    )
+    finals = [path.weights[-1].ravel() for panel in result.panels for path in panel.paths]
+    live_training(
+        group,
+        experiment.browser_training(result, RESOURCES),
+        labels,
+        settings,
+        runs,
+        _start_as_chosen,
+        np.concatenate([*finals, np.empty(0)]),
+    )
+
+
+def _start_as_chosen(key: str) -> None:
+    """Take over the starts that the visitor has moved, added to or removed from."""
     state = page_state()
     if state.was_removed(key):
         return
-    cell, view = state.widget(key)["cell"], state.view(SurfaceView)
-    domain = figures.layout_of(_result(state.comparison, view)).domain
-    start = snapped(domain, int(cell["column"]), int(cell["row"]))
-    state.change_view(starts=(*view.starts, *start)[-2 * MAX_STARTS :])
-    state.start_was_added = True
+    starts = state.widget(key)["release"]["starts"]
+    state.change_view(starts=tuple(float(w) for start in starts for w in start), ring=0)
+    state.starts_have_changed = True
 
 
 def _result(comparison: Comparison, view: SurfaceView) -> SurfaceResult:

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from linreg.figures.figure import Figure, FigureSet
@@ -38,14 +39,12 @@ def live_figures(
     figures: FigureSet,
     runs: Sequence[MovingRun],
     sends_runs: bool = False,
-    on_cell: Callable[[str], None] | None = None,
     modules: Sequence[str] = (),
 ) -> None:
     """Mount a set of figures, as they are at the end of the runs.
 
-    One set of the group sends the `runs` along. `on_cell` is called with the element's key when a
-    cell of a panel was clicked: `{"panel": 0, "column": 3, "row": 5}`. `modules` are files of this
-    folder whose default exports add to what the visitor can do with the figures.
+    One set of the group sends the `runs` along. `modules` are files of this folder whose default
+    exports add to what the visitor can do with the figures.
     """
     key = f"live.{group}.{figures.name}"
     data = {
@@ -57,23 +56,29 @@ def live_figures(
         "runs": [vars(run) for run in runs] if sends_runs else None,
         "runs_digest": _digest(runs),
     }
-    callbacks = {"on_cell_change": lambda: on_cell(key)} if on_cell else {}
-    _mount(key, pack(data), **callbacks)
+    _mount(key, pack(data))
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """What the visitor can change in the figures: starts, learning rate and momentum.
 
-    `lr_range` are the ends of the slider; `momentum_from` is the least momentum of its own, None
-    where the optimizer takes none.
+    `lr_range` are the ends of the slider, None where there is none; `momentum_from` is the least
+    momentum of its own, None where the optimizer takes none. With `max_starts`, up to so many
+    starts can be added and removed. All but the first `typed_starts` are rounded once one of them
+    is changed. `trainer` is who trains the same runs in Python, and of a run at most `max_recorded`
+    steps are recorded.
     """
 
     starts: Sequence[Sequence[float]]
-    lr: float
-    momentum: float
-    lr_range: tuple[float, float]
-    momentum_from: float | None
+    lr: float | None = None
+    momentum: float | None = None
+    lr_range: tuple[float, float] | None = None
+    momentum_from: float | None = None
+    max_starts: int | None = None
+    typed_starts: int | None = None
+    trainer: str = "PyTorch"
+    max_recorded: int = MAX_STEPS
 
 
 def live_training(
@@ -83,13 +88,15 @@ def live_training(
     settings: TrainingSettings,
     runs: Sequence[MovingRun],
     on_release: Callable[[str], None],
+    finals: np.ndarray | None = None,
 ) -> None:
     """Mount the sliders of the training in the browser, whose starts are dragged in the figures.
 
-    `labels` has for each problem its `label` and `optimizer`, the index `start` of its start, and
-    under `follows` whether `lr` and `momentum` are those of the sliders. `runs` are PyTorch's runs
-    of the same problems. `on_release` is called with the element's key once the visitor has let go;
-    `release_of(key)` is what was chosen.
+    `labels` has for each problem its `label` and `optimizer`, the indices `starts` of its starts,
+    and under `follows` whether `lr` and `momentum` are those of the sliders. `runs` are Python's
+    runs of the same problems, one from each start. `on_release` is called with the element's key
+    once the visitor has let go; `release_of(key)` is what was chosen. `finals` are the last weights
+    of all runs, one after the other, where the records of `runs` are not in double precision.
     """
     key = f"live.{group}.training"
     data = {
@@ -100,6 +107,7 @@ def live_training(
         "arrays": problems.arrays,
         "live": problems.live,
         "nbytes": problems.nbytes,
+        "finals": finals,
         "settings": vars(settings),
         "runs_digest": _digest(runs),
     }

@@ -6,6 +6,8 @@ const GRID = 500; // places of a start along the width of the plot
 const KEY_STEP = 5; // places that a key moves by
 const FAR = 10; // times as many with Shift
 const QUIET = 500; // milliseconds without a key until the start counts as let go
+const CLICK = 3; // pixels that a click may move by
+const FINER = 10; // times as many places for starts that are rounded, not moved
 
 export class Handles {
   /**
@@ -29,10 +31,15 @@ export class Handles {
       this.buttons[k] ??= this.newButton(k);
       const button = this.buttons[k];
       const { x, y } = this.view.placeOf(start);
-      button.classList.toggle("live-inviting", !this.training.wasUsed);
+      button.classList.toggle("live-inviting", k === 0 && !this.training.wasUsed);
       button.hidden = !this.view.figure.contains(start[0], start[1]);
       button.style.transform = `translate(${x}px, ${y}px)`;
-      button.setAttribute("aria-label", `Starting point ${point(start.slice(0, 2))}; arrow keys move it`);
+      const place = point(start.slice(0, 2));
+      const removes = this.training.isEditable ? ", Delete removes it" : "";
+      button.setAttribute("aria-label", `Starting point ${place}; arrow keys move it${removes}`);
+      button.title = removes
+        ? "Drag the starting point, or click to remove it"
+        : "Drag the starting point";
     });
   }
 
@@ -40,8 +47,7 @@ export class Handles {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "live-handle";
-    button.title = "Drag the starting point";
-    button.addEventListener("pointerdown", (event) => this.grab(event, index));
+    button.addEventListener("pointerdown", (event) => this.grab(event));
     button.addEventListener("pointermove", (event) => this.drag(event, index));
     for (const name of ["pointerup", "pointercancel"]) {
       button.addEventListener(name, (event) => this.letGo(event));
@@ -51,29 +57,84 @@ export class Handles {
     return button;
   }
 
-  grab(event, index) {
-    if (event.button !== 0) return;
-    event.target.setPointerCapture(event.pointerId);
-    event.target.classList.add("live-held");
-    this.held = index;
+  grab(event) {
+    if (event.button !== 0 || this.areTooMany()) return;
+    const { clientX: x, clientY: y } = event;
+    const index = this.nearest(event);
+    this.buttons[index].setPointerCapture(event.pointerId);
+    this.buttons[index].classList.add("live-held");
+    this.held = { index, x, y, hasMoved: false };
+    this.take();
+  }
+
+  /** The start whose handle is nearest to the pointer: handles may overlap. */
+  nearest({ clientX, clientY }) {
+    const distances = this.buttons.map((button) => {
+      if (button.hidden) return Infinity;
+      const box = button.getBoundingClientRect();
+      return Math.hypot(clientX - box.x - box.width / 2, clientY - box.y - box.height / 2);
+    });
+    return distances.indexOf(Math.min(...distances));
+  }
+
+  /** Note that the visitor has found the handles, and now moves what a replay may be moving. */
+  take() {
     this.training.wasUsed = true;
     this.training.stage.dispatchEvent(new Event("taken"));
   }
 
   drag(event, index) {
-    if (this.held !== index) return;
-    this.training.move(index, this.onGrid(this.view.weightsAt(event)));
+    const { held } = this;
+    if (held?.index !== index) return;
+    held.hasMoved ||= Math.hypot(event.clientX - held.x, event.clientY - held.y) > CLICK;
+    if (held.hasMoved) this.move(index, this.view.weightsAt(event));
+  }
+
+  move(index, weights) {
+    this.training.move(index, this.onGrid(weights), (start) => this.onGrid(start, FINER));
   }
 
   letGo(event) {
     if (this.held === undefined) return;
+    const { index, hasMoved } = this.held;
     this.held = undefined;
     event.target.classList.remove("live-held");
     if (event.type === "pointercancel") this.training.cancel();
-    else this.training.release();
+    else if (hasMoved) this.training.release();
+    else this.removeStart(index);
+  }
+
+  /** A click on the plot adds a start. Whether it was one that counts. */
+  click(event) {
+    const place = this.view.weightsAt(event);
+    if (!this.training.isEditable || !this.view.figure.contains(...place)) return false;
+    this.take();
+    this.training.add(this.onGrid(place), (start) => this.onGrid(start, FINER));
+    return true;
+  }
+
+  removeStart(index) {
+    if (!this.training.isEditable) return;
+    this.training.remove(index, (start) => this.onGrid(start, FINER));
+    this.buttons[Math.min(index, this.buttons.length - 1)]?.focus();
+  }
+
+  /** Whether there are more starts than can be placed one by one, which the page then says. */
+  areTooMany() {
+    const { settings, starts } = this.training;
+    if (!settings.max_starts || starts.length <= settings.max_starts) return false;
+    this.training.say(
+      `${starts.length} starts are too many to be placed one by one: ${settings.max_starts} at most.`,
+    );
+    return true;
   }
 
   key(event, index) {
+    if (["Delete", "Backspace"].includes(event.key) && this.training.isEditable) {
+      event.preventDefault();
+      clearTimeout(this.telling);
+      if (!this.areTooMany()) this.removeStart(index);
+    }
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
     if (event.key === "Escape") {
       clearTimeout(this.telling);
@@ -82,10 +143,11 @@ export class Handles {
     }
     if (!(event.key in moves)) return;
     event.preventDefault();
+    if (this.areTooMany()) return;
+    this.take();
     const by = (event.shiftKey ? FAR : 1) * KEY_STEP * this.grid();
     const start = this.training.starts[index];
-    const moved = moves[event.key].map((sign, i) => start[i] + sign * by);
-    this.training.move(index, this.onGrid(moved));
+    this.move(index, moves[event.key].map((sign, i) => start[i] + sign * by));
     clearTimeout(this.telling);
     this.telling = setTimeout(() => this.training.release(), QUIET);
   }
@@ -96,15 +158,15 @@ export class Handles {
     return 10 ** Math.floor(Math.log10((right - left) / GRID) + 0.5);
   }
 
-  /** The place that is nearest, inside the plot. */
-  onGrid(weights) {
+  /** The place inside the plot that is nearest, of so many times as many. */
+  onGrid(weights, finer = 1) {
     const [left, right, bottom, top] = this.view.figure.domain;
     const limits = [[left, right], [bottom, top]];
-    const decimals = Math.max(-Math.round(Math.log10(this.grid())), 0);
-    return weights.map((weight, i) => {
+    const grid = this.grid() / finer;
+    const decimals = Math.max(-Math.round(Math.log10(grid)), 0);
+    return Array.from(weights.slice(0, 2), (weight, i) => {
       const inside = Math.min(Math.max(weight, limits[i][0]), limits[i][1]);
-      const cell = inside / this.grid();
-      return Number((Math.round(cell) * this.grid()).toFixed(decimals));
+      return Number((Math.round(inside / grid) * grid).toFixed(Math.min(decimals, 100)));
     });
   }
 

@@ -116,7 +116,7 @@ class FiguresPart {
     figures.forEach((sent, k) => {
       const figure = new Figure(sent, digest);
       if (this.stage.trained) figure.retrain(this.stage.trained);
-      this.views[k] ??= this.newView(k, figure);
+      this.views[k] ??= this.newView(figure);
       this.views[k].draw(figure, () => this.stage.rowsOf(figure));
     });
     const legend = legendOf(message);
@@ -134,25 +134,23 @@ class FiguresPart {
     });
   }
 
-  newView(k, figure) {
+  newView(figure) {
     const view = new FigureView(this.element);
-    view.onClick = (event, item) => this.clicked(view, k, event, item);
+    view.onClick = (event) => this.clicked(view, event);
     this.stage.views.add(view);
     if (figure.isDraggable) view.handles = new Handles(view, this.stage.training);
     return view;
   }
 
-  /** A click on a curve against step shows that step; one on a cell is for Python. */
-  clicked(view, panel, event, item) {
+  /** A click on a surface adds a start; one on a curve against step shows that step. */
+  clicked(view, event) {
+    if (view.handles?.click(event)) return;
     if (view.figure.moving.now?.rule === "step") {
       const step = Math.round(view.stepAt(event));
       if (step < 0 || step > this.stage.last) return;
       this.stage.dispatchEvent(new Event("taken"));
       this.stage.go(step);
       this.stage.tell();
-    } else if (item?.datum && "column" in item.datum) {
-      const { column, row } = item.datum;
-      this.trigger("cell", { panel, column, row });
     }
   }
 

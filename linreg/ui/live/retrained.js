@@ -5,7 +5,8 @@
  * A rule is a function (figure, runs, options) => rows. `figure.retrained` names one for each table.
  */
 
-import { coordinate, quantity } from "./numbers.js";
+import { quantity } from "./numbers.js";
+import { keptPoints } from "./simplify.js";
 import { valuesOf } from "./surface.js";
 
 const PATH_RESOLUTION = 700; // points of a path are at least the width divided by this apart
@@ -14,7 +15,11 @@ const BINS = 300; // of a curve
 const LABEL_HEIGHT = 0.075; // of the y axis
 const MERGE_DISTANCE = 0.06;
 
-export const RETRAINED = { trail, curves, correct, weights, ends };
+const CURVE_ROWS = 140; // of a median, denser at the start
+const PANEL_RESOLUTION = 1500; // paths of many runs are exact to this fraction of the plot
+const MAX_PANEL_POINTS = 1400; // of all paths of a panel
+
+export const RETRAINED = { trail, trails, starts, curves, correct, weights, ends, medians };
 
 // ---- surfaces ------------------------------------------------------------------------------------
 
@@ -39,10 +44,52 @@ function trail(figure, runs, { run }) {
   );
 }
 
-/** The connected pieces of a line inside the domain. */
-function clipped(points, steps, domain) {
+/** The whole paths of all runs of a side, as `_full_paths` in `optimizer_paths.py` makes them. */
+function trails(figure, runs, { label }) {
+  const own = runs.filter((run) => run.label === label);
+  const [left, right, bottom, top] = figure.domain;
+  const pixel = [(right - left) / PANEL_RESOLUTION, (top - bottom) / PANEL_RESOLUTION];
+  const most = Math.max(Math.floor(MAX_PANEL_POINTS / Math.max(own.length, 1)), 20);
   const rows = [];
-  let [piece, end] = [0, undefined]; // where the last piece ends
+  for (const { optimizer, steps, columns } of own) {
+    const [w1, w2] = columns;
+    const finite = earlyRows(steps.length).filter((row) => {
+      return Number.isFinite(w1[row]) && Number.isFinite(w2[row]);
+    });
+    const line = finite.map((row) => [w1[row], w2[row]]);
+    const kept = evenlySpaced(keptPoints(line, pixel), most);
+    if (kept.length === 1) kept.push(kept[0]); // a line of one point is drawn
+    const points = kept.map((k) => line[k]);
+    const stepsOfPoints = kept.map((k) => steps[finite[k]]);
+    for (const row of clipped(points, stepsOfPoints, figure.domain, rows.at(-1)?.piece)) {
+      rows.push({ ...row, optimizer });
+    }
+  }
+  return rows;
+}
+
+/** At most so many of the values, evenly spaced, with the first and the last. */
+function evenlySpaced(values, most) {
+  if (values.length <= most) return values;
+  const distance = (values.length - 1) / (most - 1);
+  const shown = Array.from({ length: most - 1 }, (_, k) => values[Math.floor(k * distance)]);
+  return [...shown, values.at(-1)];
+}
+
+/** Where the runs of a side start, each place once. */
+function starts(figure, runs, { label }) {
+  const places = new Map();
+  for (const run of runs.filter((candidate) => candidate.label === label)) {
+    const [w1, w2] = run.weightsOf(0);
+    if (figure.contains(w1, w2)) places.set(`${w1},${w2}`, { w1, w2 });
+  }
+  return [...places.values()].sort((a, b) => a.w1 - b.w1 || a.w2 - b.w2);
+}
+
+/** The connected pieces of a line inside the domain, which are counted on from `piece`. */
+function clipped(points, steps, domain, piece = 0) {
+  const rows = [];
+  let end; // where the last piece ends
   for (let k = 1; k < points.length; k++) {
     const segment = clipSegment(points[k - 1], points[k], domain);
     if (!segment) continue;
@@ -141,6 +188,51 @@ function ends(figure, runs, { names, correct: aims }) {
     label.weight = `${label.side.toLowerCase()} ${label.weight}`;
   });
   return merged;
+}
+
+/**
+ * The median over the starts of each optimizer's loss above the minimum or distance to it, as
+ * `descent_figure` in `descent.py` makes it.
+ */
+function medians(_figure, runs, { what, sides }) {
+  const rows = [];
+  for (const side of sides) {
+    const own = runs.filter((run) => run.label === side.label);
+    for (const optimizer of new Set(own.map((run) => run.optimizer))) {
+      const group = own.filter((run) => run.optimizer === optimizer);
+      const { steps } = group[0];
+      const kept = earlyRows(steps.length);
+      const values = group.map((run) => valuesAt(run, kept, what, side)); // (R, n)
+      kept.forEach((row, k) => {
+        const value = median(values.map((ofRun) => ofRun[k]));
+        if (!Number.isFinite(value) || value <= 0) return;
+        rows.push({ step: steps[row], value, optimizer, side: side.label });
+      });
+    }
+  }
+  return rows;
+}
+
+/** The loss above the minimum of a side (`loss`), or the distance to it, at rows of a run. */
+function valuesAt(run, rows, what, { surface, minimum, min_loss: least }) {
+  const columns = run.columns.map((column) => rows.map((row) => column[row]));
+  if (what === "loss") return valuesOf(surface, columns, rows.length).map((loss) => loss - least);
+  return rows.map((_, k) => Math.hypot(...columns.map((column, i) => column[k] - minimum[i])));
+}
+
+/** The median, where what is not finite is larger than anything else. */
+function median(values) {
+  const sorted = Float64Array.from(values, (v) => (Number.isFinite(v) ? v : Infinity)).sort();
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Rows of a record of this length at geometrically growing distances, all of a short one. */
+function earlyRows(length) {
+  if (length - 1 <= CURVE_ROWS) return Array.from({ length }, (_, row) => row);
+  const growth = length ** (1 / (CURVE_ROWS - 1));
+  const rows = Array.from({ length: CURVE_ROWS }, (_, k) => Math.round(growth ** k) - 1);
+  return [...new Set(rows)];
 }
 
 /** The rows of the lowest and the highest value of each of BINS bins, and of both ends. */

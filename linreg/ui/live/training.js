@@ -8,7 +8,7 @@ import { problemOf } from "./problem.js";
 import { TrainedRun, upTo } from "./runs.js";
 import { createPath, train } from "./trainer.js";
 
-const MAX_RECORDED = 20_000; // steps of a run; of a longer one every k-th
+const MAX_LIVE_STEPS = 5_000_000; // of all runs, which a frame can train
 const RATE_DIGITS = 2; // of a learning rate that a slider sets
 const RATE_SPAN = 1000; // positions of a slider for each power of ten
 
@@ -24,15 +24,25 @@ export class Training extends EventTarget {
   /**
    * Take over what Python sends: `problems` and their `arrays` (see README.md), a `label` and an
    * `optimizer` for each, whether it `follows` the page's learning rate and momentum, and the
-   * number of its start. `runs_digest` names PyTorch's runs of these problems.
+   * indices of its `starts`. `runs_digest` names Python's runs of these problems; `finals` are the
+   * last weights of these, where their records are not in double precision.
    */
-  receive({ problems, arrays, live, nbytes, runs_digest: digest, settings }) {
-    Object.assign(this, { live, nbytes, digest, settings });
+  receive({ problems, arrays, live, nbytes, runs_digest: digest, finals, settings }) {
+    Object.assign(this, { nbytes, digest, finals, settings });
+    this.isSent = live;
     this.problems = live ? problems.map((sent) => problemOf(sent, arrays)) : problems;
-    this.paths = live && this.problems.map((problem) => {
-      return createPath(problem, Math.ceil(problem.steps / MAX_RECORDED));
-    });
+    this.paths = this.problems.map(() => []); // of each problem one for each start
     this.reset();
+  }
+
+  /** Whether it trains while the visitor drags. */
+  get live() {
+    return this.isSent && this.stepCount() <= MAX_LIVE_STEPS;
+  }
+
+  /** Whether starts can be added and removed. */
+  get isEditable() {
+    return Boolean(this.settings?.max_starts);
   }
 
   /** The starts, the learning rate and the momentum that Python has. */
@@ -49,52 +59,102 @@ export class Training extends EventTarget {
   change(changes) {
     Object.assign(this, changes);
     for (const name of Object.keys(changes)) this.changed.add(name);
+    this.isReleased = false;
     this.dispatchEvent(new Event("start"));
     if (this.live) this.request ??= requestAnimationFrame(() => this.frame());
   }
 
-  move(index, point) {
-    const starts = this.starts.map((start, k) => (k === index ? [...point, ...start.slice(2)] : start));
-    this.change({ starts });
+  /**
+   * Move a start. Starts that nobody typed, such as those of a ring, are numbers of their own from
+   * then on, and `rounded` to few digits.
+   */
+  move(index, point, rounded) {
+    this.changeStarts(rounded, (starts) =>
+      starts.map((start, k) => (k === index ? [...point, ...start.slice(2)] : start)),
+    );
+  }
+
+  changeStarts(rounded, make) {
+    const typed = this.changed.has("starts") ? Infinity : (this.settings.typed_starts ?? Infinity);
+    const starts = this.starts.map((start, k) => (k < typed ? start : rounded(start)));
+    this.change({ starts: make(starts) });
+  }
+
+  /** Add a start and tell Python, unless there are as many as there can be. */
+  add(point, rounded) {
+    const { max_starts: most } = this.settings;
+    if (this.starts.length >= most) {
+      this.say(`There can be ${most} starts at most: click one to remove it.`);
+      return;
+    }
+    this.changeStarts(rounded, (starts) => [...starts, point]);
+    this.release();
+  }
+
+  /** Remove a start and tell Python, unless it is the last one. */
+  remove(index, rounded) {
+    if (this.starts.length === 1) {
+      this.say("The last start stays: drag it, or click elsewhere to add another.");
+      return;
+    }
+    this.changeStarts(rounded, (starts) => starts.filter((_, k) => k !== index));
+    this.release();
   }
 
   frame() {
     this.request = undefined;
+    if (!this.problems.length) return;
     const began = performance.now();
-    this.trainAll();
+    const runs = this.trainAll();
     const took = performance.now() - began;
-    this.stage.showTrained(
-      this.problems.map(({ label, optimizer }, k) => {
-        return new TrainedRun(label, optimizer, this.paths[k]);
-      }),
-    );
-    this.say(`Trained in this browser: ${this.stepsText()} in ${quantity(took, 2)} ms`);
+    this.stage.showTrained(runs);
+    if (this.isReleased) return;
+    const steps = count(this.stepCount());
+    this.say(`Trained in this browser: ${steps} steps in ${quantity(took, 2)} ms`);
   }
 
+  /** Train every problem from each of its starts. */
   trainAll() {
-    this.problems.forEach((problem, k) => {
-      const { lr, momentum } = problem.follows;
-      train(
-        problem,
-        this.paths[k],
-        this.starts[problem.start],
-        lr ? this.lr : problem.lr,
-        momentum ? this.momentum : problem.momentum,
-      );
+    return this.problems.flatMap((problem, k) => {
+      const { label, optimizer, follows } = problem;
+      const lr = follows.lr ? this.lr : problem.lr;
+      const momentum = follows.momentum ? this.momentum : problem.momentum;
+      const every = Math.ceil(problem.steps / this.settings.max_recorded);
+      return this.startsOf(problem).map((start, i) => {
+        const path = (this.paths[k][i] ??= createPath(problem, every));
+        const others = problem.init.slice(start.length); // such as a bias
+        return new TrainedRun(label, optimizer, train(problem, path, [...start, ...others], lr, momentum));
+      });
     });
   }
 
-  stepsText() {
-    return `${count(this.problems.reduce((sum, { steps }) => sum + steps, 0))} steps`;
+  /** The starts of a problem: its own, or all once the visitor has changed them. */
+  startsOf(problem) {
+    if (this.changed.has("starts")) return this.starts;
+    return problem.starts.map((index) => this.starts[index]);
+  }
+
+  stepCount() {
+    return this.problems.reduce((sum, problem) => {
+      return sum + problem.steps * this.startsOf(problem).length;
+    }, 0);
   }
 
   /** Tell Python what was changed. */
   release() {
     if (!this.changed.size) return;
-    this.say("PyTorch trains the same runs …");
     const chosen = { starts: this.starts.map((start) => start.slice(0, 2)) };
     Object.assign(chosen, { lr: this.lr, momentum: this.momentum });
-    this.send(Object.fromEntries(Array.from(this.changed, (name) => [name, chosen[name]])));
+    const { settings } = this;
+    const known = { ...settings, starts: settings.starts.map((start) => start.slice(0, 2)) };
+    const names = [...this.changed];
+    if (names.every((name) => String(chosen[name]) === String(known[name]))) {
+      this.cancel(); // back where it was
+      return;
+    }
+    this.isReleased = true;
+    this.say(`${settings.trainer} trains the same runs …`);
+    this.send(Object.fromEntries(names.map((name) => [name, chosen[name]])));
   }
 
   /** Go back to what Python has. */
@@ -107,19 +167,24 @@ export class Training extends EventTarget {
   /** Say how far PyTorch's runs, once they are here, are from those of this browser. */
   compare() {
     if (this.changed.size) return;
+    const { trainer } = this.settings;
     if (!this.live) {
-      const megabytes = quantity(this.nbytes / 1e6, 2);
-      this.say(`${megabytes} MB are too many to train while you drag: PyTorch trains when you let go.`);
+      const megabytes = `${quantity(this.nbytes / 1e6, 2)} MB`;
+      const steps = `${count(this.stepCount())} steps`;
+      const much = this.isSent ? steps : megabytes;
+      this.say(`${much} are too many to train while you drag: ${trainer} trains when you let go.`);
       return;
     }
     const { runs, runsDigest } = this.stage;
     if (runsDigest !== this.digest) return;
-    if (!runs.length && this.problems.length) this.frame(); // PyTorch has yet to train
-    if (runs.length !== this.problems.length) return;
-    this.trainAll();
-    const largest = runs.reduce((most, run, k) => Math.max(most, difference(run, this.paths[k])), 0);
+    if (!runs.length) this.frame(); // PyTorch has yet to train
+    const trained = this.trainAll();
+    if (!trained.length || runs.length !== trained.length) return;
+    const largest = this.finals
+      ? differenceOfFinals(trained, this.finals)
+      : runs.reduce((most, run, k) => Math.max(most, difference(run, trained[k].path)), 0);
     const text = largest === 0 ? "none" : quantity(largest, 2);
-    this.say(`PyTorch agrees with this browser: largest difference of a weight ${text}`);
+    this.say(`${trainer} agrees with this browser: largest difference of a weight ${text}`);
   }
 
   say(text) {
@@ -142,6 +207,22 @@ function difference(run, path) {
   return most;
 }
 
+/**
+ * The largest difference between the last weights of runs and those of Python, of weights above 1
+ * relative to these.
+ */
+function differenceOfFinals(runs, finals) {
+  let [most, at] = [0, 0];
+  for (const { columns, steps } of runs) {
+    for (const column of columns) {
+      const expected = finals[at++];
+      const distance = Math.abs(column[steps.length - 1] - expected) / Math.max(Math.abs(expected), 1);
+      if (distance > most) most = distance; // never where both have diverged
+    }
+  }
+  return most;
+}
+
 // ---- the sliders ---------------------------------------------------------------------------------
 
 /** The sliders of the learning rate and the momentum, and a line about the training. */
@@ -159,7 +240,7 @@ export class TrainingControls {
         <input type="range" min="0" max="0.99" step="0.01" aria-label="Momentum"></label>
       <p role="status"></p>`;
     const [rate, momentum] = this.element.querySelectorAll("label");
-    this.rate = partsOf(rate);
+    this.rate = { label: rate, ...partsOf(rate) };
     this.momentum = { label: momentum, ...partsOf(momentum) };
     this.status = this.element.querySelector("p");
     this.rate.slider.addEventListener("input", () => training.change({ lr: this.chosenRate() }));
@@ -177,13 +258,15 @@ export class TrainingControls {
 
   show() {
     const { lr, momentum, settings } = this.training;
+    this.rate.label.hidden = settings.lr_range === null;
+    this.momentum.label.hidden = settings.momentum_from === null;
+    if (settings.lr_range === null) return;
     [this.lowest, this.highest] = settings.lr_range;
     const positions = Math.round(Math.log10(this.highest / this.lowest) * RATE_SPAN);
     this.rate.slider.max = positions;
     this.rate.slider.value = Math.round(Math.log10(lr / this.lowest) * RATE_SPAN);
     this.rate.slider.setAttribute("aria-valuetext", String(lr));
     this.rate.output.textContent = String(lr);
-    this.momentum.label.hidden = settings.momentum_from === null;
     this.momentum.slider.min = settings.momentum_from ?? 0;
     this.momentum.slider.value = momentum;
     this.momentum.output.textContent = String(momentum);
