@@ -82,6 +82,7 @@ def draw_live(
     on_cell: Callable[[str], None] | None = None,
     note: str = "",
     of: Comparison | None = None,
+    caption: bool = True,
 ) -> None:
     """Draw a figure set whose panels the browser moves, and what `draw` draws below it.
 
@@ -89,7 +90,8 @@ def draw_live(
     `group`, `runs`, `sends_runs` and `on_cell` are those of `live_figures`."""
     at_end = figures_of(current_theme(), None)
     live_figures(group, at_end, runs, sends_runs, on_cell)
-    st.caption(at_end.caption + note)
+    if caption:
+        st.caption(at_end.caption + note)
     if key:
         step = page_state().step
         st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of)

@@ -30,6 +30,18 @@ export function coordinate(value, decimals = 2) {
   return withMinus(Number(text) === 0 ? text.replace("-", "") : text);
 }
 
+/** R² with four decimals, or more where it would be rounded to 1. */
+export function r2Text(value) {
+  if (Number.isNaN(value)) return "undefined";
+  if (value < -100) return quantity(value);
+  for (let decimals = 4; decimals < 16; decimals++) {
+    const text = fixed(value, decimals);
+    if (value !== 1 && Number(text) === 1) continue;
+    return Number(text) ? withMinus(text) : fixed(0, decimals);
+  }
+  return "1";
+}
+
 /** A whole number with separators: `3,000`. */
 export function count(value) {
   return grouped(String(value));

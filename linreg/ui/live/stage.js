@@ -30,6 +30,7 @@ export class Stage extends EventTarget {
     this.known = null; // the step that Python shows
     this.told = []; // steps on their way to Python and back
     this.send = () => {}; // tells Python a step; the controls set it
+    this.rowsBy = null; // for a page without runs: a function (figure) => its tables that move
   }
 
   /** The step that is shown. */
@@ -56,6 +57,7 @@ export class Stage extends EventTarget {
   /** The tables of a figure that move, at the current step; at the end while its runs are not here.
    */
   rowsOf(figure) {
+    if (this.rowsBy) return this.rowsBy(figure);
     const isReady = this.runs.length && figure.runsDigest === this.runsDigest;
     return isReady ? figure.rowsAt(this.at, this.runs) : figure.rowsAtEnd();
   }
