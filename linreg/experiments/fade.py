@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from jaxtyping import Float
+
 from linreg.data.dataset import Dataset
 from linreg.experiments.broadcast_terms import MAX_BATCH_SIZE, BatchStatistics, batch_statistics
 from linreg.quadratic.quadratic import Quadratic
@@ -35,14 +38,20 @@ class BatchLosses:
 
         Both have the same A, so its minimum lies on the line between theirs; it is expanded there.
         """
-        losses = ((1 - alpha, self.matched), (alpha, self.broadcast))
-        origin = sum(share * loss.minimum for share, loss in losses)  # (P,)
+        one, other, rest = self.matched, self.broadcast, 1 - alpha
+        origin = rest * one.minimum + alpha * other.minimum  # (P,)
         return Quadratic(
-            sum(share * loss.A for share, loss in losses),
-            sum(share * (loss.c - loss.A @ (origin - loss.origin)) for share, loss in losses),
-            sum(share * float(loss.value(origin)) for share, loss in losses),
+            rest * one.A + alpha * other.A,
+            rest * _c_at(origin, one) + alpha * _c_at(origin, other),
+            rest * float(one.value(origin)) + alpha * float(other.value(origin)),
             origin,
         )
+
+
+def _c_at(origin: Float[np.ndarray, " P"], loss: Quadratic) -> Float[np.ndarray, " P"]:
+    """The c of a loss that is expanded at another origin."""
+    c: np.ndarray = loss.c - loss.A @ (origin - loss.origin)
+    return c
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +74,11 @@ class Fade:
 
 def batch_losses(table: Dataset, settings: Settings) -> BatchLosses:
     """Both losses, each the mean over the batches of the settings."""
-    surfaces = [
+    broadcast, matched = (
         loss_surface(table, replace(settings, wiring=variant)) for variant in (ALL_PAIRS, MATCHED)
-    ]
-    return BatchLosses(settings.batch_size, *surfaces, batch_statistics(table, settings.batch_size))
+    )
+    statistics = batch_statistics(table, settings.batch_size)
+    return BatchLosses(settings.batch_size, broadcast, matched, statistics)
 
 
 def batch_sizes(rows: int) -> list[int]:

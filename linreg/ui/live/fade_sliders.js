@@ -26,6 +26,11 @@ export function mount({ parentElement, data, setTriggerValue }) {
   part.receive(sent, (values) => setTriggerValue("move", values));
 }
 
+function sharedOf(group) {
+  if (!fades.has(group)) fades.set(group, new SharedFade(group));
+  return fades.get(group);
+}
+
 export function unmount(parentElement) {
   parts.get(parentElement)?.remove();
   parts.delete(parentElement);
@@ -39,20 +44,27 @@ function addStyleSheet() {
   document.head.append(link);
 }
 
-/** The fade of a group, made when its losses first arrive. Event: `change`, once a frame. */
+/**
+ * The fade of a group, and the figures that show it. Events: `change`, once a frame; `ready` when its
+ * losses have arrived.
+ */
 class SharedFade extends EventTarget {
-  constructor(group, model) {
+  constructor(group) {
     super();
     this.stage = stageOf(group);
-    this.fade = new Fade(model);
-    this.stage.rowsBy = (figure) => rowsOfFade(this.fade, figure);
+    this.fade = undefined;
   }
 
   takeModel(model) {
+    if (!this.fade) {
+      this.fade = new Fade(model);
+      this.stage.rowsBy = (figure) => rowsOfFade(this.fade, figure);
+      this.dispatchEvent(new Event("ready"));
+      return;
+    }
     const { size } = this.fade;
     this.fade.takeModel(model);
     this.fade.index = this.fade.indexOf(size);
-    this.changed();
   }
 
   /** Show the values in the next frame. */
@@ -89,13 +101,18 @@ class Sliders {
   /** Take over what Python sends, unless it only repeats what it was told. */
   receive({ group, values, ...more }, send) {
     this.send = send;
-    this.follow(group, more);
-    const key = JSON.stringify(values);
+    this.follow(sharedOf(group), more);
+    this.sent = values;
+    if (this.shared.fade) this.takeSent();
+  }
+
+  takeSent() {
+    const key = JSON.stringify(this.sent);
     const echo = this.told.indexOf(key);
     if (echo >= 0) this.told.splice(0, echo + 1);
     else if (key !== this.known) {
       this.told = [];
-      this.take(values);
+      this.take(this.sent);
     }
     this.known = key;
     this.show();
@@ -103,13 +120,14 @@ class Sliders {
   }
 
   /** Follow the changes of a group. */
-  follow(group) {
-    const shared = fades.get(group);
+  follow(shared) {
     if (this.shared === shared) return;
-    this.shared?.removeEventListener("change", this.onChange);
+    this.listening?.abort();
+    this.listening = new AbortController();
+    const { signal } = this.listening;
     this.shared = shared;
-    this.onChange = () => this.show();
-    shared.addEventListener("change", this.onChange);
+    shared.addEventListener("change", () => this.show(), { signal });
+    shared.addEventListener("ready", () => this.sent && this.takeSent(), { signal });
   }
 
   tellSoon() {
@@ -128,7 +146,7 @@ class Sliders {
 
   remove() {
     clearTimeout(this.telling);
-    this.shared?.removeEventListener("change", this.onChange);
+    this.listening?.abort();
     this.element.remove();
   }
 }
@@ -165,16 +183,14 @@ class Bar extends Sliders {
       <div class="live-fade-results"><code></code><span></span></div>`;
   }
 
-  follow(group, { model, code }) {
+  follow(shared, { model, code }) {
     this.code = code;
-    const shared = fades.get(group);
-    if (shared) shared.takeModel(model);
-    else fades.set(group, new SharedFade(group, model));
+    super.follow(shared);
+    shared.takeModel(model);
     this.size.max = model.sizes.length - 1;
     this.find(".live-fade-short .live-fade-ends :last-child").textContent = count(
       model.sizes.at(-1),
     );
-    super.follow(group);
   }
 
   take({ alpha, batch_rows: size }) {
