@@ -190,7 +190,7 @@ def _both_surfaces_template(theme: Theme) -> dict[str, Any]:
     halo = marks.mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = marks.mark_text(color=theme.foreground, **text).encode(text="label:N")
     chart = alt.layer(
-        bowl, rings.encode(color=side_color(theme)), between, star, wrong, now, halo, label
+        bowl, rings.encode(color=side_color(theme)), between, now, star, wrong, halo, label
     )
     heading = alt.TitleParams("The minimum moves", subtitle="the same contours, moved")
     spec = with_frame_data(chart.properties(width="container", title=heading).to_dict())
@@ -301,7 +301,7 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
     domain = [placeholder("along from"), placeholder("along to")]
     along = alt.X(
         "along:Q",
-        title="along the dashed line",
+        title="distance along the line",
         scale=alt.Scale(domain=domain, nice=False),
         axis=alt.Axis(grid=False, tickCount=6),
     )
@@ -335,7 +335,7 @@ def _section_spec(theme: Theme) -> dict[str, Any]:
     now_halo = now.mark_text(**text_halo(theme), **text).encode(text="label:N")
     now_label = now.mark_text(color=theme.foreground, **text).encode(text="label:N")
     chart = alt.layer(lines, curve, dots, here, halo, labels, now_halo, now_label)
-    heading = alt.TitleParams("Its loss rises", subtitle="a section along the dashed line")
+    heading = alt.TitleParams("Its loss rises", subtitle="along the dashed line")
     spec = with_frame_data(chart.properties(width="container", title=heading).to_dict())
     return apply_theme(spec, theme, height=f"width * {ASPECT}")
 

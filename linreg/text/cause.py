@@ -42,11 +42,14 @@ def fade_finding(result: CauseResult) -> str:
     """What the loss between both comes to at the view's alpha, and why it is exact."""
     alpha, loss = result.fade.alpha, result.fade.loss
     r_squared = r2_text(float(result.baseline.r_squared(loss.minimum)))
-    return (
+    here = (
         f"With {share_text(alpha)} of the wrong pairs faded in, the minimum is at"
-        f" {point(loss.minimum)}, with minimum loss {quantity(loss.min_loss)} and R² {r_squared}."
-        " The loss is (1 − α) · matched + α · all pairs. Both are quadratics with the same Hessian,"
-        " so every number here is exact, not fitted."
+        f" {point(loss.minimum)}, with minimum loss {quantity(loss.min_loss)} and R² {r_squared}. "
+    )
+    return (
+        f"{here if alpha < 1 else ''}Between its ends the slider mixes the losses: (1 − α) ·"
+        " matched + α · all pairs. Both are quadratics with the same Hessian, so the minimum is"
+        " exact at every α."
     )
 
 
@@ -75,7 +78,8 @@ def predictions_finding(result: CauseResult) -> str:
             f"at the minimum of the {name} the predictions spread over {share} of the range of the"
             f" targets (R² {r_squared})"
         )
-    return f"{parts[0].capitalize()}; {parts[1]}."
+    first, second = parts
+    return f"{first[0].upper()}{first[1:]}; {second}."
 
 
 def matrix_finding(result: CauseResult) -> str:

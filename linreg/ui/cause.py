@@ -89,7 +89,7 @@ def _fade(comparison: Comparison, result: CauseResult) -> None:
         (figures.both_surfaces, "bowls"),
         (figures.section, "section"),
     )
-    for column, (figures_of, key) in zip(st.columns(3, gap="medium"), drawn, strict=True):
+    for column, (figures_of, key) in zip(st.columns([6, 5, 5], gap="medium"), drawn, strict=True):
         with column:
             _drawn(figures_of, result, key, caption=False)
     st.markdown(f"{text.surfaces_finding(result)} {text.fade_finding(result)}")
@@ -117,13 +117,13 @@ def _terms(result: CauseResult) -> None:
                 "The bias is at its best for these weights, which makes the means equal over all"
                 " rows."
             )
-        st.markdown(text.matrix_finding(result))
-        st.markdown(text.matrix_table(result))
-        st.caption(
-            "The weights also set the predictions of the matrix above. Its batch is the first"
-            f" {len(result.pairs)} rows of the table; in training a batch has"
-            f" {result.batch_rows:,}. In brackets: shares."
-        )
+    st.markdown(text.matrix_finding(result))
+    st.markdown(text.matrix_table(result))
+    st.caption(
+        "The weights set the predictions of the matrix above, too. Its batch is the first"
+        f" {len(result.pairs)} rows of the table; in training a batch has {result.batch_rows:,}."
+        " In brackets: shares."
+    )
 
 
 def _predictions(result: CauseResult) -> None:

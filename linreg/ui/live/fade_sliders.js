@@ -305,8 +305,10 @@ class Weights extends Sliders {
     return `
       <div class="live-fade-main">
         ${slider(1)}${slider(2)}
-        <button type="button">Go to the correct solution</button>
-        <button type="button">Go to the buggy minimum</button>
+        <div class="live-fade-buttons">
+          <button type="button">Go to the correct solution</button>
+          <button type="button">Go to the buggy minimum</button>
+        </div>
       </div>`;
   }
 
@@ -360,9 +362,11 @@ class Weights extends Sliders {
   }
 }
 
-/** Keep an element in sight while the page is scrolled: Streamlit's box around it sticks. */
+/** Keep an element in sight, below the page's header, while the page is scrolled: the box around it
+ * sticks that is one of several. */
 function stick(element) {
   let box = element;
   while (box.parentElement && box.parentElement.children.length === 1) box = box.parentElement;
   box.classList.add("live-fade-sticky");
+  box.style.top = `${document.querySelector("header")?.offsetHeight ?? 0}px`;
 }
