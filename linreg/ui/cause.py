@@ -93,7 +93,8 @@ def _fade(comparison: Comparison, result: CauseResult) -> None:
         with column:
             _drawn(figures_of, result, key, caption=False)
     st.markdown(f"{text.surfaces_finding(result)} {text.fade_finding(result)}")
-    st.caption(f"{text.batch_rows_note(result)} {comparison_text.setup(comparison, ['optimizer'])}")
+    st.markdown(f"Data: {comparison_text.setup(comparison, ['optimizer'])}")
+    st.caption(text.batch_rows_note(result))
 
 
 def _terms(result: CauseResult) -> None:
