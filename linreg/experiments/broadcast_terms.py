@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -153,8 +153,12 @@ class MinimumByBatchSize:
     predicted: Float[np.ndarray, "S 2"]
 
 
-def minimum_by_batch_size(dataset: Dataset, settings: Settings) -> MinimumByBatchSize:
+def minimum_by_batch_size(
+    dataset: Dataset, settings: Settings, surface: Callable[[int], Quadratic] | None = None
+) -> MinimumByBatchSize:
     """The exact minima of the all-pairs loss for batches of 1, 2, 4, … rows and of `batch_size`.
+
+    `surface` gives the loss for a batch size where that is known already.
 
     The prediction for independent rows follows from E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B: it is w*/B if
     the means are near zero, or if a bias absorbs them; otherwise the means contribute a constant
@@ -168,7 +172,7 @@ def minimum_by_batch_size(dataset: Dataset, settings: Settings) -> MinimumByBatc
             }
         )
     )
-    surfaces = [_all_pairs(dataset, settings, size) for size in sizes]
+    surfaces = [surface(size) if surface else _all_pairs(dataset, settings, size) for size in sizes]
     whole = batch_statistics(dataset, len(dataset))
     varies = dataset.X.max(0) > dataset.X.min(0)  # rounding may give a constant some covariance
     V, cov = (

@@ -15,18 +15,19 @@ from jaxtyping import Float
 
 from linreg.experiments import pytorch_calls
 from linreg.experiments.broadcast_terms import (
-    BatchStatistics,
     MinimumByBatchSize,
     Pairs,
     RunResult,
     Terms,
-    batch_statistics,
     minimum_by_batch_size,
     pairs_of,
     shape_or_value,
 )
+from linreg.experiments.comparison import Sample, sample_of
+from linreg.experiments.fade import BatchLosses, Fade, batch_losses, batch_sizes
 from linreg.experiments.resources import Resources
 from linreg.experiments.your_code import reaction
+from linreg.quadratic.evaluation import Baseline
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison, Data, Settings
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from linreg.experiments.layer_attribute import Attribute
     from linreg.guard.report import Reaction
 
+SAMPLE_ROWS = 200  # whose predictions are shown, in every frame while something is dragged
 REACTED_LOSSES = ("mse", "raw", "bce_with_logits")  # PyTorch warns, says nothing, and raises
 
 
@@ -45,19 +47,41 @@ class CauseResult:
     """Both losses of a table, and what they are made of at some weights.
 
     `settings` are those of the comparison's original side, but for a loss over all pairs.
-    `weights` (P,) are those of the view, with the best bias where there is one. `least_squares`
-    is the loss of all rows at once: where the last batch is smaller, the mean over the batches has
-    its minimum elsewhere.
+    `fade` holds the losses of the view's batch size, and `own` those of the comparison's.
+    `weights` (P,) are those of the view, with the best bias where there is one. `baseline` has the
+    loss of all rows at once: where the last batch is smaller, the mean over the batches has its
+    minimum elsewhere. The rows of `sample` are those whose predictions are shown.
     """
 
     settings: Settings
-    broadcast: Quadratic
-    matched: Quadratic
-    least_squares: Quadratic
+    fade: Fade
+    own: BatchLosses
+    baseline: Baseline
     weights: Float[np.ndarray, " P"]
     pairs: Pairs
     terms: Terms
     minimum_by_batch_size: MinimumByBatchSize
+    sample: Sample
+
+    @property
+    def broadcast(self) -> Quadratic:
+        """The loss over all pairs, at the view's batch size."""
+        return self.fade.current.broadcast
+
+    @property
+    def matched(self) -> Quadratic:
+        """The loss of matched pairs, at the view's batch size."""
+        return self.fade.current.matched
+
+    @property
+    def least_squares(self) -> Quadratic:
+        """The loss of all rows at once, each prediction compared with its own target."""
+        return self.baseline.surface
+
+    @property
+    def batch_rows(self) -> int:
+        """The rows of a batch, as the view has them."""
+        return self.fade.current.size
 
     @property
     def broadcast_rows(self) -> int:
@@ -105,34 +129,67 @@ class PyTorchResult:
 def run(comparison: Comparison, view: CauseView, resources: Resources) -> CauseResult:
     """The bug taken apart, at the view's weights or else at the least-squares ones."""
     settings = replace(comparison.original, wiring=ALL_PAIRS)
-    table, best = (
-        resources.table(settings.data),
-        resources.baseline(settings.data, settings.bias).surface,
-    )
-    weights = np.array(list(view.weights(best.minimum.tolist())))
-    statistics = resources.cached(_statistics, settings.data, settings.batch_size)
-    if settings.bias:
-        weights = np.append(weights, statistics.best_bias(weights))
+    data, bias = settings.data, settings.bias
+    table, least_squares = resources.table(data), resources.baseline(data, bias)
+    own = _own_losses(settings, resources)
+    fade = _fade(view, own, settings, resources)
+    weights = np.array(list(view.weights(least_squares.surface.minimum.tolist())))
+    if bias:
+        weights = np.append(weights, fade.current.statistics.best_bias(weights))
     return CauseResult(
         settings,
-        resources.surface(settings),
-        resources.surface(replace(settings, wiring=MATCHED)),
-        best,
+        fade,
+        own,
+        least_squares,
         weights,
         pairs_of(table, weights, view.rows),
-        statistics.terms(weights),
-        resources.cached(_minima, settings.data, settings.batch_size, settings.bias),
+        fade.current.statistics.terms(weights),
+        resources.cached(_minima, data, settings.batch_size, bias),
+        resources.cached(_sample, data),
     )
 
 
-def _statistics(data: Data, batch_size: int, resources: Resources) -> BatchStatistics:
-    return batch_statistics(resources.table(data), batch_size)
+def _own_losses(settings: Settings, resources: Resources) -> BatchLosses:
+    """The losses of the comparison's batches, which may be shuffled."""
+    found: BatchLosses = resources.cached(
+        _losses, settings.data, settings.batch_size, settings.bias
+    )
+    if not settings.shuffle:
+        return found
+    broadcast, matched = (
+        resources.surface(replace(settings, wiring=wiring)) for wiring in (ALL_PAIRS, MATCHED)
+    )
+    return replace(found, broadcast=broadcast, matched=matched)
+
+
+def _fade(view: CauseView, own: BatchLosses, settings: Settings, resources: Resources) -> Fade:
+    """The losses of other batch sizes have the rows in the order of the table."""
+    rows = len(resources.table(settings.data))
+    size = min(view.batch_rows or own.size, rows)
+    sizes = sorted({*batch_sizes(rows), own.size, size})
+    by_size = [
+        own if each == own.size else resources.cached(_losses, settings.data, each, settings.bias)
+        for each in sizes
+    ]
+    return Fade(view.alpha, by_size[sizes.index(size)], by_size)
+
+
+def _losses(data: Data, batch_size: int, bias: bool, resources: Resources) -> BatchLosses:
+    settings = Settings(data, batch_size=batch_size, bias=bias, epochs=1)
+    return batch_losses(resources.table(data), settings)
 
 
 def _minima(data: Data, batch_size: int, bias: bool, resources: Resources) -> MinimumByBatchSize:
-    return minimum_by_batch_size(
-        resources.table(data), Settings(data, batch_size=batch_size, bias=bias)
-    )
+    def surface(size: int) -> Quadratic:
+        found: BatchLosses = resources.cached(_losses, data, size, bias)
+        return found.broadcast
+
+    settings = Settings(data, batch_size=batch_size, bias=bias)
+    return minimum_by_batch_size(resources.table(data), settings, surface)
+
+
+def _sample(data: Data, resources: Resources) -> Sample:
+    return sample_of(resources.table(data), SAMPLE_ROWS)
 
 
 def shape_or_value_runs(comparison: Comparison, resources: Resources) -> ShapeOrValueResult:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from linreg.data.dataset import UNSCALED, Scaling
+from linreg.data.dataset import UNSCALED, Dataset, Scaling
 from linreg.experiments.resources import Resources
 from linreg.experiments.work import Work, missing_keys
 from linreg.quadratic.evaluation import Baseline
@@ -169,8 +169,12 @@ def _outcome(settings: Settings, resources: Resources) -> Outcome | None:
 
 
 def _sample(data: Data, resources: Resources) -> Sample:
-    table = resources.table(data)
-    count = min(len(table), SAMPLE_ROWS)
+    return sample_of(resources.table(data))
+
+
+def sample_of(table: Dataset, most: int = SAMPLE_ROWS) -> Sample:
+    """At most this many rows of a table, evenly spaced."""
+    count = min(len(table), most)
     rows = np.linspace(0, len(table) - 1, count).round().astype(int)  # (n,)
     scaling = table.target_scaling
     y, mean = scaling.in_table(table.y[rows]), scaling.in_table(float(table.y.mean()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import altair as alt
@@ -12,15 +12,13 @@ from jaxtyping import Bool, Float
 
 from linreg.experiments.broadcast_terms import MinimumByBatchSize, Terms
 from linreg.experiments.cause import CauseResult
-from linreg.figures.contours import contour_table, excess_levels, excess_spacing
+from linreg.figures.fade import both_surfaces_figure, predictions_figure, section_figure
 from linreg.figures.figure import Figure, FigureSet, single_figure
 from linreg.figures.layers import (
     ASPECT,
     domain_around,
     domain_values,
     label_beside,
-    label_inside,
-    line_shapes,
     weight_axes,
 )
 from linreg.figures.matrix import matrix_figure
@@ -29,18 +27,11 @@ from linreg.figures.theme import (
     Theme,
     apply_theme,
     dot,
-    number_axis,
     side_color,
-    side_shape,
-    side_text,
     text_halo,
 )
-from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import LABELS
 from linreg.text.numbers import point, quantity
-
-SECTION_POINTS = 121
-OVERSHOOT = 0.7  # how far a section goes beyond each minimum, relative to their distance
 
 TERMS = ("Var(p)", "Var(y)", "−2·Cov(p, y)", "(p̄ − ȳ)²", "loss, their sum")
 
@@ -51,15 +42,18 @@ TERMS = ("Var(p)", "Var(y)", "−2·Cov(p, y)", "(p̄ − ȳ)²", "loss, their 
 def figures(result: CauseResult, theme: Theme) -> Iterator[FigureSet]:
     """The figures of the page."""
     yield matrix(result, theme)
-    yield terms(result, theme)
     yield both_surfaces(result, theme)
     yield section(result, theme)
+    yield terms(result, theme)
+    yield predictions(result, theme)
     yield minimum_by_batch_size(result, theme)
 
 
 def matrix(result: CauseResult, theme: Theme) -> FigureSet:
     """The differences of all pairs of a batch."""
-    return single_figure("matrix of all pairs", matrix_figure(result.pairs, theme), theme)
+    return single_figure(
+        "matrix of all pairs", matrix_figure(result.pairs, theme, result.fade.alpha), theme
+    )
 
 
 def terms(result: CauseResult, theme: Theme) -> FigureSet:
@@ -69,14 +63,19 @@ def terms(result: CauseResult, theme: Theme) -> FigureSet:
 
 def both_surfaces(result: CauseResult, theme: Theme) -> FigureSet:
     """Both loss surfaces in one plot."""
-    figure = both_surfaces_figure(result.surfaces, theme)
+    figure = both_surfaces_figure(result.fade, theme)
     return single_figure("both bowls in one picture", figure, theme)
 
 
 def section(result: CauseResult, theme: Theme) -> FigureSet:
     """Both losses along the line through their minima."""
-    figure = section_figure(result.surfaces, theme)
+    figure = section_figure(result.fade, theme)
     return single_figure("section through both bowls", figure, theme)
+
+
+def predictions(result: CauseResult, theme: Theme) -> FigureSet:
+    """Predicted against true values at the minimum."""
+    return single_figure("predictions at the minimum", predictions_figure(result, theme), theme)
 
 
 def minimum_by_batch_size(result: CauseResult, theme: Theme) -> FigureSet:
@@ -118,7 +117,10 @@ def terms_figure(terms: Terms, theme: Theme) -> Figure:
         "Each term is a mean over the batches, in squared units of the target. The original has no"
         " covariance."
     )
-    return Figure(_terms_spec(theme), {"terms": table}, alt_text, caption, "terms")
+    data = {"terms": table, "frame": frame_table(alt=alt_text)}
+    moving = {"terms": {"rule": "terms", "terms": TERMS, "sides": LABELS}}
+    name = "The four terms of both losses"
+    return Figure(_terms_spec(theme), data, alt_text, caption, "terms", name, moving)
 
 
 @template()
@@ -152,136 +154,7 @@ def _terms_spec(theme: Theme) -> dict[str, Any]:
     ]
     heading = alt.TitleParams("The terms of both losses", subtitle="means over the batches")
     chart = alt.layer(bars, zero, *texts).properties(width="container", height=260, title=heading)
-    return apply_theme(chart.to_dict(), theme)
-
-
-# ---- both surfaces -------------------------------------------------------------------------------
-
-
-def both_surfaces_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
-    """Contours of both surfaces, at the same heights above their floors, and the line between
-    their minima."""
-    profiles = [surface.profile() for surface in surfaces]
-    minima = np.array([profile.minimum for profile in profiles])  # (2, 2)
-    domain = domain_around(np.concatenate([minima, 2 * minima - minima.mean(0)]))
-    excess = excess_levels(2 * excess_spacing(profiles, domain), 3)
-    contours = [
-        contour_table(profile, domain, excess).assign(side=side)
-        for side, profile in zip(LABELS, profiles, strict=True)
-    ]
-    marks = pd.DataFrame(
-        [
-            (side, *map(float, minimum), f"minimum {point(minimum)}")
-            for side, minimum in zip(LABELS, minima, strict=True)
-        ],
-        columns=["side", "w1", "w2", "label"],
-    )
-    original_is_above = minima[0, 1] > minima[1, 1]
-    marks["dy"] = [-14, 18] if original_is_above else [18, -14]  # away from the line between them
-    alt_text = (
-        "Contours of both losses over the two weights: the same ellipses, around"
-        f" {point(minima[0])} for the original and around {point(minima[1])} for the fixed one."
-    )
-    caption = (
-        "Contours of both losses, each at the same heights above its own least value. Dashed: the"
-        " line between the minima."
-    )
-    data = {
-        "rings": pd.concat(contours),
-        "marks": marks,
-        "frame": frame_table(alt=alt_text, **domain_values(domain)),
-    }
-    name = "Both losses over the weights"
-    return Figure(_both_surfaces_template(theme), data, alt_text, caption, "marks", name)
-
-
-@template()
-def _both_surfaces_template(theme: Theme) -> dict[str, Any]:
-    w1, w2 = weight_axes()
-    color = side_color(theme)
-    contours = line_shapes("rings", ["level", "side"], closed=True)
-    contours = contours.mark_geoshape(filled=False, clip=False, strokeWidth=1.8).encode(color=color)
-    marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
-    between = marks.mark_line(color=theme.muted, strokeDash=[6, 4], strokeWidth=1.5, order=False)
-    dots = marks.mark_point(**dot(theme, 90)).encode(color=color, shape=side_shape())
-    text = {"dy": {"expr": "datum.dy"}, **label_inside(12.5)}
-    halo = marks.mark_text(**text_halo(theme), **text).encode(text="label:N")
-    label = marks.mark_text(color=theme.foreground, **text).encode(text="label:N")
-    chart = alt.layer(contours, between, dots, halo, label).properties(width="container")
-    heading = alt.TitleParams("Both losses over the weights", subtitle="the same contours, moved")
-    spec = with_frame_data(chart.properties(title=heading).to_dict())
-    return apply_theme(spec, theme, height=f"width * {ASPECT}")
-
-
-def section_figure(surfaces: Sequence[Quadratic], theme: Theme) -> Figure:
-    """Both losses along the straight line through their minima."""
-    profiles = [surface.profile() for surface in surfaces]
-    start, end = (profile.minimum for profile in profiles)
-    length = float(np.hypot(*(end - start)))
-    t = np.linspace(-OVERSHOOT, 1 + OVERSHOOT, SECTION_POINTS)  # 0 and 1 at the minima
-    line = start + t[:, None] * (end - start)  # (n, 2)
-    section = pd.concat(
-        [
-            pd.DataFrame({"along": t * length, "loss": profile.value(line), "side": side})
-            for side, profile in zip(LABELS, profiles, strict=True)
-        ]
-    )
-    minima = pd.DataFrame(
-        {
-            "along": [0.0, length],
-            "loss": [profile.min_loss for profile in profiles],
-            "side": LABELS,
-            "label": [quantity(profile.min_loss) for profile in profiles],
-            # the original's label stands below its minimum on the left, the fixed one's above: the
-            # fixed side's curve falls through the original's minimum
-            "aside": [-36, 0],
-            "dy": [14, -14],
-        }
-    )
-    lift = profiles[0].min_loss - profiles[1].min_loss
-    alt_text = (
-        "Along the line through both minima both losses are the same parabola: the original's is"
-        f" moved by {quantity(length)} and lifted by {quantity(lift)}."
-    )
-    caption = (
-        "A section through both losses, along the dashed line. The numbers are the least loss of"
-        " each."
-    )
-    data = {"section": section, "minima": minima}
-    return Figure(_section_spec(theme), data, alt_text, caption, "section")
-
-
-@template()
-def _section_spec(theme: Theme) -> dict[str, Any]:
-    color = side_color(theme)
-    along = alt.X(
-        "along:Q",
-        title="signed distance from the original's minimum",
-        scale=alt.Scale(nice=False),
-        axis=alt.Axis(grid=False, tickCount=6),
-    )
-    loss = alt.Y(
-        "loss:Q", title="mean squared error", axis=number_axis(), scale=alt.Scale(zero=True)
-    )
-    lines = (
-        alt.Chart(alt.NamedData("section"))
-        .mark_line(strokeWidth=2.5)
-        .encode(x=along, y=loss, color=color)
-    )
-    minima = alt.Chart(alt.NamedData("minima")).encode(x=along, y=loss)
-    dots = minima.mark_point(**dot(theme, 90)).encode(color=color, shape=side_shape())
-    text = {
-        "dy": {"expr": "datum.dy"},
-        "fontWeight": 600,
-        **label_inside(12.5, "along", "datum.aside"),
-    }
-    halo = minima.mark_text(**text_halo(theme), **text).encode(text="label:N")
-    labels = minima.mark_text(**text).encode(text="label:N", color=side_text(theme))
-    chart = alt.layer(lines, dots, halo, labels).properties(width="container")
-    heading = alt.TitleParams(
-        "A section through both", subtitle="the same parabola, moved and lifted"
-    )
-    return apply_theme(chart.properties(title=heading).to_dict(), theme, height=f"width * {ASPECT}")
+    return apply_theme(with_frame_data(chart.to_dict()), theme)
 
 
 # ---- minimum by batch size -----------------------------------------------------------------------

@@ -12,17 +12,19 @@ from jaxtyping import Bool, Float
 
 from linreg.experiments.broadcast_terms import Pairs
 from linreg.figures.figure import Figure
-from linreg.figures.templates import template
+from linreg.figures.templates import frame_table, in_frame, template, with_frame_data
 from linreg.figures.theme import MIN_FONT_SIZE, Theme, apply_theme
+from linreg.text.cause import share_text
 from linreg.text.numbers import coordinate
 
 MARGIN = 1.5  # cells between the matrix and the labels of its rows and columns
 
 
-def matrix_figure(pairs: Pairs, theme: Theme) -> Figure:
+def matrix_figure(pairs: Pairs, theme: Theme, alpha: float = 1.0) -> Figure:
     """All differences p_i − y_j of a batch as cells, with the diagonal outlined.
 
-    Predictions are the labels of the rows, targets those of the columns.
+    Predictions are the labels of the rows, targets those of the columns. Off the diagonal the cells
+    have the opacity `alpha`.
     """
     rows, differences = len(pairs), pairs.differences
     size = np.abs(differences)
@@ -46,7 +48,13 @@ def matrix_figure(pairs: Pairs, theme: Theme) -> Figure:
         f" {'brighter' if theme.name == 'dark' else 'darker'} the larger its size."
         " Outlined: the diagonal, what was meant."
     )
-    return Figure(_difference_spec(theme), data, alt_text, caption, "cells")
+    if alpha < 1:
+        faded = f" Off the diagonal the cells are faded to {share_text(alpha)}."
+        alt_text, caption = alt_text + faded, caption + faded
+    data["frame"] = frame_table(alt=alt_text, alpha=alpha)
+    moving = {"cells": {"rule": "cells"}, "heads": {"rule": "heads"}, "frame": {"rule": "frame"}}
+    name = "The differences of all pairs of a batch"
+    return Figure(_difference_spec(theme), data, alt_text, caption, "cells", name, moving)
 
 
 def matrix_data(
@@ -98,11 +106,18 @@ def cell_text(value: float) -> str:
 def _difference_spec(theme: Theme) -> dict[str, Any]:
     scale = alt.Scale(domain=[0, 1], range=list(theme.ramp), interpolate="lab")
     title = alt.TitleParams("Prediction − target", subtitle="rows: predictions, columns: targets")
-    return matrix_spec(theme, alt.Fill("size:Q", scale=scale, legend=None), title)
+    opacity = f"(datum.prediction == datum.target ? 1 : {in_frame('alpha')})"
+    spec = matrix_spec(theme, alt.Fill("size:Q", scale=scale, legend=None), title, opacity)
+    return with_frame_data(spec)
 
 
-def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[str, Any]:
-    """The spec of the tables of `matrix_data`, with this encoding of the cells' fill."""
+def matrix_spec(
+    theme: Theme, fill: alt.Fill, title: alt.TitleParams, opacity: str = "1"
+) -> dict[str, Any]:
+    """The spec of the tables of `matrix_data`, with this encoding of the cells' fill.
+
+    `opacity` is a Vega expression for that of a cell and its text.
+    """
     x_scale = alt.Scale(domain=[0, 1], nice=False)
     y_scale = alt.Scale(domain=[1, 0])
     corner: dict[str, Any] = {
@@ -118,26 +133,29 @@ def matrix_spec(theme: Theme, fill: alt.Fill, title: alt.TitleParams) -> dict[st
     available = (
         "0.27 * width * datum.unit"  # pixels for a text, so that four digits fit into a cell
     )
-    text: dict[str, Any] = {
-        "fontSize": {"expr": f"min(14, {available})"},
-        "opacity": {"expr": f"{available} >= {MIN_FONT_SIZE} ? 1 : 0"},
-    }
+    fits = f"{available} >= {MIN_FONT_SIZE}"
+    text: dict[str, Any] = {"fontSize": {"expr": f"min(14, {available})"}}
 
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table))
 
-    squares = over("cells").mark_rect(stroke=theme.background, strokeWidth=1.5)
+    squares = over("cells").mark_rect(
+        stroke=theme.background, strokeWidth=1.5, opacity=alt.expr(opacity)
+    )
     outline = over("outlined").mark_rect(
         filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1, aria=False
     )
     text_color = alt.condition(
-        "datum.size > 0.75", alt.value(theme.background), alt.value(theme.foreground)
+        f"datum.size * {opacity} > 0.75", alt.value(theme.background), alt.value(theme.foreground)
     )
-    labels = over("heads").mark_text(fontWeight=600, color=theme.foreground, **text)
+    texts = over("cells").mark_text(**text, opacity=alt.expr(f"{fits} ? {opacity} : 0"))
+    labels = over("heads").mark_text(
+        fontWeight=600, color=theme.foreground, **text, opacity=alt.expr(f"{fits} ? 1 : 0")
+    )
     chart = alt.layer(
         squares.encode(**corner, fill=fill),
         outline.encode(**corner),
-        over("cells").mark_text(**text).encode(**center, text="text:N", color=text_color),
+        texts.encode(**center, text="text:N", color=text_color),
         labels.encode(**center, text="text:N"),
     )
     chart = chart.properties(width="container", title=title)

@@ -94,13 +94,20 @@ WEIGHT = FieldSpec("weight", float, ui_range=Interval(-1e6, 1e6), optional=True)
 
 @dataclass(frozen=True)
 class CauseView:
-    """Page *cause*: the rows of the matrix, and the weights at which the losses are decomposed.
+    """Page *cause*: the rows of the matrix, the weights at which the losses are decomposed, and how
+    far the pairs off the diagonal are faded in.
 
-    None stands for the weight of the least-squares solution."""
+    For a weight, None stands for that of the least-squares solution. The loss is (1 − `alpha`)
+    times the matched one plus `alpha` times the one over all pairs, in batches of `batch_rows`
+    rows; None stands for the batch size of the comparison."""
 
     rows: int = setting(6, FieldSpec("rows of the matrix", int, Interval(2), Interval(2, 12)))
     w1: float | None = setting(None, WEIGHT)
     w2: float | None = setting(None, WEIGHT)
+    alpha: float = setting(1.0, FieldSpec("alpha", float, Interval(0, 1), Interval(0, 1)))
+    batch_rows: int | None = setting(
+        None, FieldSpec("rows per batch", int, Interval(1), Interval(1, 10**6), optional=True)
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from linreg.text.markdown import table_in_markdown
-from linreg.text.numbers import point, quantity, shape
+from linreg.text.numbers import point, quantity, r2_text, shape
 
 if TYPE_CHECKING:
     from linreg.experiments.broadcast_terms import RunResult
@@ -22,17 +22,64 @@ if TYPE_CHECKING:
 
 def cause_finding(result: CauseResult) -> str:
     """The bug in a sentence: the shapes, the number of pairs, and where both minima are."""
-    rows = result.settings.batch_size
-    effect = (
-        f"broadcast to {rows * rows:,} pairs a batch. Their"
-        if rows > 1
-        else "are one pair, with nothing to mix. The"
-    )
-    return (
-        f"Predictions {shape((rows, 1))} and targets {shape((rows,))} {effect} loss is least at"
-        f" {point(result.broadcast.minimum)}; least squares is at"
+    rows = result.batch_rows
+    minima = (
+        f"has its minimum at {point(result.broadcast.minimum)}; the correct solution is"
         f" {point(result.least_squares.minimum)}."
     )
+    if rows == 1:
+        return (
+            f"Predictions {shape((1, 1))} and targets {shape((1,))} are one pair per batch, so"
+            f" broadcasting has no effect: the loss {minima}"
+        )
+    return (
+        f"Predictions {shape((rows, 1))} are broadcast against targets {shape((rows,))}:"
+        f" {rows * rows:,} pairs per batch. Their loss {minima}"
+    )
+
+
+def fade_finding(result: CauseResult) -> str:
+    """What the loss between both comes to at the view's alpha, and why it is exact."""
+    alpha, loss = result.fade.alpha, result.fade.loss
+    r_squared = r2_text(float(result.baseline.r_squared(loss.minimum)))
+    here = (
+        f"With {share_text(alpha)} of the wrong pairs faded in, the minimum is at"
+        f" {point(loss.minimum)}, with minimum loss {quantity(loss.min_loss)} and R² {r_squared}. "
+    )
+    return (
+        f"{here if alpha < 1 else ''}Between its ends the slider mixes the losses: (1 − α) ·"
+        " matched + α · all pairs. Both are quadratics with the same Hessian, so the minimum is"
+        " exact at every α."
+    )
+
+
+def batch_rows_note(result: CauseResult) -> str:
+    """What is exact about the batch size."""
+    shuffled = (
+        f"; for the comparison's {result.own.size:,}, over those of its shuffled run"
+        if result.settings.shuffle
+        else ""
+    )
+    return (
+        "Rows per batch: each loss is the mean over all batches of that many rows, in the order of"
+        f" the table{shuffled}. It is computed from every row, so it is exact at each size."
+    )
+
+
+def predictions_finding(result: CauseResult) -> str:
+    """How far the predictions spread, and R², at the minimum of either loss."""
+    sample, judge = result.sample, result.baseline
+    parts = []
+    for name, loss in (("matched loss", result.matched), ("loss over all pairs", result.broadcast)):
+        spread = float(np.ptp(sample.predictions(loss.minimum)))
+        share = _in_words(spread / float(np.ptp(sample.y) or 1.0))
+        r_squared = r2_text(float(judge.r_squared(loss.minimum)))
+        parts.append(
+            f"at the minimum of the {name} the predictions spread over {share} of the range of the"
+            f" targets (R² {r_squared})"
+        )
+    first, second = parts
+    return f"{first[0].upper()}{first[1:]}; {second}."
 
 
 def matrix_finding(result: CauseResult) -> str:
@@ -40,12 +87,20 @@ def matrix_finding(result: CauseResult) -> str:
     pairs = result.pairs
     rows, (on_diagonal, off_diagonal) = len(pairs), pairs.loss_parts
     loss = on_diagonal + off_diagonal
+    share = _in_words(off_diagonal / loss) if loss else "nothing"
     return (
-        f"Predictions {shape((rows, 1))} minus targets {shape((rows,))} are {shape((rows, rows))}:"
-        f" {rows * rows} differences, of which {rows} were meant. The other {rows * rows - rows}"
-        f" make {_share(off_diagonal, loss)} of the loss of these {rows} rows: it is"
-        f" {quantity(loss)}, where {quantity(pairs.matched_loss)} was meant."
+        f"Predictions {shape((rows, 1))} minus targets {shape((rows,))} give {shape((rows, rows))}:"
+        f" {rows * rows} differences. Only the {rows} on the diagonal are intended; the other"
+        f" {rows * rows - rows} make up {share} of the loss. It is {quantity(loss)} for these"
+        f" {rows} rows, instead of {quantity(pairs.matched_loss)}."
     )
+
+
+def _in_words(share: float) -> str:
+    """`nearly all`, `42 %`, `almost nothing`."""
+    if share >= 0.999:
+        return "nearly all"
+    return f"{100 * share:.2g}\N{NO-BREAK SPACE}%" if share >= 0.001 else "almost nothing"
 
 
 def matrix_table(result: CauseResult) -> str:
@@ -65,6 +120,11 @@ def matrix_table(result: CauseResult) -> str:
     return table_in_markdown(table, ("pairs", "in the loss", "in the gradient over (w1, w2)"))
 
 
+def share_text(share: float) -> str:
+    """A share as a percentage: `30 %`, `12.5 %`."""
+    return f"{100 * share:.4g}\N{NO-BREAK SPACE}%"
+
+
 def _share(part: float, whole: float) -> str:
     """A percentage with enough decimals not to be rounded to 0 % or 100 %."""
     if not whole:
@@ -81,29 +141,24 @@ def terms_finding(result: CauseResult) -> str:
     """Both losses at the result's weights, and the one term in which they differ."""
     terms, weights = result.terms, result.weights[:2]
     return (
-        f"At {point(weights)}, over all batches, the original's loss is {quantity(terms.all_pairs)}"
-        f" and the fixed one {quantity(terms.matched)}. They differ by −2·Cov(p, y) ="
+        f"At {point(weights)} the loss over all pairs is {quantity(terms.all_pairs)}, the matched"
+        f" one {quantity(terms.matched)}. They differ by −2·Cov(p, y) ="
         f" {quantity(terms.minus_twice_cov)}, the one term that ties a prediction to its own"
-        " target. What is left is least where the predictions of a batch hardly vary and lie near"
-        " its targets' mean."
+        " target. Without it, the best strategy is to predict the batch mean."
     )
 
 
 def surfaces_finding(result: CauseResult) -> str:
     """Whether the curvatures are the same, and how far the minimum is moved and its loss lifted."""
-    broadcast, matched = result.surfaces
+    broadcast, matched = result.broadcast, result.matched
     curvatures = [np.linalg.eigvalsh(surface.hessian)[::-1] for surface in (broadcast, matched)]
-    curvature = "The two losses curve differently"
+    curvature = "The two losses have different Hessians"
     if np.allclose(curvatures[0], curvatures[1], rtol=1e-9):
-        steepest, flattest = (quantity(float(curvatures[1][k])) for k in (0, -1))
-        curvature = (
-            f"Both losses curve alike, by {steepest} along the steepest axis and {flattest} along"
-            " the flattest, so SGD bears the same learning rates on both"
-        )
+        curvature = "Both losses have the same Hessian, so SGD has the same stability limit on both"
     lift = broadcast.min_loss - matched.min_loss
     return (
-        f"{curvature}. The broadcast moves the minimum from {point(matched.minimum)} to"
-        f" {point(broadcast.minimum)} and {'lowers' if lift < 0 else 'lifts'} the least loss by"
+        f"{curvature}. All pairs together move the minimum from {point(matched.minimum)} to"
+        f" {point(broadcast.minimum)} and {'lower' if lift < 0 else 'raise'} the minimum loss by"
         f" {quantity(abs(lift))}, from {quantity(matched.min_loss)} to"
         f" {quantity(broadcast.min_loss)}."
     )
@@ -114,10 +169,10 @@ def minimum_by_batch_size_finding(result: CauseResult) -> str:
     minima = result.minimum_by_batch_size.minima
     first, second = minima[0], minima[min(1, len(minima) - 1)]
     return (
-        "With one row a batch `(1, 1)` meets `(1,)`: one difference, nothing to mix, and the"
-        f" minimum is least squares' {point(first)}. That is why a batch of one hides the bug. With"
-        f" two rows it is at {point(second)}, with the comparison's"
-        f" {result.settings.batch_size:,} at {point(result.broadcast.minimum[:2])}."
+        "With one row per batch `(1, 1)` is compared with `(1,)`: one pair, so broadcasting has no"
+        f" effect, and the minimum is the correct solution {point(first)}. That is why a batch size"
+        f" of one hides the bug. With two rows it is at {point(second)}, with the comparison's"
+        f" {result.settings.batch_size:,} at {point(result.own.broadcast.minimum[:2])}."
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import streamlit as st
 
 from linreg.experiments import cause as experiment
 from linreg.experiments.cause import CauseResult
 from linreg.experiments.layer_attribute import Attribute
 from linreg.figures import cause as figures
-from linreg.figures.contours import round_number
+from linreg.figures.figure import FigureSet
+from linreg.figures.theme import Theme
 from linreg.settings.losses import LOSSES
 from linreg.settings.model import Comparison
 from linreg.settings.pages import CauseView
@@ -20,11 +20,21 @@ from linreg.text import cause as text
 from linreg.text import comparison as comparison_text
 from linreg.text import numbers
 from linreg.ui.cache import RESOURCES, result_of
-from linreg.ui.controls import number, slider
+from linreg.ui.controls import number
 from linreg.ui.elements import compiled, plain_table
-from linreg.ui.figure_view import draw
+from linreg.ui.figure_view import draw, draw_live
+from linreg.ui.live import fade as live_data
+from linreg.ui.live import live_fade
 from linreg.ui.state import page_state
 from linreg.ui.your_code import show_reaction
+
+GROUP = "cause"  # of the live figures
+MOVED = (
+    "alpha",
+    "batch_rows",
+    "w1",
+    "w2",
+)  # settings of the view that the browser's sliders change
 
 
 def cause_section(comparison: Comparison) -> None:
@@ -33,20 +43,14 @@ def cause_section(comparison: Comparison) -> None:
     What is written as the original pairs all rows here, whatever the comparison has there.
     """
     result = result_of(experiment.run, comparison, page_state().view(CauseView))
-    finding = text.cause_finding(result)
-    st.markdown(f"**{finding}**")
-    st.markdown(
-        comparison_text.setup(comparison, ["optimizer"])
-        + " Each step below is computed on this data."
-    )
-    st.subheader("1. Each prediction meets every target")
-    _weights_controls(result)
-    _matrix(result)
+    st.markdown(f"**{text.cause_finding(result)}**")
+    st.subheader("1. The wrong pairs move the minimum")
+    _fade(comparison, result)
     st.subheader("2. Broadcasting erases the covariance")
     _terms(result)
-    st.subheader("3. The same bowl, moved and lifted")
-    _bowls(result)
-    st.subheader("4. The larger the batch, the further the minimum walks")
+    st.subheader("3. The predictions collapse to the mean")
+    _predictions(result)
+    st.subheader("4. The larger the batch, the further the minimum moves")
     _walk(result)
     st.subheader("5. The strange line drops a dimension of the weight")
     _strange_line(comparison, result)
@@ -54,73 +58,80 @@ def cause_section(comparison: Comparison) -> None:
     _pytorch(result)
 
 
-def _weights_controls(result: CauseResult) -> None:
-    """The rows of the matrix, the weights that the reader moves, and two places to move them to."""
-    best, wrong = result.least_squares.minimum, result.broadcast.minimum
-    reach = 2 * round_number(float(np.abs(best[:2]).max())) or 1.0
-    rows, first, second, there, here = st.columns(
-        [1, 1.6, 1.6, 1.5, 1.9], gap="medium", vertical_alignment="bottom"
+def fade_bar(result: CauseResult) -> None:
+    """The sliders for the share of the wrong pairs and the batch size."""
+    data = live_data.fade_bar(result, page_state().view(CauseView))
+    live_fade(GROUP, "bar", data, _take_values)
+
+
+def _take_values(key: str) -> None:
+    """Take over what the visitor has chosen with the sliders, now that they have let go."""
+    state = page_state()
+    if not state.was_removed(key):
+        moved = state.widget(key)["move"]
+        state.change_view(**{name: moved[name] for name in MOVED if name in moved})
+
+
+def _drawn(
+    figures_of: Callable[[CauseResult, Theme], FigureSet],
+    result: CauseResult,
+    key: str,
+    caption: bool = True,
+) -> None:
+    """A figure set that the sliders move."""
+    draw_live(GROUP, lambda theme, _: figures_of(result, theme), (), key, caption=caption)
+
+
+def _fade(comparison: Comparison, result: CauseResult) -> None:
+    fade_bar(result)
+    drawn = (
+        (figures.matrix, "matrix"),
+        (figures.both_surfaces, "bowls"),
+        (figures.section, "section"),
     )
-    with rows:
-        number("view.rows", "Matrix rows")
-    for column, name, at in ((first, "w1", best[0]), (second, "w2", best[1])):
+    for column, (figures_of, key) in zip(st.columns([6, 5, 5], gap="medium"), drawn, strict=True):
         with column:
-            slider(f"view.{name}", f"Weight {name[1]}", -reach, reach, reach / 200, float(at))
-    there.button(
-        "To least squares", key="at_best", on_click=_move_to, args=(None, None), width="stretch"
-    )
-    ends = tuple(float(weight) for weight in wrong[:2])
-    here.button(
-        "To the bug's minimum", key="at_wrong", on_click=_move_to, args=ends, width="stretch"
-    )
-
-
-def _move_to(w1: float | None, w2: float | None) -> None:
-    page_state().change_view(w1=w1, w2=w2)
-
-
-def _matrix(result: CauseResult) -> None:
-    left, right = st.columns(2, gap="large")
-    with left:
-        draw(lambda theme: figures.matrix(result, theme), "matrix")
-    with right:
-        st.markdown(text.matrix_finding(result))
-        st.markdown(text.matrix_table(result))
-        st.caption(
-            "The parts add up to the loss of this batch, the mean over all its pairs, and to its"
-            f" gradient; in brackets their shares. The batch is the first {len(result.pairs)} rows"
-            f" of the table; in training it has {result.settings.batch_size:,}."
-        )
+            _drawn(figures_of, result, key, caption=False)
+    st.markdown(f"{text.surfaces_finding(result)} {text.fade_finding(result)}")
+    st.markdown(f"Data: {comparison_text.setup(comparison, ['optimizer'])}")
+    st.caption(text.batch_rows_note(result))
 
 
 def _terms(result: CauseResult) -> None:
+    view = page_state().view(CauseView)
+    sliders, rows = st.columns([5, 1], gap="medium", vertical_alignment="bottom")
+    with sliders:
+        live_fade(GROUP, "weights", live_data.fade_weights(result, view), _take_values)
+    with rows:
+        number("view.rows", "Matrix rows")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        draw(lambda theme: figures.terms(result, theme), "terms")
+        _drawn(figures.terms, result, "terms")
     with right:
         st.markdown(text.terms_finding(result))
         st.markdown(
             "Matched, mean (pᵢ − yᵢ)² = Var(p) + Var(y) − 2·Cov(p, y) + (p̄ − ȳ)².  \n"
-            "Broadcast, mean (pᵢ − yⱼ)² = Var(p) + Var(y) + (p̄ − ȳ)²."
+            "All pairs, mean (pᵢ − yⱼ)² = Var(p) + Var(y) + (p̄ − ȳ)²."
         )
         if result.settings.bias:
             st.caption(
                 "The bias is at its best for these weights, which makes the means equal over all"
                 " rows."
             )
-        st.caption(
-            "Move the weights above: Var(p), Var(y) and (p̄ − ȳ)² are the same in both losses,"
-            " wherever they are."
-        )
+    st.markdown(text.matrix_finding(result))
+    st.markdown(text.matrix_table(result))
+    st.caption(
+        "The weights set the predictions of the matrix above, too. Its batch is the first"
+        f" {len(result.pairs)} rows of the table; in training a batch has {result.batch_rows:,}."
+        " In brackets: shares."
+    )
 
 
-def _bowls(result: CauseResult) -> None:
-    st.markdown(text.surfaces_finding(result))
-    left, right = st.columns(2, gap="medium")
+def _predictions(result: CauseResult) -> None:
+    left, right = st.columns([3, 2], gap="large")
     with left:
-        draw(lambda theme: figures.both_surfaces(result, theme), "bowls")
-    with right:
-        draw(lambda theme: figures.section(result, theme), "section")
+        _drawn(figures.predictions, result, "predictions")
+    right.markdown(text.predictions_finding(result))
 
 
 def _walk(result: CauseResult) -> None:
@@ -131,14 +142,14 @@ def _walk(result: CauseResult) -> None:
         st.markdown(text.minimum_by_batch_size_finding(result))
         st.markdown(
             "In a batch of B rows, one pair in B is a row with its own target, so 1/B of the"
-            " covariance stays: for independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and w*, the"
-            " weights of least squares, shrink to w*/B where the means are near zero."
+            " covariance stays: for independent rows E[x̄ȳ] = E[x]E[y] + Cov(x, y)/B, and the"
+            " correct solution w* shrinks to w*/B where the means are near zero."
         )
         number("batch_size", "Batch size of the comparison", key_suffix=".again")
 
 
 def _strange_line(comparison: Comparison, result: CauseResult) -> None:
-    st.markdown("The question's way out is a line in the model that sets the weight by hand:")
+    st.markdown("The asker's workaround is a line in the model that sets the weight by hand:")
     st.code(STRANGE_LINE, wrap_lines=True)
     layer = experiment.layer_attributes(result.settings.seed, RESOURCES)
     st.markdown(text.attributes_finding(layer))

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from linreg.experiments import cause as cause_experiment
 from linreg.experiments.work import Work
 from linreg.figures.moving import MovingRun
 from linreg.figures.pages import FIGURES, outstanding, page_figures
@@ -15,9 +16,9 @@ from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison
 from linreg.settings.pages import MENU
 from linreg.text.markdown import escape_markdown
-from linreg.ui import claims, surface, sweep
+from linreg.ui import cause, claims, surface, sweep
 from linreg.ui import comparison as home
-from linreg.ui.cache import RESOURCES
+from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.elements import compiled
 from linreg.ui.figure_view import current_theme, draw, draw_live
 from linreg.ui.page import start_page
@@ -78,6 +79,8 @@ def _figures_alone(
         if name in REPLAY:
             runs, last_step = REPLAY[name](comparison)
             step_controls(name, last_step)
+        if name == "cause":
+            cause.fade_bar(result_of(cause_experiment.run, comparison, view))
         for k, figure_set in enumerate(figures):
             if figure_set.heading:
                 st.markdown(f"**{figure_set.heading}**")

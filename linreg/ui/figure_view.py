@@ -81,6 +81,7 @@ def draw_live(
     sends_runs: bool = False,
     note: str = "",
     of: Comparison | None = None,
+    caption: bool = True,
 ) -> None:
     """Draw a figure set whose panels the browser moves, and what `draw` draws below it.
 
@@ -88,7 +89,7 @@ def draw_live(
     `group`, `runs` and `sends_runs` are those of `live_figures`."""
     at_end = figures_of(current_theme(), None)
     live_figures(group, at_end, runs, sends_runs)
-    if not at_end.legend:  # which says what the marks mean
+    if caption and not at_end.legend:  # which says what the marks mean
         st.caption(at_end.caption + note)
     if key:
         live_menus(figures_of, key, of)

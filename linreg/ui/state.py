@@ -62,7 +62,6 @@ class PageState:
 
     step: int | None = None  # of the replay; None is the last one
 
-
     # what is on the screen
     outside_fragments: tuple[Any, ...] = ()  # the settings that it was drawn from
     expected: DeltaGenerator | None = None  # placeholder of the expected training time

@@ -11,6 +11,7 @@ from apprunner import one, opened, ran, tables, words
 from linreg import Settings, make_data, open_table
 from linreg.data.tables import register_table
 from linreg.settings.model import DataSettings, TableSettings
+from linreg.settings.pages import CauseView
 from linreg.settings.query import from_query
 from linreg.text.markdown import escape_markdown
 
@@ -43,28 +44,49 @@ def test_the_cause_page_tells_what_the_pairs_come_to():
     table = make_data(DataSettings(samples=500))
     p, y = table.X[:4] @ [4, -1.5], table.y[:4]
     squares = (p[:, None] - y) ** 2
-    assert "16 differences, of which 4 were meant" in words(app)
-    assert f"it is {squares.mean():,.0f}, where {np.diag(squares).mean():,.0f} was meant" in words(
-        app
-    )
+    assert "16 differences. Only the 4 on the diagonal are intended" in words(app)
+    expected = f"It is {squares.mean():,.0f} for these 4 rows, instead of"
+    assert f"{expected} {np.diag(squares).mean():,.0f}." in words(app)
     P, Y = table.X @ [4, -1.5], table.y
     matched = np.mean((P - Y) ** 2)
-    assert f"and the fixed one {matched:,.0f}. They differ by −2·Cov(p, y)" in words(app)
+    assert f"the matched one {matched:,.0f}. They differ by −2·Cov(p, y)" in words(app)
     assert "**The shape decides, the values do not**" in words(app)
 
 
-def test_the_reader_moves_the_weights_and_the_link_holds_them():
+def test_a_link_holds_the_weights_the_share_of_the_pairs_and_the_batch_size():
     app = opened("cause", samples="500")
-    assert "At (5.00, 3.00), over all batches, the original's loss is" in words(app)
-    control_of(app, "control.view.w1").set_value(-2.0)
-    app = ran(app)
-    assert "At (−2.00, 3.00), over all batches, the original's loss is" in words(app)
-    assert address(app)["w1"] == "-2"
-    app = pressed(app, "To least squares")
-    assert "w1" not in address(app)
-    app = pressed(app, "To the bug's minimum")
-    w1, w2 = (float(address(app)[name]) for name in ("w1", "w2"))
-    assert np.hypot(w1, w2) < 0.6
+    assert "At (5.00, 3.00) the loss over all pairs is" in words(app)
+    assert "of the wrong pairs faded in, the minimum is at" not in words(app)
+    app = opened("cause", samples="500", w1="-2", alpha="0.25", batch_rows="8")
+    assert "At (−2.00, 3.00) the loss over all pairs is" in words(app)
+    assert "`(8, 1)` are broadcast against targets `(8,)`: 64 pairs per batch." in words(app)
+    table = make_data(DataSettings(samples=500))
+    batches = [slice(first, first + 8) for first in range(0, 500, 8)]
+    A = np.mean([table.X[batch].T @ table.X[batch] / len(table.y[batch]) for batch in batches], 0)
+    c = np.mean(
+        [
+            0.75 * (table.X[batch].T @ table.y[batch] / len(table.y[batch]))
+            + 0.25 * table.X[batch].mean(0) * table.y[batch].mean()
+            for batch in batches
+        ],
+        0,
+    )
+    w1, w2 = np.linalg.solve(A, c)
+    expected = "With 25\N{NO-BREAK SPACE}% of the wrong pairs faded in, the minimum is at"
+    assert f"{expected} ({w1:.2f}, {w2:.2f})" in words(app)
+    assert app.session_state["page_state"].view(CauseView) == CauseView(
+        w1=-2.0, alpha=0.25, batch_rows=8
+    )
+    written = {"v": "1", "samples": "500", "w1": "-2", "alpha": "0.25", "batch_rows": "8"}
+    assert address(app) == written
+
+
+@pytest.mark.parametrize("query", [{"alpha": "1.5"}, {"alpha": "nan"}, {"batch_rows": "0"}])
+def test_an_impossible_share_or_batch_size_is_named_and_left_out(query):
+    app = opened("cause", samples="500", **query)
+    (name,) = query
+    assert name in app.warning[0].value.replace("\\", "")
+    assert app.session_state["page_state"].view(CauseView) == CauseView()
 
 
 def test_pytorch_s_own_words_and_the_four_fixes_are_on_the_page():
@@ -96,6 +118,7 @@ def test_pytorch_s_own_words_and_the_four_fixes_are_on_the_page():
         {"bias": "1"},
         {"samples": "3", "batch_size": "2"},
         {"noise": "0", "scale": "0.001"},
+        {"bias": "1", "shuffle": "1", "alpha": "0.5", "batch_rows": "1"},
         {"samples": "10000", "wiring": "squeeze", "batch_size": "10000"},
     ],
 )

@@ -163,8 +163,7 @@ DO = {
         toggle("Bias"),
     ],
     "cause": [
-        slide("Weight 1"), slide("Weight 2"), number("Matrix rows", 2, 4, 8, 12),
-        press("To least squares"), press("To the bug's minimum"),
+        number("Matrix rows", 2, 4, 8, 12),
         number("Batch size of the comparison", 50, 100, 200), save, look,
     ],
     "claims": [number("Random data sets (seeds)", 20, 50, 100, 150, 200), save],

@@ -7,7 +7,7 @@ layout. Those of one `group` belong together: the browser shows the same step in
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -136,17 +136,33 @@ def _sent(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _mount(key: str, data: Any, **callbacks: Callable[[], None]) -> None:
+def _mount(
+    key: str, data: Any, module: str = "live.js", /, **callbacks: Callable[[], None]
+) -> None:
     try:
         address = served_files()
     except FilesMissing as reason:
         st.info(f"The figures cannot be drawn here: {reason}.")
         return
-    _component(address)(key=key, data=data, **callbacks)
+    _component(address, module)(key=key, data=data, **callbacks)
 
 
 @cache
-def _component(address: str) -> Any:
+def _component(address: str, module: str) -> Any:
     loader = files(__package__).joinpath("loader.js").read_text(encoding="utf-8")
-    loader = loader.replace("__FILES__", address)
-    return st.components.v2.component("linreg.live", js=loader, isolate_styles=False)
+    loader = loader.replace("__FILES__", address).replace("live.js", module)
+    name = f"linreg.{module.removesuffix('.js')}"
+    return st.components.v2.component(name, js=loader, isolate_styles=False)
+
+
+def live_fade(
+    group: str, part: str, data: Mapping[str, Any], on_move: Callable[[str], None]
+) -> None:
+    """Mount the sliders of `fade_sliders.js`: `part` is `bar` or `weights`.
+
+    `data` is what `fade_bar` or `fade_weights` return. `on_move` is called with the element's key
+    once the visitor has let go; the widget's value is `{"move": {name: value}}`.
+    """
+    key = f"live.{group}.{part}"
+    sent = pack({"group": group, "part": part, **data})
+    _mount(key, sent, "fade_sliders.js", on_move_change=lambda: on_move(key))

@@ -33,6 +33,7 @@ export class Stage extends EventTarget {
     this.send = () => {}; // tells Python a step; the controls set it
     this.trained = undefined; // the runs of the browser, while these are shown
     this.training = new Training(this);
+    this.rowsBy = null; // for a page without runs: a function (figure) => its tables that move
   }
 
   /** The step that is shown. */
@@ -60,6 +61,7 @@ export class Stage extends EventTarget {
    */
   rowsOf(figure) {
     if (this.trained) return figure.rowsAt(this.at, this.trained);
+    if (this.rowsBy) return this.rowsBy(figure);
     const isReady = this.runs.length && figure.runsDigest === this.runsDigest;
     return isReady ? figure.rowsAt(this.at, this.runs) : figure.rowsAtEnd();
   }

@@ -67,3 +67,63 @@ def test_the_four_runs_are_two_of_each_shape():
     runs = shape_or_value_runs(Comparison(small, small), local_resources()).runs
     assert [[one.weight_shape for one in row] for row in runs] == [[(1, 2)] * 2, [(2,)] * 2]
     assert [[one.converged for one in row] for row in runs] == [[False] * 2, [True] * 2]
+
+
+# ---- between the matched loss and that over all pairs --------------------------------------------
+
+
+def loss_of_pairs(table, weights, alpha, batch_rows):
+    """(1 − alpha) · matched + alpha · all pairs, batch by batch and pair by pair."""
+    p, losses = table.X @ weights[:2] + sum(weights[2:]), []
+    for first in range(0, len(table), batch_rows):
+        batch = slice(first, first + batch_rows)
+        squares = (p[batch, None] - table.y[None, batch]) ** 2  # (B, B)
+        losses.append((1 - alpha) * np.diag(squares).mean() + alpha * squares.mean())
+    return np.mean(losses)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("alpha", "batch_rows"), [(0, 100), (0.3, 100), (0.7, 8), (1, 1), (1, 77)])
+def test_the_loss_in_between_is_that_of_its_pairs(alpha, batch_rows, bias):
+    """Of 1,030 rows the last batch of 100, of 8 and of 77 is smaller."""
+    comparison = Comparison(*(replace(side, bias=bias) for side in (ORIGINAL, COMPARISON.fixed)))
+    view = CauseView(alpha=alpha, batch_rows=batch_rows)
+    result, table = run(comparison, view, local_resources()), make_data(DATA)
+    loss = result.fade.loss
+    assert result.batch_rows == batch_rows
+    draw = np.random.default_rng(0)
+    for weights in [loss.minimum, *draw.normal(0, 4, (5, 2 + bias))]:
+        expected = loss_of_pairs(table, weights, alpha, batch_rows)
+        assert float(loss.value(weights)) == pytest.approx(expected, rel=1e-9)
+    assert loss.min_loss == pytest.approx(
+        loss_of_pairs(table, loss.minimum, alpha, batch_rows), rel=1e-9
+    )
+    for weights in loss.minimum + draw.normal(0, 1e-2, (20, 2 + bias)):
+        assert loss_of_pairs(table, weights, alpha, batch_rows) >= loss.min_loss
+
+
+def test_its_ends_are_the_two_surfaces():
+    resources = local_resources()
+    for alpha, wiring in ((0, "squeeze"), (1, "original")):
+        loss = run(COMPARISON, CauseView(alpha=alpha), resources).fade.loss
+        surface = resources.surface(replace(ORIGINAL, wiring=wiring))
+        np.testing.assert_array_equal(loss.A, surface.A)
+        np.testing.assert_allclose(loss.minimum, surface.minimum, rtol=1e-12)
+        assert loss.min_loss == pytest.approx(surface.min_loss, rel=1e-12)
+
+
+def test_a_shuffled_run_keeps_its_own_batches_at_its_own_size():
+    resources = local_resources()
+    shuffled = replace(ORIGINAL, shuffle=True, seed=3)
+    comparison = Comparison(shuffled, replace(shuffled, wiring="squeeze"))
+    result = run(comparison, CauseView(), resources)
+    surface = resources.surface(shuffled)
+    np.testing.assert_array_equal(result.broadcast.minimum, surface.minimum)
+    other = run(comparison, CauseView(batch_rows=8), resources)
+    in_order = run(COMPARISON, CauseView(batch_rows=8), resources)
+    np.testing.assert_array_equal(other.broadcast.minimum, in_order.broadcast.minimum)
+
+
+def test_a_batch_has_at_most_all_rows():
+    result = run(COMPARISON, CauseView(batch_rows=10**6), local_resources())
+    assert result.batch_rows == len(make_data(DATA))

@@ -48,9 +48,10 @@ NAMES = {
     "comparison": ["loss surfaces", "loss", "weights", "predictions"],
     "cause": [
         "matrix of all pairs",
-        "four terms of the loss",
         "both bowls in one picture",
         "section through both bowls",
+        "four terms of the loss",
+        "predictions at the minimum",
         "minimum by batch size",
     ],
     "surface": [

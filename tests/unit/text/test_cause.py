@@ -49,14 +49,21 @@ def result(**changes):
 
 def test_the_least_loss_may_be_lowered():
     low, high = (Quadratic(np.eye(2), np.zeros(2), floor) for floor in (121.0, 172.0))
-    lowered = surfaces_finding(result(broadcast=low, matched=high))
-    assert "lowers the least loss by 51.0, from 172 to 121." in lowered
-    lifted = surfaces_finding(result(broadcast=high, matched=low))
-    assert "lifts the least loss by 51.0, from 121 to 172." in lifted
+    found = result()
+    current = found.fade.current
+
+    def between(broadcast, matched):
+        losses = replace(current, broadcast=broadcast, matched=matched)
+        return replace(found, fade=replace(found.fade, current=losses))
+
+    lowered = surfaces_finding(between(broadcast=low, matched=high))
+    assert "lower the minimum loss by 51.0, from 172 to 121." in lowered
+    lifted = surfaces_finding(between(broadcast=high, matched=low))
+    assert "raise the minimum loss by 51.0, from 121 to 172." in lifted
 
 
 def test_one_pair_is_no_broadcast():
     assert (
-        "`(1, 1)` and targets `(1,)` are one pair, with nothing to mix. The loss is least at"
+        "`(1, 1)` and targets `(1,)` are one pair per batch, so broadcasting has no effect"
         in cause_finding(result(settings={"batch_size": 1}))
     )
