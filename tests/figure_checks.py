@@ -30,3 +30,9 @@ def is_filled_and_compiles(figure, theme):
     )
     svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
     assert svg.startswith("<svg")
+
+
+def no_mark_shows_its_columns(figure):
+    """Streamlit shows every column of a mark that does not say what its tooltip is."""
+    for layer in figure.spec["layer"]:
+        assert "tooltip" in layer["mark"], layer["mark"]

@@ -88,6 +88,23 @@ class SweepResult:
         return sum(task.runs for task in self.tasks)
 
 
+@dataclass(frozen=True, eq=False)
+class CellResult:
+    """One cell of a sweep."""
+
+    result: SweepResult
+    column: int
+    row: int
+
+
+@dataclass(frozen=True, eq=False)
+class LawResult:
+    """The law of the batch size, and the batch size that the comparison has."""
+
+    law: BatchSizeLaw
+    batch_size: int
+
+
 @lru_cache(maxsize=8)
 def tasks_of(sweep: Sweep) -> tuple[Task, ...]:
     """The tasks of a sweep. Raises `SettingsError` above the limit of steps."""

@@ -24,19 +24,19 @@ def cause_finding(result: ClaimsResult) -> str:
     if len(causes) == 1:
         (found,) = causes
         title = found.factor.title
-        arms = joined(
+        arms = _joined(
             f"{arm.label} {trials.share:.0%}"
             for arm, trials in zip(found.factor.arms, found.trials, strict=True)
         )
         verb = "matter" if title.endswith("s") else "matters"
         sentences = [f"**Only the {title} {verb}: {asked}, with the {title} {arms}.**"]
     elif causes:
-        titles = joined(f"the {found.factor.title}" for found in causes)
+        titles = _joined(f"the {found.factor.title}" for found in causes)
         sentences = [f"**More than one change is enough: {titles}; {asked}.**"]
     else:
         sentences = [f"**No single change is always enough; {asked}.**"]
     if others:
-        titles = joined((f"the {found.factor.title}" for found in others), "or")
+        titles = _joined((f"the {found.factor.title}" for found in others), "or")
         sentences.append(f"Changing {titles} does not help.")
     return " ".join([*sentences, *map(_in_part, in_part)])
 
@@ -47,8 +47,8 @@ def _in_part(found: FactorResult) -> str:
     helpful = [arm for arm, trials in pairs if trials.most_converge]
     rest = [arm.label for arm, trials in pairs if not trials.most_converge]
     sentence = (
-        f"The {found.factor.title} helps only at {joined(arm.label for arm in helpful)}, not at"
-        f" {joined(rest)}"
+        f"The {found.factor.title} helps only at {_joined(arm.label for arm in helpful)}, not at"
+        f" {_joined(rest)}"
     )
     if all(arm.settings.batch_size == 1 for arm in helpful):
         sentence += ": with one pair per batch, broadcasting has no effect"
@@ -80,17 +80,17 @@ def claim_finding(result: ClaimResult) -> str:
             few = trials.interval[1] < 0.5
             how = "" if trials.most_converge else "not " if few else "about half of the time "
             groups[how].append(f"*{_escaped(arm.label)}* ({trials.share:.0%})")
-        parts = [f"{how}with {joined(arms)}" for how, arms in groups.items() if arms]
+        parts = [f"{how}with {_joined(arms)}" for how, arms in groups.items() if arms]
         runs = "The runs converge" if groups[""] else "The runs do"
         sentence = f"{runs} {', '.join(parts)}."
         if not groups[""] and not groups["about half of the time "]:
-            sentence = f"The runs do not converge with {joined(groups['not '], 'or')}."
+            sentence = f"The runs do not converge with {_joined(groups['not '], 'or')}."
     if result.claim.check and result.answer:
         sentence += f" {result.claim.check.question} {'Yes' if result.answer[0] else 'No'}."
     return sentence
 
 
-def joined(parts: Iterable[str], conjunction: str = "and") -> str:
+def _joined(parts: Iterable[str], conjunction: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
     *first, last = parts
     return f"{', '.join(first)} {conjunction} {last}" if first else last

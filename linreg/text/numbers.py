@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from linreg.settings.sweep_axes import Axis
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -82,3 +84,14 @@ def spreads(columns: np.ndarray, formats: Sequence[Callable[[float], str]]) -> l
         low, median, high = map(to_text, values.tolist()) if len(values) else ("", "", "")
         texts.append(f"{median} ({low} … {high})" if len(values) else "–")
     return texts
+
+
+def axis_number(axis: Axis, value: float) -> str:
+    """A value of an axis, with two digits where it is no whole number: `0.0017`, `1,234`."""
+    if axis.whole or value == int(value):
+        return f"{int(value):,}".replace("-", "−")
+    digits = quantity(value, 2)
+    mantissa, times, power = digits.partition(" × ")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return mantissa + times + power

@@ -12,11 +12,10 @@ from jaxtyping import Bool
 from linreg.settings.model import LABELS
 from linreg.settings.sweep_axes import AXES, Axis
 from linreg.text.markdown import table_in_markdown
-from linreg.text.numbers import point, quantity, r2_text
+from linreg.text.numbers import axis_number, point, quantity, r2_text
 
 if TYPE_CHECKING:
-    from linreg.experiments.sweep import SweepResult
-    from linreg.experiments.sweep_grid import BatchSizeLaw
+    from linreg.experiments.sweep import CellResult, LawResult, SweepResult
 
 NOUNS = {  # axis -> what one of its values is called, and several
     "lr": ("learning rate", "learning rates"),
@@ -28,17 +27,6 @@ NOUNS = {  # axis -> what one of its values is called, and several
     "epochs": ("epoch count", "epoch counts"),
     "momentum": ("momentum", "momenta"),
 }
-
-
-def axis_number(axis: Axis, value: float) -> str:
-    """A value of an axis, with two digits where it is no whole number: `0.0017`, `1,234`."""
-    if axis.whole or value == int(value):
-        return f"{int(value):,}".replace("-", "−")
-    digits = quantity(value, 2)
-    mantissa, times, power = digits.partition(" × ")
-    if "." in mantissa:
-        mantissa = mantissa.rstrip("0").rstrip(".")
-    return mantissa + times + power
 
 
 # ---- the finding ---------------------------------------------------------------------------------
@@ -150,9 +138,10 @@ def _place(
     return f"at {several} from {low} {'up' if ends else f'to {high}'}"
 
 
-def law_finding(law: BatchSizeLaw, batch_size: int) -> str:
+def law_finding(result: LawResult) -> str:
     """Where the original's runs end at the batch size that is nearest to the one in use."""
-    index = int(np.abs(np.log(law.sizes) - np.log(batch_size)).argmin())
+    law = result.law
+    index = int(np.abs(np.log(law.sizes) - np.log(result.batch_size)).argmin())
     finals = law.finals[index]
     finite = finals[np.isfinite(finals).all(1)]  # (runs, 2)
     ends = (
@@ -168,24 +157,27 @@ def law_finding(law: BatchSizeLaw, batch_size: int) -> str:
 # ---- one cell ------------------------------------------------------------------------------------
 
 
-def cell_title(result: SweepResult, column: int, row: int) -> str:
+def cell_title(cell: CellResult) -> str:
     """The place of a cell on both axes."""
-    sweep = result.sweep
+    sweep = cell.result.sweep
     return ", ".join(
         f"{AXES[key].title} {axis_number(AXES[key], values[index])}"
         for key, values, index in (
-            (sweep.x, sweep.x_values, column),
-            (sweep.y, sweep.y_values, row),
+            (sweep.x, sweep.x_values, cell.column),
+            (sweep.y, sweep.y_values, cell.row),
         )
     )
 
 
-def cell_table(result: SweepResult, column: int, row: int) -> str:
+def cell_table(cell: CellResult) -> str:
     """The numbers of a cell on both sides, as a Markdown table; nothing where it is not trained."""
-    rows = {}
+    rows, result = {}, cell.result
     for label, share, r_squared, loss, steps in zip(
         LABELS,
-        *(result.numbers[name][:, row, column] for name in ("share", "r_squared", "loss", "steps")),
+        *(
+            result.numbers[name][:, cell.row, cell.column]
+            for name in ("share", "r_squared", "loss", "steps")
+        ),
         strict=True,
     ):
         if np.isfinite(share):

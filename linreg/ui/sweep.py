@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from linreg.experiments import sweep as experiment
-from linreg.experiments.sweep import SweepResult
+from linreg.experiments.sweep import CellResult, LawResult, SweepResult
 from linreg.experiments.sweep_grid import CellStats, Sweep, Task, sweep_around
 from linreg.experiments.work import Work
 from linreg.figures import sweep as figures
@@ -24,6 +24,7 @@ from linreg.settings.sweep_axes import AXES, METRICS, Axis
 from linreg.text import comparison as comparison_text
 from linreg.text import sweep as sweep_text
 from linreg.text.markdown import escape_markdown
+from linreg.text.numbers import axis_number
 from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, text
 from linreg.ui.elements import compiled
@@ -139,8 +140,9 @@ def _maps(result: SweepResult) -> None:
         " A click selects a cell, a second click opens it.",
     )
     _cell_controls(sweep, column, row)
-    st.markdown(f"**{sweep_text.cell_title(result, column, row)}**")
-    numbers = sweep_text.cell_table(result, column, row)
+    cell = CellResult(result, column, row)
+    st.markdown(f"**{sweep_text.cell_title(cell)}**")
+    numbers = sweep_text.cell_table(cell)
     st.markdown(numbers or "This cell is not trained.")
     _open_link(sweep, column, row)
 
@@ -248,7 +250,7 @@ def _slider_key(axis: str) -> str:
 
 
 def _value_of(axis: Axis, values: Sequence[float], index: int) -> str:
-    return sweep_text.axis_number(axis, values[index])
+    return axis_number(axis, values[index])
 
 
 def _move(sweep: Sweep, column: int, row: int) -> None:
@@ -269,7 +271,7 @@ def law_section(comparison: Comparison) -> None:
         st.caption("The original's shapes match, so its minimum does not depend on the batch size.")
         return
     st.subheader("Where the original ends, by batch size")
-    st.markdown(sweep_text.law_finding(found, settings.batch_size))
+    st.markdown(sweep_text.law_finding(LawResult(found, settings.batch_size)))
     draw(lambda theme: figures.law(found, theme), "law")
     if isinstance(settings.data, TableSettings):
         st.caption(

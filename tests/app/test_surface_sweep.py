@@ -252,7 +252,7 @@ def test_the_cell_below_the_maps_is_trained_as_they_say():
     (cell,) = tables(app)
     table = make_data(DataSettings(samples=400))
     least_squares = r_squared(table, np.linalg.lstsq(table.X, table.y, rcond=None)[0])
-    for label, wiring in (("Original", "asked"), ("Fixed", "squeeze")):
+    for label, wiring in (("Original", "original"), ("Fixed", "squeeze")):
         runs = train(
             [
                 Settings(
@@ -270,7 +270,7 @@ def test_the_cell_below_the_maps_is_trained_as_they_say():
         converged = sum(least_squares - value <= 0.01 for value in found)
         assert cell.loc[label, "runs that converge"] == f"{converged} of 2"
         shown = float(cell.loc[label, "R² (median)"].replace("−", "-"))
-        assert shown == pytest.approx(np.median(found), abs=1e-4)
+        assert shown == pytest.approx(np.median(found), abs=0.01)
 
 
 def r_squared(table, weights):

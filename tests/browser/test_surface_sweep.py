@@ -95,7 +95,7 @@ def test_a_cell_says_its_numbers_in_words(visit):
     here = drawn(visit(CELL), 3)
     here.page.mouse.move(*at(here, 1, 0.6, 0.55))
     tooltip = here.page.locator("#vg-tooltip-element")
-    expect(tooltip).to_have_text("learning rate0.1batch size22share of runs that converge0%")
+    expect(tooltip).to_have_text("learning rate0.1batch size22share of runs that converge100%")
 
 
 def test_a_refusal_stands_at_its_field_and_keeps_what_was_typed(visit):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from figure_checks import is_filled_and_compiles
+from figure_checks import is_filled_and_compiles, no_mark_shows_its_columns
 
 from linreg.experiments.claim_trials import PRINTED, Arm, Trials
 from linreg.figures import claims as claims_figures
@@ -19,6 +19,7 @@ def test_every_figure_is_filled_and_compiles(theme):
         claims_figures.printed_figure(np.array(PRINTED)[None] + 0.1, theme),
     ):
         is_filled_and_compiles(figure, theme)
+        no_mark_shows_its_columns(figure)
 
 
 def test_a_prediction_that_fails_is_coloured_so():
