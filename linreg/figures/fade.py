@@ -45,8 +45,7 @@ from linreg.quadratic.contours import SINGULAR
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.fields import shorten
 from linreg.settings.model import LABELS
-from linreg.text.cause import share_text
-from linreg.text.numbers import point, quantity, r2_text
+from linreg.text.numbers import point, quantity, r2_text, share_text
 
 CONTOURS = 3
 CONTOUR_POINTS = 73  # of an ellipse; the last is the first

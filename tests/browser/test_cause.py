@@ -94,7 +94,7 @@ def test_shapes_are_typed_and_answered(visit):
 
 
 def test_no_figure_of_the_cause_is_cut_off(visit):
-    here = drawn(visit("cause?samples=1000&rows=12", width=390), 5)
+    here = drawn(visit("cause?samples=1000&rows=12", width=390), 6)
     nothing_is_cut_off(here)
     assert shut_out(here) == []
     assert beside_the_window(here) == 0
