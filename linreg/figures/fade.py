@@ -150,7 +150,7 @@ def _minima_table(broadcast: Quadratic, matched: Quadratic) -> pd.DataFrame:
             "side": LABELS,
             "w1": [float(w1) for w1, _ in minima],
             "w2": [float(w2) for _, w2 in minima],
-            "label": [f"all pairs {point(minima[0])}", f"correct {point(minima[1])}"],
+            "label": [f"all pairs {point(minima[0])}", f"matched {point(minima[1])}"],
             "dy": [-22, 24] if is_above else [24, -22],
         }
     )
