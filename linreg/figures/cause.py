@@ -184,12 +184,12 @@ def minimum_by_batch_size_figure(
     origin = np.zeros((1, result.minima.shape[1]))
     domain = domain_around(np.concatenate([result.minima, result.predicted, origin]))
     alt_text = (
-        f"The minimum of the all-pairs loss walks from {point(result.minima[0])} with one row a"
+        f"The minimum of the all-pairs loss moves from {point(result.minima[0])} with one row per"
         f" batch to {point(result.minima[-1])} with {result.sizes[-1]:,}; with the comparison's"
         f" {batch_size:,} it is at {point(result.minima[current])}."
     )
     caption = (
-        "Dots: the exact minimum with B rows a batch. Rings: its mean over all tables like this"
+        "Dots: the exact minimum with B rows per batch. Rings: its mean over all tables like this"
         " one."
     )
     data = {
@@ -224,15 +224,28 @@ def _by_batch_size_template(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    line = over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6)
+    line = over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6, tooltip=None)
     predicted = over("theory").mark_point(
-        shape="circle", size=170, stroke=theme.foreground, strokeWidth=1.4, opacity=1
+        shape="circle",
+        size=170,
+        stroke=theme.foreground,
+        strokeWidth=1.4,
+        opacity=1,
+        tooltip=None,
     )
-    exact = over("walk").mark_point(color=theme.original, **dot(theme, 70, 1))
-    text = {"dy": 10, **label_beside(12.5, 12)}
+    w1_text, w2_text = (f"format(datum.{name}, '.3~g')" for name in ("w1", "w2"))
+    tooltip = alt.expr(
+        "{'rows per batch': format(datum.B, ','),"
+        f" 'minimum': '(' + {w1_text} + ', ' + {w2_text} + ')',"
+        " 'minimum loss': format(datum.floor, ',.4~r')}"
+    )
+    exact = over("walk").mark_point(color=theme.original, tooltip=tooltip, **dot(theme, 70, 1))
+    text = {"dy": 10, "tooltip": None, **label_beside(12.5, 12)}
     halo = over("labels").mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = over("labels").mark_text(color=theme.foreground, **text).encode(text="label:N")
     chart = alt.layer(line.encode(order="B:Q"), predicted, exact, halo, label)
-    heading = alt.TitleParams("Where the original's loss is least", subtitle="with B rows a batch")
+    heading = alt.TitleParams(
+        "The minimum of the loss over all pairs", subtitle="with B rows per batch"
+    )
     spec = with_frame_data(chart.properties(width="container", title=heading).to_dict())
     return apply_theme(spec, theme, height=f"width * {ASPECT}")

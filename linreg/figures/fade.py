@@ -45,8 +45,7 @@ from linreg.quadratic.contours import SINGULAR
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.fields import shorten
 from linreg.settings.model import LABELS
-from linreg.text.cause import share_text
-from linreg.text.numbers import point, quantity, r2_text
+from linreg.text.numbers import point, quantity, r2_text, share_text
 
 CONTOURS = 3
 CONTOUR_POINTS = 73  # of an ellipse; the last is the first
@@ -151,7 +150,7 @@ def _minima_table(broadcast: Quadratic, matched: Quadratic) -> pd.DataFrame:
             "side": LABELS,
             "w1": [float(w1) for w1, _ in minima],
             "w2": [float(w2) for _, w2 in minima],
-            "label": [f"all pairs {point(minima[0])}", f"correct {point(minima[1])}"],
+            "label": [f"all pairs {point(minima[0])}", f"matched {point(minima[1])}"],
             "dy": [-22, 24] if is_above else [24, -22],
         }
     )

@@ -14,8 +14,7 @@ from linreg.experiments.broadcast_terms import Pairs
 from linreg.figures.figure import Figure
 from linreg.figures.templates import frame_table, in_frame, template, with_frame_data
 from linreg.figures.theme import MIN_FONT_SIZE, Theme, apply_theme
-from linreg.text.cause import share_text
-from linreg.text.numbers import coordinate
+from linreg.text.numbers import coordinate, share_text
 
 MARGIN = 1.5  # cells between the matrix and the labels of its rows and columns
 
@@ -112,11 +111,11 @@ def _difference_spec(theme: Theme) -> dict[str, Any]:
 
 
 def matrix_spec(
-    theme: Theme, fill: alt.Fill, title: alt.TitleParams, opacity: str = "1"
+    theme: Theme, fill: alt.Fill, title: alt.TitleParams, opacity: str = ""
 ) -> dict[str, Any]:
     """The spec of the tables of `matrix_data`, with this encoding of the cells' fill.
 
-    `opacity` is a Vega expression for that of a cell and its text.
+    `opacity` is a Vega expression for that of a cell and its text, if not all are opaque.
     """
     x_scale = alt.Scale(domain=[0, 1], nice=False)
     y_scale = alt.Scale(domain=[1, 0])
@@ -139,16 +138,17 @@ def matrix_spec(
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table))
 
-    squares = over("cells").mark_rect(
-        stroke=theme.background, strokeWidth=1.5, opacity=alt.expr(opacity)
-    )
+    faded = {"opacity": alt.expr(opacity)} if opacity else {}
+    squares = over("cells").mark_rect(stroke=theme.background, strokeWidth=1.5, **faded)
     outline = over("outlined").mark_rect(
         filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1, aria=False
     )
     text_color = alt.condition(
-        f"datum.size * {opacity} > 0.75", alt.value(theme.background), alt.value(theme.foreground)
+        f"datum.size{f' * {opacity}' if opacity else ''} > 0.75",
+        alt.value(theme.background),
+        alt.value(theme.foreground),
     )
-    texts = over("cells").mark_text(**text, opacity=alt.expr(f"{fits} ? {opacity} : 0"))
+    texts = over("cells").mark_text(**text, opacity=alt.expr(f"{fits} ? {opacity or 1} : 0"))
     labels = over("heads").mark_text(
         fontWeight=600, color=theme.foreground, **text, opacity=alt.expr(f"{fits} ? 1 : 0")
     )

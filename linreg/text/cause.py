@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from linreg.text.markdown import table_in_markdown
-from linreg.text.numbers import point, quantity, r2_text, shape
+from linreg.text.numbers import point, quantity, r2_text, shape, share_text
 
 if TYPE_CHECKING:
     from linreg.experiments.broadcast_terms import RunResult
@@ -118,11 +118,6 @@ def matrix_table(result: CauseResult) -> str:
             f"({slopes}) ({_share(norms[k], sum(norms))})",
         ]
     return table_in_markdown(table, ("pairs", "in the loss", "in the gradient over (w1, w2)"))
-
-
-def share_text(share: float) -> str:
-    """A share as a percentage: `30 %`, `12.5 %`."""
-    return f"{100 * share:.4g}\N{NO-BREAK SPACE}%"
 
 
 def _share(part: float, whole: float) -> str:

@@ -57,6 +57,11 @@ def r2_text(value: float) -> str:
     return "1"
 
 
+def share_text(share: float) -> str:
+    """A share as a percentage: `30 %`, `12.5 %`."""
+    return f"{100 * share:.4g}\N{NO-BREAK SPACE}%"
+
+
 def shape(size: Sequence[int | str]) -> str:
     """A shape as PyTorch prints it, between backticks: `(100, 1)`, `(100,)`, `(B,)`."""
     return f"`({', '.join(map(str, size))}{',' if len(size) == 1 else ''})`"

@@ -145,7 +145,7 @@ def test_a_cell_says_what_it_is_and_nothing_else_does(visit):
 
 
 def test_no_figure_of_the_cause_is_cut_off(visit):
-    here = drawn(visit("cause?samples=1000&rows=12", width=390), 5)
+    here = drawn(visit("cause?samples=1000&rows=12", width=390), 6)
     nothing_is_cut_off(here)
     assert shut_out(here) == []
     assert beside_the_window(here) == 0

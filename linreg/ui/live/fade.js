@@ -298,7 +298,7 @@ function minima(fade, figure) {
   return fade.once(figure, "minima", fade.index, () => {
     const [broadcast, matched] = [fade.minimumOf(BROADCAST), fade.minimumOf(MATCHED)];
     const dy = broadcast[1] > matched[1] ? [-22, 24] : [24, -22];
-    const labels = [`all pairs ${point(broadcast)}`, `correct ${point(matched)}`];
+    const labels = [`all pairs ${point(broadcast)}`, `matched ${point(matched)}`];
     return [broadcast, matched].map(([w1, w2], k) => ({
       side: SIDES[k],
       w1,
