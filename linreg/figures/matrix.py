@@ -138,7 +138,7 @@ def matrix_spec(
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table))
 
-    faded = {"opacity": alt.expr(opacity)} if opacity else {}
+    faded: dict[str, Any] = {"opacity": alt.expr(opacity)} if opacity else {}
     squares = over("cells").mark_rect(stroke=theme.background, strokeWidth=1.5, **faded)
     outline = over("outlined").mark_rect(
         filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1, aria=False
