@@ -80,25 +80,21 @@ export class Training extends EventTarget {
     this.change({ starts: make(starts) });
   }
 
-  /** Add a start and tell Python, unless there are as many as there can be. */
+  /** Add a start and tell Python; returns why not, where there are as many as there can be. */
   add(point, rounded) {
     const { max_starts: most } = this.settings;
-    if (this.starts.length >= most) {
-      this.say(`There can be ${most} starts at most: click one to remove it.`);
-      return;
-    }
+    if (this.starts.length >= most) return `${most} starts are the most: click one to remove it.`;
     this.changeStarts(rounded, (starts) => [...starts, point]);
     this.release();
+    return undefined;
   }
 
-  /** Remove a start and tell Python, unless it is the last one. */
+  /** Remove a start and tell Python; returns why not, where it is the last one. */
   remove(index, rounded) {
-    if (this.starts.length === 1) {
-      this.say("The last start stays: drag it, or click elsewhere to add another.");
-      return;
-    }
+    if (this.starts.length === 1) return "The last start stays: add another one first.";
     this.changeStarts(rounded, (starts) => starts.filter((_, k) => k !== index));
     this.release();
+    return undefined;
   }
 
   frame() {
@@ -166,7 +162,7 @@ export class Training extends EventTarget {
 
   /** Say how far PyTorch's runs, once they are here, are from those of this browser. */
   compare() {
-    if (this.changed.size) return;
+    if (this.changed.size || !this.settings) return;
     const { trainer } = this.settings;
     if (!this.live) {
       const megabytes = `${quantity(this.nbytes / 1e6, 2)} MB`;
