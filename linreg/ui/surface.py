@@ -34,7 +34,7 @@ STARTS_NOTE = (
     " remove it. Tuned learning rates stay as they are during a drag and are tuned anew after it."
 )
 VALLEY_CORRELATION = 0.95
-VALLEY_START = (9.0, 6.0)
+VALLEY_START = (-3.0, 8.0)
 SIDES = {"both": "both", "original": "original", "fixed": "fixed"}
 
 

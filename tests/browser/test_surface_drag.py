@@ -22,7 +22,7 @@ TABLES = """() => {
     const runs = stage.training.trainAll();
     return [...stage.views].map(({figure}) => {
         const names = Object.keys(figure.retrained);
-        if (names.includes('trail')) names.push('path', 'now');
+        if (names.includes('trail')) names.push('now');
         const sent = Object.fromEntries(names.map(name => [name, figure.rows(name)]));
         figure.retrain(runs);
         const rows = figure.rowsAt(stage.last, runs);
@@ -95,7 +95,7 @@ def test_a_drag_moves_the_paths_of_both_panels_before_release_and_back_undoes_it
 def assert_same_as_sent(here):
     """What the browser makes of its own training of these starts is what Python sends."""
     tables = here.page.evaluate(TABLES)
-    assert [len(computed) for computed, _ in tables] == [4, 4, 1, 1]
+    assert [len(computed) for computed, _ in tables] == [3, 3, 1, 1]
     compared = 0
     for computed, sent in tables:
         for name, rows in computed.items():

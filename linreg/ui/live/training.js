@@ -162,7 +162,7 @@ export class Training extends EventTarget {
 
   /** Say how far PyTorch's runs, once they are here, are from those of this browser. */
   compare() {
-    if (this.changed.size || !this.settings) return;
+    if (!this.settings || this.changed.size) return;
     const { trainer } = this.settings;
     if (!this.live) {
       const megabytes = `${quantity(this.nbytes / 1e6, 2)} MB`;

@@ -6,7 +6,6 @@ from figure_checks import is_filled_and_compiles, value_of
 from trained_panels import BEST, STARTS, panel
 
 from linreg.figures import optimizer_paths as paths_figures
-from linreg.figures.contours import round_number
 from linreg.figures.theme import DARK, LIGHT
 
 
@@ -101,31 +100,3 @@ def test_the_axes_are_eigenvectors_and_stay_in_the_picture(panels, layout):
     assert sorted(axes["label"])[-2:] == sorted(
         f"λ = {value:,.0f}" for value in np.linalg.eigvalsh(hessian)
     ), "the labels are the Hessian's eigenvalues"
-
-
-def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, layout):
-    snap = paths_figures.paths_figure(panels, 0, layout, 0, LIGHT).data["snap"]
-    columns, rows = paths_figures.SNAP
-    assert len(snap.drop_duplicates()) == columns * rows
-    left, right, below, above = layout.domain
-    grid = round_number((right - left) / columns)
-    found = np.array(
-        [
-            paths_figures.snapped(layout.domain, *cell)
-            for cell in snap[["column", "row"]].itertuples(index=False)
-        ]
-    )
-    middles = (snap[["column", "row"]].to_numpy() + 0.5) / (columns, rows) * (
-        right - left,
-        above - below,
-    ) + (left, below)
-    assert (np.abs(found - middles) <= grid / 2 + 1e-9).all()
-    assert np.allclose(found / grid, np.rint(found / grid)), "round numbers"
-
-
-@pytest.mark.parametrize("scale", [1e-40, 1e30])
-def test_a_click_works_in_pictures_of_any_size(scale):
-    domain = (-1.0 * scale, 3.0 * scale, 0.0, 3.2 * scale)
-    assert np.array(paths_figures.snapped(domain, 12, 9)) / scale == pytest.approx(
-        [1.1, 1.6], abs=0.15
-    )
