@@ -53,7 +53,8 @@ CURVE_STEPS = 140  # points of a curve against step, denser at the start
 MAX_PANEL_POINTS = 1_400  # of all paths of a panel
 ARROWS = 15  # columns of gradient arrows
 LABEL_ROOM = 0.1  # that a label of an axis needs, relative to the width
-TANGLED = 3  # widths of the plot that a path is long from which on all are drawn thinly
+LABEL_SHARES = (0.8, 0.55, 0.35)  # of half an axis, where its label may stand, the best first
+TANGLED = 2  # widths of the plot that a path is long from which on all are drawn thinly
 
 
 def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> Layout:
@@ -161,7 +162,7 @@ def paths_figure(
             alt=alt_text,
             levels=max(layout.levels.count, 2),
             optimizers=",".join(names),
-            tangled=_is_tangled(whole_paths, layout.domain),
+            tangled=any(_is_tangled(paths, layout.domain) for paths in layout.full_paths),
             **domain_values(layout.domain),
         ),
     }
@@ -256,17 +257,20 @@ def _axes(
     ]
     clipped = clip_to_domain([np.array([-1, 1])] * len(lines), lines, domain)
     ends = weights_of(clipped)  # (n, 2)
-    label_at = surface.minimum + 0.8 * (ends - surface.minimum)
     others = np.array(
         [*starts, layout.least_squares[:2], *weights_of(layout.contour_labels[which])]
     )
-    room = np.hypot(*(label_at[:, None] - others).T).min(0)  # (n,)
-    room = np.minimum(room, LABEL_ROOM * (domain[1] - domain[0]))
-    labels = [""] * len(clipped)
+    enough = LABEL_ROOM * (domain[1] - domain[0])
+    label_at, labels = ends.copy(), [""] * len(clipped)
     for axis in dict.fromkeys(clipped["line"]):
-        own = np.flatnonzero(clipped["line"] == axis)
-        best = max(own, key=lambda row: (room[row], clipped["step"][row]))  # the far end if equal
-        labels[best] = f"λ = {quantity(values[axis])}"
+        own = np.flatnonzero(clipped["line"] == axis)[::-1]  # the far end first
+        places = [
+            (row, surface.minimum + share * (ends[row] - surface.minimum))
+            for share in LABEL_SHARES
+            for row in own
+        ]
+        row, place = max(places, key=lambda at: min(np.hypot(*(others - at[1]).T).min(), enough))
+        label_at[row], labels[row] = place, f"λ = {quantity(values[axis])}"
     return pd.DataFrame(
         {
             "order": clipped["step"],
@@ -345,8 +349,8 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
         **OPEN_LINE,
     )
     paths = paths.mark_geoshape(
-        strokeWidth={"expr": f"{tangled} ? 1 : 2.4"},
-        opacity={"expr": f"{tangled} ? 0.6 : 1"},
+        strokeWidth={"expr": f"{tangled} ? 1.2 : 2.4"},
+        opacity={"expr": f"{tangled} ? 0.7 : 1"},
         **OPEN_LINE,
     )
     axes = over("axes").mark_line(

@@ -58,8 +58,8 @@ def _surface(comparison: Comparison) -> None:
                 "A narrow valley",
                 key="valley",
                 on_click=_show_valley,
-                help=f"Correlate the features by {VALLEY_CORRELATION:g}, and start all optimizers"
-                " at one point on the slope.",
+                help=f"Correlates the features by {VALLEY_CORRELATION:g}, which makes the bowls"
+                " narrow, and starts all optimizers at one point.",
                 width="stretch",
             )
         _paths_part(comparison, is_synthetic)
