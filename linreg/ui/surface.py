@@ -199,7 +199,7 @@ def _training(group: str, result: SurfaceResult, runs: list[MovingRun]) -> None:
         starts=starts,
         max_starts=MAX_STARTS,
         typed_starts=len(view.starts) // 2,
-        trainer="The server",
+        trainer="the server",
         max_recorded=MAX_RECORDED,
     )
     finals = [path.weights[-1].ravel() for panel in result.panels for path in panel.paths]

@@ -149,7 +149,7 @@ export class Training extends EventTarget {
       return;
     }
     this.isReleased = true;
-    this.say(`${settings.trainer} trains the same runs …`);
+    this.say(capitalized(`${settings.trainer} trains the same runs …`));
     this.send(Object.fromEntries(names.map((name) => [name, chosen[name]])));
   }
 
@@ -180,13 +180,18 @@ export class Training extends EventTarget {
       ? differenceOfFinals(trained, this.finals)
       : runs.reduce((most, run, k) => Math.max(most, difference(run, trained[k].path)), 0);
     const text = largest === 0 ? "none" : quantity(largest, 2);
-    this.say(`${trainer} agrees with this browser: largest difference of a weight ${text}`);
+    const agrees = `${trainer} agrees with this browser: largest difference of a weight ${text}`;
+    this.say(capitalized(agrees));
   }
 
   say(text) {
     this.text = text;
     this.dispatchEvent(new Event("said"));
   }
+}
+
+function capitalized(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 /** The largest difference between the weights of two records at the same steps. */

@@ -100,3 +100,25 @@ def test_the_axes_are_eigenvectors_and_stay_in_the_picture(panels, layout):
     assert sorted(axes["label"])[-2:] == sorted(
         f"λ = {value:,.0f}" for value in np.linalg.eigvalsh(hessian)
     ), "the labels are the Hessian's eigenvalues"
+
+
+def test_labels_of_axes_keep_off_the_starts(panels, layout):
+    """With a start where each label stood, every label stands elsewhere."""
+    axes = paths_figures.paths_figure(panels, 1, layout, 0, LIGHT).data["axes"]
+    places = axes.loc[axes["label"] != "", ["at1", "at2"]].to_numpy()
+    moved = paths_figures._axes(panels[1].surface.profile(), layout, 1, [*map(tuple, places)])
+    width = layout.domain[1] - layout.domain[0]
+    for place in moved.loc[moved["label"] != "", ["at1", "at2"]].to_numpy():
+        assert np.hypot(*(places - place).T).min() > 0.05 * width
+    assert sorted(moved["label"]) == sorted(axes["label"])
+
+
+def test_only_tangled_paths_are_drawn_thinly():
+    def are_tangled(lr):
+        shown = [panel(side, ("Adam",), lr) for side in (0, 1)]
+        layout = paths_figures.paths_layout(shown, BEST)
+        figures = [paths_figures.paths_figure(shown, k, layout, 600, LIGHT) for k in (0, 1)]
+        return [bool(figure.data["frame"]["tangled"][0]) for figure in figures]
+
+    assert are_tangled(0.05) == [False, False]
+    assert are_tangled(8.0) == [True, True]
