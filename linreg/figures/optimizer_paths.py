@@ -52,6 +52,9 @@ from linreg.text.numbers import point, quantity
 CURVE_STEPS = 140  # points of a curve against step, denser at the start
 MAX_PANEL_POINTS = 1_400  # of all paths of a panel
 ARROWS = 15  # columns of gradient arrows
+LABEL_ROOM = 0.1  # that a label of an axis needs, relative to the width
+LABEL_SHARES = (0.8, 0.55, 0.35)  # of half an axis, where its label may stand, the best first
+TANGLED = 2  # widths of the plot that a path is long from which on all are drawn thinly
 
 
 def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> Layout:
@@ -151,7 +154,7 @@ def paths_figure(
         "now": current[inside(weights_of(current), layout.domain)] if len(current) else current,
         "starts": points_inside(starts, layout.domain),
         "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
-        "axes": _axes(surface, layout),
+        "axes": _axes(surface, layout, which, starts),
         "arrows": _arrows(surface, layout.domain) if arrows else _no_arrows(),
         "frame": frame_table(
             title=title,
@@ -159,6 +162,7 @@ def paths_figure(
             alt=alt_text,
             levels=max(layout.levels.count, 2),
             optimizers=",".join(names),
+            tangled=any(_is_tangled(paths, layout.domain) for paths in layout.full_paths),
             **domain_values(layout.domain),
         ),
     }
@@ -169,6 +173,15 @@ def paths_figure(
     moving = {"path": {"rule": "paths"}, "now": {"rule": "points", **side}}
     retrained = {"trail": {"rule": "trails", **side}, "starts": {"rule": "starts", **side}}
     return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name, moving, retrained)
+
+
+def _is_tangled(whole_paths: pd.DataFrame, domain: Domain) -> bool:
+    """Whether the longest path in the plot goes to and fro so much that it would hide the rest."""
+    points = weights_of(whole_paths)
+    is_one_piece = np.diff(whole_paths["piece"].to_numpy()) == 0
+    lengths = np.hypot(*np.diff(points, axis=0).T) * is_one_piece  # (n - 1,)
+    by_piece = np.bincount(whole_paths["piece"].to_numpy()[1:], lengths) if len(points) else lengths
+    return bool(by_piece.max(initial=0) > TANGLED * (domain[1] - domain[0]))
 
 
 def _paths_finding(panel: Panel, min_loss: str) -> str:
@@ -221,11 +234,14 @@ def _last_finite(path: Paths, run: int, step: int) -> int:
     return min(row, max(before, 0))
 
 
-def _axes(surface: Quadratic, layout: Layout) -> pd.DataFrame:
+def _axes(
+    surface: Quadratic, layout: Layout, which: int, starts: Sequence[tuple[float, float]]
+) -> pd.DataFrame:
     """The principal axes of the surface, labelled with the curvature λ along each.
 
     They reach a third of the way, in √(loss − minimum), to the highest loss of the picture. All of
-    it lies inside the domain: a label outside would make the renderer shrink the picture.
+    it lies inside the domain: a label outside would make the renderer shrink the picture. A label
+    keeps off the starts, the labels of the contours and the correct solution.
     """
     domain = layout.domain
     values, vectors = np.linalg.eigh(surface.hessian)
@@ -241,11 +257,20 @@ def _axes(surface: Quadratic, layout: Layout) -> pd.DataFrame:
     ]
     clipped = clip_to_domain([np.array([-1, 1])] * len(lines), lines, domain)
     ends = weights_of(clipped)  # (n, 2)
-    label_at = surface.minimum + 0.8 * (ends - surface.minimum)
-    labels = [
-        f"λ = {quantity(values[axis])}" if order == 1 else ""
-        for axis, order in zip(clipped["line"], clipped["step"], strict=True)
-    ]
+    others = np.array(
+        [*starts, layout.least_squares[:2], *weights_of(layout.contour_labels[which])]
+    )
+    enough = LABEL_ROOM * (domain[1] - domain[0])
+    label_at, labels = ends.copy(), [""] * len(clipped)
+    for axis in dict.fromkeys(clipped["line"]):
+        own = np.flatnonzero(clipped["line"] == axis)[::-1]  # the far end first
+        places = [
+            (row, surface.minimum + share * (ends[row] - surface.minimum))
+            for share in LABEL_SHARES
+            for row in own
+        ]
+        row, place = max(places, key=lambda at: min(np.hypot(*(others - at[1]).T).min(), enough))
+        label_at[row], labels[row] = place, f"λ = {quantity(values[axis])}"
     return pd.DataFrame(
         {
             "order": clipped["step"],
@@ -316,10 +341,18 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     by = ["piece", "optimizer"]
     whole_paths = line_shapes("trail", by).mark_geoshape(strokeWidth=1.2, opacity=0.4, **OPEN_LINE)
     paths = line_shapes("path", by)
+    tangled = in_frame("tangled")
     path_halo = paths.mark_geoshape(
-        stroke=theme.background, strokeWidth=5, opacity=0.8, **OPEN_LINE
+        stroke=theme.background,
+        strokeWidth=5,
+        opacity={"expr": f"{tangled} ? 0 : 0.8"},
+        **OPEN_LINE,
     )
-    paths = paths.mark_geoshape(strokeWidth=2.4, **OPEN_LINE)
+    paths = paths.mark_geoshape(
+        strokeWidth={"expr": f"{tangled} ? 1.2 : 2.4"},
+        opacity={"expr": f"{tangled} ? 0.7 : 1"},
+        **OPEN_LINE,
+    )
     axes = over("axes").mark_line(
         stroke=theme.foreground, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True
     )

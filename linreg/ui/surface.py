@@ -34,7 +34,7 @@ STARTS_NOTE = (
     " remove it. Tuned learning rates stay as they are during a drag and are tuned anew after it."
 )
 VALLEY_CORRELATION = 0.95
-VALLEY_START = (9.0, 6.0)
+VALLEY_START = (-3.0, 8.0)
 SIDES = {"both": "both", "original": "original", "fixed": "fixed"}
 
 
@@ -58,8 +58,8 @@ def _surface(comparison: Comparison) -> None:
                 "A narrow valley",
                 key="valley",
                 on_click=_show_valley,
-                help=f"Correlate the features by {VALLEY_CORRELATION:g}, and start all optimizers"
-                " at one point on the slope.",
+                help=f"Correlates the features by {VALLEY_CORRELATION:g}, which makes the bowls"
+                " narrow, and starts all optimizers at one point.",
                 width="stretch",
             )
         _paths_part(comparison, is_synthetic)
@@ -199,7 +199,7 @@ def _training(group: str, result: SurfaceResult, runs: list[MovingRun]) -> None:
         starts=starts,
         max_starts=MAX_STARTS,
         typed_starts=len(view.starts) // 2,
-        trainer="The server",
+        trainer="the server",
         max_recorded=MAX_RECORDED,
     )
     finals = [path.weights[-1].ravel() for panel in result.panels for path in panel.paths]

@@ -84,6 +84,15 @@ def test_the_view_is_in_the_link_and_on_the_controls():
     assert one(app.query_params["starts"]) == "1,2", "nothing is lost"
 
 
+def test_a_narrow_valley_is_one_click():
+    app = opened("surface", samples="400", seed="3", optimizers="SGD")
+    ran(app.button(key="valley").click())
+    query = {name: one(value) for name, value in app.query_params.items()}
+    assert (query["correlation"], query["starts"], query["ring"]) == ("0.95", "-3,8", "0")
+    assert (query["samples"], query["seed"], query["optimizers"]) == ("400", "3", "SGD")
+    assert control(app, "slider", "correlation.slider").value == 0.95
+
+
 def test_every_optimizer_with_a_bias_on_every_part():
     from linreg.settings.optimizers import OPTIMIZERS
 

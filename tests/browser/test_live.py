@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 from browsing import Visit
+from live_tables import LIVE, assert_same_tables
 from playwright.sync_api import expect
 from served import Server
 
@@ -15,8 +16,6 @@ from linreg.text import numbers
 
 pytestmark = pytest.mark.browser
 
-LIVE = """const address = performance.getEntriesByType('resource')
-    .map(({name}) => name).find(name => name.endsWith('/live.js'));"""
 TABLES = (
     LIVE
     + """
@@ -40,33 +39,6 @@ def tables_of(here, group, steps):
     """The tables that move, by step, the figure's label, and name."""
     found = here.page.evaluate(f"async ([group, steps]) => {{ {TABLES} }}", [group, steps])
     return {step: dict(figures) for step, figures in zip(steps, found, strict=True)}
-
-
-def assert_same_tables(figure, moving):
-    """The browser's tables have the rows and columns of Python's; lines are compared by line."""
-    assert set(moving) == set(figure.moving)
-    for name, rows in moving.items():
-        expected = figure.data[name].to_dict("records")
-        if name == "path":
-            by = [column for column in ("piece", "optimizer") if column in figure.data[name]]
-            rows = [
-                {"w1": row["0"], "w2": row["1"], **{column: row[column] for column in by}}
-                for row in rows
-            ]
-            expected = [{column: row[column] for column in ("w1", "w2", *by)} for row in expected]
-            rows.sort(key=lambda row: [row[column] for column in by])
-            expected.sort(key=lambda row: [row[column] for column in by])
-        assert len(rows) == len(expected), name
-        if name == "marks":  # those that stay come first
-            rows.sort(key=lambda row: row["kind"])
-            expected.sort(key=lambda row: row["kind"])
-        for row, reference in zip(rows, expected, strict=True):
-            assert set(row) == set(reference), name
-            for column, value in reference.items():
-                if isinstance(value, str):
-                    assert row[column] == value
-                else:
-                    assert row[column] == pytest.approx(float(value), rel=1e-6, abs=1e-6), column
 
 
 def test_the_browser_computes_the_tables_of_the_home_page(home):

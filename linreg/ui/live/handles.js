@@ -6,6 +6,7 @@ const GRID = 500; // places of a start along the width of the plot
 const KEY_STEP = 5; // places that a key moves by
 const FAR = 10; // times as many with Shift
 const QUIET = 500; // milliseconds without a key until the start counts as let go
+const NOTE = 6_000; // milliseconds for which a reason is shown
 const CLICK = 3; // pixels that a click may move by
 const FINER = 10; // times as many places for starts that are rounded, not moved
 
@@ -58,9 +59,10 @@ export class Handles {
   }
 
   grab(event) {
-    if (event.button !== 0 || this.areTooMany()) return;
+    if (event.button !== 0) return;
     const { clientX: x, clientY: y } = event;
     const index = this.nearest(event);
+    if (this.areTooMany(index)) return;
     this.buttons[index].setPointerCapture(event.pointerId);
     this.buttons[index].classList.add("live-held");
     this.held = { index, x, y, hasMoved: false };
@@ -109,31 +111,47 @@ export class Handles {
     const place = this.view.weightsAt(event);
     if (!this.training.isEditable || !this.view.figure.contains(...place)) return false;
     this.take();
-    this.training.add(this.onGrid(place), (start) => this.onGrid(start, FINER));
+    const start = this.onGrid(place);
+    this.refuse(start, this.training.add(start, (other) => this.onGrid(other, FINER)));
     return true;
   }
 
   removeStart(index) {
     if (!this.training.isEditable) return;
-    this.training.remove(index, (start) => this.onGrid(start, FINER));
+    const start = this.training.starts[index];
+    this.refuse(start, this.training.remove(index, (other) => this.onGrid(other, FINER)));
     this.buttons[Math.min(index, this.buttons.length - 1)]?.focus();
   }
 
-  /** Whether there are more starts than can be placed one by one, which the page then says. */
-  areTooMany() {
+  /** Whether there are more starts than can be placed one by one, which is said at a start. */
+  areTooMany(index) {
     const { settings, starts } = this.training;
-    if (!settings.max_starts || starts.length <= settings.max_starts) return false;
-    this.training.say(
-      `${starts.length} starts are too many to be placed one by one: ${settings.max_starts} at most.`,
-    );
+    const most = settings.max_starts;
+    if (!most || starts.length <= most) return false;
+    this.refuse(starts[index], `Of more than ${most} starts none can be moved or removed.`);
     return true;
+  }
+
+  /** Say for a while at a place why something was not done; without a reason, say nothing. */
+  refuse(place, reason) {
+    this.note?.remove();
+    if (!reason) return;
+    this.note = document.createElement("p");
+    this.note.className = "live-note";
+    this.note.setAttribute("role", "alert");
+    this.note.textContent = reason;
+    const { x, y } = this.view.placeOf(place);
+    const share = x / this.view.element.clientWidth; // so that it stays inside the figure
+    this.note.style.transform = `translate(${x}px, ${y}px) translate(${-100 * share}%, -150%)`;
+    this.view.element.append(this.note);
+    setTimeout((note) => note.remove(), NOTE, this.note);
   }
 
   key(event, index) {
     if (["Delete", "Backspace"].includes(event.key) && this.training.isEditable) {
       event.preventDefault();
       clearTimeout(this.telling);
-      if (!this.areTooMany()) this.removeStart(index);
+      if (!this.areTooMany(index)) this.removeStart(index);
     }
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
     if (event.key === "Escape") {
@@ -143,7 +161,7 @@ export class Handles {
     }
     if (!(event.key in moves)) return;
     event.preventDefault();
-    if (this.areTooMany()) return;
+    if (this.areTooMany(index)) return;
     this.take();
     const by = (event.shiftKey ? FAR : 1) * KEY_STEP * this.grid();
     const start = this.training.starts[index];
@@ -173,6 +191,7 @@ export class Handles {
   remove() {
     this.listening.abort();
     clearTimeout(this.telling);
+    this.note?.remove();
     for (const button of this.buttons) button.remove();
   }
 }

@@ -48,7 +48,7 @@ function trail(figure, runs, { run }) {
 function trails(figure, runs, { label }) {
   const own = runs.filter((run) => run.label === label);
   const [left, right, bottom, top] = figure.domain;
-  const pixel = [(right - left) / PANEL_RESOLUTION, (top - bottom) / PANEL_RESOLUTION];
+  const [width, height] = [right - left, top - bottom].map((size) => size / PANEL_RESOLUTION);
   const most = Math.max(Math.floor(MAX_PANEL_POINTS / Math.max(own.length, 1)), 20);
   const rows = [];
   for (const { optimizer, steps, columns } of own) {
@@ -56,13 +56,15 @@ function trails(figure, runs, { label }) {
     const finite = earlyRows(steps.length).filter((row) => {
       return Number.isFinite(w1[row]) && Number.isFinite(w2[row]);
     });
-    const line = finite.map((row) => [w1[row], w2[row]]);
-    const kept = evenlySpaced(keptPoints(line, pixel), most);
+    const x = Float64Array.from(finite, (row) => w1[row] / width);
+    const y = Float64Array.from(finite, (row) => w2[row] / height);
+    const kept = evenlySpaced(keptPoints(x, y), most).map((k) => finite[k]);
     if (kept.length === 1) kept.push(kept[0]); // a line of one point is drawn
-    const points = kept.map((k) => line[k]);
-    const stepsOfPoints = kept.map((k) => steps[finite[k]]);
+    const points = kept.map((row) => [w1[row], w2[row]]);
+    const stepsOfPoints = kept.map((row) => steps[row]);
     for (const row of clipped(points, stepsOfPoints, figure.domain, rows.at(-1)?.piece)) {
-      rows.push({ ...row, optimizer });
+      row.optimizer = optimizer;
+      rows.push(row);
     }
   }
   return rows;
@@ -106,6 +108,8 @@ function clipped(points, steps, domain, piece = 0) {
 
 /** The part of a segment inside the domain, after Liang and Barsky (1984); undefined outside. */
 function clipSegment(a, b, [left, right, bottom, top]) {
+  const isInside = ([w1, w2]) => w1 >= left && w1 <= right && w2 >= bottom && w2 <= top;
+  if (isInside(a) && isInside(b)) return [a, b];
   let [enter, leave] = [0, 1];
   for (const [i, low, high] of [[0, left, right], [1, bottom, top]]) {
     const direction = b[i] - a[i];
@@ -227,8 +231,15 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+const earlyRowsOf = new Map(); // by the length of the record
+
 /** Rows of a record of this length at geometrically growing distances, all of a short one. */
 function earlyRows(length) {
+  if (!earlyRowsOf.has(length)) earlyRowsOf.set(length, makeEarlyRows(length));
+  return earlyRowsOf.get(length);
+}
+
+function makeEarlyRows(length) {
   if (length - 1 <= CURVE_ROWS) return Array.from({ length }, (_, row) => row);
   const growth = length ** (1 / (CURVE_ROWS - 1));
   const rows = Array.from({ length: CURVE_ROWS }, (_, k) => Math.round(growth ** k) - 1);

@@ -80,25 +80,21 @@ export class Training extends EventTarget {
     this.change({ starts: make(starts) });
   }
 
-  /** Add a start and tell Python, unless there are as many as there can be. */
+  /** Add a start and tell Python; returns why not, where there are as many as there can be. */
   add(point, rounded) {
     const { max_starts: most } = this.settings;
-    if (this.starts.length >= most) {
-      this.say(`There can be ${most} starts at most: click one to remove it.`);
-      return;
-    }
+    if (this.starts.length >= most) return `${most} starts are the most: click one to remove it.`;
     this.changeStarts(rounded, (starts) => [...starts, point]);
     this.release();
+    return undefined;
   }
 
-  /** Remove a start and tell Python, unless it is the last one. */
+  /** Remove a start and tell Python; returns why not, where it is the last one. */
   remove(index, rounded) {
-    if (this.starts.length === 1) {
-      this.say("The last start stays: drag it, or click elsewhere to add another.");
-      return;
-    }
+    if (this.starts.length === 1) return "The last start stays: add another one first.";
     this.changeStarts(rounded, (starts) => starts.filter((_, k) => k !== index));
     this.release();
+    return undefined;
   }
 
   frame() {
@@ -153,7 +149,7 @@ export class Training extends EventTarget {
       return;
     }
     this.isReleased = true;
-    this.say(`${settings.trainer} trains the same runs …`);
+    this.say(capitalized(`${settings.trainer} trains the same runs …`));
     this.send(Object.fromEntries(names.map((name) => [name, chosen[name]])));
   }
 
@@ -184,13 +180,18 @@ export class Training extends EventTarget {
       ? differenceOfFinals(trained, this.finals)
       : runs.reduce((most, run, k) => Math.max(most, difference(run, trained[k].path)), 0);
     const text = largest === 0 ? "none" : quantity(largest, 2);
-    this.say(`${trainer} agrees with this browser: largest difference of a weight ${text}`);
+    const agrees = `${trainer} agrees with this browser: largest difference of a weight ${text}`;
+    this.say(capitalized(agrees));
   }
 
   say(text) {
     this.text = text;
     this.dispatchEvent(new Event("said"));
   }
+}
+
+function capitalized(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 /** The largest difference between the weights of two records at the same steps. */

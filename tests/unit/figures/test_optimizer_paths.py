@@ -6,7 +6,6 @@ from figure_checks import is_filled_and_compiles, value_of
 from trained_panels import BEST, STARTS, panel
 
 from linreg.figures import optimizer_paths as paths_figures
-from linreg.figures.contours import round_number
 from linreg.figures.theme import DARK, LIGHT
 
 
@@ -103,29 +102,23 @@ def test_the_axes_are_eigenvectors_and_stay_in_the_picture(panels, layout):
     ), "the labels are the Hessian's eigenvalues"
 
 
-def test_a_click_sets_a_start_in_its_cell_or_beside_it(panels, layout):
-    snap = paths_figures.paths_figure(panels, 0, layout, 0, LIGHT).data["snap"]
-    columns, rows = paths_figures.SNAP
-    assert len(snap.drop_duplicates()) == columns * rows
-    left, right, below, above = layout.domain
-    grid = round_number((right - left) / columns)
-    found = np.array(
-        [
-            paths_figures.snapped(layout.domain, *cell)
-            for cell in snap[["column", "row"]].itertuples(index=False)
-        ]
-    )
-    middles = (snap[["column", "row"]].to_numpy() + 0.5) / (columns, rows) * (
-        right - left,
-        above - below,
-    ) + (left, below)
-    assert (np.abs(found - middles) <= grid / 2 + 1e-9).all()
-    assert np.allclose(found / grid, np.rint(found / grid)), "round numbers"
+def test_labels_of_axes_keep_off_the_starts(panels, layout):
+    """With a start where each label stood, every label stands elsewhere."""
+    axes = paths_figures.paths_figure(panels, 1, layout, 0, LIGHT).data["axes"]
+    places = axes.loc[axes["label"] != "", ["at1", "at2"]].to_numpy()
+    moved = paths_figures._axes(panels[1].surface.profile(), layout, 1, [*map(tuple, places)])
+    width = layout.domain[1] - layout.domain[0]
+    for place in moved.loc[moved["label"] != "", ["at1", "at2"]].to_numpy():
+        assert np.hypot(*(places - place).T).min() > 0.05 * width
+    assert sorted(moved["label"]) == sorted(axes["label"])
 
 
-@pytest.mark.parametrize("scale", [1e-40, 1e30])
-def test_a_click_works_in_pictures_of_any_size(scale):
-    domain = (-1.0 * scale, 3.0 * scale, 0.0, 3.2 * scale)
-    assert np.array(paths_figures.snapped(domain, 12, 9)) / scale == pytest.approx(
-        [1.1, 1.6], abs=0.15
-    )
+def test_only_tangled_paths_are_drawn_thinly():
+    def are_tangled(lr):
+        shown = [panel(side, ("Adam",), lr) for side in (0, 1)]
+        layout = paths_figures.paths_layout(shown, BEST)
+        figures = [paths_figures.paths_figure(shown, k, layout, 600, LIGHT) for k in (0, 1)]
+        return [bool(figure.data["frame"]["tangled"][0]) for figure in figures]
+
+    assert are_tangled(0.05) == [False, False]
+    assert are_tangled(8.0) == [True, True]
