@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 ALIGNMENT = 8  # bytes, of the JSON's end and of every array: typed arrays cannot begin elsewhere
+MIN_REPEATS = 2  # of each text of a column, from which on it is sent by number
 DTYPES = ("int8", "int16", "int32", "float32", "float64")  # that a typed array has
 
 
@@ -20,8 +21,10 @@ def pack(value: Any) -> bytes:
 
     `value` consists of dicts, sequences, texts, numbers, NumPy arrays and pandas columns. In the
     JSON an array is `{"array": [dtype, offset, length]}`, its offset counted from the JSON's end,
-    a column of categories `{"codes": array, "categories": […]}`, and a column of texts a list. The
-    first four bytes are the length of the JSON, little-endian.
+    a column of texts that repeat `{"codes": array, "categories": […]}`, and one of other texts a
+    list. The first four bytes are the length of the JSON, little-endian.
+
+    Columns are sent in the narrowest dtype that holds their values, and equal arrays once.
     """
     arrays = _Arrays()
     text = json.dumps(arrays.taken_out(value), separators=(",", ":"), allow_nan=False).encode()
@@ -35,6 +38,7 @@ class _Arrays:
     def __init__(self) -> None:
         self.parts: list[bytes] = []
         self.size = 0
+        self.offsets: dict[bytes, int] = {}  # of what is there already
 
     def taken_out(self, value: Any) -> Any:
         """The value with references in the place of arrays."""
@@ -54,25 +58,49 @@ class _Arrays:
 
     def _column(self, column: pd.Series) -> Any:
         if isinstance(column.dtype, pd.CategoricalDtype):
-            codes, categories = column.cat.codes.to_numpy(), column.cat.categories.tolist()
-            return {"codes": self._array(codes), "categories": categories}
+            return self._categories(column)
         values = column.to_numpy()
-        return values.tolist() if values.dtype.kind not in "iufb" else self._array(values)
+        if values.dtype.kind in "iufb":
+            return self._array(_narrowest(values))
+        texts = values.tolist()
+        if len(set(texts)) <= len(texts) / MIN_REPEATS:
+            return self._categories(column.astype("category"))
+        return texts
+
+    def _categories(self, column: pd.Series) -> dict[str, Any]:
+        codes, categories = column.cat.codes.to_numpy(), column.cat.categories.tolist()
+        return {"codes": self._array(codes), "categories": categories}
 
     def _array(self, array: np.ndarray) -> dict[str, Any]:
         array = np.ascontiguousarray(_for_typed_array(array))
         data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-        reference = [array.dtype.name, self.size, array.size]
         data += b"\0" * (-len(data) % ALIGNMENT)
-        self.parts.append(data)
-        self.size += len(data)
-        return {"array": reference}
+        if data not in self.offsets:
+            self.offsets[data] = self.size
+            self.parts.append(data)
+            self.size += len(data)
+        return {"array": [array.dtype.name, self.offsets[data], array.size]}
 
 
 def _for_typed_array(array: np.ndarray) -> np.ndarray:
-    """The array in a dtype that JavaScript has; integers of 64 bits in 32 where they fit."""
+    """The array in a dtype that JavaScript has; integers of 64 bits in fewer where they fit."""
     if array.dtype.name in DTYPES:
         return array
-    limits = np.iinfo(np.int32)
-    is_small = not array.size or (array.min() >= limits.min and array.max() <= limits.max)
-    return array.astype(np.int32 if array.dtype.kind in "iub" and is_small else np.float64)
+    if array.dtype.kind in "iub":
+        return _narrowest(array)
+    return array.astype(np.float64)
+
+
+def _narrowest(array: np.ndarray) -> np.ndarray:
+    """The array in the dtype of fewest bytes that holds exactly its values."""
+    if array.dtype.kind in "iub":
+        for dtype in (np.int8, np.int16, np.int32):
+            limits = np.iinfo(dtype)
+            if not array.size or (array.min() >= limits.min and array.max() <= limits.max):
+                return array.astype(dtype)
+        return array.astype(np.float64)
+    if array.dtype == np.float64:
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32)
+        return single if np.array_equal(single, array, equal_nan=True) else array
+    return array
