@@ -13,6 +13,7 @@ import pandas as pd
 
 ALIGNMENT = 8  # bytes, of the JSON's end and of every array: typed arrays cannot begin elsewhere
 MIN_REPEATS = 2  # of each text of a column, from which on it is sent by number
+MIN_PART = 40  # characters of a part of the JSON that is sent once
 DTYPES = ("int8", "int16", "int32", "float32", "float64")  # that a typed array has
 
 
@@ -24,12 +25,74 @@ def pack(value: Any) -> bytes:
     a column of texts that repeat `{"codes": array, "categories": […]}`, and one of other texts a
     list. The first four bytes are the length of the JSON, little-endian.
 
-    Columns are sent in the narrowest dtype that holds their values, and equal arrays once.
+    Columns are sent in the narrowest dtype that holds their values. What is equal is sent once:
+    arrays, and parts of the JSON, which stand in its list `parts` and where they belong as
+    `{"part": index}`.
     """
     arrays = _Arrays()
-    text = json.dumps(arrays.taken_out(value), separators=(",", ":"), allow_nan=False).encode()
+    tree = with_parts(arrays.taken_out(value))
+    text = json.dumps(tree, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-(len(text) + 4) % ALIGNMENT)
     return b"".join([struct.pack("<I", len(text)), text, *arrays.parts])
+
+
+def with_parts(tree: Any) -> dict[str, Any]:
+    """A tree of JSON values as `{"value": tree, "parts": […]}`, its equal parts taken out."""
+    parts = _Parts()
+    root = parts.number_of(tree)
+    return {"value": parts.written(root), "parts": parts.taken_out}
+
+
+class _Parts:
+    """The different dicts and lists of a tree, numbered, each after what is in it."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}  # shape -> number
+        self.shapes: list[Any] = []
+        self.sizes: list[int] = []  # characters, about
+        self.uses: list[int] = []  # in different dicts and lists
+        self.indices: dict[int, int] = {}  # number -> index in `taken_out`
+        self.taken_out: list[Any] = []
+
+    def number_of(self, node: Any) -> int:
+        """The number of a dict, a list, or another value."""
+        items: tuple[Any, ...] = ()
+        if isinstance(node, dict):
+            items = tuple((name, self.number_of(part)) for name, part in node.items())
+            shape: Any = (dict, items)
+        elif isinstance(node, list):
+            items = tuple(("", self.number_of(part)) for part in node)
+            shape = (list, items)
+        else:
+            shape = (type(node), node, repr(node))  # 0.0 and -0.0 are two
+        if shape not in self.numbers:
+            self.numbers[shape] = len(self.shapes)
+            self.shapes.append(shape)
+            within = sum(len(name) + self.sizes[part] + 4 for name, part in items)
+            self.sizes.append(within if items else len(str(node)))
+            self.uses.append(0)
+            for _, part in items:
+                self.uses[part] += 1
+        return self.numbers[shape]
+
+    def written(self, number: int) -> Any:
+        """A node with references in the place of parts."""
+        kind, content, *_ = self.shapes[number]
+        if kind is dict:
+            return {name: self._reference(part) for name, part in content}
+        if kind is list:
+            return [self._reference(part) for _, part in content]
+        return content
+
+    def _reference(self, number: int) -> Any:
+        is_container = self.shapes[number][0] in (dict, list)
+        if not is_container or self.uses[number] < 2 or self.sizes[number] < MIN_PART:
+            return self.written(number)
+        if number not in self.indices:
+            part = self.written(number)
+            self.indices[number] = len(self.taken_out)
+            self.taken_out.append(part)
+        return {"part": self.indices[number]}
 
 
 class _Arrays:
