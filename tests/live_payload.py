@@ -17,12 +17,16 @@ def unpacked(packed):
             return [filled(part) for part in value]
         if not isinstance(value, dict):
             return value
+        if set(value) == {"part"}:
+            return filled(sent["parts"][value["part"]])
         if set(value) == {"array"}:
             dtype, offset, length = value["array"]
             assert offset % 8 == 0
             return np.frombuffer(packed, np.dtype(dtype), length, begin + offset)
         if set(value) == {"codes", "categories"}:
-            return [value["categories"][code] for code in filled(value["codes"])]
+            categories = filled(value["categories"])
+            return [categories[code] for code in filled(value["codes"])]
         return {name: filled(part) for name, part in value.items()}
 
-    return filled(json.loads(packed[4:begin]))
+    sent = json.loads(packed[4:begin])
+    return filled(sent["value"])

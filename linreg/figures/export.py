@@ -74,7 +74,7 @@ def file_name(figures: FigureSet, kind: str, size: str = "page", of: str = "") -
     words = [
         figures.name,
         of,
-        size if FORMATS[kind].sized else "",
+        size if kind in FORMATS and FORMATS[kind].sized else "",
         "dark" if figures.theme.name == "dark" else "",
     ]
     return "_".join(_slug(word) for word in words if word) + f".{kind}"

@@ -12,7 +12,8 @@ from linreg.experiments.optimizer_paths import Paths
 from linreg.experiments.surface import SurfaceResult
 from linreg.figures.optimizer_paths import early_rows
 
-MAX_STEPS = 20_000  # of a run; of a longer one every k-th
+MAX_STEPS = 3_000  # of a run whose steps are all sent
+EVEN_STEPS, EARLY_STEPS = 2_500, 400  # of a longer one; a replay of 8 s has 480 frames
 MAX_POINTS = 20_000  # of all paths of the surface page
 
 
@@ -49,10 +50,19 @@ def runs_of_comparison(result: ComparisonResult) -> list[MovingRun]:
     return moving
 
 
+def frame_steps(last: int) -> int:
+    """How many steps a frame of a replay to step `last` goes on: 1 where all steps are sent."""
+    return 1 if last <= MAX_STEPS else -(-last // EVEN_STEPS)
+
+
 def _recorded(last: int) -> Int[np.ndarray, " S"]:
-    """The steps from 0 to `last` that a browser gets."""
-    every = -(-max(last, 1) // MAX_STEPS)
-    return np.unique(np.append(np.arange(0, last + 1, every), last))
+    """The steps from 0 to `last` that a browser gets: all, or those of the frames and, at growing
+    distances, early ones, in which a path is longest."""
+    evenly = np.append(np.arange(0, last + 1, frame_steps(last)), last)
+    if last <= MAX_STEPS:
+        return np.unique(evenly)
+    early = np.rint(np.geomspace(1, last + 1, EARLY_STEPS)).astype(int) - 1
+    return np.union1d(evenly, early)
 
 
 def runs_of_surface(result: SurfaceResult) -> list[MovingRun]:

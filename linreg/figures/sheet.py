@@ -110,8 +110,8 @@ def _panel(
     `prefix` makes its ids unique on the sheet. A `shared` panel is drawn without its y axis and its
     legends, which the panel on its left has.
     """
-    spec = _for_paper(figure.standalone(), size, width, height)
-    spec = _without_guides(spec, y_axis=True) if shared else without_empty_legend(spec)
+    spec = for_paper(figure.standalone(), size, width, height)
+    spec = without_guides(spec, y_axis=True) if shared else without_empty_legend(spec)
     svg = render(spec_to_svg, spec)
     root = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>', svg)
     plot = re.search(r'<g [^>]*transform="translate\(([\d.-]+),([\d.-]+)\)"', svg)
@@ -134,7 +134,7 @@ def _with_unique_ids(svg: str, prefix: str) -> str:
     return re.sub(r'(?<=id=")[^"]+|(?<=url\(#)[^)]+', new_id, svg)
 
 
-def _for_paper(
+def for_paper(
     spec: Mapping[str, Any], size: Size, width: float, height: float | None
 ) -> dict[str, Any]:
     """The spec with a plot of this width in pixels, and its titles wrapped to fit above it."""
@@ -206,18 +206,18 @@ def without_empty_legend(spec: dict[str, Any]) -> dict[str, Any]:
     """The spec without legends that would be empty, which Vega cannot lay out."""
     if _frame_values(spec).get(in_frame("optimizers")) != "":
         return spec
-    bare: dict[str, Any] = _without_guides(spec)
+    bare: dict[str, Any] = without_guides(spec)
     return bare
 
 
-def _without_guides(part: Any, y_axis: bool = False) -> Any:
+def without_guides(part: Any, y_axis: bool = False) -> Any:
     """The spec without its legends and, where asked, without its y axis."""
     if isinstance(part, list):
-        return [_without_guides(item, y_axis) for item in part]
+        return [without_guides(item, y_axis) for item in part]
     if not isinstance(part, dict):
         return part
     bare = {
-        name: value if name == "datasets" else _without_guides(value, y_axis)
+        name: value if name == "datasets" else without_guides(value, y_axis)
         for name, value in part.items()
     }
     for channel, encoding in bare.get("encoding", {}).items():

@@ -138,7 +138,7 @@ def _replay(comparison: Comparison) -> None:
     drawn(figures.surfaces, sends_runs=True)
     step_controls(group, last_step)
     _training(group, comparison, runs)
-    live_menus(partial(figures.surfaces, result), "surfaces", comparison)
+    live_menus(partial(figures.surfaces, result), runs, "surfaces", comparison)
     left, right = st.columns(2, gap="medium")
     if result.complete:
         with left:

@@ -14,10 +14,11 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # Streamlit's own
 import streamlit as st
 
+from linreg.figures.animation import animated_gif, animation_name, is_animated
 from linreg.figures.export import FORMATS, SIZES, exported, file_name
 from linreg.figures.figure import Figure, FigureSet
 from linreg.figures.moving import MovingRun
-from linreg.figures.renderer import prestart
+from linreg.figures.renderer import RenderError, prestart
 from linreg.figures.theme import LIGHT, THEMES, Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 from linreg.settings.model import Comparison
@@ -26,6 +27,7 @@ from linreg.ui.downloads import keep_download
 from linreg.ui.live import live_figures
 from linreg.ui.state import page_state
 
+Replay = Callable[..., bytes]  # (theme, progress) -> the file
 FORMAT_ROWS = (("svg", "pdf", "png"), ("html", "csv"))  # the buttons of the save menu
 
 
@@ -92,15 +94,22 @@ def draw_live(
     if caption and not at_end.legend:  # which says what the marks mean
         st.caption(at_end.caption + note)
     if key:
-        live_menus(figures_of, key, of)
+        live_menus(figures_of, runs, key, of)
 
 
 def live_menus(
-    figures_of: Callable[[Theme, int | None], FigureSet], key: str, of: Comparison | None = None
+    figures_of: Callable[[Theme, int | None], FigureSet],
+    runs: Sequence[MovingRun],
+    key: str,
+    of: Comparison | None = None,
 ) -> None:
     """The data and the files of a figure set of `draw_live`, at the step on the screen."""
     step = page_state().step
-    st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of)
+    last = max((int(run.steps[-1]) for run in runs), default=0)
+    replay = None
+    if last and is_animated(figures_of(current_theme(), None)):
+        replay = partial(animated_gif, figures_of, last=last)
+    st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of, replay)
 
 
 def _show(
@@ -131,8 +140,16 @@ def _arrow(columns: Mapping[str, pd.Series]) -> pa.Table:
 # ---- data and files ------------------------------------------------------------------------------
 
 
-def _toolbar(figures_of: Callable[[Theme], FigureSet], key: str, of: Comparison | None) -> None:
-    """The data of a figure set, and the set as a file: each is made when it is asked for."""
+def _toolbar(
+    figures_of: Callable[[Theme], FigureSet],
+    key: str,
+    of: Comparison | None,
+    replay: Replay | None = None,
+) -> None:
+    """The data of a figure set, and the set as a file: each is made when it is asked for.
+
+    `replay` makes the animated GIF of a figure set that is replayed.
+    """
     table_key, save_key = f"table.{key}", f"save.{key}"
     state = page_state()
     is_open = bool(state.widget(table_key) or state.widget(save_key))
@@ -147,7 +164,7 @@ def _toolbar(figures_of: Callable[[Theme], FigureSet], key: str, of: Comparison 
         _data(table, figures_of(current_theme()))
     if menu.open:
         with menu:
-            _save_menu(figures_of, key, of)
+            _save_menu(figures_of, key, of, replay)
 
 
 def _data(place: Any, figures: FigureSet) -> None:
@@ -156,7 +173,12 @@ def _data(place: Any, figures: FigureSet) -> None:
         tab.dataframe(panel.shown_table(), hide_index=True, height=240)
 
 
-def _save_menu(figures_of: Callable[[Theme], FigureSet], key: str, of: Comparison | None) -> None:
+def _save_menu(
+    figures_of: Callable[[Theme], FigureSet],
+    key: str,
+    of: Comparison | None,
+    replay: Replay | None,
+) -> None:
     """Size and colours, kept for the next figure, and a button for each kind of file."""
     if missing(FIGURES):
         st.info(f"{missing_message('Figures as files need', missing(FIGURES))}.")
@@ -179,8 +201,39 @@ def _save_menu(figures_of: Callable[[Theme], FigureSet], key: str, of: Compariso
                 key=f"{file_format}.{key}",
                 on_click="ignore",
             )
+    if replay:
+        _save_replay(replay, figures, key, words)
     st.caption("Caption")
     st.code(figures.caption, language=None, wrap_lines=True)
+
+
+def _save_replay(replay: Replay, figures: FigureSet, key: str, words: str) -> None:
+    """A button that makes the replay as an animated GIF, behind a bar, and then one that saves it.
+
+    Leaving the page or pressing anything on it ends the work.
+    """
+    place = st.empty()
+    if not place.button("Replay as animated GIF", key=f"gif.{key}"):
+        return
+    bar = place.progress(0.0, "Drawing the replay")
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(done / total, f"Drawing the replay: {done} of {total} frames")
+
+    try:
+        content = replay(theme=figures.theme, progress=progress)
+    except RenderError as error:
+        place.warning(f"The replay could not be drawn: {error}.")
+        return
+    name = animation_name(figures, words)
+    place.download_button(
+        f"Save {len(content) / 1e6:.1f} MB",
+        keep_download(lambda: content, name, "image/gif"),
+        name,
+        "image/gif",
+        key=f"gif.file.{key}",
+        on_click="ignore",
+    )
 
 
 def _kept_choice(name: str, key: str, titles: Mapping[str, str], default: str) -> str:

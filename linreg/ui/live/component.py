@@ -17,7 +17,7 @@ import numpy as np
 import streamlit as st
 
 from linreg.figures.figure import Figure, FigureSet
-from linreg.figures.moving import MAX_STEPS, MovingRun
+from linreg.figures.moving import MovingRun, frame_steps
 from linreg.training.browser import Problems
 from linreg.ui.live.files import FilesMissing, served_files
 from linreg.ui.live.payload import pack
@@ -30,7 +30,7 @@ def live_controls(group: str, last: int, step: int | None, on_step: Callable[[st
     `step_of(key)` is that step.
     """
     key = f"live.{group}.controls"
-    data = {"group": group, "last": last, "step": step, "stride": -(-max(last, 1) // MAX_STEPS)}
+    data = {"group": group, "last": last, "step": step, "stride": frame_steps(last)}
     _mount(key, data, on_step_change=lambda: on_step(key))
 
 

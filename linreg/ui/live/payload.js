@@ -18,24 +18,26 @@ export function unpack(bytes) {
   const aligned = bytes.byteOffset % ALIGNMENT ? bytes.slice() : bytes;
   const size = new DataView(aligned.buffer, aligned.byteOffset).getUint32(0, true);
   const text = new TextDecoder().decode(aligned.subarray(4, 4 + size));
+  const { value, parts } = JSON.parse(text);
   const begin = aligned.byteOffset + 4 + size;
-  return filledIn(JSON.parse(text), aligned.buffer, begin);
+  return filledIn(value, { parts, buffer: aligned.buffer, begin });
 }
 
-/** The value with arrays in the place of references. */
-function filledIn(value, buffer, begin) {
-  if (Array.isArray(value)) return value.map((part) => filledIn(part, buffer, begin));
+/** The value with what its references mean in their place: parts are copied, arrays are not. */
+function filledIn(value, sent) {
+  if (Array.isArray(value)) return value.map((part) => filledIn(part, sent));
   if (value === null || typeof value !== "object") return value;
+  if (Number.isInteger(value.part)) return filledIn(sent.parts[value.part], sent);
   if (Array.isArray(value.array) && value.array[0] in ARRAYS) {
     const [dtype, offset, length] = value.array;
-    return new ARRAYS[dtype](buffer, begin + offset, length);
+    return new ARRAYS[dtype](sent.buffer, sent.begin + offset, length);
   }
   if ("codes" in value && "categories" in value) {
-    const codes = filledIn(value.codes, buffer, begin);
-    return Array.from(codes, (code) => (code < 0 ? null : value.categories[code]));
+    const [codes, categories] = [value.codes, value.categories].map((part) => filledIn(part, sent));
+    return Array.from(codes, (code) => (code < 0 ? null : categories[code]));
   }
   const filled = {};
-  for (const [name, part] of Object.entries(value)) filled[name] = filledIn(part, buffer, begin);
+  for (const [name, part] of Object.entries(value)) filled[name] = filledIn(part, sent);
   return filled;
 }
 

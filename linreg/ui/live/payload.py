@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 ALIGNMENT = 8  # bytes, of the JSON's end and of every array: typed arrays cannot begin elsewhere
+MIN_REPEATS = 2  # of each text of a column, from which on it is sent by number
+MIN_PART = 40  # characters of a part of the JSON that is sent once
 DTYPES = ("int8", "int16", "int32", "float32", "float64")  # that a typed array has
 
 
@@ -20,13 +22,77 @@ def pack(value: Any) -> bytes:
 
     `value` consists of dicts, sequences, texts, numbers, NumPy arrays and pandas columns. In the
     JSON an array is `{"array": [dtype, offset, length]}`, its offset counted from the JSON's end,
-    a column of categories `{"codes": array, "categories": […]}`, and a column of texts a list. The
-    first four bytes are the length of the JSON, little-endian.
+    a column of texts that repeat `{"codes": array, "categories": […]}`, and one of other texts a
+    list. The first four bytes are the length of the JSON, little-endian.
+
+    Columns are sent in the narrowest dtype that holds their values. What is equal is sent once:
+    arrays, and parts of the JSON, which stand in its list `parts` and where they belong as
+    `{"part": index}`.
     """
     arrays = _Arrays()
-    text = json.dumps(arrays.taken_out(value), separators=(",", ":"), allow_nan=False).encode()
+    tree = with_parts(arrays.taken_out(value))
+    text = json.dumps(tree, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-(len(text) + 4) % ALIGNMENT)
     return b"".join([struct.pack("<I", len(text)), text, *arrays.parts])
+
+
+def with_parts(tree: Any) -> dict[str, Any]:
+    """A tree of JSON values as `{"value": tree, "parts": […]}`, its equal parts taken out."""
+    parts = _Parts()
+    root = parts.number_of(tree)
+    return {"value": parts.written(root), "parts": parts.taken_out}
+
+
+class _Parts:
+    """The different dicts and lists of a tree, numbered, each after what is in it."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}  # shape -> number
+        self.shapes: list[Any] = []
+        self.sizes: list[int] = []  # characters, about
+        self.uses: list[int] = []  # in different dicts and lists
+        self.indices: dict[int, int] = {}  # number -> index in `taken_out`
+        self.taken_out: list[Any] = []
+
+    def number_of(self, node: Any) -> int:
+        """The number of a dict, a list, or another value."""
+        items: tuple[Any, ...] = ()
+        if isinstance(node, dict):
+            items = tuple((name, self.number_of(part)) for name, part in node.items())
+            shape: Any = (dict, items)
+        elif isinstance(node, list):
+            items = tuple(("", self.number_of(part)) for part in node)
+            shape = (list, items)
+        else:
+            shape = (type(node), node, repr(node))  # 0.0 and -0.0 are two
+        if shape not in self.numbers:
+            self.numbers[shape] = len(self.shapes)
+            self.shapes.append(shape)
+            within = sum(len(name) + self.sizes[part] + 4 for name, part in items)
+            self.sizes.append(within if items else len(str(node)))
+            self.uses.append(0)
+            for _, part in items:
+                self.uses[part] += 1
+        return self.numbers[shape]
+
+    def written(self, number: int) -> Any:
+        """A node with references in the place of parts."""
+        kind, content, *_ = self.shapes[number]
+        if kind is dict:
+            return {name: self._reference(part) for name, part in content}
+        if kind is list:
+            return [self._reference(part) for _, part in content]
+        return content
+
+    def _reference(self, number: int) -> Any:
+        is_container = self.shapes[number][0] in (dict, list)
+        if not is_container or self.uses[number] < 2 or self.sizes[number] < MIN_PART:
+            return self.written(number)
+        if number not in self.indices:
+            part = self.written(number)
+            self.indices[number] = len(self.taken_out)
+            self.taken_out.append(part)
+        return {"part": self.indices[number]}
 
 
 class _Arrays:
@@ -35,6 +101,7 @@ class _Arrays:
     def __init__(self) -> None:
         self.parts: list[bytes] = []
         self.size = 0
+        self.offsets: dict[bytes, int] = {}  # of what is there already
 
     def taken_out(self, value: Any) -> Any:
         """The value with references in the place of arrays."""
@@ -54,25 +121,49 @@ class _Arrays:
 
     def _column(self, column: pd.Series) -> Any:
         if isinstance(column.dtype, pd.CategoricalDtype):
-            codes, categories = column.cat.codes.to_numpy(), column.cat.categories.tolist()
-            return {"codes": self._array(codes), "categories": categories}
+            return self._categories(column)
         values = column.to_numpy()
-        return values.tolist() if values.dtype.kind not in "iufb" else self._array(values)
+        if values.dtype.kind in "iufb":
+            return self._array(_narrowest(values))
+        texts = values.tolist()
+        if len(set(texts)) <= len(texts) / MIN_REPEATS:
+            return self._categories(column.astype("category"))
+        return texts
+
+    def _categories(self, column: pd.Series) -> dict[str, Any]:
+        codes, categories = column.cat.codes.to_numpy(), column.cat.categories.tolist()
+        return {"codes": self._array(codes), "categories": categories}
 
     def _array(self, array: np.ndarray) -> dict[str, Any]:
         array = np.ascontiguousarray(_for_typed_array(array))
         data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-        reference = [array.dtype.name, self.size, array.size]
         data += b"\0" * (-len(data) % ALIGNMENT)
-        self.parts.append(data)
-        self.size += len(data)
-        return {"array": reference}
+        if data not in self.offsets:
+            self.offsets[data] = self.size
+            self.parts.append(data)
+            self.size += len(data)
+        return {"array": [array.dtype.name, self.offsets[data], array.size]}
 
 
 def _for_typed_array(array: np.ndarray) -> np.ndarray:
-    """The array in a dtype that JavaScript has; integers of 64 bits in 32 where they fit."""
+    """The array in a dtype that JavaScript has; integers of 64 bits in fewer where they fit."""
     if array.dtype.name in DTYPES:
         return array
-    limits = np.iinfo(np.int32)
-    is_small = not array.size or (array.min() >= limits.min and array.max() <= limits.max)
-    return array.astype(np.int32 if array.dtype.kind in "iub" and is_small else np.float64)
+    if array.dtype.kind in "iub":
+        return _narrowest(array)
+    return array.astype(np.float64)
+
+
+def _narrowest(array: np.ndarray) -> np.ndarray:
+    """The array in the dtype of fewest bytes that holds exactly its values."""
+    if array.dtype.kind in "iub":
+        for dtype in (np.int8, np.int16, np.int32):
+            limits = np.iinfo(dtype)
+            if not array.size or (array.min() >= limits.min and array.max() <= limits.max):
+                return array.astype(dtype)
+        return array.astype(np.float64)
+    if array.dtype == np.float64:
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32)
+        return single if np.array_equal(single, array, equal_nan=True) else array
+    return array

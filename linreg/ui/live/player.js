@@ -74,10 +74,17 @@ export class Player {
     }, wait);
   }
 
+  /** The last step up to this one of which a record is here: that of the figures. */
+  recorded(step) {
+    const runs = this.stage.trained ?? this.stage.runs;
+    const longest = runs.reduce((most, run) => (run.last > (most?.last ?? -1) ? run : most), null);
+    return longest ? longest.steps[longest.rowAt(step)] : step;
+  }
+
   /** Show what comes so much later, from 0 to 1. Whether there is more to come. */
   forward(share) {
     this.time += share;
-    const step = this.time >= 1 ? this.stage.last : this.clock.stepAt(this.time);
+    const step = this.time >= 1 ? this.stage.last : this.recorded(this.clock.stepAt(this.time));
     if (step !== this.stage.at) this.stage.go(step);
     if (this.time < 1) return true;
     this.pause();

@@ -34,6 +34,8 @@ export class Run {
 
 /** A run that the browser has trained: one of `createPath` in `trainer.js`, which it refills. */
 export class TrainedRun {
+  isTrainedHere = true;
+
   constructor(label, optimizer, path) {
     Object.assign(this, { label, optimizer, path });
     this.steps = path.steps;

@@ -169,6 +169,7 @@ function position(figure, runs, at, { run, words, evaluation }) {
   const row = moving.rowAt(at);
   const [w1, w2] = moving.weightsOf(row);
   if (moving.divergedAt !== null && at >= moving.last) {
+    if (!moving.isTrainedHere) return figure.rows("now"); // Python has every step
     const out = figure.once("first step outside", () => firstOutside(figure, moving));
     const left = out === undefined ? "" : words.left.replace("{step}", count(out));
     return [{ text: left + words.diverged.replace("{step}", count(moving.divergedAt)) }];

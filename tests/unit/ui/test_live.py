@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from live_payload import unpacked
 
-from linreg.figures.moving import MAX_STEPS
 from linreg.ui.live import files
 from linreg.ui.live.payload import pack
 
@@ -37,22 +36,41 @@ def test_numbers_lie_behind_the_json_where_a_typed_array_can_begin():
     assert sent["table"]["optimizer"] == ["SGD", "Adam", "SGD"]
 
 
+def test_what_is_equal_is_sent_once_and_nothing_changes():
+    axis = {"title": "weight 1", "scale": {"domain": [0.0, -0.0, 1, True, 1.0], "nice": False}}
+    column = np.linspace(0, 1, 500)
+    sides = ["Original", "Fixed"] * 250
+    table = {"w": pd.Series(column), "side": pd.Series(sides), "single": np.float32(column)}
+    once = {"layers": [axis], "tables": [table]}
+    twice = {"layers": [axis, {"x": axis}, [axis, axis]], "tables": [table, table, {"w": column}]}
+    assert len(pack(twice)) < len(pack(once)) + 600
+    sent = unpacked(pack(twice))
+    expected = repr([axis, {"x": axis}, [axis, axis]])
+    assert repr(sent["layers"]) == expected, "with the signs of zeros, and what is an integer"
+    for received in sent["tables"]:
+        np.testing.assert_array_equal(received["w"], column, strict=True)
+    assert sent["tables"][1]["side"] == sides
+    narrowed = unpacked(pack({"w": pd.Series(column.astype(np.float32).astype(float))}))["w"]
+    assert narrowed.dtype == np.float32, "as exact in half of the bytes"
+    np.testing.assert_array_equal(narrowed.astype(float), column.astype(np.float32).astype(float))
+
+
 def test_files_are_there_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
     def fails(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(files, "render", fails)
+    monkeypatch.setattr(files, "vega_bundle", fails)
     with pytest.raises(OSError, match="no space left"):
         files.prepare(tmp_path)
     assert not list(tmp_path.iterdir())
-    monkeypatch.setattr(files, "render", lambda *_: "bundle")
+    monkeypatch.setattr(files, "vega_bundle", lambda: "bundle")
     files.prepare(tmp_path)
     (folder,) = tmp_path.iterdir()
     assert folder.name == files.files_version()
     own = {path.name for path in Path(files.__file__).parent.iterdir()}
     served = {path.name for path in folder.iterdir()}
     assert served == {name for name in own if name.endswith((".js", ".css"))} | {"vega.js"}
-    monkeypatch.setattr(files, "render", fails)
+    monkeypatch.setattr(files, "vega_bundle", fails)
     files.prepare(tmp_path)  # it is there
 
 
@@ -69,8 +87,15 @@ def test_a_folder_of_somebody_else_is_not_used(tmp_path, monkeypatch):
 def test_a_long_run_is_sent_in_part(monkeypatch):
     from linreg.figures import moving
 
+    assert moving._recorded(3_000).tolist() == list(range(3_001)), (
+        "the thread's steps are all there"
+    )
+    assert len(moving._recorded(300_000)) <= 3_001
     monkeypatch.setattr(moving, "MAX_STEPS", 10)
+    monkeypatch.setattr(moving, "EVEN_STEPS", 10)
+    monkeypatch.setattr(moving, "EARLY_STEPS", 6)
     assert moving._recorded(8).tolist() == list(range(9))
-    assert moving._recorded(25).tolist() == [0, 3, 6, 9, 12, 15, 18, 21, 24, 25]
+    frames = [0, 3, 6, 9, 12, 15, 18, 21, 24, 25]
+    assert moving.frame_steps(25) == 3
+    assert moving._recorded(25).tolist() == sorted({*frames, 0, 1, 3, 6, 13, 25})
     assert moving._recorded(0).tolist() == [0]
-    assert MAX_STEPS >= 3_000, "the thread's steps are all there"
