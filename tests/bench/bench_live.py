@@ -32,7 +32,7 @@ TRAINED = (
 )
 
 
-# ---- scenes: what a visitor does for so many seconds ----------------------------------------------
+# ---- scenes: what a visitor does for so many seconds ---------------------------------------------
 
 
 def replay(page, seconds):
@@ -75,7 +75,7 @@ SCENES = {
 }
 
 
-# ---- what is measured -----------------------------------------------------------------------------
+# ---- what is measured ----------------------------------------------------------------------------
 
 
 class Frames:
@@ -197,7 +197,8 @@ def profiled(page, act, seconds):
         frame = places[node]
         file = frame["url"].rpartition("/")[2][:24]
         own[
-            f"{frame['functionName'] or '(anonymous)'} {file}:{frame['lineNumber'] + 1}:{frame['columnNumber']}"
+            f"{frame['functionName'] or '(anonymous)'} {file}:{frame['lineNumber'] + 1}"
+            f":{frame['columnNumber']}"
         ] += micros
     total = sum(profile["timeDeltas"])
     for name, micros in sorted(own.items(), key=lambda item: -item[1])[:28]:

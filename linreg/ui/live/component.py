@@ -22,6 +22,8 @@ from linreg.training.browser import Problems
 from linreg.ui.live.files import FilesMissing, served_files
 from linreg.ui.live.payload import pack
 
+MAX_RECORDED = 20_000  # steps of a run that the browser trains; of a longer one every k-th
+
 
 def live_controls(group: str, last: int, step: int | None, on_step: Callable[[str], None]) -> None:
     """Mount the controls of a replay up to the step `last`, which show `step`; None is the last.
@@ -78,7 +80,7 @@ class TrainingSettings:
     max_starts: int | None = None
     typed_starts: int | None = None
     trainer: str = "PyTorch"
-    max_recorded: int = MAX_STEPS
+    max_recorded: int = MAX_RECORDED
 
 
 def live_training(
