@@ -126,7 +126,7 @@ def contour_table(
 ) -> pd.DataFrame:
     """The points of the contours at these excess losses, numbered from 1, the last drawn first."""
     count = len(excess)
-    contours = _simplified(sublevel_contours(surface, excess[::-1], domain), domain)
+    contours = simplify_contours(sublevel_contours(surface, excess[::-1], domain), domain)
     w = np.concatenate([*contours, np.empty((0, 2))]).astype(coordinate_dtype(domain))  # (n, 2)
     sizes = [len(contour) for contour in contours]
     # A chart that is updated in place draws the lines it had before below those that are new, and
@@ -137,7 +137,7 @@ def contour_table(
     return pd.DataFrame({"w1": w[:, 0], "w2": w[:, 1], "level": level, "order": order})
 
 
-def _simplified(contours: Sequence[np.ndarray], domain: Domain) -> list[np.ndarray]:
+def simplify_contours(contours: Sequence[np.ndarray], domain: Domain) -> list[np.ndarray]:
     """The contours, each (n, 2), without the points that a plot of 4,000 pixels does not need."""
     span = np.array([domain[1] - domain[0], domain[3] - domain[2]])
     starts = np.cumsum([0, *map(len, contours)])

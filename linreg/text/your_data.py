@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def origin(data: Data) -> str:
-    """Where the data are from, in a sentence: the forum's question, or a table in its place."""
+    """Where the data are from, of the settings alone: the forum's question, or a table in its place."""
     if not isinstance(data, TableSettings):
         return (
             "[The question on the PyTorch forums](https://discuss.pytorch.org/t/50431), also on"

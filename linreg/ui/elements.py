@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
@@ -20,6 +21,12 @@ def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
         columns = list(next(iter(rows.values())))
         cells = {name: list(row.values()) for name, row in rows.items()}
         st.markdown(table_in_markdown(cells, columns))
+
+
+def run_script(name: str) -> None:
+    """Run a script of this folder in the page."""
+    script = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from live_modules import DECODED, ENCODED, MODULES, decoded, encoded, open_modules
 
-from linreg.data.dataset import initial_weights, make_data
+from linreg.data.dataset import initial_weights
+from linreg.data.tables import make_data
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.streaming import matched_surface
 from linreg.settings.model import DataSettings, Settings

@@ -174,6 +174,8 @@ KNOWN = {
     ("worker.py", "pickle"): "whether an error can travel",
     ("memory.py", "ctypes"): "the C library is told to spare memory",
     ("page.py", "st.html"): "a stylesheet of the package",
+    ("elements.py", "st.html"): "a script of the package",
+    ("elements.py", "unsafe_allow_javascript"): "a script of the package",
     ("component.py", "st.components"): "its code is a file of the package, its data no HTML",
 }
 
@@ -195,9 +197,12 @@ def test_html_is_a_file_of_the_package():
     ]
     for call in calls:
         if ast.unparse(call.func) == "st.html":
-            assert re.fullmatch(
-                r"Path\(__file__\)\.with_name\('[a-z]+\.css'\)", ast.unparse(call.args[0])
+            text = ast.unparse(call.args[0])
+            assert text == "f'<script>{script}</script>'" or re.fullmatch(
+                r"Path\(__file__\)\.with_name\('[a-z]+\.css'\)", text
             )
+        elif ast.unparse(call.func) == "run_script":
+            assert re.fullmatch(r"'[a-z_]+\.js'", ast.unparse(call.args[0]))
 
 
 @pytest.mark.parametrize(

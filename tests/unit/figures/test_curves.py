@@ -8,7 +8,7 @@ import pytest
 import vl_convert
 from trained_sides import BOWL, layers_over, side, trained
 
-from linreg.data.dataset import make_data
+from linreg.data.tables import make_data
 from linreg.experiments import comparison
 from linreg.experiments.resources import local_resources
 from linreg.figures.comparison import losses

@@ -13,7 +13,6 @@ from linreg.__main__ import main
 from linreg.data.tables import make_data, table_settings
 from linreg.experiments import cause, claims, comparison, surface, sweep, your_code
 from linreg.experiments.resources import local_resources
-from linreg.experiments.your_data import with_default_table
 from linreg.figures import cause as cause_figures
 from linreg.figures import claims as claims_figures
 from linreg.figures import comparison as comparison_figures
@@ -22,6 +21,7 @@ from linreg.figures import sweep as sweep_figures
 from linreg.figures import your_code as your_code_figures
 from linreg.figures.pages import FIGURES, outstanding, page_figures
 from linreg.figures.theme import LIGHT
+from linreg.settings.changes import update_both, with_table
 from linreg.settings.model import Comparison
 from linreg.settings.pages import (
     PAGES,
@@ -246,10 +246,16 @@ def least_squares_of_the_bundled_table():
     return table, np.append(best[:2], np.mean([part.mean() for part in off]))
 
 
+def on_the_bundled_table():
+    """In the order of the file and in its units of mpg."""
+    data = table_settings("auto-mpg", "mpg", ("horsepower", "weight"), standardise=True)
+    return update_both(with_table(Comparison(), data), {"shuffle": False, "batch_size": 100})
+
+
 def test_page_command_line_and_embedded_page_start_at_the_same_least_squares(capsys, tmp_path):
     """Not at the minimum of the mean over the batches, of which the last is smaller."""
     table, best = least_squares_of_the_bundled_table()
-    asked, of = with_default_table(Comparison()), local_resources()
+    asked, of = on_the_bundled_table(), local_resources()
     assert asked.original.bias
     result = cause.run(asked, CauseView(), of)
     assert result.weights == pytest.approx(best, rel=1e-9)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from linreg.data.dataset import Dataset, batch_order
 from linreg.data.tables import make_data
-from linreg.figures.layers import simplify_contours
+from linreg.figures.contours import simplify_contours
 from linreg.quadratic.contours import sublevel_contours
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.quadratic import Quadratic

@@ -134,4 +134,4 @@ def test_a_constant_target_is_not_called_a_failure():
 
 def test_what_meets_what():
     assert shapes_met(Settings()) == "(100, 1) against (100,)"
-    assert shapes_met(Settings(wiring="unsqueeze", batch_size=7)) == "(7, 1) meets (7, 1)"
+    assert shapes_met(Settings(wiring="unsqueeze", batch_size=7)) == "(7, 1) against (7, 1)"

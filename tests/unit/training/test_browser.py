@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from linreg.data.dataset import batch_order, make_data
+from linreg.data.dataset import batch_order
+from linreg.data.tables import make_data
 from linreg.quadratic.moments import batch_moments
 from linreg.settings.model import DataSettings, Settings
 from linreg.settings.optimizers import OPTIMIZERS
