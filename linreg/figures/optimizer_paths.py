@@ -54,7 +54,7 @@ MAX_PANEL_POINTS = 1_400  # of all paths of a panel
 ARROWS = 15  # columns of gradient arrows
 LABEL_ROOM = 0.1  # that a label of an axis needs, relative to the width
 LABEL_SHARES = (0.8, 0.55, 0.35)  # of half an axis, where its label may stand, the best first
-TANGLED = 2  # widths of the plot that a path is long from which on all are drawn thinly
+TANGLED = 3  # widths of the plot that a path is long from which on all are drawn thinly
 
 
 def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> Layout:

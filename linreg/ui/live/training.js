@@ -119,7 +119,8 @@ export class Training extends EventTarget {
       return this.startsOf(problem).map((start, i) => {
         const path = (this.paths[k][i] ??= createPath(problem, every));
         const others = problem.init.slice(start.length); // such as a bias
-        return new TrainedRun(label, optimizer, train(problem, path, [...start, ...others], lr, momentum));
+        train(problem, path, [...start, ...others], lr, momentum);
+        return new TrainedRun(label, optimizer, path);
       });
     });
   }
@@ -217,7 +218,8 @@ function differenceOfFinals(runs, finals) {
   for (const { columns, steps } of runs) {
     for (const column of columns) {
       const expected = finals[at++];
-      const distance = Math.abs(column[steps.length - 1] - expected) / Math.max(Math.abs(expected), 1);
+      const size = Math.max(Math.abs(expected), 1);
+      const distance = Math.abs(column[steps.length - 1] - expected) / size;
       if (distance > most) most = distance; // never where both have diverged
     }
   }
