@@ -224,7 +224,8 @@ def printed_figure(paths: Float[np.ndarray, "seeds 11 2"], theme: Theme) -> Figu
         "printed": pd.concat(printed),
         "frame": frame_table(alt=alt_text),
     }
-    return Figure(_printed_spec(theme), data, alt_text, caption, "runs")
+    name = "The answer's printed weights beside ours"
+    return Figure(_printed_spec(theme), data, alt_text, caption, "runs", name)
 
 
 @template()

@@ -20,10 +20,11 @@ CORE = (
     "jinja2",
     "click",
 )
-FIGURES = ("vl_convert", "fontTools", "font_source_sans_pro")  # to export figures
+FIGURES = ("vl_convert", "fontTools", "font_source_sans_pro", "PIL")  # to export figures
 PIP_NAMES = {
     "vl_convert": "vl-convert-python",
     "fontTools": "fonttools",
+    "PIL": "pillow",
     "font_source_sans_pro": "font-source-sans-pro",
     "distributed": "dask[distributed]",
 }

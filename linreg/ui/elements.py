@@ -23,7 +23,7 @@ def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
         st.markdown(table_in_markdown(cells, columns))
 
 
-def run_script(name: str) -> None:
+def page_script(name: str) -> None:
     """Run a script of this folder in the page."""
     script = Path(__file__).with_name(name).read_text(encoding="utf-8")
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)

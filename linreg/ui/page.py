@@ -12,7 +12,7 @@ from linreg.data.tables import table_named
 from linreg.settings.model import Comparison, TableSettings
 from linreg.settings.pages import Page
 from linreg.text.markdown import escape_markdown
-from linreg.ui.elements import run_script
+from linreg.ui.elements import page_script
 from linreg.ui.sidebar import sidebar
 from linreg.ui.startup import warm_up
 from linreg.ui.state import page_state
@@ -39,7 +39,7 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
     else:
         with st.sidebar:
             sidebar(controls(state.comparison) if callable(controls) else controls)
-            run_script("history.js")
+            page_script("history.js")
     write_url()
     for sentence in state.ignored:
         st.warning(escape_markdown(sentence), icon="⚠️")

@@ -27,7 +27,7 @@ from linreg.text.markdown import escape_markdown
 from linreg.text.numbers import axis_number
 from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, text
-from linreg.ui.elements import compiled, run_script
+from linreg.ui.elements import compiled, page_script
 from linreg.ui.figure_view import Selection, draw
 from linreg.ui.state import CONTROL, page_state
 from linreg.ui.work import run_behind_bar, start_button, stop_button, work_bar
@@ -167,7 +167,7 @@ def _open_link(sweep: Sweep, column: int, row: int) -> None:
             query_params={"v": str(VERSION), **to_query(cell)},
         )
     if follow:
-        run_script("open_cell.js")
+        page_script("open_cell.js")
 
 
 OPEN = "open_cell"  # the key of the link's container, which `open_cell.js` clicks

@@ -1,5 +1,6 @@
 """The home page through Streamlit's own test runner: what a visitor reads, changes and is told."""
 
+import numpy as np
 import pytest
 from apprunner import control, link, one, opened, ran, refusals, replay_controls, words
 from plain import plain_run
@@ -7,6 +8,7 @@ from plain import plain_run
 from linreg.data.tables import make_data
 from linreg.settings.model import Settings
 from linreg.settings.presets import PRESETS
+from linreg.text.numbers import quantity, r2_text
 from linreg.training.pytorch import train
 from linreg.ui import comparison as comparison_ui
 from linreg.ui.cache import CACHE
@@ -25,19 +27,27 @@ def loss_of_a_plain_script(settings):
     return ((predictions[:, :, None] - targets[:, None, :]) ** 2).mean()
 
 
+def r2_of_a_plain_script(settings):
+    table = make_data(settings.data)
+    weights, _ = plain_run(table.X, table.y, settings)
+    predictions = table.X @ weights[-1].astype(np.float64)
+    return 1 - ((table.y - predictions) ** 2).mean() / table.y.var()
+
+
 def test_the_page_opens_with_the_finding():
     app = opened()
-    losses = [
-        loss_of_a_plain_script(Settings()),
-        loss_of_a_plain_script(Settings(wiring="squeeze")),
-    ]
-    assert (
-        f"As written, the loss stays at {losses[0]:,.0f}. Fixed, it falls to {losses[1]:.2f}."
-        in words(app)
-    )
-    assert "`(100, 1)` meets `(100,)`" in words(app)
+    both = Settings(), Settings(wiring="squeeze")
+    (header,) = app.header
+    assert header.value == "A silent broadcast: why this PyTorch regression never learns"
+    assert "The model returns `(100, 1)`, the targets are `(100,)`" in words(app)
+    assert "broadcasts them to 10,000 pairs" in words(app)
+    before, after = (r2_text(r2_of_a_plain_script(settings)) for settings in both)
+    assert f"With `pred.squeeze(-1)`, R² goes from {before} to {after}." in words(app)
+    for loss in map(loss_of_a_plain_script, both):
+        assert quantity(loss) in words(app)
     assert "| Verdict | ✕ did not converge | ✓ converged |" in words(app)
-    before, after, warning = app.code
+    before, after, fixes, warning = app.code
+    assert "assert pred.shape == y.shape" in fixes.value
     assert before.value == "loss = criterion(pred_y, batch_y)"
     assert after.value == "loss = criterion(pred_y.squeeze(-1), batch_y)"
     assert warning.value.startswith("Using a target size (torch.Size([100]))")
@@ -133,7 +143,7 @@ def test_another_visitor_trains_the_same_just_before(monkeypatch):
 
     monkeypatch.setattr(comparison_ui, "_train", meanwhile)
     app = opened(seed="4711", epochs="1")
-    assert "**Original.** " in words(app)
+    assert "R² goes from" in words(app)
     assert "Verdict" in words(app)
     assert [settings.seed for settings in trained_meanwhile] == [4711, 4711]
 

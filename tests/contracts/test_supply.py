@@ -201,7 +201,7 @@ def test_html_is_a_file_of_the_package():
             assert text == "f'<script>{script}</script>'" or re.fullmatch(
                 r"Path\(__file__\)\.with_name\('[a-z]+\.css'\)", text
             )
-        elif ast.unparse(call.func) == "run_script":
+        elif ast.unparse(call.func) == "page_script":
             assert re.fullmatch(r"'[a-z_]+\.js'", ast.unparse(call.args[0]))
 
 

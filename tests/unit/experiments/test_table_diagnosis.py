@@ -103,7 +103,7 @@ def test_the_reach_is_the_distance_of_the_threads_run():
     assert found.max_displacement == pytest.approx(30.5, abs=0.5)
     assert found.training.distance == pytest.approx(97, abs=0.1)
     assert findings(found)[-1].startswith(
-        "**Training is too short**: a must travel 97.0 but can move about 30.1; standardise"
+        "**Training is too short**: b must travel 97.0 but can move about 30.1; standardise"
         " features and target, use lr 0.036 or train for 107 epochs."
     )
 
