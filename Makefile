@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run check test lint bench bench-pages faults planted fuzz load screenshots rules clean
+.PHONY: run check test lint bench bench-pages bench-live faults planted fuzz load screenshots rules clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -29,6 +29,9 @@ bench: .venv/.installed-bench
 
 bench-pages: .venv/.installed-test
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_pages.py
+
+bench-live: .venv/.installed-test .venv/.compiled # SCENES="replay drag"
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_live.py $(SCENES)
 
 faults: .venv/.installed-test # ONLY="killed full_disk"; what there is, and what is done, is in the script
 	$(BIN)/python tests/faults/faults.py $(ONLY)

@@ -7,6 +7,7 @@ layout. Those of one `group` belong together: the browser shows the same step in
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -138,5 +139,6 @@ def _mount(key: str, data: Any, **callbacks: Callable[[], None]) -> None:
 @cache
 def _component(address: str) -> Any:
     loader = files(__package__).joinpath("loader.js").read_text(encoding="utf-8")
+    loader = re.sub(r"(?m)^ *(//|/\*\*).*\n", "", loader)  # it is sent with every element
     loader = loader.replace("__FILES__", address)
     return st.components.v2.component("linreg.live", js=loader, isolate_styles=False)
