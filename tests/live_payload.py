@@ -20,9 +20,9 @@ def unpacked(packed):
         if set(value) == {"part"}:
             return filled(sent["parts"][value["part"]])
         if set(value) == {"array"}:
-            dtype, offset, length = value["array"]
+            dtype, offset, length, times = (*value["array"], 1)[:4]
             assert offset % 8 == 0
-            return np.frombuffer(packed, np.dtype(dtype), length, begin + offset)
+            return np.tile(np.frombuffer(packed, np.dtype(dtype), length, begin + offset), times)
         if set(value) == {"codes", "categories"}:
             categories = filled(value["categories"])
             return [categories[code] for code in filled(value["codes"])]

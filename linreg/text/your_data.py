@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def origin(data: Data) -> str:
-    """Where the data are from, of the settings alone: the forum's question, or a table in its place."""
+    """Where the data are from, of the settings alone: the question, or a table in its place."""
     if not isinstance(data, TableSettings):
         return (
             "[The question on the PyTorch forums](https://discuss.pytorch.org/t/50431), also on"
@@ -95,7 +95,7 @@ def _two_digits(r_squared: float) -> str:
 
 
 def preparation(comparison: Comparison) -> str:
-    """What is done to the table before training, in a sentence that says why."""
+    """What is done to the table before training and why, of the settings alone."""
     data = comparison.original.data
     assert isinstance(data, TableSettings)
     shuffled = " and the rows are shuffled" if comparison.original.shuffle else ""

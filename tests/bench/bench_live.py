@@ -196,13 +196,24 @@ def profiled(page, act, seconds):
     for node, micros in zip(profile["samples"], profile["timeDeltas"], strict=True):
         frame = places[node]
         file = frame["url"].rpartition("/")[2][:24]
-        own[
-            f"{frame['functionName'] or '(anonymous)'} {file}:{frame['lineNumber'] + 1}"
-            f":{frame['columnNumber']}"
-        ] += micros
+        place = f"{file}:{frame['lineNumber'] + 1}:{frame['columnNumber']}"
+        own[f"{frame['functionName'] or '(anonymous)'} {place}"] += micros
     total = sum(profile["timeDeltas"])
     for name, micros in sorted(own.items(), key=lambda item: -item[1])[:28]:
         print(f"    {100 * micros / total:5.1f} %  {name}")
+
+
+def change_bytes(browser, address):
+    """The bytes received after a change of the learning rate on the home page."""
+    page = open_page(browser, f"{address}/", 1400)
+    page.evaluate("bytes = 0")
+    field = page.get_by_label("Learning rate", exact=True).first
+    field.fill("0.023")
+    field.press("Enter")
+    page.wait_for_timeout(15_000)
+    size = page.evaluate("bytes")
+    page.close()
+    return size
 
 
 def main():
@@ -219,12 +230,14 @@ def main():
             "| scene | width | run | frames a second | script, median | p95 | style, layout and"
             " paint | messages | server |\n|---|---|---|---|---|---|---|---|---|"
         )
+        visits = []
         for name, (path, act, needed) in SCENES.items():
             if asked and name.split(",")[0] not in asked:
                 continue
             for run, query in RUNS.items():
                 for width in SIZES:
                     page = open_page(browser, f"{server.url}/{path}?{query}", width)
+                    visits.append((path or "home", run, width, page.evaluate("bytes")))
                     role, label = needed
                     if page.get_by_role(role, name=label).count():
                         row = measured(browser, page, server.process.pid, act, 6)
@@ -234,7 +247,12 @@ def main():
                     else:
                         print(f"| {name} | {width} | {run} | the page has no {label!r} |")
                     page.close()
+        changed = change_bytes(browser, server.url)
         browser.close()
+    print("\n| page | run | width | kB received |\n|---|---|---|---|")
+    for path, run, width, size in visits:  # the first of each run is trained, others are not
+        print(f"| {path} | {run} | {width} | {size / 1e3:.0f} |")
+    print(f"| home, another learning rate | 3,000 steps | 1400 | {changed / 1e3:.0f} |")
     server.stop()
 
 

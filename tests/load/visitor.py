@@ -192,7 +192,8 @@ class Visitor:
             if one.WhichOneof("data") == "json":
                 self._place(self.widgets, ("live", "Replay"), one, delta.fragment_id)
             else:
-                self.live.append(one.bytes)
+                sent = unpacked(one.bytes)  # figures, or what the browser trains
+                self.live += sent.get("figures", [])
         elif kind == "progress":
             self.bar = True
         elif kind == "exception":
@@ -267,7 +268,7 @@ class Visitor:
             tables = tuple(sorted((each.name, each.data.data) for each in chart.datasets))
             self._keep(Received(where, chart.alt, chart.spec, tables))
         at_the_end = replace(where, step=None)  # live figures come so, whatever step they show
-        for figure in (figure for sent in self.live for figure in unpacked(sent)["figures"]):
+        for figure in self.live:
             tables = tuple(sorted((name, _ipc(table)) for name, table in figure["tables"].items()))
             spec = json.dumps(figure["spec"])
             self._keep(Received(at_the_end, figure["label"], spec, tables))

@@ -7,6 +7,7 @@ layout. Those of one `group` belong together: the browser shows the same step in
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -152,6 +153,7 @@ def _mount(
 @cache
 def _component(address: str, module: str) -> Any:
     loader = files(__package__).joinpath("loader.js").read_text(encoding="utf-8")
+    loader = re.sub(r"(?m)^ *(//|/\*\*).*\n", "", loader)  # it is sent with every element
     loader = loader.replace("__FILES__", address).replace("live.js", module)
     name = f"linreg.{module.removesuffix('.js')}"
     return st.components.v2.component(name, js=loader, isolate_styles=False)

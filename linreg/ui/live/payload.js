@@ -29,8 +29,9 @@ function filledIn(value, sent) {
   if (value === null || typeof value !== "object") return value;
   if (Number.isInteger(value.part)) return filledIn(sent.parts[value.part], sent);
   if (Array.isArray(value.array) && value.array[0] in ARRAYS) {
-    const [dtype, offset, length] = value.array;
-    return new ARRAYS[dtype](sent.buffer, sent.begin + offset, length);
+    const [dtype, offset, length, times = 1] = value.array;
+    const array = new ARRAYS[dtype](sent.buffer, sent.begin + offset, length);
+    return times === 1 ? array : ARRAYS[dtype].of(...array, ...array);
   }
   if ("codes" in value && "categories" in value) {
     const [codes, categories] = [value.codes, value.categories].map((part) => filledIn(part, sent));

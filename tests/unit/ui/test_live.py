@@ -50,6 +50,9 @@ def test_what_is_equal_is_sent_once_and_nothing_changes():
     for received in sent["tables"]:
         np.testing.assert_array_equal(received["w"], column, strict=True)
     assert sent["tables"][1]["side"] == sides
+    both = np.tile(column, 2)
+    assert len(pack({"w": both})) < len(pack({"w": column})) + 20, "the same of both sides"
+    np.testing.assert_array_equal(unpacked(pack({"w": both}))["w"], both, strict=True)
     narrowed = unpacked(pack({"w": pd.Series(column.astype(np.float32).astype(float))}))["w"]
     assert narrowed.dtype == np.float32, "as exact in half of the bytes"
     np.testing.assert_array_equal(narrowed.astype(float), column.astype(np.float32).astype(float))
