@@ -17,3 +17,5 @@ st.markdown(
     " what the claim predicts; the bar is blue where that comes true, red where it does not."
 )
 ui.claims_section()
+
+ui.end_page()

@@ -13,3 +13,5 @@ ui.sweep_section(comparison)
 ui.law_section(comparison)
 
 st.caption("Next: another optimizer on the left; with SGD the map also shows its stability limit.")
+
+ui.end_page()

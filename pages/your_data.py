@@ -15,3 +15,5 @@ st.markdown(
 ui.your_data_section()
 
 st.caption("Next: *Surface* and *Sweep*, once this table is used on every page.")
+
+ui.end_page()

@@ -77,10 +77,11 @@ def file_name(figures: FigureSet, kind: str, size: str = "page", of: str = "") -
         size if FORMATS[kind].sized else "",
         "dark" if figures.theme.name == "dark" else "",
     ]
-    return "_".join(_slug(word) for word in words if word) + f".{kind}"
+    return "_".join(slug(word) for word in words if word) + f".{kind}"
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A text as part of a file's name, and of a link: `Loss surfaces` as `loss-surfaces`."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
 
 

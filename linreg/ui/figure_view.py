@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -26,6 +26,7 @@ from linreg.ui.downloads import keep_download
 from linreg.ui.live import live_figures
 from linreg.ui.state import page_state
 
+LECTURE_SCALE = 1.3  # of the text in figures, in a lecture view
 FORMAT_ROWS = (("svg", "pdf", "png"), ("html", "csv"))  # the buttons of the save menu
 
 
@@ -56,7 +57,7 @@ def draw(
 
     With a key there are also the data and the save menu. `of` is the comparison that is shown,
     where that is not the session's."""
-    figures = figures_of(current_theme())
+    figures = _legible(figures_of(current_theme()))
     is_single = len(figures.panels) == 1
     places: Sequence[AbstractContextManager[Any]] = (
         [nullcontext()] if is_single else st.columns(len(figures.panels), gap="medium")
@@ -87,7 +88,7 @@ def draw_live(
 
     The set is that of a theme and a step; data and files are those of the step on the screen.
     `group`, `runs`, `sends_runs` and `on_cell` are those of `live_figures`."""
-    at_end = figures_of(current_theme(), None)
+    at_end = _legible(figures_of(current_theme(), None))
     live_figures(group, at_end, runs, sends_runs, on_cell)
     if not at_end.legend:  # which says what the marks mean
         st.caption(at_end.caption + note)
@@ -101,6 +102,26 @@ def live_menus(
     """The data and the files of a figure set of `draw_live`, at the step on the screen."""
     step = page_state().step
     st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of)
+
+
+def _legible(figures: FigureSet) -> FigureSet:
+    """The figure set with large type where the page is a lecture view."""
+    if not page_state().is_presenting:
+        return figures
+    panels = [replace(panel, spec=_with_larger_text(panel.spec)) for panel in figures.panels]
+    return replace(figures, panels=tuple(panels))
+
+
+def _with_larger_text(part: Any) -> Any:
+    """A part of a spec with every font size `LECTURE_SCALE` times as large."""
+    if isinstance(part, Mapping):
+        return {
+            name: value * LECTURE_SCALE
+            if name.lower().endswith("fontsize") and isinstance(value, int | float)
+            else _with_larger_text(value)
+            for name, value in part.items()
+        }
+    return [_with_larger_text(item) for item in part] if isinstance(part, list) else part
 
 
 def _show(

@@ -112,7 +112,7 @@ def _paths_figures(comparison: Comparison) -> None:
     if state.start_was_added:
         state.start_was_added = False
         st.rerun()  # a click runs this fragment alone; the field that lists the starts is outside
-    result = _result(comparison, state.view(SurfaceView))
+    result = result_for(comparison, state.view(SurfaceView))
     st.markdown(surface_text.paths_finding(result))
     group, (runs, last_step) = "surface", replayed(comparison)
     step_controls(group, last_step)
@@ -135,7 +135,7 @@ def _paths_figures(comparison: Comparison) -> None:
 
 def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:
     """The runs that the figures replay, and the last step of these."""
-    result = _result(comparison, page_state().view(SurfaceView))
+    result = result_for(comparison, page_state().view(SurfaceView))
     return runs_of_surface(result), result.last_step
 
 
@@ -145,13 +145,13 @@ def _start_at(key: str) -> None:
     if state.was_removed(key):
         return
     cell, view = state.widget(key)["cell"], state.view(SurfaceView)
-    domain = figures.layout_of(_result(state.comparison, view)).domain
+    domain = figures.layout_of(result_for(state.comparison, view)).domain
     start = snapped(domain, int(cell["column"]), int(cell["row"]))
     state.change_view(starts=(*view.starts, *start)[-2 * MAX_STARTS :])
     state.start_was_added = True
 
 
-def _result(comparison: Comparison, view: SurfaceView) -> SurfaceResult:
+def result_for(comparison: Comparison, view: SurfaceView) -> SurfaceResult:
     """The result of the page; the parts that only concern drawing do not compute it anew."""
     sides = experiment.shown_sides(comparison, view)
     with compiled(view.optimizers, max(2 + settings.bias for _, settings in sides)):
@@ -163,7 +163,7 @@ def _result(comparison: Comparison, view: SurfaceView) -> SurfaceResult:
 
 def _curvature_part(comparison: Comparison) -> None:
     """The axes of the bowl, its condition number, and the stable learning rates."""
-    result = _result(comparison, page_state().view(SurfaceView))
+    result = result_for(comparison, page_state().view(SurfaceView))
     draw(lambda theme: figures.principal_axes(result, theme), "curvature")
     left, right = st.columns([2, 3], gap="large")
     with left:
