@@ -14,17 +14,19 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # Streamlit's own
 import streamlit as st
 
-from linreg.figures.export import FORMATS, SIZES, exported, file_name
+from linreg.figures.export import FORMATS, SIZES, exported, file_name, title, with_source
 from linreg.figures.figure import Figure, FigureSet
 from linreg.figures.moving import MovingRun
 from linreg.figures.renderer import prestart
 from linreg.figures.theme import LIGHT, THEMES, Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 from linreg.settings.model import Comparison
+from linreg.text.citation import bibtex
 from linreg.text.file_names import state_words
 from linreg.ui.downloads import keep_download
 from linreg.ui.live import live_figures
 from linreg.ui.state import page_state
+from linreg.ui.url import full_address
 
 LECTURE_SCALE = 1.3  # of the text in figures, in a lecture view
 FORMAT_ROWS = (("svg", "pdf", "png"), ("html", "csv"))  # the buttons of the save menu
@@ -182,8 +184,8 @@ def _save_menu(figures_of: Callable[[Theme], FigureSet], key: str, of: Compariso
     prestart()  # while the visitor chooses
     size = _kept_choice("size", key, {size.key: size.title for size in SIZES.values()}, "page")
     colours = _kept_choice("colours", key, {name: name for name in THEMES}, current_theme().name)
-    figures = figures_of(THEMES[colours])
-    state = page_state()
+    state, address = page_state(), full_address()
+    figures = with_source(figures_of(THEMES[colours]), address)
     words = state_words(of or state.comparison, state.current_view(), state.step)
     for formats in FORMAT_ROWS:
         row = st.container(horizontal=True)
@@ -199,6 +201,8 @@ def _save_menu(figures_of: Callable[[Theme], FigureSet], key: str, of: Compariso
             )
     st.caption("Caption")
     st.code(figures.caption, language=None, wrap_lines=True)
+    st.caption("BibTeX")
+    st.code(bibtex(address, title(figures)), language=None, wrap_lines=True)
 
 
 def _kept_choice(name: str, key: str, titles: Mapping[str, str], default: str) -> str:

@@ -39,44 +39,47 @@ def neighbour_links(place: str) -> None:
 
 
 def unknown_page_note() -> None:
-    """Say that the address named no page, with a link to one of a similar name or to this one."""
+    """Say that the address named no page, with a link to the page of a similar name, or to all."""
     name = page_state().unknown_page
     if not name:
         return
     st.warning(
-        f"There is no page *{escape_markdown(shorten(name))}*; this is the home page.", icon="⚠️"
+        f"There is no page *{escape_markdown(shorten(name))}*, so this is the home page.", icon="⚠️"
     )
-    similar = get_close_matches(name.lower(), MENU, n=1)
-    page = MENU[similar[0] if similar else "comparison"]
-    link_to(page, f"Go to {page.title}", ":material/arrow_forward:")
+    names = get_close_matches(name.lower(), MENU, n=1) or MENU
+    with st.container(key="other_pages", horizontal=True):
+        for page in MENU.values():
+            if page.name in names and page.name != page_state().page:
+                link_to(page, f"{page.title} →")
 
 
-def present_link() -> None:
-    """The link into the lecture view of the page."""
-    page = MENU[page_state().page or "comparison"]
-    with st.container(key="lecture_link"):
-        st.page_link(
-            page.path,
-            label="Lecture view",
-            icon=":material/slideshow:",
-            query_params={**page_state().links[page.name], "present": "true"},
-            help="No side panel and large type; the arrow keys step through the replay.",
-        )
+# ---- the lecture view ----------------------------------------------------------------------------
 
 
-def leave_link() -> None:
-    """The link out of the lecture view, and the keys of this view."""
-    page = MENU[page_state().page or "comparison"]
-    query = {
-        name: text for name, text in page_state().links[page.name].items() if name != "present"
-    }
-    with st.container(key="leave_lecture", horizontal=True, horizontal_alignment="right"):
-        st.page_link(
-            page.path,
-            label="Leave the lecture view (Esc)",
-            icon=":material/close:",
-            query_params=query,
-        )
+def present_button() -> None:
+    """The way into the lecture view of the page. A link would not change the address of the same
+    page."""
+    st.button(
+        "Lecture view",
+        key="present",
+        type="tertiary",
+        icon=":material/slideshow:",
+        help="No side panel and large type; the arrow keys step through the replay.",
+        on_click=page_state().present,
+        args=(True,),
+    )
+
+
+def leave_button() -> None:
+    """The way out of the lecture view, and the keys of this view."""
+    st.button(
+        "Leave the lecture view (Esc)",
+        key="leave_lecture",
+        type="tertiary",
+        icon=":material/close:",
+        on_click=page_state().present,
+        args=(False,),
+    )
     _lecture_keys()(key="lecture_keys")
 
 

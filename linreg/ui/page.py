@@ -12,7 +12,7 @@ from linreg.data.tables import table_named
 from linreg.settings.model import Comparison, TableSettings
 from linreg.settings.pages import Page
 from linreg.text.markdown import escape_markdown
-from linreg.ui.navigation import leave_link, neighbour_links, unknown_page_note
+from linreg.ui.navigation import leave_button, neighbour_links, unknown_page_note
 from linreg.ui.sidebar import sidebar
 from linreg.ui.startup import warm_up
 from linreg.ui.state import page_state
@@ -40,7 +40,7 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
     if st.context.is_embedded:
         state.expected = st.empty()
     elif state.is_presenting:
-        leave_link()
+        leave_button()
         with st.container(key="lecture_hidden"):
             state.expected = st.empty()
     else:

@@ -11,7 +11,7 @@ from linreg.settings.pages import MENU
 from linreg.settings.presets import PRESETS, closest_preset
 from linreg.text.comparison import regression
 from linreg.ui.controls import choice, number, text, toggle
-from linreg.ui.navigation import link_to, present_link
+from linreg.ui.navigation import link_to, present_button
 from linreg.ui.state import page_state
 from linreg.ui.url import copy_link
 
@@ -22,7 +22,7 @@ def sidebar(has_controls: bool) -> None:
     for page in MENU.values():
         link_to(page, page.title)
     st.fragment(copy_link)()
-    present_link()
+    present_button()
     if has_controls:
         _comparison_controls()
     else:

@@ -120,6 +120,11 @@ class PageState:
         self.changed = True
         self.step = None
 
+    def present(self, presenting: bool) -> None:
+        """Turn the lecture view on or off."""
+        self.is_presenting = presenting
+        self.changed = True
+
     def refuse(self, reason: str) -> None:
         """Say why a change was not made."""
         self.ignored = [f"{reason[0].upper()}{reason[1:]}. The setting stays as it was."]

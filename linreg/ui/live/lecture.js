@@ -11,7 +11,7 @@ function pressed(event) {
   const { key, shiftKey, target } = event;
   if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
   if (key === "Escape" && !target.closest(HAVE_ARROWS)) {
-    document.querySelector(".st-key-leave_lecture a")?.click();
+    document.querySelector(".st-key-leave_lecture button")?.click();
     return;
   }
   const isOurs = ARROWS.includes(key)
