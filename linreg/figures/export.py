@@ -64,8 +64,11 @@ def exported(figures: FigureSet, kind: str = "svg", size: str = "page") -> bytes
 
 
 def with_source(figures: FigureSet, source: str) -> FigureSet:
-    """The figure set with a title and the line that says where it is from, such as an address."""
-    return replace(figures, heading=title(figures), source=source)
+    """The figure set with the line that says where it is from, such as an address, and with a
+    heading where no panel has a title."""
+    is_titled = any(panel.spec.get("title", {}).get("text") for panel in figures.panels)
+    heading = figures.heading if is_titled else title(figures)
+    return replace(figures, heading=heading, source=source)
 
 
 def title(figures: FigureSet) -> str:
