@@ -4,15 +4,13 @@ what an address that no page has is told."""
 from __future__ import annotations
 
 from difflib import get_close_matches
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import streamlit as st
 
 from linreg.settings.fields import shorten
 from linreg.settings.pages import MENU, Page
 from linreg.text.markdown import escape_markdown
+from linreg.ui.live import lecture_keys
 from linreg.ui.state import page_state
 
 
@@ -80,11 +78,4 @@ def leave_button() -> None:
         on_click=page_state().present,
         args=(False,),
     )
-    _lecture_keys()(key="lecture_keys")
-
-
-@cache
-def _lecture_keys() -> Any:
-    """The element that listens to the keys: see ui/live/lecture.js."""
-    code = files("linreg.ui.live").joinpath("lecture.js").read_text(encoding="utf-8")
-    return st.components.v2.component("linreg.lecture", js=code, isolate_styles=False)
+    lecture_keys()

@@ -72,7 +72,7 @@ def _unknown_page() -> str:
     where there is none.
 
     Streamlit tells it to the browser alone, which drops it from the address."""
-    context = get_script_run_ctx()
+    context = get_script_run_ctx(suppress_warning=True)
     name = context.pages_manager.intended_page_name if context else None
     return "" if not name or name in MENU else name
 

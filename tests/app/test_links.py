@@ -92,7 +92,7 @@ def test_a_link_to_a_table_opens_its_page():
 # ---- how a page is shown -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", LINKS)
+@pytest.mark.parametrize("page", ["", "surface"])
 def test_a_link_to_a_lecture_view_keeps_its_settings_and_its_name(page):
     app = opened(page, f"{SETTINGS}&{LINKS[page][0]}&present=true")
     assert not app.warning
@@ -108,14 +108,14 @@ def test_a_link_to_a_lecture_view_keeps_its_settings_and_its_name(page):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("present=yes", r"present\=yes was ignored: it is neither true nor false\."),
-        ("figure=loss", r"figure\=loss was ignored: only an embedded page"),
+        ("present=yes", "present=yes was ignored: it is neither true nor false."),
+        ("figure=loss", "figure=loss was ignored: only an embedded page"),
     ],
 )
 def test_a_view_that_there_is_not_is_named(query, said):
     app = opened("your_code", query)
     (warning,) = app.warning
-    assert said in warning.value
+    assert warning.value.replace("\\", "").startswith(said)
     assert not {"present", "figure"} & set(app.query_params.keys())
 
 

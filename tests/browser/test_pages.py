@@ -352,7 +352,11 @@ def test_an_unknown_address_is_told_with_the_way_on(visit, path, links):
         timeout=60_000
     )
     here.until_trained()
-    here.page.keyboard.press("Escape")  # Streamlit's own dialog says it too, without a way on
+    here.page.keyboard.press("Escape")  # Streamlit's own dialog, which has no link
+    assert here.complaints == [
+        "The page that you have requested does not seem to exist. Running the app's main page."
+    ]
+    here.complaints.clear()
     assert here.page.locator(".st-key-other_pages a").all_inner_texts() == links
     if len(links) == 1:
         here.page.locator(".st-key-other_pages a").click()

@@ -1,5 +1,11 @@
 """The live figures: drawn, replayed and moved by the browser, without a word to the server."""
 
-from linreg.ui.live.component import TrainingSettings, live_controls, live_figures, live_training
+from linreg.ui.live.component import (
+    TrainingSettings,
+    lecture_keys,
+    live_controls,
+    live_figures,
+    live_training,
+)
 
-__all__ = ["TrainingSettings", "live_controls", "live_figures", "live_training"]
+__all__ = ["TrainingSettings", "lecture_keys", "live_controls", "live_figures", "live_training"]
