@@ -26,11 +26,11 @@ def read_url(page: Page) -> None:
     """Take the settings from the address on a first visit, and when the visitor goes Back or types
     another address.
 
-    The session's settings count where the address is behind them: a page switch empties the query,
-    a control has just changed, or a link in the menu is older than the change before the click."""
+    The session's settings count where the address is behind them: a control has just changed, or a
+    link to the page is older than the change before the click."""
     state = page_state()
     query = state.query()
-    switched = state.page not in (None, page.name) and (not query or _is_old_link(page, query))
+    switched = state.page not in (None, page.name) and _is_old_link(page, query)
     moved = query != state.written_query and not switched and not state.changed
     if state.page is None:
         state.unknown_page = _unknown_page()

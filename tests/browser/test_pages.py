@@ -324,6 +324,23 @@ def test_pages_lead_to_their_neighbours_and_back_with_the_settings(visit):
     expect(here.field("Matrix rows")).to_have_value("4")
 
 
+def test_back_to_an_address_without_settings_is_back_to_the_defaults(visit):
+    here = visit("cause")
+    links_of(here, "foot").first.click(timeout=120_000)
+    here.page.get_by_text("R² of least squares").wait_for(timeout=60_000)
+    here.settled()
+    here.field("Batch size").fill("50")
+    here.field("Batch size").press("Enter")
+    here.page.wait_for_function("location.search.includes('batch_size=50')")
+    here.until_trained()
+    here.page.evaluate("history.go(-2)")
+    here.page.wait_for_url("**/cause")
+    links_of(here, "foot").get_by_text("Claims →").wait_for(timeout=60_000)
+    here.settled()
+    assert here.address == ""
+    expect(here.field("Batch size of the comparison")).to_have_value("100")
+
+
 def test_a_phone_has_the_way_on_at_its_top(visit):
     here = visit("your_data?v=1&epochs=2&seed=3", width=390, height=844)
     top = links_of(here, "top")
