@@ -17,3 +17,5 @@ st.caption(
     " 148155](https://discuss.pytorch.org/t/148155)."
     " Try the preset *Started at the truth* next: does the original stay there?"
 )
+
+ui.end_page()

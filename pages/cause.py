@@ -10,3 +10,5 @@ st.header("How a shape mismatch gives the wrong weights")
 ui.cause_section(comparison)
 
 st.caption("Next: *Claims*, where every other explanation of the thread is put to the test.")
+
+ui.end_page()

@@ -15,3 +15,5 @@ st.markdown(
     " two rows per batch)."
 )
 ui.claims_section(verdict)
+
+ui.end_page()

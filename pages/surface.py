@@ -14,3 +14,5 @@ st.markdown(
 ui.surface_section(comparison)
 
 st.caption("Next: *Sweep*, a map of the learning rates and batch sizes at which a run converges.")
+
+ui.end_page()

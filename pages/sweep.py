@@ -17,3 +17,5 @@ st.subheader("What is trained")
 ui.sweep_setup(comparison)
 
 st.caption("Next: another optimizer on the left; with SGD the map also shows its stability limit.")
+
+ui.end_page()

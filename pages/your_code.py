@@ -21,3 +21,5 @@ st.markdown(
     ' is called with each report. In a test suite, `pytest_plugins = ["linreg.pytest_plugin"]`'
     " gives the fixture `linreg_guard`."
 )
+
+ui.end_page()

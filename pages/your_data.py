@@ -10,3 +10,5 @@ st.header("The bug on your data")
 ui.your_data_section()
 
 st.caption("Next: *Surface* and *Sweep*, once this table is applied to all pages.")
+
+ui.end_page()

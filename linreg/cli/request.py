@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from linreg.data.files import Table
     from linreg.settings.pages import View
 
-NOT_SETTINGS = ("embed", "embed_options", "step")  # other names that a link may have
+NOT_SETTINGS = (
+    "embed",
+    "embed_options",
+    "figure",
+    "present",
+    "step",
+)  # other names that a link may have
 
 # ---- links ---------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import pandas as pd
@@ -13,7 +13,14 @@ import pandas as pd
 from linreg.figures import fonts, renderer
 from linreg.figures.figure import FigureSet
 from linreg.figures.renderer import RenderError, render
-from linreg.figures.sheet import FONTS, Size, legend_svg, svg_document, without_empty_legend
+from linreg.figures.sheet import (
+    FONTS,
+    SOURCE,
+    Size,
+    legend_svg,
+    svg_document,
+    without_empty_legend,
+)
 from linreg.figures.theme import Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 
@@ -56,6 +63,19 @@ def exported(figures: FigureSet, kind: str = "svg", size: str = "page") -> bytes
     return FORMATS[kind].make(figures, SIZES[size])
 
 
+def with_source(figures: FigureSet, source: str) -> FigureSet:
+    """The figure set with the line that says where it is from, such as an address, and with a
+    heading where no panel has a title."""
+    is_titled = any(panel.spec.get("title", {}).get("text") for panel in figures.panels)
+    heading = figures.heading if is_titled else title(figures)
+    return replace(figures, heading=heading, source=source)
+
+
+def title(figures: FigureSet) -> str:
+    """The title of a figure set: its heading, or its name."""
+    return figures.heading or f"{figures.name[:1].upper()}{figures.name[1:]}"
+
+
 def check_packages(kinds: Sequence[str]) -> None:
     """Check that files of these formats can be made.
 
@@ -77,10 +97,11 @@ def file_name(figures: FigureSet, kind: str, size: str = "page", of: str = "") -
         size if kind in FORMATS and FORMATS[kind].sized else "",
         "dark" if figures.theme.name == "dark" else "",
     ]
-    return "_".join(_slug(word) for word in words if word) + f".{kind}"
+    return "_".join(slug(word) for word in words if word) + f".{kind}"
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A text as part of a file's name, and of a link: `Loss surfaces` as `loss-surfaces`."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
 
 
@@ -110,7 +131,8 @@ def _as_csv(figures: FigureSet, _: Size) -> bytes:
 
 
 def _as_caption(figures: FigureSet, _: Size) -> bytes:
-    return f"{figures.caption}\n".encode()
+    source = f"{SOURCE}{figures.source}\n" if figures.source else ""
+    return f"{figures.caption}\n{source}".encode()
 
 
 def _style_sheet(theme: Theme) -> str:
@@ -122,6 +144,8 @@ def _style_sheet(theme: Theme) -> str:
     return f"""body {{ {body}
   font-family: {FONTS}; }}
 figure {{ margin: 0; }}
+h1 {{ font-size: 1.1rem; font-weight: 600; }}
+figcaption p {{ font-size: 0.8rem; overflow-wrap: anywhere; }}
 .panels {{ display: flex; flex-wrap: wrap; gap: 1rem; }}
 .panels > div {{ flex: 1 1 20rem; min-width: 0; }}
 figcaption {{ {caption} }}"""
@@ -141,6 +165,8 @@ def _as_html(figures: FigureSet, _: Size) -> bytes:
     if legend:
         style = f"max-width:{width}px"
         legend = f'<svg viewBox="0 0 {width} {height}" style="{style}">{legend}</svg>'
+    heading = f"<h1>{escape(figures.heading)}</h1>" if figures.heading else ""
+    source = f"<p>{SOURCE}{escape(figures.source)}</p>" if figures.source else ""
     latin = "".join(map(chr, range(0xA0, 0x180)))  # what Vega may write with a reader's locale
     typeface = fonts.rules(latin)
     return f"""<!doctype html>
@@ -148,7 +174,7 @@ def _as_html(figures: FigureSet, _: Size) -> bytes:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(figures.name)}</title>
+<title>{escape(title(figures))}</title>
 <style>
 {typeface}
 {_style_sheet(figures.theme)}
@@ -156,9 +182,10 @@ def _as_html(figures: FigureSet, _: Size) -> bytes:
 </head>
 <body>
 <figure>
+{heading}
 <div class="panels">{places}</div>
 {legend}
-<figcaption>{escape(figures.caption)}</figcaption>
+<figcaption>{escape(figures.caption)}{source}</figcaption>
 </figure>
 <script type="module">
 {bundle}

@@ -108,7 +108,7 @@ class FigureSet:
     """Figures that are shown, and exported, as one image: a single one, or panels side by side.
 
     `name` becomes a file's name. `heading` is drawn above the image where no panel has a title.
-    `shared` panels have one y axis and one legend.
+    `source` says in files where the figure is from. `shared` panels have one y axis and one legend.
     """
 
     name: str
@@ -120,6 +120,7 @@ class FigureSet:
     color_bar: ColorBar | None = None
     shared: bool = False
     heading: str = ""
+    source: str = ""
 
     @property
     def alt(self) -> str:

@@ -19,6 +19,7 @@ from linreg.figures.renderer import RenderError, render, spec_to_svg
 from linreg.figures.templates import in_frame
 from linreg.figures.theme import MIN_FONT_SIZE
 
+SOURCE = "Source: "  # before the line that says where a figure is from
 POINTS = 72 / 25.4  # per millimetre
 MIN_TEXT = 7  # points
 FONTS = f"'{fonts.FAMILY}', 'DejaVu Sans', sans-serif"
@@ -78,7 +79,8 @@ def svg_document(figures: FigureSet, size: Size, unit: str = "mm") -> str:
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
         f' role="img" width="{page_width:.3f}{suffix}" height="{page_height:.3f}{suffix}"'
         f' viewBox="0 0 {width:.2f} {height:.2f}">'
-        f"<title>{escape(figures.name)}</title><desc>{escape(figures.alt)}</desc>{style}"
+        f"<title>{escape(figures.heading or figures.name)}</title>"
+        f"<desc>{escape(figures.alt)}</desc>{style}"
         f'<rect width="100%" height="100%" fill="{figures.theme.background}"/>{inner}</svg>'
     )
 
@@ -233,15 +235,17 @@ def without_guides(part: Any, y_axis: bool = False) -> Any:
 
 
 def _sheet(figures: FigureSet, size: Size) -> tuple[str, float, float]:
-    """Heading, panels and legend as SVG, and their width and height in layout pixels."""
+    """Heading, panels, legend and source as SVG, and their width and height in layout pixels."""
     starts = range(0, len(figures.panels), size.columns)
     rows = [figures.panels[first : first + size.columns] for first in starts]
     drawn, top = _heading(figures, size.inner)
     legend, legend_height = legend_svg(figures, size.inner)
+    source, source_height = _source(figures, size)
     for number, row in enumerate(rows):
         room = None
         if size.inner_height is not None:
-            free = size.inner_height - top - legend_height - GAP * len(rows)
+            below = legend_height + source_height
+            free = size.inner_height - top - below - GAP * len(rows)
             room = free / (len(rows) - number)
         panels = _row(row, size, f"r{number}", figures.shared, room)
         row_svg, row_height = _row_svg(panels, size, top)
@@ -251,6 +255,9 @@ def _sheet(figures: FigureSet, size: Size) -> tuple[str, float, float]:
     if legend:
         drawn.append(f'<g transform="translate(0,{top + GAP / 2:.2f})">{legend}</g>')
         top += legend_height + GAP
+    if source:
+        drawn.append(f'<g transform="translate(0,{top:.2f})">{source}</g>')
+        top += source_height
     svg = "".join(drawn)
     if size.inner_height is None:
         return svg, size.layout, top
@@ -322,6 +329,34 @@ def _heading(figures: FigureSet, width: float) -> tuple[list[str], float]:
     return drawn, line_height * len(lines) + GAP
 
 
+def _source(figures: FigureSet, size: Size) -> tuple[str, float]:
+    """The line that says where the figure is from, as small as text may be, and its height.
+
+    An address has no spaces: it is broken before the names of its query.
+    """
+    if not figures.source:
+        return "", 0.0
+    font_size = MIN_TEXT / size.scale
+    lines = [""]
+    for part in re.split(r"(?<=[ /])|(?=[?&])", f"{SOURCE}{figures.source}"):
+        for piece in _pieces(part, size.inner, font_size):
+            if lines[-1] and fonts.width(lines[-1] + piece, font_size) > size.inner:
+                lines.append("")
+            lines[-1] += piece
+    line_height, color = 1.25 * font_size, figures.theme.muted
+    drawn = [
+        _text(line, 2, line_height * (k + 1), font_size, color) for k, line in enumerate(lines)
+    ]
+    return "".join(drawn), line_height * (len(lines) + 0.5)
+
+
+def _pieces(text: str, width: float, font_size: float) -> list[str]:
+    """A text in pieces that fit a width, which a long name of a column may not."""
+    count = math.ceil(fonts.width(text, font_size) / (0.8 * width)) or 1
+    length = math.ceil(len(text) / count) or 1
+    return [text[first : first + length] for first in range(0, len(text), length)]
+
+
 def _text(
     text: str,
     x: float,
@@ -332,7 +367,7 @@ def _text(
     anchor: str = "start",
 ) -> str:
     return (
-        f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size}px" font-weight="{weight}"'
+        f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size:g}px" font-weight="{weight}"'
         f' text-anchor="{anchor}"'
         f' font-family="{FONTS}" fill="{color}">{escape(text)}</text>'
     )

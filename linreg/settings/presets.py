@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from linreg.settings.model import Comparison, Settings
+from linreg.settings.model import Comparison, Settings, TableSettings
+from linreg.settings.query import to_query
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,24 @@ PRESETS: dict[str, Preset] = {
         ),
     )
 }
+
+
+def closest_preset(comparison: Comparison, chosen: str | None = None) -> Preset | None:
+    """The preset that differs from a comparison in the fewest settings; None for one on a table.
+
+    Of presets that are equally close, it is the `chosen` one, given by its key, or else the first.
+    """
+    if isinstance(comparison.original.data, TableSettings):
+        return None
+    settings = to_query(comparison, full=True).items()
+
+    def distance(preset: Preset) -> tuple[int, bool]:
+        differing = settings ^ _settings_of(preset.key)
+        return len({name for name, _ in differing}), preset.key != chosen
+
+    return min(PRESETS.values(), key=distance)
+
+
+@cache
+def _settings_of(key: str) -> frozenset[tuple[str, str]]:
+    return frozenset(to_query(PRESETS[key].comparison, full=True).items())

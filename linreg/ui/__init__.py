@@ -13,6 +13,7 @@ from linreg.ui.cause import cause_section
 from linreg.ui.claims import claims_section
 from linreg.ui.comparison import evidence, opening, replay
 from linreg.ui.embed import page
+from linreg.ui.page import end_page
 from linreg.ui.surface import surface_section
 from linreg.ui.sweep import law_section, sweep_section, sweep_setup
 from linreg.ui.your_code import guard_section, shapes_section
@@ -21,6 +22,7 @@ from linreg.ui.your_data import is_on_a_table, your_data_section
 __all__ = [
     "cause_section",
     "claims_section",
+    "end_page",
     "evidence",
     "guard_section",
     "is_on_a_table",

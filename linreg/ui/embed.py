@@ -1,20 +1,32 @@
-"""A page, and what is left of it within another page: its figures and their captions alone."""
+"""A page, and what is left of it within another page: its headline, its finding, and its figures,
+or a single one of these."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from linreg.experiments import cause as cause_experiment
+from linreg.experiments import claims as claims_experiment
+from linreg.experiments import sweep as sweep_experiment
+from linreg.experiments import your_code as code_experiment
 from linreg.experiments.work import Work
+from linreg.figures.export import slug
+from linreg.figures.figure import FigureSet
 from linreg.figures.moving import MovingRun
 from linreg.figures.pages import FIGURES, outstanding, page_figures
-from linreg.settings.fields import SettingsError
+from linreg.settings.fields import SettingsError, shorten
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison
 from linreg.settings.pages import MENU
+from linreg.text import cause as cause_text
+from linreg.text import claims as claims_text
+from linreg.text import comparison as comparison_text
+from linreg.text import surface as surface_text
+from linreg.text import sweep as sweep_text
+from linreg.text import your_code as code_text
 from linreg.text.markdown import escape_markdown
 from linreg.ui import cause, claims, surface, sweep
 from linreg.ui import comparison as home
@@ -40,6 +52,47 @@ REPLAY: dict[str, Callable[[Comparison], tuple[list[MovingRun], int]]] = {
 }
 
 
+def _of_home(comparison: Comparison, _view: Any) -> tuple[str, str]:
+    result = home.result_for(comparison)
+    return comparison_text.title(result), comparison_text.lead(result)
+
+
+def _of_cause(comparison: Comparison, view: Any) -> tuple[str, str]:
+    result = result_of(cause_experiment.run, comparison, view)
+    return "From two shapes to the wrong weights", cause_text.cause_finding(result)
+
+
+def _of_claims(_comparison: Comparison, view: Any) -> tuple[str, str]:
+    result = result_of(claims_experiment.run, view)
+    return "Every claim of the thread, put to the test", claims_text.claims_finding(result)
+
+
+def _of_surface(comparison: Comparison, view: Any) -> tuple[str, str]:
+    result = surface.result_for(comparison, view)
+    return "Optimizers on both surfaces", surface_text.paths_finding(result)
+
+
+def _of_sweep(comparison: Comparison, view: Any) -> tuple[str, str]:
+    result = result_of(sweep_experiment.run, comparison, view)
+    return "For which settings does it converge?", sweep_text.sweep_finding(result)
+
+
+def _of_code(_comparison: Comparison, view: Any) -> tuple[str, str]:
+    result = result_of(code_experiment.run, view)
+    return "What does your loss compare?", code_text.shapes_verdict(result)
+
+
+# page -> its headline and its finding, both in Markdown
+FINDINGS: dict[str, Callable[[Comparison, Any], tuple[str, str]]] = {
+    "comparison": _of_home,
+    "cause": _of_cause,
+    "claims": _of_claims,
+    "surface": _of_surface,
+    "sweep": _of_sweep,
+    "your_code": _of_code,
+}
+
+
 def page(
     name: str,
     controls: bool | Callable[[Comparison], bool] = True,
@@ -54,7 +107,7 @@ def page(
     if st.context.is_embedded:
         if not any(sentence.startswith("table=") for sentence in page_state().ignored):
             _figures_alone(name, comparison, shown)
-        st.markdown(f"[All of it, with its controls]({full_address()})")
+        st.markdown(f"[Open in linreg]({full_address()})")
         st.stop()
     return comparison
 
@@ -62,6 +115,7 @@ def page(
 def _figures_alone(
     name: str, comparison: Comparison, shown: Callable[[Comparison], Comparison] | None
 ) -> None:
+    """The headline, the finding and all figures of a page, or the figure that the address names."""
     name = "comparison" if name == "your_data" else name  # the same figures, of a table
     if name not in FIGURES:
         return
@@ -75,21 +129,49 @@ def _figures_alone(
         optimizers = getattr(view, "optimizers", ())
         with compiled(optimizers, 2 + comparison.original.bias):
             figures = list(page_figures(name, comparison, view, RESOURCES, current_theme()))
-        runs: list[MovingRun] = []
-        if name in REPLAY:
-            runs, last_step = REPLAY[name](comparison)
-            step_controls(name, last_step)
-        if name == "cause":
-            cause.fade_bar(result_of(cause_experiment.run, comparison, view))
-        for k, figure_set in enumerate(figures):
-            if figure_set.heading:
-                st.markdown(f"**{figure_set.heading}**")
-            if any(panel.moving for panel in figure_set.panels):
-                draw_live(name, lambda *_, drawn=figure_set: drawn, runs, sends_runs=k == 0)
-            else:
-                draw(lambda _, drawn=figure_set: drawn)  # type: ignore[misc]
+            chosen = [one for one in figures if slug(one.name) == state.figure]
+            if not chosen:
+                _refuse_figure(figures)
+                headline, finding = FINDINGS[name](comparison, view)
+                st.subheader(headline, anchor=False)
+                st.markdown(finding)
+        _draw_figures(name, chosen or figures, comparison)
     except SettingsError as error:
         st.info(escape_markdown(f"{str(error)[0].upper()}{str(error)[1:]}."))
+
+
+def _refuse_figure(figures: Sequence[FigureSet]) -> None:
+    """Say which figures there are, where the address names another one."""
+    name = page_state().figure
+    if name:
+        there = ", ".join(slug(figure_set.name) for figure_set in figures)
+        st.warning(
+            escape_markdown(
+                f"figure={shorten(name)} was ignored: this page has no such figure; it has {there}."
+            ),
+            icon="⚠️",
+        )
+
+
+def _draw_figures(name: str, figures: Sequence[FigureSet], comparison: Comparison) -> None:
+    """The figures below each other, with the controls of the replay after the first that moves."""
+    is_live = [any(panel.moving for panel in figure_set.panels) for figure_set in figures]
+    first_live = is_live.index(True) if True in is_live else None
+    runs: list[MovingRun] = []
+    last_step = 0
+    if name in REPLAY and first_live is not None:
+        runs, last_step = REPLAY[name](comparison)
+    if name == "cause" and first_live is not None:
+        cause.fade_bar(result_of(cause_experiment.run, comparison, page_state().current_view()))
+    for k, figure_set in enumerate(figures):
+        if figure_set.heading:
+            st.markdown(f"**{figure_set.heading}**")
+        if is_live[k]:
+            draw_live(name, lambda *_, drawn=figure_set: drawn, runs, sends_runs=k == first_live)
+        else:
+            draw(lambda _, drawn=figure_set: drawn)  # type: ignore[misc]
+        if k == first_live and name in REPLAY:
+            step_controls(name, last_step)
 
 
 def _run(name: str, work: Work[Any, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -15,19 +15,22 @@ import pyarrow as pa  # type: ignore[import-untyped]  # Streamlit's own
 import streamlit as st
 
 from linreg.figures.animation import animated_gif, animation_name, is_animated
-from linreg.figures.export import FORMATS, SIZES, exported, file_name
+from linreg.figures.export import FORMATS, SIZES, exported, file_name, title, with_source
 from linreg.figures.figure import Figure, FigureSet
 from linreg.figures.moving import MovingRun
 from linreg.figures.renderer import RenderError, prestart
 from linreg.figures.theme import LIGHT, THEMES, Theme
 from linreg.settings.dependencies import FIGURES, missing, missing_message
 from linreg.settings.model import Comparison
+from linreg.text.citation import bibtex
 from linreg.text.file_names import state_words
 from linreg.ui.downloads import keep_download
 from linreg.ui.live import live_figures
 from linreg.ui.state import page_state
+from linreg.ui.url import full_address
 
 Replay = Callable[..., bytes]  # (theme, progress) -> the file
+LECTURE_SCALE = 1.3  # of the text in figures, in a lecture view
 FORMAT_ROWS = (("svg", "pdf", "png"), ("html", "csv"))  # the buttons of the save menu
 
 
@@ -58,7 +61,7 @@ def draw(
 
     With a key there are also the data and the save menu. `of` is the comparison that is shown,
     where that is not the session's."""
-    figures = figures_of(current_theme())
+    figures = _legible(figures_of(current_theme()))
     is_single = len(figures.panels) == 1
     places: Sequence[AbstractContextManager[Any]] = (
         [nullcontext()] if is_single else st.columns(len(figures.panels), gap="medium")
@@ -89,7 +92,7 @@ def draw_live(
 
     The set is that of a theme and a step; data and files are those of the step on the screen.
     `group`, `runs` and `sends_runs` are those of `live_figures`."""
-    at_end = figures_of(current_theme(), None)
+    at_end = _legible(figures_of(current_theme(), None))
     live_figures(group, at_end, runs, sends_runs)
     if caption and not at_end.legend:  # which says what the marks mean
         st.caption(at_end.caption + note)
@@ -110,6 +113,26 @@ def live_menus(
     if last and is_animated(figures_of(current_theme(), None)):
         replay = partial(animated_gif, figures_of, last=last)
     st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of, replay)
+
+
+def _legible(figures: FigureSet) -> FigureSet:
+    """The figure set with large type where the page is a lecture view."""
+    if not page_state().is_presenting:
+        return figures
+    panels = [replace(panel, spec=_with_larger_text(panel.spec)) for panel in figures.panels]
+    return replace(figures, panels=tuple(panels))
+
+
+def _with_larger_text(part: Any) -> Any:
+    """A part of a spec with every font size `LECTURE_SCALE` times as large."""
+    if isinstance(part, Mapping):
+        return {
+            name: value * LECTURE_SCALE
+            if name.lower().endswith("fontsize") and isinstance(value, int | float)
+            else _with_larger_text(value)
+            for name, value in part.items()
+        }
+    return [_with_larger_text(item) for item in part] if isinstance(part, list) else part
 
 
 def _show(
@@ -186,8 +209,8 @@ def _save_menu(
     prestart()  # while the visitor chooses
     size = _kept_choice("size", key, {size.key: size.title for size in SIZES.values()}, "page")
     colours = _kept_choice("colours", key, {name: name for name in THEMES}, current_theme().name)
-    figures = figures_of(THEMES[colours])
-    state = page_state()
+    state, address = page_state(), full_address()
+    figures = with_source(figures_of(THEMES[colours]), address)
     words = state_words(of or state.comparison, state.current_view(), state.step)
     for formats in FORMAT_ROWS:
         row = st.container(horizontal=True)
@@ -205,6 +228,8 @@ def _save_menu(
         _save_replay(replay, figures, key, words)
     st.caption("Caption")
     st.code(figures.caption, language=None, wrap_lines=True)
+    st.caption("BibTeX")
+    st.code(bibtex(address, title(figures)), language=None, wrap_lines=True)
 
 
 def _save_replay(replay: Replay, figures: FigureSet, key: str, words: str) -> None:

@@ -13,10 +13,11 @@ from linreg.settings.model import Comparison, TableSettings
 from linreg.settings.pages import Page
 from linreg.text.markdown import escape_markdown
 from linreg.ui.elements import page_script
+from linreg.ui.navigation import leave_button, neighbour_links, unknown_page_note
 from linreg.ui.sidebar import sidebar
 from linreg.ui.startup import warm_up
 from linreg.ui.state import page_state
-from linreg.ui.url import read_url, write_url
+from linreg.ui.url import note_links, read_url, write_url
 
 
 def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True) -> Comparison:
@@ -34,17 +35,31 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
     read_url(which)
     state = page_state()
     _hold_table()
+    note_links()
+    if state.is_presenting:
+        st.html(Path(__file__).with_name("lecture.css"))
     if st.context.is_embedded:
         state.expected = st.empty()
+    elif state.is_presenting:
+        leave_button()
+        with st.container(key="lecture_hidden"):
+            state.expected = st.empty()
     else:
         with st.sidebar:
             sidebar(controls(state.comparison) if callable(controls) else controls)
             page_script("history.js")
+        neighbour_links("top")
     write_url()
+    unknown_page_note()
     for sentence in state.ignored:
         st.warning(escape_markdown(sentence), icon="⚠️")
     state.outside_fragments = _outside_fragments()
     return state.comparison
+
+
+def end_page() -> None:
+    """The end of every page: the links to its neighbours."""
+    neighbour_links("foot")
 
 
 def _hold_table() -> None:

@@ -8,20 +8,21 @@ from linreg.settings.changes import overrides, without_table
 from linreg.settings.model import Data, TableSettings
 from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.pages import MENU
-from linreg.settings.presets import PRESETS
+from linreg.settings.presets import PRESETS, closest_preset
 from linreg.text.comparison import regression
 from linreg.ui.controls import choice, number, text, toggle
+from linreg.ui.navigation import link_to, present_button
 from linreg.ui.state import page_state
-from linreg.ui.url import copy_link, note_links, query_of_page
+from linreg.ui.url import copy_link
 
 
 def sidebar(has_controls: bool) -> None:
-    """The menu, Copy link, and the controls of the comparison where the page has them."""
-    links = {page.name: query_of_page(page) for page in MENU.values()}
+    """The menu, Copy link, the lecture view, and the controls of the comparison where the page has
+    them."""
     for page in MENU.values():
-        st.page_link(page.path, label=page.title, query_params=links[page.name])
-    note_links(links)
+        link_to(page, page.title)
     st.fragment(copy_link)()
+    present_button()
     if has_controls:
         _comparison_controls()
     else:
@@ -44,15 +45,16 @@ def _comparison_controls() -> None:
 
 def _preset_control() -> None:
     state = page_state()
-    keys = {preset.comparison: key for key, preset in PRESETS.items()}
-    state.set_widget("control.preset", keys.get(state.comparison))
+    closest = closest_preset(state.comparison, state.preset)
+    is_unchanged = closest is not None and closest.comparison == state.comparison
+    state.set_widget("control.preset", closest.key if closest and is_unchanged else None)
     chosen = st.selectbox(
         "Preset",
         list(PRESETS),
         format_func=lambda key: PRESETS[key].title,
         key="control.preset",
         index=None,
-        placeholder="your own settings",
+        placeholder=f"{closest.title} (modified)" if closest else "your own settings",
         on_change=_apply_preset,
     )
     comment = st.empty()  # always there, so that the controls below it keep their places
@@ -61,9 +63,10 @@ def _preset_control() -> None:
 
 
 def _apply_preset() -> None:
-    key = page_state().widget("control.preset")
-    if key:
-        page_state().change(lambda: PRESETS[key].comparison)
+    state = page_state()
+    key = state.widget("control.preset")
+    if key and state.change(lambda: PRESETS[key].comparison):
+        state.preset = key
 
 
 def _model_controls() -> None:

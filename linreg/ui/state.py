@@ -60,7 +60,13 @@ class PageState:
     previous_links: dict[str, dict[str, str]] = field(default_factory=dict)
     links_changed_at: float = 0.0  # on the monotonic clock, in seconds
 
+    # how the page is shown, as the address says
+    is_presenting: bool = False  # as a lecture view
+    figure: str = ""  # the one that is embedded alone
+    unknown_page: str = ""  # what the address named instead of a page, until the next change
+
     step: int | None = None  # of the replay; None is the last one
+    preset: str | None = None  # the key of the last one that was chosen
 
     # what is on the screen
     outside_fragments: tuple[Any, ...] = ()  # the settings that it was drawn from
@@ -122,8 +128,14 @@ class PageState:
     def _note_change(self) -> None:
         self.ignored = []
         self.refusals = {}
+        self.unknown_page = ""
         self.changed = True
         self.step = None
+
+    def present(self, presenting: bool) -> None:
+        """Turn the lecture view on or off."""
+        self.is_presenting = presenting
+        self.changed = True
 
     def refuse(self, reason: str, key: str | None = None) -> None:
         """Say why a change was not made: at the control of this key, which keeps what was entered,
@@ -156,6 +168,7 @@ class PageState:
         """Note which page is on the screen. Steps, clicks and controls do not outlive their page,
         but for the step of a link."""
         if self.page not in (None, page.name):
+            self.unknown_page = ""
             self.step = self.step if keep_step else None
             self.fixed_side_open = False
             self.last_clicks = {}

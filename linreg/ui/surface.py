@@ -150,7 +150,7 @@ def _paths_figures(comparison: Comparison) -> None:
     if state.starts_have_changed:
         state.starts_have_changed = False
         st.rerun()  # letting go runs this fragment alone; the field of the starts is outside
-    result = _result(comparison, state.view(SurfaceView))
+    result = result_for(comparison, state.view(SurfaceView))
     st.markdown(surface_text.paths_finding(result))
     group, (runs, last_step) = "surface", replayed(comparison)
     step_controls(group, last_step)
@@ -173,7 +173,7 @@ def _paths_figures(comparison: Comparison) -> None:
 
 def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:
     """The runs that the figures replay, and the last step of these."""
-    result = _result(comparison, page_state().view(SurfaceView))
+    result = result_for(comparison, page_state().view(SurfaceView))
     return runs_of_surface(result), result.last_step
 
 
@@ -224,7 +224,7 @@ def _start_as_chosen(key: str) -> None:
     state.starts_have_changed = True
 
 
-def _result(comparison: Comparison, view: SurfaceView) -> SurfaceResult:
+def result_for(comparison: Comparison, view: SurfaceView) -> SurfaceResult:
     """The result of the page; the parts that only concern drawing do not compute it anew."""
     sides = experiment.shown_sides(comparison, view)
     with compiled(view.optimizers, max(2 + settings.bias for _, settings in sides)):
@@ -236,7 +236,7 @@ def _result(comparison: Comparison, view: SurfaceView) -> SurfaceResult:
 
 def _curvature_part(comparison: Comparison) -> None:
     """The axes of the bowl, its condition number, and the stable learning rates."""
-    result = _result(comparison, page_state().view(SurfaceView))
+    result = result_for(comparison, page_state().view(SurfaceView))
     draw(lambda theme: figures.principal_axes(result, theme), "curvature")
     left, right = st.columns([2, 3], gap="large")
     with left:

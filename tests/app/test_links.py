@@ -87,3 +87,48 @@ def test_a_link_to_a_table_opens_its_page():
     assert not app.warning
     data = app.session_state[KEY].comparison.original.data
     assert data == TableSettings("auto-mpg", "mpg", ("weight", "model_year"), 398, True)
+
+
+# ---- how a page is shown -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["", "surface"])
+def test_a_link_to_a_lecture_view_keeps_its_settings_and_its_name(page):
+    app = opened(page, f"{SETTINGS}&{LINKS[page][0]}&present=true")
+    assert not app.warning
+    assert app.session_state[KEY].comparison == Comparison(ORIGINAL, FIXED)
+    assert one(app.query_params["present"]) == "true"
+    assert not app.sidebar.children, "no side panel"
+    app.button(key="leave_lecture").click().run()
+    assert "present" not in app.query_params
+    assert app.session_state[KEY].comparison == Comparison(ORIGINAL, FIXED)
+    assert app.sidebar.children
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("present=yes", "present=yes was ignored: it is neither true nor false."),
+        ("figure=loss", "figure=loss was ignored: only an embedded page"),
+    ],
+)
+def test_a_view_that_there_is_not_is_named(query, said):
+    app = opened("your_code", query)
+    (warning,) = app.warning
+    assert warning.value.replace("\\", "").startswith(said)
+    assert not {"present", "figure"} & set(app.query_params.keys())
+
+
+def test_the_preset_of_changed_settings_is_said_to_be_modified():
+    def preset(app):
+        box = app.selectbox(key="control.preset")
+        return box.value, box.proto.placeholder
+
+    app = opened("surface", "ring=1&optimizers=SGD&rates=one")
+    assert preset(app)[0] == "as_asked"
+    app.selectbox(key="control.preset").select("from_zero").run()
+    assert preset(app)[0] == "from_zero"
+    app.number_input(key="control.lr").set_value(0.02).run()
+    assert preset(app) == (None, "Started at (0, 0) (modified)")
+    app.number_input(key="control.lr").set_value(0.01).run()
+    assert preset(app)[0] == "from_zero"

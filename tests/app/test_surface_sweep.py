@@ -12,6 +12,7 @@ from apprunner import HOME, control, link, one, opened, ran, refusals, tables, w
 from linreg import Settings, make_data, train
 from linreg.settings.model import DataSettings
 from linreg.settings.query import from_query, from_view_query
+from linreg.ui.state import KEY
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -331,8 +332,11 @@ def test_a_page_keeps_the_comparison_of_the_one_before():
     app.query_params["optimizer"] = "Adam"
     app.query_params["epochs"] = "2"
     ran(app)
+    link = app.session_state[KEY].links["sweep"]
     app.query_params.clear()
     app.switch_page("pages/sweep.py")
+    for name, value in link.items():
+        app.query_params[name] = value
     ran(app)
     assert control(app, "selectbox", "optimizer").value == "Adam"
     assert one(app.query_params["samples"]) == "300"

@@ -3,18 +3,20 @@
 import json
 import re
 from contextlib import suppress
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import TimeoutError
 from settings_of import compared
 
 from linreg.experiments.resources import local_resources
-from linreg.figures.export import exported
+from linreg.figures.export import exported, with_source
 from linreg.figures.pages import page_figures
 from linreg.figures.renderer import RENDERER
 from linreg.figures.theme import LIGHT
 from linreg.settings.pages import SurfaceView
-from linreg.settings.query import from_query, from_view_query
+from linreg.settings.query import from_query, from_view_query, to_query
+from linreg.text.citation import bibtex
 
 pytestmark = pytest.mark.browser
 
@@ -53,7 +55,11 @@ def test_the_comparison_leaves_as_one_figure_and_as_code(visit, surfaces):
     opened(here, "Save")
     name, svg = downloaded(here, "SVG")
     assert name == "loss-surfaces_rmsprop-lr-0.01-batch-100-samples-1000_page.svg"
-    assert svg == exported(surfaces, "svg"), "what leaves the page is what the command line makes"
+    address = here.page.url.split("?")[0] + "?" + urlencode(to_query(compared(), True), safe=",")
+    assert svg == exported(with_source(surfaces, address), "svg"), (
+        "what leaves the page is what the command line makes of its address"
+    )
+    assert bibtex(address, "Loss surfaces") in here.page.locator("code").all_inner_texts()
     here.page.get_by_text("one column, 85 mm", exact=True).click()
     here.page.get_by_text("dark", exact=True).click()
     here.settled()
@@ -100,21 +106,52 @@ def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
 
 def test_an_embedded_table_is_the_one_that_its_page_shows(visit):
     here = visit("your_data?embed=true&epochs=2", width=700)
-    here.page.get_by_role("link", name="All of it, with its controls").wait_for(timeout=120_000)
+    here.page.get_by_role("link", name="Open in linreg").wait_for(timeout=120_000)
     here.settled()
     assert any("w1 = " in text and "true" not in text for text in here.texts()), (
         "least squares weights, not true ones"
     )
 
 
-def test_an_embedded_page_is_its_figures_alone(visit):
+def test_an_embedded_page_is_its_finding_and_its_figures(visit):
     here = visit("?samples=1000&embed=true&step=40", width=700)
-    link = here.page.get_by_role("link", name="All of it, with its controls")
+    link = here.page.get_by_role("link", name="Open in linreg")
     link.wait_for(timeout=120_000)
     here.settled()
     assert here.page.locator("svg.marks").count() == 5
     assert sum("after 40 steps" in text for text in here.texts()) == 2
     assert "step=40" in link.get_attribute("href")
     assert "embed" not in link.get_attribute("href")
-    for absent in ("stSidebar", "stHeading", "stButton", "stPopover", "stExpander", "stSlider"):
+    headline = here.page.get_by_test_id("stHeading")
+    assert headline.all_inner_texts() == [
+        "A silent broadcast: why this PyTorch regression never learns"
+    ]
+    here.page.get_by_text(re.compile("broadcasts them to 10,000 pairs")).wait_for()
+    here.page.get_by_role("button", name="Play").wait_for()
+    for absent in ("stSidebar", "stButton", "stPopover", "stExpander", "stSlider"):
         assert here.page.locator(f"[data-testid={absent}]").count() == 0, absent
+
+
+def test_one_figure_is_embedded_alone_and_still_plays(visit):
+    here = visit("?samples=1000&embed=true&figure=loss&step=40", width=700)
+    here.page.get_by_role("link", name="Open in linreg").wait_for(timeout=120_000)
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 1")
+    here.settled()
+    assert "Loss of each batch" in here.texts()
+    assert here.page.get_by_test_id("stHeading").count() == 0
+    slider = here.page.get_by_role("slider")
+    slider.press("ArrowLeft")
+    here.page.wait_for_function("location.search.includes('step=39')")
+    here.settled()
+    assert "figure=loss" in here.address
+    assert here.page.locator("svg.marks").count() == 1
+
+
+def test_an_unknown_figure_is_answered_with_those_that_there_are(visit):
+    here = visit("your_code?embed=true&figure=%3Cb%3E", width=700)
+    said = here.page.get_by_test_id("stAlert")
+    said.wait_for(timeout=120_000)
+    assert "figure=<b> was ignored: this page has no such figure; it has pairs-of-two-shapes." in (
+        said.inner_text()
+    )
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 1")

@@ -301,3 +301,111 @@ def test_menus_open_where_the_keyboard_is_and_shut_nobody_out(home):
         focused = home.page.evaluate("document.activeElement.innerText")
         assert focused.startswith(first), "the menu comes next"
     assert shut_out(home) == []
+
+
+def links_of(here, place):
+    return here.page.locator(f".st-key-{place}_links a")
+
+
+def test_pages_lead_to_their_neighbours_and_back_with_the_settings(visit):
+    here = visit("cause?v=1&lr=0.05&rows=4")
+    foot = links_of(here, "foot")
+    foot.first.wait_for(timeout=120_000)
+    assert foot.all_inner_texts() == ["← Original vs fixed", "Claims →"]
+    expect(links_of(here, "top").first).not_to_be_visible()
+    here.settled()
+    foot.last.click()
+    here.page.wait_for_url("**/claims?*lr=0.05*")
+    links_of(here, "foot").get_by_text("Surface →").wait_for(timeout=120_000)
+    here.settled()
+    here.page.go_back()
+    here.page.wait_for_url("**/cause?*rows=4*")
+    here.settled()
+    expect(here.field("Matrix rows")).to_have_value("4")
+
+
+def test_back_to_an_address_without_settings_is_back_to_the_defaults(visit):
+    here = visit("cause")
+    links_of(here, "foot").first.click(timeout=120_000)
+    here.page.get_by_text("R² of least squares").wait_for(timeout=60_000)
+    here.settled()
+    here.field("Batch size").fill("50")
+    here.field("Batch size").press("Enter")
+    here.page.wait_for_function("location.search.includes('batch_size=50')")
+    here.until_trained()
+    here.page.evaluate("history.go(-2)")
+    here.page.wait_for_url("**/cause")
+    links_of(here, "foot").get_by_text("Claims →").wait_for(timeout=60_000)
+    here.settled()
+    assert here.address == ""
+    expect(here.field("Batch size of the comparison")).to_have_value("100")
+
+
+def test_a_phone_has_the_way_on_at_its_top(visit):
+    here = visit("your_data?v=1&epochs=2&seed=3", width=390, height=844)
+    top = links_of(here, "top")
+    expect(top.last).to_be_visible(timeout=60_000)
+    assert top.all_inner_texts() == ["← Sweep", "Your code →"]
+    boxes = [link.bounding_box() for link in top.all()]
+    assert all(box["y"] + box["height"] < 60 for box in boxes), "no room is taken from the page"
+    assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
+    here.settled()
+    top.last.click()
+    here.page.wait_for_url("**/your_code?*seed=3*")
+    assert beside_the_window(here) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "links"),
+    [
+        ("surfaces?lr=0.05", ["Surface →"]),
+        ("%3Ci%3Ex", ["Cause →", "Claims →", "Surface →", "Sweep →", "Your data →", "Your code →"]),
+    ],
+)
+def test_an_unknown_address_is_told_with_the_way_on(visit, path, links):
+    here = visit(f"{path}{'&' if '?' in path else '?'}samples=1000")
+    name = "surfaces" if "surfaces" in path else "<i>x"
+    here.page.get_by_text(f"There is no page {name}, so this is the home page.").wait_for(
+        timeout=60_000
+    )
+    here.until_trained()
+    here.page.keyboard.press("Escape")  # Streamlit's own dialog, which has no link
+    assert here.complaints == [
+        "The page that you have requested does not seem to exist. Running the app's main page."
+    ]
+    here.complaints.clear()
+    assert here.page.locator(".st-key-other_pages a").all_inner_texts() == links
+    if len(links) == 1:
+        here.page.locator(".st-key-other_pages a").click()
+        here.page.wait_for_url("**/surface?*lr=0.05*")
+        here.page.get_by_text("Optimizers on both surfaces").wait_for(timeout=60_000)
+        here.settled()
+        assert here.page.get_by_text("There is no page").count() == 0
+
+
+def test_the_lecture_view_is_left_by_escape_and_stepped_through_from_anywhere(visit):
+    here = visit("?v=1&samples=1000&lr=0.05").until_trained()
+    sidebar = here.page.get_by_test_id("stSidebar")
+    type_size = "getComputedStyle(document.querySelector('.live-controls')).fontSize"
+    before = float(here.page.evaluate(type_size)[:-2])
+    here.page.get_by_role("button", name="Lecture view").click()
+    here.page.wait_for_function("location.search.includes('present=true')")
+    here.until_trained()
+    expect(sidebar).not_to_be_visible()
+    assert float(here.page.evaluate(type_size)[:-2]) == 1.25 * before
+    for _ in range(3):
+        here.page.keyboard.press("ArrowLeft")
+    here.page.wait_for_function("location.search.includes('step=297')")
+    assert "present=true" in here.address
+    here.page.keyboard.press("Escape")
+    here.page.wait_for_function("!location.search.includes('present')")
+    here.settled()
+    expect(sidebar).to_be_visible()
+    expect(here.field("Learning rate")).to_have_value("0.05")
+    here.page.go_back()
+    here.page.wait_for_function("location.search.includes('present=true')")
+    here.settled()
+    expect(sidebar).not_to_be_visible()
+    links_of(here, "foot").last.click()
+    here.page.wait_for_url("**/cause?*lr=0.05*present=true*")
+    expect(sidebar).not_to_be_visible()

@@ -755,7 +755,11 @@ def pages(page, query, content, own):
 
     from linreg.data.tables import register_table, table_settings
 
-    query = {name: text for name, text in query.items() if name not in ("embed", "embed_options")}
+    query = {
+        name: text
+        for name, text in query.items()
+        if name not in ("embed", "embed_options", "figure", "present")
+    }
     query |= {
         name: text
         for name, text in (

@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from urllib.parse import urlencode
 
 import pyarrow as pa
 
@@ -17,20 +18,19 @@ from linreg.experiments.work import LocalStore
 from linreg.experiments.your_data import with_default_table
 from linreg.figures import comparison as comparison_figures
 from linreg.figures import sweep as sweep_figures
-from linreg.figures.export import FORMATS, exported
+from linreg.figures.export import FORMATS, exported, with_source
 from linreg.figures.pages import page_figures
 from linreg.figures.theme import THEMES
 from linreg.settings.fields import SettingsError
 from linreg.settings.pages import PAGES
-from linreg.settings.query import from_query, from_view_query
+from linreg.settings.query import from_query, from_view_query, to_query, to_view_query
 
 RESOURCES = local_resources()
 UNTRAINED = replace(RESOURCES, runs=LocalStore(lambda _keys, _progress: ()))
 
 
-@lru_cache(maxsize=512)
-def plates_of(where):
-    """Every figure that the page may show."""
+def settings_of(where):
+    """The comparison and the view of a page's address."""
     query = {name: text for name, text in where.query if name != "step"}
     kind = PAGES.get(where.page)
     own = {
@@ -43,6 +43,25 @@ def plates_of(where):
         ignored += refused
     if ignored:
         raise ValueError(f"the page is at an address that it ignores: {ignored}")
+    return comparison, view
+
+
+def address_of(where, server):
+    """The page's address with every setting, as the source line of a file has it."""
+    comparison, view = settings_of(where)
+    query = to_query(comparison, full=True)
+    if view:
+        query |= to_view_query(view, full=True)
+    if where.step is not None:
+        query["step"] = str(where.step)
+    return f"{server}/{where.page}?{urlencode(query, safe=',')}"
+
+
+@lru_cache(maxsize=512)
+def plates_of(where):
+    """Every figure that the page may show."""
+    comparison, view = settings_of(where)
+    kind = PAGES.get(where.page)
     if where.page == "your_data":
         comparison = with_default_table(comparison)
     name, theme = where.page if kind else "comparison", THEMES[where.theme]
@@ -78,12 +97,14 @@ def is_right(received):
     return _digest(received.alt, json.loads(received.spec), tables) in _digests(received.where)
 
 
-def is_right_file(where, button, content):
+def is_right_file(where, button, content, server):
     """Whether a file is, to the last byte, one of the page's figures in the size that the menu
     offers first."""
     kind = next(key for key, one in FORMATS.items() if one.title == button)
+    source = address_of(where, server)
     return any(
-        _parts(exported(plate, kind, "page")) == _parts(content) for plate in plates_of(where)
+        _parts(exported(with_source(plate, source), kind, "page")) == _parts(content)
+        for plate in plates_of(where)
     )
 
 

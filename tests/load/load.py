@@ -504,7 +504,7 @@ def compare(crowd):
         if not is_right(one):
             wrong.append(f"wrong: {one.where} {one.alt[:80]}")
     for where, button, content in crowd.files:
-        if not is_right_file(where, button, content):
+        if not is_right_file(where, button, content, crowd.address):
             wrong.append(f"wrong file: {where} {button}")
     print(f"compared in {time.perf_counter() - started:.0f} s")
     return wrong

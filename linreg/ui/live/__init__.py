@@ -2,10 +2,18 @@
 
 from linreg.ui.live.component import (
     TrainingSettings,
+    lecture_keys,
     live_controls,
     live_fade,
     live_figures,
     live_training,
 )
 
-__all__ = ["TrainingSettings", "live_controls", "live_fade", "live_figures", "live_training"]
+__all__ = [
+    "TrainingSettings",
+    "lecture_keys",
+    "live_controls",
+    "live_fade",
+    "live_figures",
+    "live_training",
+]

@@ -117,6 +117,17 @@ def live_training(
     _mount(key, pack(data), on_release_change=lambda: on_release(key))
 
 
+def lecture_keys() -> None:
+    """Mount what listens to the keys of the lecture view, on every page of it."""
+    _listener()(key="live.lecture")
+
+
+@cache
+def _listener() -> Any:
+    code = files(__package__).joinpath("lecture.js").read_text(encoding="utf-8")
+    return st.components.v2.component("linreg.lecture", js=code, isolate_styles=False)
+
+
 def _digest(runs: Sequence[MovingRun]) -> str:
     return hashlib.sha256(pack([vars(run) for run in runs])).hexdigest()[:16]
 

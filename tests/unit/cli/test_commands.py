@@ -734,6 +734,21 @@ def test_figures_are_files_whose_names_are_printed(capsys, tmp_path):
     table = folder / "matrix-of-all-pairs_rmsprop-lr-0.01-batch-50-rows-4.csv"
     matrix = list(csv.DictReader(table.read_text().splitlines()))
     assert len(matrix) == 4 * 4, "as the link has it"
+    assert table.with_suffix(".txt").read_text().endswith(f"\nSource: {link}\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        ([], "linreg 0.1.0"),
+        (["--link", "?lr=0.05"], "linreg 0.1.0, ?v=1&lr=0.05"),
+        (["--preset", "from_zero", "--lr", "1"], "linreg 0.1.0, ?v=1&init=0,0&lr=1"),
+    ],
+)
+def test_a_figure_without_an_address_names_what_makes_it_again(capsys, tmp_path, options, source):
+    told(capsys, "figures", "--out", tmp_path, "--format", "txt", "--only", "your_code", *options)
+    (caption,) = tmp_path.iterdir()
+    assert caption.read_text().endswith(f"\nSource: {source}\n")
 
 
 # ---- where it runs -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from settings_of import compared
 from linreg.experiments.resources import local_resources
 from linreg.figures import fonts
 from linreg.figures.curves import loss_figure
-from linreg.figures.export import FORMATS, SIZES, ExportError, exported, file_name
+from linreg.figures.export import FORMATS, SIZES, ExportError, exported, file_name, with_source
 from linreg.figures.figure import single_figure
 from linreg.figures.pages import FIGURES, page_figures
 from linreg.figures.renderer import (
@@ -40,6 +41,7 @@ from linreg.figures.side_surfaces import Side
 from linreg.figures.theme import DARK, LIGHT
 from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.pages import PAGES, ClaimsView, SurfaceView, SweepView
+from linreg.settings.query import to_query
 from linreg.text.file_names import state_words
 from linreg.text.numbers import quantity
 from linreg.training.worker import _used_bytes
@@ -52,6 +54,7 @@ SMALL = {
     SweepView: SweepView(columns=6, rows=4, inits=2, steps=200),
     SurfaceView: SurfaceView(optimizers=("RMSprop", "SGD", "Adam", "Adagrad"), arrows=True),
 }
+ADDRESS = "https://linreg.example/?" + urlencode(to_query(compared(), full=True), safe=",")
 DOT = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
 CUT = """() => [...document.querySelectorAll('text')].filter(t => {
     const svg = document.documentElement.getBoundingClientRect(), b = t.getBoundingClientRect();
@@ -119,7 +122,7 @@ def drawn(unlike):
     panels."""
     return {
         size: [
-            (plate, exported(plate, "svg", size).decode())
+            (plate, exported(with_source(plate, ADDRESS), "svg", size).decode())
             for plate in unlike
             if size == "column" or len(plate.panels) > 1
         ]
@@ -320,6 +323,43 @@ def test_the_table_is_that_of_the_figure(surfaces, every):
         True
     ] * 4
     assert exported(surfaces, "txt").decode().strip() == surfaces.caption
+
+
+def test_every_file_for_readers_says_where_it_is_from(surfaces, drawn):
+    for size, sheets in drawn.items():
+        for plate, svg in sheets:
+            lines = [text for _, text in texts(svg)]
+            first = next(k for k, line in enumerate(lines) if line.startswith("Source: "))
+            assert "".join(lines[first:]) == f"Source: {ADDRESS}", (plate.name, size)
+    credited = with_source(surfaces, "https://linreg.example/?v=1&target=<b>")
+    assert (
+        exported(credited, "txt")
+        .decode()
+        .endswith("Source: https://linreg.example/?v=1&target=<b>\n")
+    )
+    assert b"<p>Source: https://linreg.example/?v=1&amp;target=&lt;b&gt;</p>" in exported(
+        credited, "html"
+    )
+    assert exported(credited, "csv") == exported(surfaces, "csv"), "data alone"
+
+
+def test_a_name_without_an_end_stays_on_the_sheet(surfaces):
+    svg = exported(
+        with_source(surfaces, "https://linreg.example/?target=" + "W" * 400), "svg", "column"
+    )
+    lines = [text for _, text in texts(svg.decode()) if set(text) == {"W"}]
+    assert sum(map(len, lines)) > 300
+    size = 7 / SIZES["column"].scale
+    assert all(fonts.width(line, size) <= SIZES["column"].inner for line in lines)
+
+
+def test_a_figure_is_titled_once(every):
+    for plate in every:
+        svg = exported(with_source(plate, ADDRESS), "svg")
+        lines = [text for _, text in texts(svg.decode())]
+        titles = [panel.spec.get("title", {}).get("text") for panel in plate.panels]
+        if plate.heading or not any(titles):
+            assert lines[0] in (plate.heading or plate.name.capitalize()), plate.name
 
 
 def test_a_page_needs_no_network_and_holds_the_same_layers(surfaces):

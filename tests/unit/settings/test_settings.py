@@ -14,7 +14,7 @@ from linreg.settings.fields import SettingsError
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import Comparison, DataSettings, Settings, TableSettings
 from linreg.settings.optimizers import OPTIMIZERS
-from linreg.settings.presets import PRESETS
+from linreg.settings.presets import PRESETS, closest_preset
 from linreg.settings.query import from_query, to_query
 from linreg.settings.wirings import WIRINGS
 
@@ -283,3 +283,24 @@ def test_the_batch_size_is_limited_where_all_pairs_are_compared():
     with pytest.raises(SettingsError, match="400,000,000 pairs"):
         check_limits(Settings(data=large, batch_size=20_000))
     assert check_limits(Settings(data=large, batch_size=20_000, wiring="squeeze"))
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_a_preset_is_known_by_its_settings_also_after_a_change(preset):
+    assert closest_preset(preset.comparison) is preset
+    assert closest_preset(preset.comparison, "from_far") is preset, "whatever was chosen before"
+    changed = update_both(preset.comparison, {"seed": 7})
+    assert closest_preset(changed) is preset
+
+
+def test_of_equally_close_presets_the_chosen_one_counts():
+    elsewhere = update_both(PRESETS["from_zero"].comparison, {"init": (1.0, 1.0)})
+    assert closest_preset(elsewhere, "from_zero") is PRESETS["from_zero"]
+    assert closest_preset(elsewhere) is PRESETS["as_asked"], "the first of them"
+    further = update_both(PRESETS["sgd_stable"].comparison, {"seed": 1})
+    assert closest_preset(further, "from_zero") is PRESETS["sgd_stable"], "it is closer"
+
+
+def test_no_preset_is_on_a_table():
+    table = TableSettings("auto-mpg", "mpg", ("weight", "model_year"), 398, True)
+    assert closest_preset(with_table(Comparison(), table)) is None
