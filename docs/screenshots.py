@@ -9,7 +9,7 @@ from browsing import ARGUMENTS, CHROMIUM  # noqa: E402
 from served import Server  # noqa: E402
 
 SHOTS = {  # file: path and query, number of figures to wait for, width and height in pixels
-    "home": ("", 4, 1400, 1040),
+    "home": ("?init=6.6,4.4", 5, 1400, 900),
     "surface": ("surface?correlation=0.6&optimizers=RMSprop,SGD,Adam&ring=8", 4, 1400, 1400),
     "sweep": ("sweep", 3, 1400, 1250),
 }
