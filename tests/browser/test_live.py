@@ -53,7 +53,7 @@ def test_the_browser_computes_the_tables_of_the_home_page(home):
     sent = tables_of(home, "comparison", steps)
     for step in steps:
         panels = [panel for drawn in figures.figures(result, LIGHT, step) for panel in drawn.panels]
-        assert len(panels) == 4
+        assert len(panels) == 5
         for panel in panels:
             assert_same_tables(panel, sent[step][panel.name or panel.alt])
 

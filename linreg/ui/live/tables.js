@@ -143,7 +143,7 @@ function marks(figure, runs, at, { run }) {
   const drawn = places
     .filter(([, [w1, w2]]) => figure.contains(w1, w2))
     .map(([kind, [w1, w2]]) => {
-      const dy = (w2 - bottom) / (top - bottom) > 0.9 ? 24 : -16;
+      const dy = (w2 - bottom) / (top - bottom) > 0.9 ? 26 : -18;
       return { kind, w1, w2, label: "", dy };
     });
   const still = figure.once("still marks", () =>
