@@ -8,11 +8,11 @@ export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test proc
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
 
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 check: lint .venv/.compiled # format, types, imports and the quick tests
 	$(PYTEST) -q -n 2 -m "not slow and not browser"
 
-test: .venv/.installed-test .venv/.compiled # quick tests first; one of the processes takes the browser's
+test: .venv/.installed-test .venv/.compiled # in three processes, quick tests first in one
 	$(PYTEST) -n 3 --hypothesis-profile=ci
 
 lint: .venv/.installed-test

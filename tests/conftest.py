@@ -5,7 +5,6 @@ Settings are left out of the check: they check themselves, and the tests hand th
 purpose.
 """
 
-import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -31,17 +30,12 @@ settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True
 settings.load_profile("dev")  # `make test` asks for the other
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(config, items):
     """Quick tests first, then slow ones, then the browser's.
 
-    In several processes one of them takes the folder of the browser's tests, with one Chromium and
-    one server, and begins with it; each module of the others goes to one process, which keeps what
-    the module caches.
+    In several processes the browser's, which mostly wait, come first. Each module goes to one
+    process, which keeps what the module caches.
     """
-    for item in items:
-        folder, module = item.path.parent.name, item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "browser" else module))
     items.sort(key=_order)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _order(item)[0] < 2)
