@@ -27,6 +27,7 @@ from linreg.figures.theme import (
     Theme,
     apply_theme,
     dot,
+    point_text,
     side_color,
     text_halo,
 )
@@ -233,10 +234,9 @@ def _by_batch_size_template(theme: Theme) -> dict[str, Any]:
         opacity=1,
         tooltip=None,
     )
-    w1_text, w2_text = (f"format(datum.{name}, '.3~g')" for name in ("w1", "w2"))
     tooltip = alt.expr(
         "{'rows per batch': format(datum.B, ','),"
-        f" 'minimum': '(' + {w1_text} + ', ' + {w2_text} + ')',"
+        f" 'minimum': {point_text()},"
         " 'minimum loss': format(datum.floor, ',.4~r')}"
     )
     exact = over("walk").mark_point(color=theme.original, tooltip=tooltip, **dot(theme, 70, 1))
