@@ -40,7 +40,7 @@ def no_mark_shows_its_columns(figure):
 
 
 def tooltips(spec, defaults):
-    """The tooltips of the marks that Vega draws, with `defaults` for what the config leaves open."""
+    """The tooltips of the marks in Vega, with `defaults` for what the config leaves open."""
     config = dict(spec["config"])
     config["mark"] = {**defaults, **config.get("mark", {})}
     vega = vl_convert.vegalite_to_vega({**spec, "config": config}, vl_version="6.4")

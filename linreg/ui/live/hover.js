@@ -109,10 +109,11 @@ function surface(view, _stage, event, { loss, correct, has_bias: hasBias }) {
   const [left, right] = view.figure.domain;
   const decimals = Math.min(Math.max(-Math.floor(Math.log10((right - left) / 100)), 0), 100);
   const written = quantity(Math.max(value(loss, weights), 0));
-  const parts = [`w = ${point(weights, decimals)}${hasBias ? " with the best bias" : ""}`];
-  parts.push(correct ? `loss as written ${written}` : `loss ${written}`);
-  if (correct) parts.push(`correct loss ${quantity(Math.max(value(correct, weights), 0))}`);
-  return [parts.join(" · ")];
+  const lines = [["w", point(weights, decimals)]];
+  if (hasBias) lines.push(["bias", "at its best"]);
+  lines.push([correct ? "loss as written" : "loss", written]);
+  if (correct) lines.push(["correct loss", quantity(Math.max(value(correct, weights), 0))]);
+  return lines;
 }
 
 /** The recorded values of all runs at the step under the pointer. */
