@@ -44,4 +44,10 @@ def tooltips(spec, defaults):
     config = dict(spec["config"])
     config["mark"] = {**defaults, **config.get("mark", {})}
     vega = vl_convert.vegalite_to_vega({**spec, "config": config}, vl_version="6.4")
-    return [mark["encode"]["update"].get("tooltip") for mark in vega["marks"]]
+    return [said for mark in vega["marks"] for said in tooltips_in(mark)]
+
+
+def tooltips_in(mark):
+    """The tooltips of a mark and of those inside it; lines of several series are a group."""
+    own = mark.get("encode", {}).get("update", {}).get("tooltip")
+    return [own, *(said for inner in mark.get("marks", []) for said in tooltips_in(inner))]

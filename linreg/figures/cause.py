@@ -225,14 +225,13 @@ def _by_batch_size_template(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    line = over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6, tooltip=None)
+    line = over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6)
     predicted = over("theory").mark_point(
         shape="circle",
         size=170,
         stroke=theme.foreground,
         strokeWidth=1.4,
         opacity=1,
-        tooltip=None,
     )
     tooltip = alt.expr(
         "{'rows per batch': format(datum.B, ','),"
@@ -240,7 +239,7 @@ def _by_batch_size_template(theme: Theme) -> dict[str, Any]:
         " 'minimum loss': format(datum.floor, ',.4~r')}"
     )
     exact = over("walk").mark_point(color=theme.original, tooltip=tooltip, **dot(theme, 70, 1))
-    text = {"dy": 10, "tooltip": None, **label_beside(12.5, 12)}
+    text = {"dy": 10, **label_beside(12.5, 12)}
     halo = over("labels").mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = over("labels").mark_text(color=theme.foreground, **text).encode(text="label:N")
     chart = alt.layer(line.encode(order="B:Q"), predicted, exact, halo, label)

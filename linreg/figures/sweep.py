@@ -209,11 +209,11 @@ def _map_template(theme: Theme) -> dict[str, Any]:
     blank = alt.Chart(alt.NamedData("cells")).transform_filter("!isValid(datum.value)")
     blank = blank.mark_rect(cursor="pointer", opacity=0, tooltip=placeholder("tooltip"))
     selected = alt.Chart(alt.NamedData("selected")).encode(**sides)
-    outline: dict[str, Any] = {"filled": False, "aria": False, "tooltip": None}
+    outline: dict[str, Any] = {"filled": False, "aria": False}
     around = selected.mark_rect(stroke=theme.background, strokeWidth=5, **outline)
     within = selected.mark_rect(stroke=theme.foreground, strokeWidth=2, **outline)
     limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
-    line: dict[str, Any] = {"aria": False, "tooltip": None}
+    line: dict[str, Any] = {"aria": False}
     halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, **line)
     dashes = limit.mark_line(strokeWidth=1.8, stroke=theme.foreground, strokeDash=[6, 4], **line)
     chart = alt.layer(
@@ -356,7 +356,7 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
             orient="bottom",
         ),
         over("runs").mark_point(filled=True, size=22, opacity=0.35, tooltip=tooltip("a run")),
-        over("theory").mark_line(strokeWidth=1.8, tooltip=None),
+        over("theory").mark_line(strokeWidth=1.8),
         over("exact").mark_tick(
             orient="horizontal", thickness=2.5, size=16, opacity=1, tooltip=tooltip("the minimum")
         ),
