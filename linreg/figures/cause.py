@@ -239,7 +239,7 @@ def _by_batch_size_template(theme: Theme) -> dict[str, Any]:
         " 'minimum loss': format(datum.floor, ',.4~r')}"
     )
     exact = over("walk").mark_point(color=theme.original, tooltip=tooltip, **dot(theme, 70, 1))
-    text = {"dy": 10, **label_beside(12.5, 12)}
+    text: dict[str, Any] = {"dy": 10, "tooltip": None, **label_beside(12.5, 12)}
     halo = over("labels").mark_text(**text_halo(theme), **text).encode(text="label:N")
     label = over("labels").mark_text(color=theme.foreground, **text).encode(text="label:N")
     chart = alt.layer(line.encode(order="B:Q"), predicted, exact, halo, label)
