@@ -7,6 +7,8 @@ import vl_convert
 
 from linreg.figures.templates import PLACEHOLDER
 
+STREAMLITS = {"tooltip": {"content": "encoding"}}
+
 
 def value_of(read, figure):
     """What a figure's expression for a value of its frame comes to."""
@@ -33,6 +35,19 @@ def is_filled_and_compiles(figure, theme):
 
 
 def no_mark_shows_its_columns(figure):
-    """Streamlit shows every column of a mark that does not say what its tooltip is."""
-    for layer in figure.spec["layer"]:
-        assert "tooltip" in layer["mark"], layer["mark"]
+    """No mark has the tooltip that Streamlit gives to every mark which does not say its own."""
+    assert tooltips(figure.spec, STREAMLITS) == tooltips(figure.spec, {})
+
+
+def tooltips(spec, defaults):
+    """The tooltips of the marks in Vega, with `defaults` for what the config leaves open."""
+    config = dict(spec["config"])
+    config["mark"] = {**defaults, **config.get("mark", {})}
+    vega = vl_convert.vegalite_to_vega({**spec, "config": config}, vl_version="6.4")
+    return [said for mark in vega["marks"] for said in tooltips_in(mark)]
+
+
+def tooltips_in(mark):
+    """The tooltips of a mark and of those inside it; lines of several series are a group."""
+    own = mark.get("encode", {}).get("update", {}).get("tooltip")
+    return [own, *(said for inner in mark.get("marks", []) for said in tooltips_in(inner))]

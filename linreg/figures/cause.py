@@ -27,6 +27,7 @@ from linreg.figures.theme import (
     Theme,
     apply_theme,
     dot,
+    point_text,
     side_color,
     text_halo,
 )
@@ -224,19 +225,17 @@ def _by_batch_size_template(theme: Theme) -> dict[str, Any]:
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table)).encode(x=w1, y=w2)
 
-    line = over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6, tooltip=None)
+    line = over("walk").mark_line(color=theme.original, strokeWidth=2, opacity=0.6)
     predicted = over("theory").mark_point(
         shape="circle",
         size=170,
         stroke=theme.foreground,
         strokeWidth=1.4,
         opacity=1,
-        tooltip=None,
     )
-    w1_text, w2_text = (f"format(datum.{name}, '.3~g')" for name in ("w1", "w2"))
     tooltip = alt.expr(
         "{'rows per batch': format(datum.B, ','),"
-        f" 'minimum': '(' + {w1_text} + ', ' + {w2_text} + ')',"
+        f" 'minimum': {point_text()},"
         " 'minimum loss': format(datum.floor, ',.4~r')}"
     )
     exact = over("walk").mark_point(color=theme.original, tooltip=tooltip, **dot(theme, 70, 1))

@@ -235,9 +235,9 @@ def _printed_spec(theme: Theme) -> dict[str, Any]:
     )
     color = weight_color(theme)
     runs = alt.Chart(alt.NamedData("runs")).encode(x=step, color=color)
-    band = runs.mark_area(opacity=0.2, tooltip=None)
+    band = runs.mark_area(opacity=0.2)
     band = band.encode(y=alt.Y("low:Q", title="weight"), y2="high:Q")
-    line = runs.mark_line(strokeWidth=2, tooltip=None).encode(y="value:Q")
+    line = runs.mark_line(strokeWidth=2).encode(y="value:Q")
     said = "datum.weight + ' = ' + format(datum.value, '.2f') + ' at step ' + datum.step"
     printed = alt.Chart(alt.NamedData("printed")).mark_point(
         size=55, strokeWidth=2, opacity=1, tooltip=alt.ExprRef(f"'The answer printed ' + {said}")

@@ -211,6 +211,6 @@ def loss_color_bar(theme: Theme, levels: Levels, unit: str = "") -> ColorBar:
 def contour_label_layers(theme: Theme, w1: alt.X, w2: alt.Y) -> tuple[alt.Chart, alt.Chart]:
     """The labels of the contours, with their halos, from the table `heights`."""
     base = alt.Chart(alt.NamedData("heights")).encode(x=w1, y=w2, text="label:N")
-    style: dict[str, Any] = {"fontSize": LABEL_SIZE, "tooltip": None}
+    style: dict[str, Any] = {"fontSize": LABEL_SIZE}
     halo = base.mark_text(**text_halo(theme), opacity=0.75, **style)
     return halo, base.mark_text(color=theme.foreground, **style)

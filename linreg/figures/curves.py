@@ -109,7 +109,14 @@ def loss_figure(
         rule = {"rule": "correct", "run": 0, "surface": browser_surface(baseline.surface)}
         retrained |= {"correct": rule, "correct end": {**rule, "words": CORRECT_LOSS}}
     return Figure(
-        _loss_spec(theme), data, alt_text, caption, "loss", moving=moving, retrained=retrained
+        _loss_spec(theme),
+        data,
+        alt_text,
+        caption,
+        "loss",
+        moving=moving,
+        retrained=retrained,
+        hover={"rule": "step", "value": "loss"},
     )
 
 
@@ -270,7 +277,16 @@ def weights_figure(
     moving = {"here": WEIGHTS_RULE, "now": STEP_RULE}
     aims = {"rule": "ends", "names": WEIGHT_NAMES, "correct": list(map(float, correct))}
     retrained = {"weights": WEIGHTS_RULE, "ends": aims}
-    return Figure(spec, data, alt_text, caption, "weights", moving=moving, retrained=retrained)
+    return Figure(
+        spec,
+        data,
+        alt_text,
+        caption,
+        "weights",
+        moving=moving,
+        retrained=retrained,
+        hover={"rule": "step", "value": "value"},
+    )
 
 
 def _correct_lines(correct: Sequence[float], span: float, correct_name: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from linreg.experiments.optimizer_paths import Panel, Paths
 from linreg.figures.figure import Figure
 from linreg.figures.optimizer_paths import early_rows, optimizer_color
 from linreg.figures.templates import frame_table, template, with_frame_data
-from linreg.figures.theme import STEP_RULE, Theme, apply_theme, log_axis, step_rule
+from linreg.figures.theme import STEP_RULE, Theme, apply_theme, log_axis, number_text, step_rule
 from linreg.settings.model import LABELS
 from linreg.text.numbers import quantity
 from linreg.training.browser import browser_surface
@@ -67,7 +67,8 @@ def descent_figure(panels: Sequence[Panel], what: str, step: int, theme: Theme) 
     spec, moving = _descent_spec(theme, what), {"now": STEP_RULE}
     medians = {"rule": "medians", "what": what, "sides": [_measure(panel) for panel in panels]}
     retrained = {"curve": medians}
-    return Figure(spec, data, alt_text, caption, "curve", name, moving, retrained)
+    hover = {"rule": "curves", "table": "curve"}
+    return Figure(spec, data, alt_text, caption, "curve", name, moving, retrained, hover)
 
 
 def _measure(panel: Panel) -> dict[str, Any]:
@@ -163,14 +164,21 @@ def _rates_spec(theme: Theme) -> dict[str, Any]:
         scale=alt.Scale(domain=list(LABELS), range=theme.side_colors),
         legend=alt.Legend(orient="top", title=None, symbolType="circle", offset=4),
     )
+    in_use = f"datum.label + ', ' + lower(datum.side) + ': ' + {number_text('lr')}"
+    limit = f"datum.label + ' is stable below ' + {number_text('lr')}"
     dots = (
         alt.Chart(alt.NamedData("rates"))
-        .mark_point(filled=True, size=80, opacity=1)
+        .mark_point(filled=True, size=80, opacity=1, tooltip=alt.ExprRef(in_use))
         .encode(x=lr, y=row, yOffset=side_offset, color=color)
     )
     rules = (
         alt.Chart(alt.NamedData("limits"))
-        .mark_rule(strokeDash=[6, 4], color=theme.foreground, strokeWidth=1.2)
+        .mark_rule(
+            strokeDash=[6, 4],
+            color=theme.foreground,
+            strokeWidth=1.2,
+            tooltip=alt.ExprRef(limit),
+        )
         .encode(x=lr)
     )
     text = alt.Chart(alt.NamedData("limits")).mark_text(

@@ -36,6 +36,7 @@ from linreg.figures.theme import (
     apply_theme,
     dot,
     number_axis,
+    number_text,
     side_color,
     side_shape,
     side_text,
@@ -391,10 +392,13 @@ def _predictions_spec(theme: Theme) -> dict[str, Any]:
     )
     mean = frame.mark_rule(color=theme.muted, opacity=0.55).encode(y=alt.Y("mean:Q", **y))
     fill = alt.Fill("alpha:Q", scale=alpha_scale(theme), legend=None)
+    values = f"'true value': {number_text('true')}, 'predicted value': {number_text('predicted')}"
     points = (
         alt.Chart(alt.NamedData("points"))
         .transform_filter(f"datum.predicted >= {low} && datum.predicted <= {high}")
-        .mark_point(filled=True, size=24, opacity=0.75, strokeWidth=0)
+        .mark_point(
+            filled=True, size=24, opacity=0.75, strokeWidth=0, tooltip=alt.ExprRef(f"{{{values}}}")
+        )
         .encode(x=alt.X("true:Q", **x), y=alt.Y("predicted:Q", **y), fill=fill)
     )
     now = alt.Chart(alt.NamedData("now")).encode(

@@ -30,6 +30,9 @@ class Figure:
     compute them by itself: table -> the name of a rule in `linreg/ui/live/tables.js` under `rule`,
     and what else that rule needs, as JSON values. `retrained` does the same for tables that depend
     on the runs alone, which the browser may train itself, by the rules of `retrained.js`.
+
+    `hover` says what a live figure tells of the place under the pointer: the name of a rule in
+    `linreg/ui/live/hover.js` under `rule`, and what else that needs, as JSON values.
     """
 
     spec: Mapping[str, Any]
@@ -40,6 +43,7 @@ class Figure:
     name: str = ""
     moving: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     retrained: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    hover: Mapping[str, Any] = field(default_factory=dict)
 
     def drawn(self) -> dict[str, dict[str, pd.Series]]:
         """The tables by column, as the spec reads them, with points as `line_shapes` needs them."""

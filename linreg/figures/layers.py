@@ -25,8 +25,10 @@ from linreg.figures.simplify import significance
 from linreg.figures.templates import placeholder
 from linreg.figures.theme import Theme
 from linreg.quadratic.contours import Domain
+from linreg.quadratic.evaluation import Baseline
 from linreg.quadratic.quadratic import Quadratic
 from linreg.text.numbers import quantity
+from linreg.training.browser import browser_surface
 
 ASPECT = 0.8  # height of a surface plot relative to its width
 WEIGHT_TITLES = ("weight 1", "weight 2")  # of the axes
@@ -398,3 +400,31 @@ def minimum_layer(theme: Theme, marks: alt.Chart, color: str) -> alt.Chart:
         opacity=1,
     )
     return layer
+
+
+# ---- what is said at the pointer -----------------------------------------------------------------
+
+
+def surface_hover(surface: Quadratic, baseline: Baseline | None) -> dict[str, Any]:
+    """`Figure.hover` of a loss surface: the loss, and the correct one where that is another.
+
+    With a bias, both have it at its best for each pair of weights, as the contours have.
+    """
+    profile = surface.profile()
+    correct = baseline and baseline.surface.profile()
+    if correct and _are_same(profile, correct):
+        correct = None
+    return {
+        "rule": "surface",
+        "loss": browser_surface(profile),
+        "correct": correct and browser_surface(correct),
+        "has_bias": len(surface.c) > 2,
+    }
+
+
+def _are_same(one: Quadratic, other: Quadratic) -> bool:
+    """Whether two quadratics of two weights are equal but for rounding."""
+    scale = float(np.abs(one.minimum).max()) or 1.0
+    grid = np.array([(0, 0), (1, 0), (0, 1), (-1, 0), (0, -1), (1, 1)])  # they determine it
+    values, others = (surface.value(one.minimum + scale * grid) for surface in (one, other))
+    return np.allclose(values, others, rtol=1e-9, atol=1e-9 * float(np.abs(values).max()))

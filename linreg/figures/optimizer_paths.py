@@ -37,6 +37,7 @@ from linreg.figures.layers import (
     minimum_loss,
     points_inside,
     star_layer,
+    surface_hover,
     weight_axes,
     weights_of,
 )
@@ -172,7 +173,10 @@ def paths_figure(
     side = {"label": panel.label}
     moving = {"path": {"rule": "paths"}, "now": {"rule": "points", **side}}
     retrained = {"trail": {"rule": "trails", **side}, "starts": {"rule": "starts", **side}}
-    return Figure(_paths_spec(theme), data, alt_text, caption, "trail", name, moving, retrained)
+    hover = surface_hover(panel.surface, panel.baseline)
+    return Figure(
+        _paths_spec(theme), data, alt_text, caption, "trail", name, moving, retrained, hover
+    )
 
 
 def _is_tangled(whole_paths: pd.DataFrame, domain: Domain) -> bool:

@@ -253,9 +253,9 @@ def _axes() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _labelled(chart: alt.Chart, theme: Theme, color: Any, **text: Any) -> Sequence[alt.Chart]:
-    """A text and its halo, neither of which has a tooltip."""
-    halo = chart.mark_text(**text_halo(theme), tooltip=None, **text)
-    return halo, chart.mark_text(tooltip=None, **text).encode(color=color)
+    """A text and its halo."""
+    halo = chart.mark_text(**text_halo(theme), **text)
+    return halo, chart.mark_text(**text).encode(color=color)
 
 
 @template()
@@ -297,7 +297,7 @@ def _template(theme: Theme) -> dict[str, Any]:
     )
 
     diagonal_ends = {"x": alt.X("low:Q", **x), "x2": "high:Q", "y": alt.Y("low:Q", **y)}
-    diagonal = frame.mark_rule(strokeDash=[6, 4], color=theme.muted, tooltip=None).encode(
+    diagonal = frame.mark_rule(strokeDash=[6, 4], color=theme.muted).encode(
         **diagonal_ends, y2="high:Q"
     )
     beside_diagonal = frame.encode(
@@ -315,7 +315,7 @@ def _template(theme: Theme) -> dict[str, Any]:
         fontSize=12,
     )
 
-    mean = frame.mark_rule(color=theme.muted, opacity=0.55, tooltip=None)
+    mean = frame.mark_rule(color=theme.muted, opacity=0.55)
     mean = mean.encode(y=alt.Y("mean:Q", **y))
     at_right = frame.encode(x=alt.value("width"), y=alt.Y("mean:Q", **y), text="mean label:N")
     mean_label = _labelled(
@@ -335,7 +335,6 @@ def _template(theme: Theme) -> dict[str, Any]:
         size=70,
         opacity=1,
         yOffset=alt.ExprRef(f"datum.index * {LINE_HEIGHT}"),
-        tooltip=None,
     )
     symbol = symbol.encode(x=alt.value(5), y=alt.value(first_line), color=color, shape=side_shape())
     side_lines = _labelled(

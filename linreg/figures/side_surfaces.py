@@ -31,6 +31,7 @@ from linreg.figures.layers import (
     minimum_layer,
     minimum_loss,
     star_layer,
+    surface_hover,
     weight_axes,
     weights_of,
     with_titles,
@@ -116,7 +117,8 @@ def surface_figure(
     caption, name = _surface_caption(sides), f"{side.label}: path on the loss surface"
     spec = _spec(theme, which, axis_titles)
     moving, retrained = _rules(side, which)
-    return Figure(spec, data, alt_text, caption, "trail", name, moving, retrained)
+    hover = surface_hover(side.surface, side.baseline)
+    return Figure(spec, data, alt_text, caption, "trail", name, moving, retrained, hover)
 
 
 Rules = dict[str, dict[str, Any]]

@@ -29,7 +29,7 @@ from linreg.figures.layers import (
     weights_of,
 )
 from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
-from linreg.figures.theme import Theme, apply_theme, dot
+from linreg.figures.theme import Theme, apply_theme, dot, point_text
 from linreg.quadratic.contours import Domain
 from linreg.settings.model import LABELS
 from linreg.text.comparison import shapes_met
@@ -116,6 +116,7 @@ def _batch_spec(theme: Theme, original: bool) -> dict[str, Any]:
         opacity=0.55,
         stroke=theme.background,
         strokeWidth=0.4,
+        tooltip=alt.ExprRef(f"'the minimum of a batch: ' + {point_text()}"),
     )
     marks = over("marks")
     minimum = minimum_layer(theme, marks.transform_filter("datum.kind == 'minimum'"), color)

@@ -17,7 +17,7 @@ from linreg.experiments.sweep_grid import BatchSizeLaw, Sweep
 from linreg.figures.figure import CIRCLE, Figure, FigureSet, LegendEntry, single_figure
 from linreg.figures.symbol_legend import BAR, LINE, symbol_legend
 from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
-from linreg.figures.theme import Theme, apply_theme, weight_color
+from linreg.figures.theme import Theme, apply_theme, number_text, weight_color
 from linreg.settings.model import LABELS
 from linreg.settings.sweep_axes import AXES, Axis, Metric
 from linreg.text.numbers import point, quantity
@@ -184,18 +184,11 @@ def _map_spec(theme: Theme, x: str, y: str, metric: Metric) -> dict[str, Any]:
 
 def _cell_tooltip(x: Axis, y: Axis, metric: Metric) -> str:
     """A Vega expression for what a cell says: its place and its value, by name."""
-    value = "format(datum.value, '.0%')" if metric.key == "converged" else _number("value")
+    value = "format(datum.value, '.0%')" if metric.key == "converged" else number_text("value")
     value = f"isValid(datum.value) ? {value} : '{BLANK[metric.key]}'"
-    parts = {x.title: _number("at_x"), y.title: _number("at_y"), metric.title: value}
+    parts = {x.title: number_text("at_x"), y.title: number_text("at_y"), metric.title: value}
     entries = ", ".join(f"'{name}': {text}" for name, text in parts.items())
     return f"{{{entries}}}"
-
-
-def _number(column: str) -> str:
-    """A Vega expression for a number with three digits, without an exponent where it has few."""
-    value = f"datum.{column}"
-    is_long = f"abs({value}) >= 1e9 || {value} != 0 && abs({value}) < 1e-6"
-    return f"format({value}, {is_long} ? '.1e' : abs({value}) >= 100 ? ',.0f' : '.3~r')"
 
 
 @template()
@@ -216,11 +209,11 @@ def _map_template(theme: Theme) -> dict[str, Any]:
     blank = alt.Chart(alt.NamedData("cells")).transform_filter("!isValid(datum.value)")
     blank = blank.mark_rect(cursor="pointer", opacity=0, tooltip=placeholder("tooltip"))
     selected = alt.Chart(alt.NamedData("selected")).encode(**sides)
-    outline: dict[str, Any] = {"filled": False, "aria": False, "tooltip": None}
+    outline: dict[str, Any] = {"filled": False, "aria": False}
     around = selected.mark_rect(stroke=theme.background, strokeWidth=5, **outline)
     within = selected.mark_rect(stroke=theme.foreground, strokeWidth=2, **outline)
     limit = alt.Chart(alt.NamedData("limit")).encode(x="x:Q", y="y:Q", order="y:Q")
-    line: dict[str, Any] = {"aria": False, "tooltip": None}
+    line: dict[str, Any] = {"aria": False}
     halo = limit.mark_line(strokeWidth=4, stroke=theme.background, opacity=0.7, **line)
     dashes = limit.mark_line(strokeWidth=1.8, stroke=theme.foreground, strokeDash=[6, 4], **line)
     chart = alt.layer(
@@ -351,7 +344,7 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
     def tooltip(what: str) -> alt.ExprRef:
         """The weight and its size in words."""
         size = f"'{what} at batch size ' + format(datum.size, ',')"
-        return alt.ExprRef(f"{size} + ': |' + datum.weight + '| = ' + {_number('value')}")
+        return alt.ExprRef(f"{size} + ': |' + datum.weight + '| = ' + {number_text('value')}")
 
     chart = alt.layer(
         symbol_legend(
@@ -363,7 +356,7 @@ def _law_spec(theme: Theme) -> dict[str, Any]:
             orient="bottom",
         ),
         over("runs").mark_point(filled=True, size=22, opacity=0.35, tooltip=tooltip("a run")),
-        over("theory").mark_line(strokeWidth=1.8, tooltip=None),
+        over("theory").mark_line(strokeWidth=1.8),
         over("exact").mark_tick(
             orient="horizontal", thickness=2.5, size=16, opacity=1, tooltip=tooltip("the minimum")
         ),

@@ -41,7 +41,7 @@ def symbol_legend(
     chart: alt.Chart = (
         alt.Chart(alt.NamedData("frame"))
         .transform_calculate(entry=f"'{texts[0]}'")
-        .mark_point(opacity=0, tooltip=None)
+        .mark_point(opacity=0)
         .encode(
             shape=alt.Shape("entry:N", scale=scale(symbols), legend=legend),
             fill=alt.Fill("entry:N", scale=scale(fills), legend=legend),

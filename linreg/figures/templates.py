@@ -95,7 +95,7 @@ def with_frame_data(template: Mapping[str, Any], **known: Any) -> dict[str, Any]
     }
     description = {
         "data": {"name": "frame"},
-        "mark": {"type": "rect", "opacity": 0, "aria": True, "tooltip": None},
+        "mark": {"type": "rect", "opacity": 0, "aria": True},
         "encoding": {**whole_plot, "description": {"field": "alt", "type": "nominal"}},
     }
     spec: dict[str, Any] = _fill(template, _FrameValues(known))

@@ -129,12 +129,11 @@ def dot(theme: Theme, size: int, stroke_width: float = 1.5) -> dict[str, Any]:
     }
 
 
-def side_shape() -> alt.Shape:
-    """The shape encoding of original and fixed."""
-    return alt.Shape(
-        "side:N",
-        scale=alt.Scale(domain=list(LABELS), range=list(SIDE_MARKS)),
-        legend=None,
+def side_shape() -> Any:
+    """The shape encoding of original and fixed, without a scale: the legend shows colours alone."""
+    original, fixed = SIDE_MARKS
+    return alt.condition(
+        f"datum.side === '{LABELS[0]}'", alt.ShapeValue(original), alt.ShapeValue(fixed)
     )
 
 
@@ -175,6 +174,18 @@ def step_rule(theme: Theme, step: alt.X) -> alt.Chart:
     return rule
 
 
+def number_text(column: str) -> str:
+    """A Vega expression for a number with three digits, without an exponent where it has few."""
+    value = f"datum.{column}"
+    is_long = f"abs({value}) >= 1e9 || {value} != 0 && abs({value}) < 1e-6"
+    return f"format({value}, {is_long} ? '.1e' : abs({value}) >= 100 ? ',.0f' : '.3~r')"
+
+
+def point_text() -> str:
+    """A Vega expression for the weights (w1, w2) of a row."""
+    return f"'(' + {number_text('w1')} + ', ' + {number_text('w2')} + ')'"
+
+
 def number_axis() -> alt.Axis:
     """An axis whose labels stay short for any run: `1,000,000`, but `1e+7`."""
     return alt.Axis(tickCount=6, labelExpr=_SHORT)
@@ -207,7 +218,8 @@ def apply_theme(spec: dict[str, Any], theme: Theme, height: str = "") -> dict[st
     `height` is a Vega expression, for a plot whose height follows its width.
 
     Marks have no ARIA labels: Vega would read out the names of columns, and "geometry: [object
-    Object]" for each contour. A figure has one description of the whole, and a table below it.
+    Object]" for each contour. A figure has one description of the whole, and a table below it. For
+    the same reason a mark has no tooltip but its own: Streamlit's default shows all of its columns.
     """
     params = list(spec.get("params", []))
     if height:
@@ -239,7 +251,7 @@ def _config(theme: Theme) -> dict[str, Any]:
         "font": FONTS,
         "background": theme.background,
         "view": {"stroke": None},
-        "mark": {"aria": False},
+        "mark": {"aria": False, "tooltip": None},
         "axis": {
             **axis_text,
             "titleFontWeight": "normal",

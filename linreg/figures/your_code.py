@@ -113,11 +113,8 @@ def _shapes_spec(theme: Theme) -> dict[str, Any]:
         "Which pairs the loss compares", subtitle="rows: predictions, columns: targets"
     )
     spec = matrix_spec(theme, fill, title)
-    for layer in spec["layer"]:
-        layer["mark"]["tooltip"] = None
     cells = spec["layer"][0]
     cells["encoding"]["tooltip"] = {"field": "tooltip", "type": "nominal"}
-    del cells["mark"]["tooltip"]
     return with_frame_data(spec)
 
 

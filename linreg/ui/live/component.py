@@ -145,6 +145,7 @@ def _sent(figure: Figure) -> dict[str, Any]:
         "tables": tables,
         "moving": figure.moving,
         "retrained": figure.retrained,
+        "hover": figure.hover,
         "label": figure.name or figure.alt,
         "alt": figure.alt,
     }

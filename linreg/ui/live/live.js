@@ -5,6 +5,7 @@
 
 import { Controls } from "./controls.js";
 import { Handles } from "./handles.js";
+import { Hover } from "./hover.js";
 import { legendOf } from "./legend.js";
 import { unpack } from "./payload.js";
 import { stageOf } from "./stage.js";
@@ -138,6 +139,7 @@ class FiguresPart {
     const view = new FigureView(this.element);
     view.onClick = (event) => this.clicked(view, event);
     this.stage.views.add(view);
+    view.hover = new Hover(view, this.stage);
     if (figure.isDraggable) view.handles = new Handles(view, this.stage.training);
     return view;
   }
@@ -157,6 +159,7 @@ class FiguresPart {
   removeView(view) {
     this.stage.views.delete(view);
     view.handles?.remove();
+    view.hover.remove();
     view.remove();
   }
 

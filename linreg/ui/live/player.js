@@ -55,6 +55,7 @@ export class Player {
 
   set(isPlaying) {
     this.isPlaying = isPlaying;
+    this.stage.isPlaying = isPlaying;
     this.stage.dispatchEvent(new Event("play"));
   }
 

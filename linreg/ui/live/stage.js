@@ -30,6 +30,7 @@ export class Stage extends EventTarget {
     this.views = new Set(); // FigureViews with their figures
     this.known = null; // the step that Python shows
     this.told = []; // steps on their way to Python and back
+    this.isPlaying = false; // the player sets it
     this.send = () => {}; // tells Python a step; the controls set it
     this.trained = undefined; // the runs of the browser, while these are shown
     this.training = new Training(this);

@@ -14,8 +14,8 @@ import { value } from "./surface.js";
 
 /** A figure's tables, its rules, and what the rules work out once for all steps. */
 export class Figure {
-  constructor({ spec, tables, moving, retrained, label, alt }, runsDigest) {
-    Object.assign(this, { spec, tables, moving, retrained, label, alt, runsDigest });
+  constructor({ spec, tables, moving, retrained, hover, label, alt }, runsDigest) {
+    Object.assign(this, { spec, tables, moving, retrained, hover, label, alt, runsDigest });
     this.kept = new Map();
   }
 

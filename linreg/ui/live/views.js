@@ -6,7 +6,6 @@ const OPTIONS = {
   actions: false,
   renderer: "svg",
   defaultStyle: false,
-  tooltip: false, // what moves is its own reading
   logLevel: 1, // errors
 };
 const NARROW = 40; // pixels; what is narrower is hidden
@@ -69,7 +68,9 @@ export class FigureView extends EventTarget {
     this.view = undefined;
     this.shown.clear();
     this.width = this.element.clientWidth;
-    this.result = await vegaEmbed(this.plot, { ...figure.spec, datasets }, OPTIONS);
+    const tooltip = (_handler, _event, _item, said) => this.onTooltip?.(said);
+    const options = { ...OPTIONS, tooltip };
+    this.result = await vegaEmbed(this.plot, { ...figure.spec, datasets }, options);
     this.isEmbedding = false;
     if (this.isRemoved) return this.result.finalize();
     this.view = this.result.view;

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_checks import is_filled_and_compiles
+from figure_checks import is_filled_and_compiles, no_mark_shows_its_columns
 from settings_of import compared
 
 from linreg.__main__ import main
@@ -128,6 +128,8 @@ def test_figures_are_those_of_the_page_s_one_result(page, shared):
     for one in found:
         assert {panel.alt for panel in one.panels}
         assert one.theme == LIGHT
+        for panel in one.panels:
+            no_mark_shows_its_columns(panel)
     assert not outstanding(page, ASKED, VIEWS[page], shared), "it has waited for all of it"
 
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 import vl_convert
-from figure_checks import is_filled_and_compiles
+from figure_checks import STREAMLITS, is_filled_and_compiles, tooltips
 from settings_of import compared
 
 from linreg.data.tables import make_data, table_settings
@@ -218,14 +218,9 @@ def test_labels_of_an_axis_differ(name):
 
 def test_points_have_a_tooltip_and_nothing_else_has():
     figure = figure_of("cars")
-    tooltips = {layer["data"]["name"]: [] for layer in figure.spec["layer"]}
-    for layer in figure.spec["layer"]:
-        tooltips[layer["data"]["name"]].append(layer["mark"]["tooltip"])
-        assert "tooltip" not in layer["encoding"]
-    (of_points,) = tooltips.pop("points")
-    assert {tooltip for found in tooltips.values() for tooltip in found} == {None}
+    (of_points,) = [said for said in tooltips(figure.spec, STREAMLITS) if said]
     for words in ("true value", "predicted by original", "predicted by fixed"):
-        assert words in of_points["expr"]
+        assert words in of_points["signal"]
 
 
 def test_axes_have_the_name_of_the_target_and_the_line_at_the_mean_its_value():

@@ -1,0 +1,117 @@
+"""What figures say under the pointer, in Chromium: words and formatted numbers, or nothing."""
+
+import re
+
+import numpy as np
+import pytest
+from drawn import drawn
+
+from linreg.experiments import comparison as experiment
+from linreg.experiments.resources import local_resources
+from linreg.settings.query import from_query
+from linreg.text.numbers import quantity
+
+pytestmark = pytest.mark.browser
+
+SAID = """() => [...document.querySelectorAll(
+    '.live-tooltip:not([hidden]), #vg-tooltip-element.visible')].map(e => e.innerText)"""
+COLUMNS = {
+    *("alt", "geometry", "level", "levels", "piece", "order", "kind", "label", "side", "value"),
+    *("x", "x2", "y", "y2", "dy", "at", "at_x", "at_y", "column", "row", "size", "text", "title"),
+    *("true", "false", "null", "optimizer", "arm", "angle"),
+}
+PLACES = [(x, y) for x in (0.02, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95) for y in (0.04, 0.2, 0.5, 0.8)]
+
+
+def hovered(here):
+    """What each figure of the page says at a grid of places."""
+    found = []
+    figures = here.page.locator("svg.marks")
+    for k in range(figures.count()):
+        figures.nth(k).scroll_into_view_if_needed()
+        box, said = figures.nth(k).bounding_box(), []
+        for x, y in PLACES:
+            here.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            said += here.page.evaluate(SAID)
+        here.page.mouse.move(0, 0)
+        found.append(said)
+    return found
+
+
+def is_in_words(text):
+    lines = {line.strip() for line in re.split(r"[\n\t]", text)}
+    numbers = [number.lstrip("0.").replace(".", "") for number in re.findall(r"\d[\d.]*", text)]
+    is_short = all(len(number) <= 6 for number in numbers)
+    return not lines & COLUMNS and not re.search(r"\[object|NaN|undefined", text) and is_short
+
+
+@pytest.mark.parametrize("raw", ["level\n4\ngeometry\n[]", "true", "[object Object]", "1.2345678"])
+def test_raw_columns_are_not_words(raw):
+    assert not is_in_words(raw)
+
+
+@pytest.mark.parametrize(
+    ("query", "count", "speaking"),
+    [
+        ("?samples=1000", 5, [0, 1, 3, 4]),
+        ("surface?samples=1000&ring=2", 4, [0, 1, 2, 3]),
+        ("sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100", 3, [0, 1]),
+    ],
+    ids=["home", "surface", "sweep"],
+)
+def test_figures_say_words_or_nothing(visit, query, count, speaking):
+    said = hovered(drawn(visit(query, height=1200), count))
+    assert len(said) == count
+    assert [text for texts in said for text in texts if not is_in_words(text)] == []
+    assert all(said[k] for k in speaking)
+
+
+def test_a_surface_says_both_losses_and_is_quiet_while_a_start_is_dragged(visit):
+    here = visit("?samples=1000", height=1200).until_trained()
+    compared, _ = from_query({"samples": "1000"})
+    (original, fixed) = experiment.run(compared, local_resources()).sides
+    for k, names in enumerate([("loss as written", "correct loss"), ("loss",)]):
+        box = here.page.locator("svg.marks").nth(k).bounding_box()
+        x, y = box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"]
+        here.page.mouse.move(x, y)
+        weights = here.page.evaluate(
+            """async ([k, x, y]) => {
+                const address = performance.getEntriesByType('resource')
+                    .map(({name}) => name).find(name => name.endsWith('/live.js'));
+                const {stageOf} = await import(address);
+                const figure = document.querySelectorAll('svg.marks')[k];
+                const views = [...stageOf('comparison').views];
+                const view = views.find(({plot}) => plot.contains(figure));
+                return view.weightsAt({clientX: x, clientY: y});
+            }""",
+            [k, x, y],
+        )
+        (text,) = here.page.evaluate(SAID)
+        surfaces = (original.surface, original.baseline.surface) if k == 0 else (fixed.surface,)
+        losses = [quantity(float(surface.value(np.array(weights)))) for surface in surfaces]
+        assert text.split("\n")[2:] == [
+            part for pair in zip(names, losses, strict=True) for part in pair
+        ]
+    start = here.page.get_by_role("button", name="Starting point").first.bounding_box()
+    x, y = start["x"] + start["width"] / 2, start["y"] + start["height"] / 2
+    here.page.mouse.move(x, y)
+    here.page.mouse.down()
+    here.page.mouse.move(x + 60, y - 40)
+    assert here.page.evaluate(SAID) == []
+    here.page.keyboard.press("Escape")
+    here.page.mouse.up()
+
+
+def test_a_finger_shows_no_tooltip(visit):
+    here = visit("?samples=1000", height=1200).until_trained()
+    for kind, count in (("mouse", 1), ("touch", 0)):
+        here.page.evaluate(
+            """kind => {
+                const plot = document.querySelector('svg.marks');
+                const {x, y, width, height} = plot.getBoundingClientRect();
+                const place = {clientX: x + width / 2, clientY: y + height / 2, bubbles: true};
+                plot.dispatchEvent(new PointerEvent('pointermove', {pointerType: kind, ...place}));
+            }""",
+            kind,
+        )
+        assert len(here.page.evaluate(SAID)) == count
