@@ -148,10 +148,10 @@ def _gain(result: ComparisonResult) -> str:
             r2_text(float(side.baseline.r_squared(side.surface.minimum))) for side in result.sides
         )
         return f"At its minimum R² is {before}; with {fix} it is {after}."
-    before, after = (
-        "a divergence" if outcome.diverged_at is not None else r2_text(outcome.r_squared)
-        for outcome in (original.outcome, fixed.outcome)
-    )
+    both = original.outcome, fixed.outcome
+    if any(outcome.diverged_at is not None or not outcome.judged for outcome in both):
+        return outcomes.headline(*both)
+    before, after = (r2_text(outcome.r_squared) for outcome in both)
     return f"With {fix}, R² goes from {before} to {after}."
 
 

@@ -59,6 +59,7 @@ class PageState:
     links: dict[str, dict[str, str]] = field(default_factory=dict)  # query of each menu entry
     previous_links: dict[str, dict[str, str]] = field(default_factory=dict)
     links_changed_at: float = 0.0  # on the monotonic clock, in seconds
+    links_page: str | None = None  # on which they were noted last
 
     # how the page is shown, as the address says
     is_presenting: bool = False  # as a lecture view

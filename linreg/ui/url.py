@@ -96,8 +96,9 @@ def note_links() -> None:
     known."""
     state = page_state()
     links = {page.name: query_of_page(page) for page in MENU.values()}
-    if links != state.links:
-        state.previous_links = state.links
+    is_same_page, state.links_page = state.links_page == state.page, state.page
+    if links != state.links:  # on another page no link was changed, but opened
+        state.previous_links = state.links if is_same_page else {}
         state.links = links
         state.links_changed_at = time.monotonic()
 

@@ -34,9 +34,10 @@ def csv(rows=240):
 
 
 def given(here, name, content):
-    here.page.locator("input[type=file]").set_input_files(
-        {"name": name, "mimeType": "text/csv", "buffer": content}
-    )
+    field = here.page.locator("input[type=file]")
+    if not field.count():
+        here.page.get_by_role("button", name="Upload a file").click()
+    field.set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
 
 
 def said_of_the_fixed(here):

@@ -73,7 +73,7 @@ def test_the_comparison_leaves_as_one_figure_and_as_code(visit, surfaces):
 def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
     here = visit("surface?samples=1000&lr=0.05&fixed.batch_size=1&ring=2&optimizers=Adam&step=30")
     here.page.wait_for_function(
-        "document.querySelectorAll('svg.marks').length >= 5", timeout=120_000
+        "document.querySelectorAll('svg.marks').length >= 4", timeout=120_000
     )
     here.settled()
     opened(here, "Copy link")
@@ -97,7 +97,7 @@ def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
     assert f'src="{link}&embed=true"' in frame
     again = visit(f"surface?{query}")
     again.page.wait_for_function(
-        "document.querySelectorAll('svg.marks').length >= 5", timeout=120_000
+        "document.querySelectorAll('svg.marks').length >= 4", timeout=120_000
     )
     again.settled()
     assert again.texts() == here.texts()

@@ -202,8 +202,9 @@ def test_a_deep_link_under_a_base_path_draws_in_an_embedded_page(browser):
         for path in ("", "your_data"):
             query = f"{path}?samples=1000&epochs=2&embed=true&step=3"
             here = Visit(browser, running, query)
-            expect(here.page.get_by_role("slider")).to_have_value("3", timeout=120_000)
-            here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 4")
+            slider = here.page.get_by_role("slider", name="Replay: step", exact=True)
+            expect(slider).to_have_value("3", timeout=120_000)
+            here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 5")
             here.settled()
             assert sum("after 3 steps" in text for text in here.texts()) == 2
             here.ended()

@@ -16,8 +16,9 @@ const MATCHED = 1;
 /**
  * Both losses of a table by batch size, and what of them is looked at.
  *
- * `model` is what `linreg/ui/live/fade.py` sends. Both losses of a size have the same A. So the loss
- * between them has its minimum on the line between theirs, and any value is the mean of theirs.
+ * `model` is what `linreg/ui/live/fade.py` sends. Both losses of a size have the same A, so
+ * the loss between them has its minimum on the line between theirs, and any value is the mean of
+ * theirs.
  */
 export class Fade {
   constructor(model) {
@@ -194,7 +195,7 @@ const RULES = {
   r2,
 };
 
-// ---- the matrix and the terms --------------------------------------------------------------------
+// ---- the matrix and the terms -------------------------------------------------------------------
 
 function frame(fade, figure) {
   const { alpha } = fade;
@@ -211,7 +212,8 @@ function cells(fade, figure) {
     const largest = differences.reduce((most, each) => Math.max(most, Math.abs(each)), 0) || 1;
     return sent.map((row, k) => {
       const difference = differences[k];
-      return { ...row, size: Math.abs(difference) / largest, text: cellText(difference), difference };
+      const size = Math.abs(difference) / largest;
+      return { ...row, size, text: cellText(difference), difference };
     });
   });
 }
@@ -260,7 +262,7 @@ function weightsKey(fade, always = false) {
   return `${fade.weights} ${size}`;
 }
 
-// ---- over the weights ----------------------------------------------------------------------------
+// ---- over the weights ---------------------------------------------------------------------------
 
 function ellipses(fade, center, sizes, more) {
   const { axes, contour_points: count } = fade.model;
@@ -317,12 +319,14 @@ function minimum(fade, figure) {
   });
 }
 
-// ---- along a line --------------------------------------------------------------------------------
+// ---- along a line -------------------------------------------------------------------------------
 
 function section(fade, figure, range) {
   return fade.once(figure, "section", fade.index, () =>
     SIDES.flatMap((side, k) =>
-      fade.line(range).map(({ along, weights }) => ({ along, loss: fade.lossOf(k, weights), side })),
+      fade.line(range).map(({ along, weights }) => {
+        return { along, loss: fade.lossOf(k, weights), side };
+      }),
     ),
   );
 }
@@ -352,7 +356,7 @@ function floor(fade, figure, { ends }) {
   });
 }
 
-// ---- in the predictions --------------------------------------------------------------------------
+// ---- in the predictions -------------------------------------------------------------------------
 
 function points(fade, figure) {
   const { alpha } = fade;

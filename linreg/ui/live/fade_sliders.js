@@ -1,7 +1,7 @@
 /**
  * The sliders of the cause page: one bar for the share of all pairs and the batch size, and one for
- * the weights. Both move the figures of their group in the browser, and tell Python once the visitor
- * has let go.
+ * the weights. Both move the figures of their group in the browser, and tell Python once the
+ * visitor has let go.
  */
 
 import { Fade, rowsOfFade } from "./fade.js";
@@ -45,8 +45,8 @@ function addStyleSheet() {
 }
 
 /**
- * The fade of a group, and the figures that show it. Events: `change`, once a frame; `ready` when its
- * losses have arrived.
+ * The fade of a group, and the figures that show it. Events: `change`, once a frame; `ready` when
+ * its losses have arrived.
  */
 class SharedFade extends EventTarget {
   constructor(group) {

@@ -98,7 +98,7 @@ function spanOf(text) {
   return span;
 }
 
-// ---- the place under the pointer -----------------------------------------------------------------
+// ---- the place under the pointer ----------------------------------------------------------------
 
 /** A function (view, stage, event, options) => lines for each rule. */
 const HOVERS = { surface, step, curves };
@@ -138,7 +138,7 @@ function step(view, stage, event, { value: column }) {
   return lines;
 }
 
-/** The value of each curve of a table at the last of its points up to the step under the pointer. */
+/** The value of each curve of a table at its last point up to the step under the pointer. */
 function curves(view, stage, event, { table }) {
   const at = clamped(Math.round(view.stepAt(event)), stage.last);
   const found = new Map();

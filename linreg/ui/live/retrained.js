@@ -2,7 +2,8 @@
  * The tables of a figure that depend on its runs alone, for runs that the browser has trained: as
  * the functions of `linreg/figures/` make them, in less time.
  *
- * A rule is a function (figure, runs, options) => rows. `figure.retrained` names one for each table.
+ * A rule is a function (figure, runs, options) => rows. `figure.retrained` names one for each
+ * table.
  */
 
 import { quantity } from "./numbers.js";
@@ -21,7 +22,7 @@ const MAX_PANEL_POINTS = 1400; // of all paths of a panel
 
 export const RETRAINED = { trail, trails, starts, curves, correct, weights, ends, medians };
 
-// ---- surfaces ------------------------------------------------------------------------------------
+// ---- surfaces -----------------------------------------------------------------------------------
 
 /** The whole path of a run, in pieces inside the plot. */
 function trail(figure, runs, { run }) {
@@ -127,7 +128,7 @@ function clipSegment(a, b, [left, right, bottom, top]) {
   return [enter === 0 ? a : at(enter), leave === 1 ? b : at(leave)];
 }
 
-// ---- curves against step -------------------------------------------------------------------------
+// ---- curves against step ------------------------------------------------------------------------
 
 /** The loss of each batch, of every side. */
 function curves(_figure, runs) {

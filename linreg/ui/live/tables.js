@@ -2,8 +2,8 @@
  * The tables of a figure at a step of the replay, as the functions of `linreg/figures/` make them.
  *
  * A rule is a function (figure, runs, step, options) => rows. `figure.moving` names one for each
- * table that moves, with its options. Rows that do not change come first and keep their identity, so
- * that a view gets only the difference.
+ * table that moves, with its options. Rows that do not change come first and keep their identity,
+ * so that a view gets only the difference.
  */
 
 import { count, point, r2Text } from "./numbers.js";
@@ -190,7 +190,7 @@ function firstOutside(figure, run) {
   });
 }
 
-// ---- predictions ---------------------------------------------------------------------------------
+// ---- predictions --------------------------------------------------------------------------------
 
 /** The points of both sides, the original's first: the prediction at a step of each row. */
 function predictions(figure, runs, at) {

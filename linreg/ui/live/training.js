@@ -226,7 +226,7 @@ function differenceOfFinals(runs, finals) {
   return most;
 }
 
-// ---- the sliders ---------------------------------------------------------------------------------
+// ---- the sliders --------------------------------------------------------------------------------
 
 /** The sliders of the learning rate and the momentum, and a line about the training. */
 export class TrainingControls {
