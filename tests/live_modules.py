@@ -8,6 +8,8 @@ from project import ROOT
 MODULES = ROOT / "linreg" / "ui" / "live"
 ADDRESS = "http://modules.test/"  # nobody is asked: the page is served from here
 
+SERVED_BESIDE = {"vega.js": "globalThis.vegaEmbed = null;"}  # the app makes it
+
 DECODED = """
   const decoded = ([type, text]) =>
     new globalThis[type](Uint8Array.from(atob(text), byte => byte.charCodeAt(0)).buffer);
@@ -32,7 +34,8 @@ def open_modules(page, **replaced):
         if not name:
             route.fulfill(content_type="text/html", body="<!doctype html><title>Modules</title>")
         else:
-            text = replaced.get(name.removesuffix(".js")) or (MODULES / name).read_text()
+            text = replaced.get(name.removesuffix(".js")) or SERVED_BESIDE.get(name)
+            text = text or (MODULES / name).read_text()
             route.fulfill(content_type="text/javascript", body=text)
 
     page.route(ADDRESS + "**", serve)

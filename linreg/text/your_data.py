@@ -228,7 +228,7 @@ def _reach(result: YourDataResult, names: Sequence[str]) -> str:
             f"**Training is long enough**: {steps_taken}; {name} has the farthest to travel,"
             f" {distance}."
         )
-    advised = list_of([label(remedy) for remedy in remedies(result) if remedy.name != "shuffle"])
+    advised = _list_of([label(remedy) for remedy in remedies(result) if remedy.name != "shuffle"])
     too_short = _too_short(result, names).removesuffix(".")
     return f"{too_short}; {advised}. {steps_taken[0].upper()}{steps_taken[1:]}."
 
@@ -253,6 +253,6 @@ def label(remedy: Remedy) -> str:
     return f"use lr {format_number(remedy.value)}"
 
 
-def list_of(parts: Sequence[str]) -> str:
+def _list_of(parts: Sequence[str]) -> str:
     """`a, b or c`."""
     return " or ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

@@ -68,6 +68,9 @@ def test_an_upload_is_chosen_from_and_its_r_squared_changes(visit):
     given(here, "broken.csv", b"a,b,c\n1,2,3\n4,5,6,7\n8,9,10\n")
     here.page.get_by_text("Nothing else has changed").wait_for(timeout=60_000)
     assert "240 of 240 rows are used." in here.page.inner_text("body")
+    here.page.keyboard.press("Escape")  # shuts the popover
+    here.page.get_by_text("Apply to all pages").click()
+    here.settled()
     menu(here, "Original vs fixed")
     here.page.wait_for_function(
         "location.pathname == '/' && location.search.includes('feature2=c')"

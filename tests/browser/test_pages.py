@@ -343,7 +343,7 @@ def test_back_to_an_address_without_settings_is_back_to_the_defaults(visit):
     here.page.wait_for_url(re.compile(r"/cause(\?v=1)?$"))
     links_of(here, "foot").get_by_text("Claims →").wait_for(timeout=60_000)
     here.settled()
-    assert here.address == ""
+    assert here.address in ("", "?v=1"), "the version alone says the same"
     expect(here.field("Batch size of the comparison")).to_have_value("100")
 
 
