@@ -12,8 +12,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile --no-loadsco
 check: lint .venv/.compiled # format, types, imports and the quick tests
 	$(PYTEST) -q -n 2 -m "not slow and not browser"
 
-test: .venv/.installed-test .venv/.compiled # in three processes, quick tests first in one
-	$(PYTEST) -n 3 --hypothesis-profile=ci
+test: .venv/.installed-test .venv/.compiled # in two processes: three would keep each other waiting
+	$(PYTEST) -n 2 --hypothesis-profile=ci
 
 lint: .venv/.installed-test
 	$(BIN)/ruff format --check .
