@@ -171,6 +171,7 @@ def test_a_replay_moves_every_figure_in_place(visit):
     here.page.wait_for_function("location.search.includes('step=')")
     step = int(re.search(r"step=(\d+)", here.address)[1])
     assert 100 < step < 200, "far enough from the end that Pause stays for a while"
+    here.page.locator("svg.marks").first.scroll_into_view_if_needed()  # drawn when it is seen
     here.page.get_by_text(f"after {step} steps").first.wait_for(timeout=20_000)
     in_place("a click")
     here.page.get_by_role("button", name="Play").press("Enter")

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.browser
 QUERY = "samples=1000&ring=3&rates=own&lrs=0.05,0.001&optimizers=Adam,SGD"
 PATHS = """which => {
     const {stageOf} = window.live;
-    const [view] = [...stageOf('surface').views].slice(which);
+    const views = [...stageOf('surface').views].filter(({figure}) => 'path' in figure.moving);
+    const [view] = views.sort((a, b) => a.element.compareDocumentPosition(b.element) & 2 ? 1 : -1)
+        .slice(which);
     return JSON.stringify(view.view.data('path').map(row => [row[0], row[1]]));
 }"""
 
