@@ -6,7 +6,6 @@ from linreg import ui
 
 comparison = ui.page("cause", controls=False)
 
-st.header("How a shape mismatch gives the wrong weights")
 ui.cause_section(comparison)
 
 st.caption("Next: *Claims*, where every other explanation of the thread is put to the test.")

@@ -6,7 +6,6 @@ from linreg import ui
 
 ui.page("claims", controls=False)
 
-st.header("Every claim of the thread, put to the test")
 verdict = st.empty()
 st.markdown(
     "A PyTorch regression does not converge, and [the"

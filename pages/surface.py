@@ -7,7 +7,6 @@ from linreg.text import comparison as comparison_text
 
 comparison = ui.page("surface")
 
-st.header("Optimizers on both surfaces")
 st.markdown(
     comparison_text.setup(comparison, ["optimizer"]) + "  \n" + comparison_text.sides(comparison)
 )

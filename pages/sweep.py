@@ -6,7 +6,6 @@ from linreg import ui
 
 comparison = ui.page("sweep")
 
-st.header("For which settings does it converge?")
 st.markdown(
     "Each cell of a map trains one regression from many initial weights: on the left"
     " with the original code, on the right with the fixed code."

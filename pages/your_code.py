@@ -6,7 +6,6 @@ from linreg import ui
 
 ui.page("your_code", controls=False)
 
-st.header("What does your loss compare?")
 ui.shapes_section()
 
 st.subheader("Make the broadcast an error")

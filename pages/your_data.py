@@ -6,7 +6,6 @@ from linreg import ui
 
 ui.page("your_data", controls=ui.is_on_a_table, shown=ui.with_default_table)
 
-st.header("The bug on your data")
 ui.your_data_section()
 
 st.caption("Next: *Surface* and *Sweep*, once this table is applied to all pages.")

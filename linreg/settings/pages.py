@@ -175,11 +175,13 @@ class SweepView:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the app: its name in every layer, its title in the menu, and the type of the
-    settings that are its own, if it has any."""
+    """A page of the app: its name in every layer, its title in the menu, the heading on the page
+    (empty where that depends on the result), and the type of the settings that are its own, if it
+    has any."""
 
     name: str
     title: str
+    heading: str = ""
     view_type: type[Any] | None = None
 
     @property
@@ -192,12 +194,12 @@ MENU = {  # all pages, in the order of the menu
     page.name: page
     for page in (
         Page("comparison", "Original vs fixed"),
-        Page("cause", "Cause", CauseView),
-        Page("claims", "Claims", ClaimsView),
-        Page("surface", "Surface", SurfaceView),
-        Page("sweep", "Sweep", SweepView),
-        Page("your_data", "Your data"),
-        Page("your_code", "Your code", CodeView),
+        Page("cause", "Cause", "How a shape mismatch gives the wrong weights", CauseView),
+        Page("claims", "Claims", "Every claim of the thread, put to the test", ClaimsView),
+        Page("surface", "Surface", "Optimizers on both surfaces", SurfaceView),
+        Page("sweep", "Sweep", "For which settings does it converge?", SweepView),
+        Page("your_data", "Your data", "The bug on your data"),
+        Page("your_code", "Your code", "What does your loss compare?", CodeView),
     )
 }
 PAGES: dict[str, type[Any]] = {  # the views of the pages that have one

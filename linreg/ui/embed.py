@@ -52,38 +52,32 @@ REPLAY: dict[str, Callable[[Comparison], tuple[list[MovingRun], int]]] = {
 }
 
 
-def _of_home(comparison: Comparison, _view: Any) -> tuple[str, str]:
-    result = home.result_for(comparison)
-    return comparison_text.title(result), comparison_text.lead(result)
+def _of_home(comparison: Comparison, _view: Any) -> str:
+    return comparison_text.lead(home.result_for(comparison))
 
 
-def _of_cause(comparison: Comparison, view: Any) -> tuple[str, str]:
-    result = result_of(cause_experiment.run, comparison, view)
-    return "From two shapes to the wrong weights", cause_text.cause_finding(result)
+def _of_cause(comparison: Comparison, view: Any) -> str:
+    return cause_text.cause_finding(result_of(cause_experiment.run, comparison, view))
 
 
-def _of_claims(_comparison: Comparison, view: Any) -> tuple[str, str]:
-    result = result_of(claims_experiment.run, view)
-    return "Every claim of the thread, put to the test", claims_text.claims_finding(result)
+def _of_claims(_comparison: Comparison, view: Any) -> str:
+    return claims_text.claims_finding(result_of(claims_experiment.run, view))
 
 
-def _of_surface(comparison: Comparison, view: Any) -> tuple[str, str]:
-    result = surface.result_for(comparison, view)
-    return "Optimizers on both surfaces", surface_text.paths_finding(result)
+def _of_surface(comparison: Comparison, view: Any) -> str:
+    return surface_text.paths_finding(surface.result_for(comparison, view))
 
 
-def _of_sweep(comparison: Comparison, view: Any) -> tuple[str, str]:
-    result = result_of(sweep_experiment.run, comparison, view)
-    return "For which settings does it converge?", sweep_text.sweep_finding(result)
+def _of_sweep(comparison: Comparison, view: Any) -> str:
+    return sweep_text.sweep_finding(result_of(sweep_experiment.run, comparison, view))
 
 
-def _of_code(_comparison: Comparison, view: Any) -> tuple[str, str]:
-    result = result_of(code_experiment.run, view)
-    return "What does your loss compare?", code_text.shapes_verdict(result)
+def _of_code(_comparison: Comparison, view: Any) -> str:
+    return code_text.shapes_verdict(result_of(code_experiment.run, view))
 
 
-# page -> its headline and its finding, both in Markdown
-FINDINGS: dict[str, Callable[[Comparison, Any], tuple[str, str]]] = {
+# page -> its finding, in Markdown
+FINDINGS: dict[str, Callable[[Comparison, Any], str]] = {
     "comparison": _of_home,
     "cause": _of_cause,
     "claims": _of_claims,
@@ -98,7 +92,7 @@ def page(
     controls: bool | Callable[[Comparison], bool] = True,
     shown: Callable[[Comparison], Comparison] | None = None,
 ) -> Comparison:
-    """Start a page by its name in `MENU`, and return the comparison to show.
+    """Start a page by its name in `MENU`, with its heading, and return the comparison to show.
 
     An embedded page ends here, once its figures are drawn. `controls` is that of `start_page`;
     `shown` gives the comparison of a page that shows another one than the session's.
@@ -109,6 +103,8 @@ def page(
             _figures_alone(name, comparison, shown)
         st.markdown(f"[Open in linreg]({full_address()})")
         st.stop()
+    if MENU[name].heading:
+        st.header(MENU[name].heading)
     return comparison
 
 
@@ -132,9 +128,9 @@ def _figures_alone(
             chosen = [one for one in figures if slug(one.name) == state.figure]
             if not chosen:
                 _refuse_figure(figures)
-                headline, finding = FINDINGS[name](comparison, view)
-                st.subheader(headline, anchor=False)
-                st.markdown(finding)
+                heading = MENU[name].heading or comparison_text.title(home.result_for(comparison))
+                st.subheader(heading, anchor=False)
+                st.markdown(FINDINGS[name](comparison, view))
         _draw_figures(name, chosen or figures, comparison)
     except SettingsError as error:
         st.info(escape_markdown(f"{str(error)[0].upper()}{str(error)[1:]}."))
