@@ -109,9 +109,7 @@ def live_menus(
     """The data and the files of a figure set of `draw_live`, at the step on the screen."""
     step = page_state().step
     last = max((int(run.steps[-1]) for run in runs), default=0)
-    replay = None
-    if last and is_animated(figures_of(current_theme(), None)):
-        replay = partial(animated_gif, figures_of, last=last)
+    replay = partial(animated_gif, figures_of, last=last) if last else None
     st.fragment(_toolbar)(lambda theme: figures_of(theme, step), key, of, replay)
 
 
@@ -224,7 +222,7 @@ def _save_menu(
                 key=f"{file_format}.{key}",
                 on_click="ignore",
             )
-    if replay:
+    if replay and is_animated(figures):
         _save_replay(replay, figures, key, words)
     st.caption("Caption")
     st.code(figures.caption, language=None, wrap_lines=True)

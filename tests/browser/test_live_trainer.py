@@ -219,10 +219,10 @@ ALONG = f"""async ({{sent, arrays, surface}}) => {{
   {DECODED} {ENCODED}
   const {{ problemOf }} = await import("./problem.js");
   const {{ createPath, train }} = await import("./trainer.js");
-  const {{ valuesAlong }} = await import("./surface.js");
+  const {{ valuesOf }} = await import("./surface.js");
   const problem = problemOf(sent, arrays.map(decoded));
   const path = train(problem, createPath(problem), sent.init, sent.lr);
-  return encoded(valuesAlong(surface, path, new Float64Array(path.steps.length)));
+  return encoded(valuesOf(surface, path.weights, path.steps.length));
 }}"""
 
 

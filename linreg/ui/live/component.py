@@ -42,18 +42,15 @@ def live_figures(
     figures: FigureSet,
     runs: Sequence[MovingRun],
     sends_runs: bool = False,
-    modules: Sequence[str] = (),
 ) -> None:
     """Mount a set of figures, as they are at the end of the runs.
 
-    One set of the group sends the `runs` along. `modules` are files of this folder whose default
-    exports add to what the visitor can do with the figures.
+    One set of the group sends the `runs` along.
     """
     key = f"live.{group}.{figures.name}"
     data = {
         "group": group,
         "figures": [_sent(panel) for panel in figures.panels],
-        "modules": modules,
         "legend": [vars(entry) for entry in figures.legend],
         "color_bar": figures.color_bar and vars(figures.color_bar),
         "runs": [vars(run) for run in runs] if sends_runs else None,

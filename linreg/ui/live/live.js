@@ -104,14 +104,12 @@ class FiguresPart {
     this.views = [];
   }
 
-  receive({ data, setTriggerValue }) {
-    this.trigger = setTriggerValue;
+  receive({ data }) {
     if (isSame(data, this.bytes)) return;
     this.bytes = data;
     const message = unpack(data);
-    const { group, figures, runs, runs_digest: digest, modules } = message;
+    const { group, figures, runs, runs_digest: digest } = message;
     this.stage = stageOf(group);
-    this.startModules(modules);
     while (this.views.length > figures.length) this.removeView(this.views.pop());
     if (runs) this.stage.receiveRuns({ digest, runs });
     figures.forEach((sent, k) => {
@@ -124,15 +122,6 @@ class FiguresPart {
     this.legend?.remove();
     if (legend.childNodes.length) this.element.append(legend);
     this.legend = legend;
-  }
-
-  /** Call what a page adds to its figures, once: the default exports of modules of this folder. */
-  startModules(modules) {
-    if (this.modules) return;
-    this.modules = modules.map(async (name) => {
-      const { default: start } = await import(new URL(name, import.meta.url).href);
-      start(this.stage, this);
-    });
   }
 
   newView(figure) {

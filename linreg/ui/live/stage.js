@@ -50,12 +50,8 @@ export class Stage extends EventTarget {
 
   /** Show the current step in every figure, whose tables are computed when it is in sight. */
   render() {
-    for (const view of this.views) this.renderView(view);
+    for (const view of this.views) view.show(() => this.rowsOf(view.figure));
     this.dispatchEvent(new Event("step"));
-  }
-
-  renderView(view) {
-    view.show(() => this.rowsOf(view.figure));
   }
 
   /** The tables of a figure that move, at the current step; at the end while its runs are not here.
@@ -83,17 +79,12 @@ export class Stage extends EventTarget {
     if (digest === this.runsDigest && !this.trained) return;
     this.runsDigest = digest;
     this.trained = undefined;
-    this.setRuns(runs.map((run) => new Run(run)));
+    this.runs = runs.map((run) => new Run(run));
+    this.training.compare();
+    this.dispatchEvent(new Event("runs"));
     if (this.trained) return;
     this.step = this.known;
     this.render();
-  }
-
-  /** Replace the runs, whose figures have been given their tables. */
-  setRuns(runs) {
-    this.runs = runs;
-    this.training.compare();
-    this.dispatchEvent(new Event("runs"));
   }
 
   /** Take over the last step and the step that Python shows, unless it only repeats what it was

@@ -23,16 +23,6 @@ export function valueAt(table, row, origin, weights) {
 /** The loss of a surface at `weights` (P,). */
 export const value = (surface, weights) => valueAt(surface.row, 0, surface.origin, weights);
 
-/** The losses (S,) of a surface at the weights of a path, such as the correct loss of a run. */
-export function valuesAlong(surface, path, out) {
-  const at = new Float64Array(surface.origin.length);
-  for (let k = 0; k < out.length; k++) {
-    for (let i = 0; i < at.length; i++) at[i] = path.weights[i][k];
-    out[k] = value(surface, at);
-  }
-  return out;
-}
-
 /** The losses (count,) of a surface at the first `count` points of P columns of weights. */
 export function valuesOf(surface, columns, count) {
   const at = new Float64Array(surface.origin.length);

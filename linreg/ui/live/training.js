@@ -174,9 +174,12 @@ export class Training extends EventTarget {
     }
     const { runs, runsDigest } = this.stage;
     if (runsDigest !== this.digest) return;
-    if (!runs.length) this.frame(); // PyTorch has yet to train
+    if (!runs.length) {
+      this.frame(); // PyTorch has yet to train
+      return;
+    }
     const trained = this.trainAll();
-    if (!trained.length || runs.length !== trained.length) return;
+    if (runs.length !== trained.length) return;
     const largest = this.finals
       ? differenceOfFinals(trained, this.finals)
       : runs.reduce((most, run, k) => Math.max(most, difference(run, trained[k].path)), 0);
