@@ -190,6 +190,8 @@ def _as_html(figures: FigureSet, _: Size) -> bytes:
 <script type="module">
 {bundle}
 const specs = {specs_json};
+// before it is loaded, texts would be laid out by the widths of another typeface
+await Promise.allSettled([...document.fonts].map(face => face.load()));
 specs.forEach((spec, k) => vegaEmbed("#panel" + k, spec, {{renderer: "svg", actions: false}}));
 </script>
 </body>

@@ -47,7 +47,7 @@ from linreg.training.browser import browser_evaluation
 POSITION_WORDS = {  # of a path, also for the browser, which writes them at every step
     "on its way": "is at {point} after {steps} steps",
     "at its end": "ends at {point} after {steps} steps",
-    "R²": "R² {r2} · ",
+    "R²": "R² {r2}\n",
     "outside": ", outside the picture",
     "left": "leaves the picture at step {step} and ",
     "diverged": "diverges at step {step}",
@@ -303,6 +303,10 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     label = marks.mark_text(color=theme.foreground, **text).encode(text="label:N")
     position = (
         alt.Chart(alt.NamedData("now"))
+        # always two lines: a picture that is drawn has no room for another one above them
+        .transform_calculate(
+            lines="indexof(datum.text, '\\n') < 0 ? '\\n' + datum.text : datum.text"
+        )
         .mark_text(
             align="left",
             baseline="bottom",
@@ -310,8 +314,10 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
             fontSize=13,
             fontWeight=600,
             limit={"expr": "width"},
+            lineBreak="\n",
+            dy=-16,
         )
-        .encode(x=alt.value(0), y=alt.value(-8), text="text:N")
+        .encode(x=alt.value(0), y=alt.value(-8), text="lines:N")
     )
     chart = alt.layer(
         contour_layer(theme),

@@ -10,27 +10,27 @@ pytestmark = pytest.mark.browser
 
 # Adam settles, SGD diverges
 QUERY = "samples=1000&ring=3&rates=own&lrs=0.05,0.001&optimizers=Adam,SGD"
-PATHS = """which => {
-    const {stageOf} = window.live;
-    const views = [...stageOf('surface').views].filter(({figure}) => 'path' in figure.moving);
-    const [view] = views.sort((a, b) => a.element.compareDocumentPosition(b.element) & 2 ? 1 : -1)
-        .slice(which);
+IN_ORDER = (
+    "[...stage.views].sort((a, b) => a.element.compareDocumentPosition(b.element) & 2 ? 1 : -1)"
+)
+PATHS = f"""which => {{
+    const stage = window.live.stageOf('surface');
+    const view = {IN_ORDER}.filter(({{figure}}) => 'path' in figure.moving)[which];
     return JSON.stringify(view.view.data('path').map(row => [row[0], row[1]]));
-}"""
+}}"""
 
-TABLES = """() => {
-    const {stageOf} = window.live;
-    const stage = stageOf('surface');
+TABLES = f"""() => {{
+    const stage = window.live.stageOf('surface');
     const runs = stage.training.trainAll();
-    return [...stage.views].map(({figure}) => {
+    return {IN_ORDER}.map(({{figure}}) => {{
         const names = Object.keys(figure.retrained);
         if (names.includes('trail')) names.push('now');
         const sent = Object.fromEntries(names.map(name => [name, figure.rows(name)]));
         figure.retrain(runs);
         const rows = figure.rowsAt(stage.last, runs);
         return [Object.fromEntries(names.map(name => [name, rows[name]])), sent];
-    });
-}"""
+    }});
+}}"""
 
 
 def opened(visit, query):
