@@ -25,6 +25,7 @@ RUNS = {"3,000 steps": "", "300,000 steps": "epochs=3000"}
 MOTION = [word for word in ARGUMENTS if word != "--force-prefers-reduced-motion"]
 SCRIPTS = ("FireAnimationFrame", "FunctionCall", "RunMicrotasks", "EventDispatch", "TimerFire")
 OTHERS = ("UpdateLayoutTree", "Layout", "PrePaint", "Paint", "Layerize", "Commit")
+BEGIN = ("AnimationFrame", "b")  # name and phase of the event that begins a frame
 CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8", "toplevel"]
 TRAINED = (
     "document.querySelectorAll('svg.marks').length >= 4 && !document.querySelector("
@@ -43,27 +44,53 @@ def replay(page, seconds):
 
 
 def drag(page, seconds):
-    """A starting point under the mouse, which moves as often as the browser draws."""
-    box = page.get_by_role("button", name="Starting point").first.bounding_box()
+    """A starting point under the mouse, which moves with every frame."""
+    handle = page.get_by_role("button", name="Starting point").first
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
-    until, k = time.monotonic() + seconds, 0
-    while time.monotonic() < until:
-        k += 1
-        page.mouse.move(x + 40 * ((k / 60) % 1) - 20, y - 20 * ((k / 37) % 1) + 10)
+    handle.evaluate(
+        EVERY_FRAME
+        % """this.dispatchEvent(new PointerEvent('pointermove', {
+            bubbles: true, pointerId: 1, pointerType: 'mouse', buttons: 1,
+            clientX: x + 40 * (k / 60 % 1) - 20, clientY: y - 20 * (k / 37 % 1) + 10}))""",
+        [x, y, seconds],
+    )
     page.keyboard.press("Escape")  # nothing is trained by PyTorch
     page.mouse.up()
 
 
 def alpha(page, seconds):
-    """The wrong pairs faded in and out by the keyboard."""
+    """The wrong pairs faded in and out, a step in every frame."""
     slider = page.get_by_role("slider", name="Wrong pairs faded in")
-    slider.focus()
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        for key in ["ArrowRight"] * 50 + ["ArrowLeft"] * 50:
-            page.keyboard.press(key)
+    slider.scroll_into_view_if_needed()
+    slider.evaluate(
+        EVERY_FRAME
+        % """{
+            const share = Math.abs(k / 50 % 2 - 1);
+            this.value = Number(this.min) + share * (this.max - this.min);
+            this.dispatchEvent(new Event('input', {bubbles: true}));
+        }""",
+        [0, 0, seconds],
+    )
+
+
+# Playwright's own mouse and keys wait for an answer each, so they move less often than a screen
+EVERY_FRAME = """function (element, [x, y, seconds]) {
+    return new Promise((resolve) => {
+        const until = performance.now() + 1000 * seconds;
+        let k = 0;
+        const move = (now) => {
+            k++;
+            (function () { %s }).call(element);
+            if (now < until) requestAnimationFrame(move);
+            else resolve();
+        };
+        requestAnimationFrame(move);
+    });
+}"""
 
 
 # scene -> (page, what the visitor does, what has to be there)
@@ -88,15 +115,11 @@ class Frames:
         for event in fired:
             threads[event["pid"], event["tid"]] += 1
         main = max(threads, key=threads.get)
-        events = [
-            event for event in events if (event["pid"], event["tid"]) == main and "dur" in event
-        ]
+        events = [event for event in events if (event["pid"], event["tid"]) == main]
+        begins = [event["ts"] for event in events if (event["name"], event["ph"]) == BEGIN]
+        self.begins = sorted(begins)
+        events = [event for event in events if "dur" in event]
         events.sort(key=lambda event: (event["ts"], -event["dur"]))
-        begins = sorted(event["ts"] for event in events if event["name"] == "FireAnimationFrame")
-        # callbacks of one frame follow each other at once
-        self.begins = [
-            ts for before, ts in zip([-1e9, *begins], begins, strict=False) if ts - before > 2_000
-        ]
         self.scripts = self._by_frame(events, SCRIPTS)
         self.others = self._by_frame(events, OTHERS)
 
