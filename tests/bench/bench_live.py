@@ -8,9 +8,11 @@ A frame's scripts are those that Chromium's own trace names between two calls of
 `requestAnimationFrame`; the trace itself takes a tenth of the time. `-v` says which functions they
 are, by V8's profiler, which takes more."""
 
+import asyncio
 import json
 import statistics
 import sys
+import threading
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -140,18 +142,41 @@ class Frames:
         return 1e6 * (len(self.begins) - 1) / (self.begins[-1] - self.begins[0])
 
 
-# the messages to the server, and the bytes from it
+# the messages to the server
 SOCKETS = """
-  window.messages = window.bytes = 0;
+  window.messages = 0;
   window.WebSocket = class extends WebSocket {
-    constructor(...how) {
-      super(...how);
-      this.addEventListener('message', ({data}) =>
-        window.bytes += data.byteLength ?? data.size ?? data.length);
-    }
     send(data) { window.messages++; super.send(data); }
   };
 """
+
+
+class Wire:
+    """Stands between the browser and the server, and counts the bytes that the server sends through
+    its WebSocket, which the browser itself only knows after they were decompressed."""
+
+    def __init__(self, port):
+        self.server, self.count = port, 0
+        loop = asyncio.new_event_loop()
+        threading.Thread(target=loop.run_forever, daemon=True).start()
+        listening = asyncio.start_server(self._connected, "127.0.0.1", 0)
+        sockets = asyncio.run_coroutine_threadsafe(listening, loop).result().sockets
+        self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+
+    async def _connected(self, browser, to_browser):
+        server, to_server = await asyncio.open_connection("127.0.0.1", self.server)
+        request = await browser.readuntil(b"\r\n")
+        to_server.write(request)
+        await asyncio.gather(
+            self._passed_on(browser, to_server, False),
+            self._passed_on(server, to_browser, b"/_stcore/stream" in request),
+        )
+
+    async def _passed_on(self, source, target, is_counted):
+        while data := await source.read(65_536):
+            self.count += is_counted * len(data)
+            target.write(data)
+        target.close()
 
 
 def processor_seconds(process):
@@ -226,17 +251,16 @@ def profiled(page, act, seconds):
         print(f"    {100 * micros / total:5.1f} %  {name}")
 
 
-def change_bytes(browser, address):
+def change_bytes(browser, wire):
     """The bytes received after a change of the learning rate on the home page."""
-    page = open_page(browser, f"{address}/", 1400)
-    page.evaluate("bytes = 0")
+    page = open_page(browser, f"{wire.url}/", 1400)
+    before = wire.count
     field = page.get_by_label("Learning rate", exact=True).first
     field.fill("0.023")
     field.press("Enter")
     page.wait_for_timeout(15_000)
-    size = page.evaluate("bytes")
     page.close()
-    return size
+    return wire.count - before
 
 
 def main():
@@ -244,6 +268,7 @@ def main():
 
     asked = [word for word in sys.argv[1:] if not word.startswith(("-", "http"))]
     server = Server()
+    wire = Wire(server.port)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=MOTION)
         began = time.perf_counter()
@@ -259,8 +284,9 @@ def main():
                 continue
             for run, query in RUNS.items():
                 for width in SIZES:
-                    page = open_page(browser, f"{server.url}/{path}?{query}", width)
-                    visits.append((path or "home", run, width, page.evaluate("bytes")))
+                    before = wire.count
+                    page = open_page(browser, f"{wire.url}/{path}?{query}", width)
+                    visits.append((path or "home", run, width, wire.count - before))
                     role, label = needed
                     if page.get_by_role(role, name=label).count():
                         row = measured(browser, page, server.process.pid, act, 6)
@@ -270,7 +296,7 @@ def main():
                     else:
                         print(f"| {name} | {width} | {run} | the page has no {label!r} |")
                     page.close()
-        changed = change_bytes(browser, server.url)
+        changed = change_bytes(browser, wire)
         browser.close()
     print("\n| page | run | width | kB received |\n|---|---|---|---|")
     for path, run, width, size in visits:  # the first of each run is trained, others are not
