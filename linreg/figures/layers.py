@@ -348,15 +348,20 @@ def line_shapes(table: str, by: Sequence[str], closed: bool = False) -> alt.Char
     return _shapes(alt.Chart(alt.NamedData(table)), by, kind, points)
 
 
-def point_shapes(table: str, x: str, y: str, by: str) -> alt.Chart:
-    """The points of a table, those of each value of a column as one geoshape: a line of no length
-    at each, of which a stroke draws the round or square caps.
+def point_shapes(table: str, x: str, y: str, by: str, length: str) -> alt.Chart:
+    """The points of a table, those of each value of a column as one geoshape: a line too short to
+    be seen at each, of which a stroke draws the round or square caps.
 
     The browser moves hundreds of points 60 times a second, for which a mark each is too slow. The
-    plot is in true aspect, as for `line_shapes`.
+    plot is in true aspect, as for `line_shapes`. `length` is an expression in units of `x`: 0 would
+    leave a PDF without square caps, which have no direction then.
     """
     chart = alt.Chart(alt.NamedData(table)).transform_calculate(
-        **{"0": f"[datum['{x}'], datum['{y}']]", "1": "datum['0']", "length": "2"}
+        **{
+            "0": f"[datum['{x}'], datum['{y}']]",
+            "1": f"[datum['{x}'] + {length}, datum['{y}']]",
+            "length": "2",  # so that a row is an array to the projection
+        }
     )
     return _shapes(chart, [by], "MultiLineString", "datum.points")
 

@@ -34,6 +34,7 @@ MAX_WIDENING = 1.0  # predictions widen the range of the true values by this fac
 FLAT_BELOW = 0.1  # spread of predictions, relative to the range of the targets
 SAME_WITHIN = 1e-12  # relative difference of numbers that count as one
 TICKS = 5  # approximate number on an axis
+CAP_LENGTH = 5e-5  # of the height of the plot: 0.01 to 0.02 pixels
 MAX_DECIMALS = 100  # of a number at the pointer
 LINE_HEIGHT = 19  # pixels, of the text above the plot
 DIGIT_WIDTH = 6.6  # pixels, of an axis label
@@ -276,7 +277,7 @@ def _template(theme: Theme) -> dict[str, Any]:
 
     low, high = in_frame("low"), in_frame("high")
     is_inside = f"datum.predicted >= {low} && datum.predicted <= {high}"
-    points = point_shapes("points", "true", "predicted", "side")
+    points = point_shapes("points", "true", "predicted", "side", f"{CAP_LENGTH} * ({high} - {low})")
     points.transform[0:0] = [alt.FilterTransform(f"isValid(datum.predicted) && {is_inside}")]
     cap = alt.ExprRef(f"datum.side === '{LABELS[0]}' ? 'square' : 'round'")  # as SIDE_MARKS
     points = points.mark_geoshape(filled=False, strokeWidth=5, strokeCap=cap, opacity=0.65)
