@@ -28,6 +28,7 @@ from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
 from linreg.text.your_data import origin
 from linreg.ui.cache import RESOURCES, RUNS, result_of, speed_key, table_of
+from linreg.ui.controls import show_refusal
 from linreg.ui.downloads import keep_download
 from linreg.ui.figure_view import draw_live, live_menus
 from linreg.ui.live import TrainingSettings, live_training
@@ -173,7 +174,7 @@ def _training(group: str, comparison: Comparison, runs: list[MovingRun]) -> None
         momentum_from=float(optimizer.needs_momentum) / 100 if optimizer.takes_momentum else None,
     )
     problems = experiment.browser_training(comparison, RESOURCES)
-    live_training(group, problems, labels, settings, runs, _train_as_chosen)
+    show_refusal(live_training(group, problems, labels, settings, runs, _train_as_chosen))
 
 
 def _train_as_chosen(key: str) -> None:
@@ -193,7 +194,7 @@ def _train_as_chosen(key: str) -> None:
         changed_original = with_changes(original, changes)
         return Comparison(changed_original, apply_overrides(changed_original, own))
 
-    state.change(changed)
+    state.change(changed, key)
 
 
 def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:

@@ -19,7 +19,7 @@ from linreg.settings.model import Comparison, DataSettings
 from linreg.settings.pages import MAX_STARTS, SurfaceView
 from linreg.text import surface as surface_text
 from linreg.ui.cache import RESOURCES, result_of
-from linreg.ui.controls import choice, number, several, slider, text, toggle
+from linreg.ui.controls import choice, number, several, show_refusal, slider, text, toggle
 from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import draw, draw_live
 from linreg.ui.live import TrainingSettings, live_training
@@ -33,6 +33,7 @@ STARTS_NOTE = (
     " Drag a start to train from elsewhere, click on a surface to add one, click on a start to"
     " remove it. Tuned learning rates stay as they are during a drag and are tuned anew after it."
 )
+VALLEY = "valley"  # key of the button
 VALLEY_CORRELATION = 0.95
 VALLEY_START = (-3.0, 8.0)
 SIDES = {"both": "both", "original": "original", "fixed": "fixed"}
@@ -54,14 +55,16 @@ def _surface(comparison: Comparison) -> None:
     part = page_state().view(SurfaceView).part
     if part == "paths":
         if is_synthetic:
-            valley.button(
-                "A narrow valley",
-                key="valley",
-                on_click=_show_valley,
-                help=f"Correlates the features by {VALLEY_CORRELATION:g}, which makes the bowls"
-                " narrow, and starts all optimizers at one point.",
-                width="stretch",
-            )
+            with valley:
+                st.button(
+                    "A narrow valley",
+                    key=VALLEY,
+                    on_click=_show_valley,
+                    help=f"Correlates the features by {VALLEY_CORRELATION:g}, which makes the bowls"
+                    " narrow, and starts all optimizers at one point.",
+                    width="stretch",
+                )
+                show_refusal(VALLEY)
         _paths_part(comparison, is_synthetic)
         return
     if is_synthetic:
@@ -82,7 +85,7 @@ def _show_valley() -> None:
     """Correlate the features, so that the bowl is a narrow valley, with one start beside it."""
     state = page_state()
     changes = {"correlation": VALLEY_CORRELATION}
-    if state.change(lambda: update_both(state.comparison, changes)):
+    if state.change(lambda: update_both(state.comparison, changes), VALLEY):
         state.change_view(starts=VALLEY_START, ring=0)
 
 
@@ -203,7 +206,7 @@ def _training(group: str, result: SurfaceResult, runs: list[MovingRun]) -> None:
         max_recorded=MAX_RECORDED,
     )
     finals = [path.weights[-1].ravel() for panel in result.panels for path in panel.paths]
-    live_training(
+    key = live_training(
         group,
         experiment.browser_training(result, RESOURCES),
         labels,
@@ -212,6 +215,7 @@ def _training(group: str, result: SurfaceResult, runs: list[MovingRun]) -> None:
         _start_as_chosen,
         np.concatenate([*finals, np.empty(0)]),
     )
+    show_refusal(key)
 
 
 def _start_as_chosen(key: str) -> None:
@@ -220,7 +224,7 @@ def _start_as_chosen(key: str) -> None:
     if state.was_removed(key):
         return
     starts = state.widget(key)["release"]["starts"]
-    state.change_view(starts=tuple(float(w) for start in starts for w in start), ring=0)
+    state.change_view(key, starts=tuple(float(w) for start in starts for w in start), ring=0)
     state.starts_have_changed = True
 
 

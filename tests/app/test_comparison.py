@@ -131,6 +131,24 @@ def test_impossible_settings_are_refused_with_a_reason():
     assert control(app, "number_input", "batch_size").value == 100
 
 
+@pytest.mark.parametrize(
+    ("name", "entered", "reason"),
+    [
+        ("batch_size", 0, "Batch size 0 is out of range; use 1 to 200,000"),
+        ("batch_size", 1.5, "Batch size 1.5 is not a whole number"),
+        ("lr", 1e7, "Learning rate 10000000 is out of range; use 1e-12 to 1,000,000"),
+        ("fixed.lr", 0, "Learning rate 0 is out of range; use 1e-12 to 1,000,000"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_at_its_field(name, entered, reason):
+    app = opened(samples="400", epochs="2")
+    before = link(app)
+    ran(control(app, "number_input", name).set_value(entered))
+    assert reason in refusals(app)
+    assert control(app, "number_input", name).value == entered, "what was typed is kept"
+    assert link(app) == before
+
+
 def test_another_visitor_trains_the_same_just_before(monkeypatch):
     """Between the look at what is kept and the training of what is missing."""
     train_missing, trained_meanwhile = comparison_ui._train, []
