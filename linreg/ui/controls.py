@@ -246,20 +246,20 @@ def number(
         placeholder=control.placeholder,
         disabled=disabled,
         on_change=control.apply,
-        args=(partial(_checked_number, spec=spec),),
+        args=(partial(_checked_number, name=label.partition(",")[0], spec=spec),),
     )
     control.show_refusal()
 
 
-def _checked_number(entered: float, spec: FieldSpec) -> Any:
+def _checked_number(entered: float, name: str, spec: FieldSpec) -> Any:
     """What was entered, as the type of a setting and within its range."""
     if entered not in spec.ui_range or entered not in spec.valid_range:
         low, high = spec.ui_range.low, spec.ui_range.high
         raise ValueError(
-            f"{spec.label} {shorten(entered)} is out of range; use {low:,.12g} to {high:,.12g}"
+            f"{name} {shorten(entered)} is out of range; use {low:,.12g} to {high:,.12g}"
         )
     if spec.type is int and entered != int(entered):
-        raise ValueError(f"{spec.label} {shorten(entered)} is not a whole number")
+        raise ValueError(f"{name} {shorten(entered)} is not a whole number")
     return spec.type(entered)
 
 
