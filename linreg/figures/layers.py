@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -21,6 +21,7 @@ from linreg.figures.contours import (
     rmse_levels,
 )
 from linreg.figures.figure import CROSSED_CIRCLE
+from linreg.figures.label_places import LabelPlaces
 from linreg.figures.simplify import significance
 from linreg.figures.templates import placeholder
 from linreg.figures.theme import Theme
@@ -35,6 +36,8 @@ WEIGHT_TITLES = ("weight 1", "weight 2")  # of the axes
 AXIS_WIDTH = 36.5  # pixels between a surface and the title of its y axis; .5 avoids a rounding tie
 LETTER_WIDTH = 0.58  # relative to the font size, in the widest of the possible typefaces
 
+MARK_RADIUS = 13.0  # pixels that a star or a crossed circle takes
+START_RADIUS = 9.0
 APART = 0.02  # least distance of two marks, relative to the width
 PATH_RESOLUTION = 1500  # a path is exact to this fraction of the plot's width and height
 MAX_POINTS = 500  # of one path
@@ -85,15 +88,18 @@ def _fit_box(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]
 class Layout:
     """What all panels share and the replay does not change: the domain and the contour levels.
 
-    There is a table of contours, one of their labels and one of full paths per panel.
+    There is a table of contours, one of their labels, one of full paths, one of the labels of
+    marks, and one of the line to the correct solution per panel.
     """
 
     domain: Domain
     levels: Levels
     least_squares: Float[np.ndarray, " P"]
     contours: tuple[pd.DataFrame, ...]
-    contour_labels: tuple[pd.DataFrame, ...]
+    contour_labels: tuple[pd.DataFrame, ...] = ()
     full_paths: tuple[pd.DataFrame, ...] = ()
+    mark_labels: tuple[pd.DataFrame, ...] = ()
+    gaps: tuple[pd.DataFrame, ...] = ()
 
 
 def layout_around(
@@ -102,7 +108,7 @@ def layout_around(
     starts: Sequence[Sequence[float] | np.ndarray],
     paths: Sequence[Float[np.ndarray, "_ 2"]],
 ) -> Layout:
-    """The layout, without paths, of surfaces over (w1, w2).
+    """The layout, without paths and labels, of surfaces over (w1, w2).
 
     Its domain holds the minima, the least-squares solution and the `starts`, and the `paths` where
     they stay near these.
@@ -112,14 +118,35 @@ def layout_around(
     domain = domain_around(np.array([*minima, least_squares[:2], *first_weights]), paths)
     levels = rmse_levels(surfaces, domain)
     contours = (contour_table(surface, domain, levels.excess(surface)) for surface in surfaces)
-    marks = np.array([*minima, least_squares[:2], *first_weights])
-    path_points = [path[:: max(len(path) // 50, 1)] for path in paths]
-    avoid = np.concatenate([marks, *path_points])  # (n, 2)
+    return Layout(domain, levels, least_squares, tuple(contours))
+
+
+def places_beside(
+    surface: Quadratic,
+    layout: Layout,
+    starts: Sequence[Sequence[float] | np.ndarray],
+    paths: Sequence[Float[np.ndarray, "_ 2"]],
+) -> LabelPlaces:
+    """The places for labels beside the marks and the paths of one surface."""
+    places = LabelPlaces(layout.domain, ASPECT)
+    marks = np.array([surface.minimum, layout.least_squares[:2]])
+    places.add_marks(marks, MARK_RADIUS)
+    if len(starts):
+        places.add_marks(np.array([start[:2] for start in starts]), START_RADIUS)
+    for path in paths:
+        places.add_path(path)
+    return places
+
+
+def with_contour_labels(
+    layout: Layout, surfaces: Sequence[Quadratic], places: Sequence[LabelPlaces]
+) -> Layout:
+    """The layout with labels of contours where each surface has places for them."""
     labels = (
-        contour_labels(surface, domain, levels, avoid[np.isfinite(avoid).all(1)])
-        for surface in surfaces
+        contour_labels(surface, layout.levels, free)
+        for surface, free in zip(surfaces, places, strict=True)
     )
-    return Layout(domain, levels, least_squares, tuple(contours), tuple(labels))
+    return replace(layout, contour_labels=tuple(labels))
 
 
 def is_elsewhere(surface: Quadratic, layout: Layout) -> bool:
