@@ -20,6 +20,8 @@ LETTER_WIDTH = 0.52  # relative to the font size, about the mean of the typeface
 LINE_HEIGHT = 1.15  # relative to the font size
 PATH_STEP = 4.0  # pixels between two points of a path that labels keep off
 PATH_WIDTH = 5.0
+MARK_WEIGHT = 3  # how often a mark counts
+MAX_PATH = 1000 * WIDTH  # of a path that is longer, the rest is left out
 
 Boxes = Float[np.ndarray, "n 4"]  # left, top, right and bottom, in pixels
 
@@ -43,9 +45,10 @@ class LabelPlaces:
         return np.stack([points[:, 0] - left, top - points[:, 1]], axis=1) * scale
 
     def add_marks(self, points: Float[np.ndarray, "n 2"], radius: float) -> None:
-        """Marks of this radius in pixels."""
+        """Marks of this radius in pixels, which are worse to cover than a line."""
         at = self.pixels(points)
-        self._boxes.append(np.concatenate([at - radius, at + radius], axis=1))
+        boxes = np.concatenate([at - radius, at + radius], axis=1)
+        self._boxes.append(np.repeat(boxes, MARK_WEIGHT, axis=0))
 
     def add_path(self, points: Float[np.ndarray, "n 2"]) -> None:
         """A line through these points; what lies outside of the plot does not matter."""
@@ -54,11 +57,15 @@ class LabelPlaces:
         if len(at) < 2:
             return
         lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(at, axis=0).T))])
-        along = np.arange(0, min(lengths[-1], 20 * WIDTH), PATH_STEP)
-        line = np.stack([np.interp(along, lengths, at[:, k]) for k in range(2)], axis=1)
-        cells = np.unique(np.round(line / PATH_STEP), axis=0) * PATH_STEP
-        half = PATH_WIDTH / 2
-        self._boxes.append(np.concatenate([cells - half, cells + half], axis=1))
+        along = np.arange(0, min(lengths[-1], MAX_PATH), PATH_STEP)
+        x, y = (np.round(np.interp(along, lengths, at[:, k]) / PATH_STEP) for k in range(2))
+        cells = np.unique(x + 1j * y) * PATH_STEP
+        centers, half = np.stack([cells.real, cells.imag], axis=1), PATH_WIDTH / 2
+        self._boxes.append(np.concatenate([centers - half, centers + half], axis=1))
+
+    def add_invitation(self, start: Float[np.ndarray, " 2"]) -> None:
+        """The note by which the page invites to drag a start."""
+        self.add(self.label_box("start: drag me", 13, self.pixels(start[None])[0], 0, -28))
 
     def add(self, boxes: Boxes) -> None:
         self._boxes.append(boxes)

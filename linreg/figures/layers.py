@@ -34,10 +34,15 @@ from linreg.training.browser import browser_surface
 ASPECT = 0.8  # height of a surface plot relative to its width
 WEIGHT_TITLES = ("weight 1", "weight 2")  # of the axes
 AXIS_WIDTH = 36.5  # pixels between a surface and the title of its y axis; .5 avoids a rounding tie
+WEIGHT_LABEL = (  # of the axes: short enough for `AXIS_WIDTH` in any unit
+    "abs(datum.value) >= 1e4 || datum.value != 0 && abs(datum.value) < 1e-3"
+    " ? replace(format(datum.value, '.2~e'), 'e+', 'e') : datum.label"
+)
 LETTER_WIDTH = 0.58  # relative to the font size, in the widest of the possible typefaces
 
 MARK_RADIUS = 13.0  # pixels that a star or a crossed circle takes
-START_RADIUS = 9.0
+START_RADIUS = 17.0  # with the disc by which it is dragged
+TANGLED = 3  # widths of the plot that a path is long from which on it is drawn thinly
 APART = 0.02  # least distance of two marks, relative to the width
 PATH_RESOLUTION = 1500  # a path is exact to this fraction of the plot's width and height
 MAX_POINTS = 500  # of one path
@@ -185,6 +190,15 @@ def full_path(weights: np.ndarray | None, domain: Domain, most: int = MAX_POINTS
     return clip_to_domain([kept], [path[kept]], domain)
 
 
+def is_tangled(whole_paths: pd.DataFrame, domain: Domain) -> bool:
+    """Whether the longest path in the plot goes to and fro so much that it would hide the rest."""
+    points = weights_of(whole_paths)
+    is_one_piece = np.diff(whole_paths["piece"].to_numpy()) == 0
+    lengths = np.hypot(*np.diff(points, axis=0).T) * is_one_piece  # (n - 1,)
+    by_piece = np.bincount(whole_paths["piece"].to_numpy()[1:], lengths) if len(points) else lengths
+    return bool(by_piece.max(initial=0) > TANGLED * (domain[1] - domain[0]))
+
+
 def evenly_spaced(indices: Int[np.ndarray, " n"], most: int) -> Int[np.ndarray, " m"]:
     """At most this many of the indices, evenly spaced, with the first and the last."""
     if len(indices) <= most:
@@ -291,13 +305,15 @@ def weight_axes() -> tuple[alt.X, alt.Y]:
         "w1:Q",
         title=WEIGHT_TITLES[0],
         scale=alt.Scale(domain=w1_domain, nice=False, zero=False),
-        axis=alt.Axis(labelBound=0.01),  # in pixels; True would allow a whole one
+        axis=alt.Axis(  # the bound in pixels; True would allow a whole one
+            labelBound=0.01, labelExpr=WEIGHT_LABEL
+        ),
     )
     w2 = alt.Y(
         "w2:Q",
         title=WEIGHT_TITLES[1],
         scale=alt.Scale(domain=w2_domain, nice=False, zero=False),
-        axis=alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH),
+        axis=alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH, labelExpr=WEIGHT_LABEL),
     )
     return w1, w2
 

@@ -28,6 +28,7 @@ from linreg.figures.layers import (
     evenly_spaced,
     inside,
     is_elsewhere,
+    is_tangled,
     label_inside,
     layout_around,
     line_shapes,
@@ -54,8 +55,7 @@ CURVE_STEPS = 140  # points of a curve against step, denser at the start
 MAX_PANEL_POINTS = 1_400  # of all paths of a panel
 ARROWS = 15  # columns of gradient arrows
 AXIS_LABEL, AXIS_LABEL_DY = 11.5, -8  # font size and offset in pixels
-LABEL_SHARES = (0.8, 0.95, 0.65, 0.5, 0.35)  # of half an axis, where its label may stand
-TANGLED = 3  # widths of the plot that a path is long from which on all are drawn thinly
+LABEL_SHARES = (0.8, 0.95, 0.65, 0.5, 1.1, 1.3, 0.35)  # of half an axis: places for its label
 
 
 def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> Layout:
@@ -78,7 +78,10 @@ def _places(panel: Panel, layout: Layout, which: int) -> LabelPlaces:
     table = layout.full_paths[which]
     pieces = np.flatnonzero(np.diff(table["piece"].to_numpy())) + 1
     paths = np.split(weights_of(table), pieces)
-    return places_beside(panel.surface.profile(), layout, starts, paths)
+    places = places_beside(panel.surface.profile(), layout, starts, paths)
+    if starts:
+        places.add_invitation(starts[0][:2])
+    return places
 
 
 def _full_paths(panel: Panel, domain: Domain) -> pd.DataFrame:
@@ -176,7 +179,7 @@ def paths_figure(
             alt=alt_text,
             levels=max(layout.levels.count, 2),
             optimizers=",".join(names),
-            tangled=any(_is_tangled(paths, layout.domain) for paths in layout.full_paths),
+            tangled=any(is_tangled(paths, layout.domain) for paths in layout.full_paths),
             **domain_values(layout.domain),
         ),
     }
@@ -190,15 +193,6 @@ def paths_figure(
     return Figure(
         _paths_spec(theme), data, alt_text, caption, "trail", name, moving, retrained, hover
     )
-
-
-def _is_tangled(whole_paths: pd.DataFrame, domain: Domain) -> bool:
-    """Whether the longest path in the plot goes to and fro so much that it would hide the rest."""
-    points = weights_of(whole_paths)
-    is_one_piece = np.diff(whole_paths["piece"].to_numpy()) == 0
-    lengths = np.hypot(*np.diff(points, axis=0).T) * is_one_piece  # (n - 1,)
-    by_piece = np.bincount(whole_paths["piece"].to_numpy()[1:], lengths) if len(points) else lengths
-    return bool(by_piece.max(initial=0) > TANGLED * (domain[1] - domain[0]))
 
 
 def _paths_finding(panel: Panel, min_loss: str) -> str:
@@ -286,6 +280,7 @@ def _axes(surface: Quadratic, layout: Layout, which: int, places: LabelPlaces) -
             for share in LABEL_SHARES
             for row in own
         ]
+        candidates = [one for one in candidates if inside(one[1][None], domain).all()]
         boxes = [
             places.label_box(label, AXIS_LABEL, places.pixels(place[None])[0], 0, AXIS_LABEL_DY)
             for _, place in candidates

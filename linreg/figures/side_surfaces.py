@@ -27,6 +27,7 @@ from linreg.figures.layers import (
     full_path,
     inside,
     is_elsewhere,
+    is_tangled,
     label_inside,
     layout_around,
     line_shapes,
@@ -40,7 +41,7 @@ from linreg.figures.layers import (
     with_contour_labels,
     with_titles,
 )
-from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
+from linreg.figures.templates import frame_table, in_frame, placeholder, template, with_frame_data
 from linreg.figures.theme import Theme, apply_theme, dot, text_halo
 from linreg.quadratic.contours import Domain
 from linreg.quadratic.evaluation import Baseline
@@ -88,18 +89,13 @@ def surfaces_layout(
         path = [] if side.weights is None else [side.weights[:, :2].astype(np.float64)]
         free = places_beside(surface, layout, [whole[0] for whole in path], path)
         for whole in path:
-            free.add(_invitation(free, whole[0]))
+            free.add_invitation(whole[0])
         labels.append(_mark_labels(surface, layout, free))
         gaps.append(_gap(surface, layout, free))
         places.append(free)
     full_paths = tuple(full_path(side.weights, layout.domain) for side in sides)
     layout = with_contour_labels(layout, surfaces, places)
     return replace(layout, full_paths=full_paths, mark_labels=tuple(labels), gaps=tuple(gaps))
-
-
-def _invitation(places: LabelPlaces, start: Float[np.ndarray, " 2"]) -> np.ndarray:
-    """The box (1, 4) of the note by which the page invites to drag a start."""
-    return places.label_box("start: drag me", 13, places.pixels(start[None])[0], 0, -28)
 
 
 def surface_figure(
@@ -131,6 +127,7 @@ def surface_figure(
             subtitle=min_loss,
             alt=alt_text,
             levels=max(layout.levels.count, 2),
+            tangled=any(is_tangled(path, layout.domain) for path in layout.full_paths),
             **domain_values(layout.domain),
         ),
     }
@@ -272,7 +269,7 @@ def _gap(surface: Quadratic, layout: Layout, places: LabelPlaces) -> pd.DataFram
     label = f"off by {quantity(float(np.hypot(*delta)), 2)}"
     beside = round(8 + text_width(label, GAP_LABEL) / 2)
     candidates, boxes = [], []  # (share of the line, angle, dx, dy), and the boxes of each
-    for share in (0.5, 0.62, 0.38):
+    for share in (0.5, 0.62, 0.38, 0.72, 0.28):
         at = places.pixels((surface.minimum + share * delta)[None])[0]
         for dy in (-9, 11):
             candidates.append((share, angle, 0, dy))
@@ -303,11 +300,24 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     color = (theme.original, theme.fixed)[which]
     text_color = (theme.original_text, theme.fixed_text)[which]
     w1, w2 = weight_axes()
+    tangled = in_frame("tangled")
     whole_path = line_shapes("trail", ["piece"])
-    whole_path = whole_path.mark_geoshape(stroke=color, strokeWidth=1.5, opacity=0.45, **OPEN_LINE)
+    whole_path = whole_path.mark_geoshape(
+        stroke=color, strokeWidth=1.5, opacity={"expr": f"{tangled} ? 0.15 : 0.45"}, **OPEN_LINE
+    )
     path = line_shapes("path", ["piece"])
-    halo = path.mark_geoshape(stroke=theme.background, strokeWidth=6.5, **OPEN_LINE)
-    path = path.mark_geoshape(stroke=color, strokeWidth=3.5, **OPEN_LINE)
+    halo = path.mark_geoshape(
+        stroke=theme.background,
+        strokeWidth=6.5,
+        opacity={"expr": f"{tangled} ? 0 : 1"},
+        **OPEN_LINE,
+    )
+    path = path.mark_geoshape(
+        stroke=color,
+        strokeWidth={"expr": f"{tangled} ? 1 : 3.5"},
+        opacity={"expr": f"{tangled} ? 0.6 : 1"},
+        **OPEN_LINE,
+    )
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     start = marks.transform_filter("datum.kind == 'start'").mark_point(
         shape="circle",

@@ -243,7 +243,7 @@ def evidence(comparison: Comparison) -> None:
 
 def _numbers_and_warnings(result: ComparisonResult) -> None:
     left, right = st.columns([4, 3], gap="medium")
-    left.subheader("What each side comes to")
+    left.subheader("Results")
     left.markdown(text.outcome_table(result))
     left.caption(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares.")
     right.subheader("The three shapes")
@@ -251,7 +251,7 @@ def _numbers_and_warnings(result: ComparisonResult) -> None:
     st.subheader("What PyTorch says")
     for label, run in zip(LABELS, result.runs, strict=True):
         if run.warnings:
-            st.markdown(f"**{label}**: a `UserWarning` on stderr, once for each pair of shapes")
+            st.markdown(f"**{label}**: PyTorch prints this warning once for each pair of shapes:")
             st.code("\n".join(run.warnings), language=None, wrap_lines=True)
         else:
             st.markdown(f"**{label}**: nothing")
@@ -264,7 +264,7 @@ def _script(result: ComparisonResult) -> None:
     st.subheader("Get the script")
     printed = "the losses and weights above" if outcomes else "the losses and weights of both"
     st.caption(
-        "Both sides in one PyTorch file that needs nothing of linreg: what differs is marked, and"
+        "Both sides in one PyTorch file that runs without linreg: what differs is marked, and"
         f" it prints {printed}."
     )
     name = file_name(comparison)

@@ -111,8 +111,8 @@ def _paths_controls() -> None:
             "Learning rates",
             titles=RATES.__getitem__,
             buttons=True,
-            help="Tuned: the rate with the fewest steps to lose 99 % of the excess loss, for each"
-            " optimizer and side.",
+            help="Tuned: the rate with the fewest steps to 99 % of the way down to the minimum, for"
+            " each optimizer and side.",
         )
     with arrows:
         toggle("view.arrows", "Gradient arrows")
@@ -128,8 +128,9 @@ def _paths_controls() -> None:
     with starts:
         text(
             "view.starts",
-            "Starts: w1, w2, w1, w2, …",
-            "or click on a surface; with none, the run's own initial weights",
+            "Starting points, e.g. 2, 3, 4, 1",
+            "w1 and w2 of one point after the other; or click on a surface. With none, training"
+            " starts from the run's own initial weights.",
         )
     with count:
         number("view.ring", "Starts in a ring")
@@ -253,8 +254,8 @@ def _curvature_part(comparison: Comparison) -> None:
 def _batches_part(comparison: Comparison) -> None:
     """The surface of one batch, and the minima of the others."""
     st.markdown(
-        "Each batch has a loss of its own, and a minimum of its own; a run descends on one batch"
-        " after the other."
+        "Each batch has a loss of its own, and a minimum of its own; each step uses the next"
+        " batch's gradient."
     )
     result = experiment.batches(comparison, page_state().view(SurfaceView), RESOURCES)
     if result.count > 1:

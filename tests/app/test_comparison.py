@@ -181,7 +181,7 @@ def test_long_training_waits_for_a_button_and_says_how_long():
     assert app.info[0].value.startswith("60,000 steps will take about ")
     assert "Verdict" not in words(app)
     app = opened(epochs="150", samples="1000")
-    assert not app.info, "30 steps a side are trained at once"
+    assert not app.info, "30 steps per run are trained at once"
 
 
 def test_pressing_the_button_trains():
@@ -193,7 +193,7 @@ def test_pressing_the_button_trains():
 def test_the_sidebar_counts_steps_and_then_tells_the_time():
     app = opened(samples="400", epochs="2")
     assert any(
-        caption.value.startswith("8 steps a side, about ") for caption in app.sidebar.caption
+        caption.value.startswith("8 steps per run, about ") for caption in app.sidebar.caption
     )
 
 
