@@ -77,6 +77,10 @@ class LabelPlaces:
         self.add(candidates[best])
         return best
 
+    def share_of_lines(self) -> float:
+        """How much of the plot the lines so far cover, as drawn with a width of `PATH_STEP`."""
+        return sum(map(len, self._boxes)) * PATH_STEP**2 / (WIDTH**2 * self.aspect)
+
     def covered(self, label: Boxes) -> float:
         """How much a label covers or is cut off, relative to its own area."""
         taken = np.concatenate([*self._boxes, np.empty((0, 4))])

@@ -49,6 +49,7 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.text.numbers import point, quantity, r2_text
 from linreg.training.browser import browser_evaluation
 
+MAX_COVERED = 0.1  # of the plot, by a path that is drawn as usual
 MARK_LABEL, GAP_LABEL = 12.5, 12.0  # font sizes in pixels
 POSITION_WORDS = {  # of a path, also for the browser, which writes them at every step
     "on its way": "is at {point} after {steps} steps",
@@ -127,7 +128,7 @@ def surface_figure(
             subtitle=min_loss,
             alt=alt_text,
             levels=max(layout.levels.count, 2),
-            tangled=any(is_tangled(path, layout.domain) for path in layout.full_paths),
+            tangled=any(_is_tangled(path, layout.domain) for path in layout.full_paths),
             **domain_values(layout.domain),
         ),
     }
@@ -230,6 +231,13 @@ def _marks(side: Side, layout: Layout, which: int, step: int) -> pd.DataFrame:
     marks = marks[inside(weights_of(marks), layout.domain)]
     dtype = coordinate_dtype(layout.domain)
     return marks.astype({"w1": dtype, "w2": dtype, "dx": "int16", "dy": "int16"})
+
+
+def _is_tangled(whole_path: pd.DataFrame, domain: Domain) -> bool:
+    """Whether a path hides much of the surface, rather than a spot around the minimum."""
+    lines = LabelPlaces(domain, ASPECT)
+    lines.add_path(weights_of(whole_path))
+    return is_tangled(whole_path, domain) and lines.share_of_lines() > MAX_COVERED
 
 
 def _mark_labels(surface: Quadratic, layout: Layout, places: LabelPlaces) -> pd.DataFrame:
