@@ -20,7 +20,7 @@ from linreg.text import cause as text
 from linreg.text import comparison as comparison_text
 from linreg.text import numbers
 from linreg.ui.cache import RESOURCES, result_of
-from linreg.ui.controls import number
+from linreg.ui.controls import number, show_refusal
 from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import draw, draw_live
 from linreg.ui.live import fade as live_data
@@ -61,7 +61,7 @@ def cause_section(comparison: Comparison) -> None:
 def fade_bar(result: CauseResult) -> None:
     """The sliders for the share of the wrong pairs and the batch size."""
     data = live_data.fade_bar(result, page_state().view(CauseView))
-    live_fade(GROUP, "bar", data, _take_values)
+    show_refusal(live_fade(GROUP, "bar", data, _take_values))
 
 
 def _take_values(key: str) -> None:
@@ -69,7 +69,7 @@ def _take_values(key: str) -> None:
     state = page_state()
     if not state.was_removed(key):
         moved = state.widget(key)["move"]
-        state.change_view(**{name: moved[name] for name in MOVED if name in moved})
+        state.change_view(key, **{name: moved[name] for name in MOVED if name in moved})
 
 
 def _drawn(
@@ -101,7 +101,8 @@ def _terms(result: CauseResult) -> None:
     view = page_state().view(CauseView)
     sliders, rows = st.columns([5, 1], gap="medium", vertical_alignment="bottom")
     with sliders:
-        live_fade(GROUP, "weights", live_data.fade_weights(result, view), _take_values)
+        weights = live_data.fade_weights(result, view)
+        show_refusal(live_fade(GROUP, "weights", weights, _take_values))
     with rows:
         number("view.rows", "Matrix rows")
     left, right = st.columns([3, 2], gap="large")
