@@ -50,7 +50,7 @@ class Figure:
         lines = {
             layer["data"]["name"]: layer["transform"][0]["groupby"]
             for layer in self.spec.get("layer", ())
-            if layer["mark"]["type"] == "geoshape"
+            if layer["mark"]["type"] == "geoshape" and "groupby" in layer["transform"][0]
         }
         tables: dict[str, dict[str, pd.Series]] = {}
         for name, table in self.data.items():

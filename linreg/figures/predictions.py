@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from linreg.experiments.comparison import ComparisonResult, Sample, SideResult
 from linreg.figures.figure import Figure
-from linreg.figures.layers import ASPECT
+from linreg.figures.layers import ASPECT, point_shapes
 from linreg.figures.templates import (
     frame_table,
     in_frame,
@@ -34,6 +34,8 @@ MAX_WIDENING = 1.0  # predictions widen the range of the true values by this fac
 FLAT_BELOW = 0.1  # spread of predictions, relative to the range of the targets
 SAME_WITHIN = 1e-12  # relative difference of numbers that count as one
 TICKS = 5  # approximate number on an axis
+CAP_LENGTH = 5e-5  # of the height of the plot: 0.01 to 0.02 pixels
+MAX_DECIMALS = 100  # of a number at the pointer
 LINE_HEIGHT = 19  # pixels, of the text above the plot
 DIGIT_WIDTH = 6.6  # pixels, of an axis label
 
@@ -104,7 +106,9 @@ def predictions_figure(result: ComparisonResult, step: int, theme: Theme) -> Fig
         "sides": {"rule": "r_squared", "evaluation": evaluation, "words": STATE_WORDS},
     }
     name = "Predicted against true values"
-    return Figure(_spec(theme, target), data, alt_text, caption, "points", name, moving)
+    hover = {"rule": "predictions", "decimals": min(max(3 - _tick_place(domain), 0), MAX_DECIMALS)}
+    spec = _spec(theme, target)
+    return Figure(spec, data, alt_text, caption, "points", name, moving, hover=hover)
 
 
 def _predictions_at(side: SideResult, sample: Sample, step: int) -> Float[np.ndarray, " n"]:
@@ -141,21 +145,25 @@ def _mean_label(sample: Sample, domain: Range) -> dict[str, str | float]:
 
 
 def _axis_values(domain: Range) -> dict[str, str | float]:
-    """Number formats of the axes and of the tooltips, and the room for the labels of the y axis.
+    """The number format of the axes, and the room for the labels of the y axis.
 
     The labels of neighbouring ticks differ, whatever the unit and the offset of the values.
     """
-    largest = max(map(abs, domain))
-    place = math.floor(math.log10((domain[1] - domain[0]) / TICKS))  # of a tick's last digit
+    largest, place = max(map(abs, domain)), _tick_place(domain)
     digits = max(math.floor(math.log10(largest)) - place, 0)
     if largest < 1e7 and place >= -4:
-        axis, precise = (f",.{max(digits_after, 0)}~f" for digits_after in (-place, 3 - place))
+        axis = f",.{max(-place, 0)}~f"
         longest = max(len(f"{value:,.{max(-place, 0)}f}") for value in domain)
     else:
-        axis, precise = (f".{count}~e" for count in (digits, digits + 3))
+        axis = f".{digits}~e"
         longest = max(len(f"{value:.{digits}e}") for value in domain)
     extent = math.ceil(DIGIT_WIDTH * longest) + 7.5  # .5 avoids a rounding tie
-    return {"format": axis, "precise": precise, "extent": max(extent, 36.5)}
+    return {"format": axis, "extent": max(extent, 36.5)}
+
+
+def _tick_place(domain: Range) -> int:
+    """The place of the last digit of a tick, as a power of ten."""
+    return math.floor(math.log10((domain[1] - domain[0]) / TICKS))
 
 
 # ---- in words ------------------------------------------------------------------------------------
@@ -269,32 +277,11 @@ def _template(theme: Theme) -> dict[str, Any]:
 
     low, high = in_frame("low"), in_frame("high")
     is_inside = f"datum.predicted >= {low} && datum.predicted <= {high}"
-    values = [
-        f"'{name}': format(datum.{column}, {in_frame('precise')})"
-        for name, column in (
-            ("true value", "true"),
-            ("predicted by original", "predicted"),
-            ("true value", "true"),
-            ("predicted by fixed", "predicted"),
-        )
-    ]
-    tooltip = (
-        f"datum.side === '{LABELS[0]}' ? {{{', '.join(values[:2])}}} : {{{', '.join(values[2:])}}}"
-    )
-    points = (
-        alt.Chart(alt.NamedData("points"))
-        .transform_filter(f"isValid(datum.predicted) && {is_inside}")
-        .mark_point(
-            filled=True,
-            size=20,
-            opacity=0.65,
-            strokeWidth=6,  # invisible: a margin that makes a small point easier to hover
-            strokeOpacity=0,
-            tooltip=alt.ExprRef(tooltip),
-        )
-        .encode(x=alt.X("true:Q", **x), y=alt.Y("predicted:Q", **y), color=color)
-        .encode(shape=side_shape())
-    )
+    points = point_shapes("points", "true", "predicted", "side", f"{CAP_LENGTH} * ({high} - {low})")
+    points.transform[0:0] = [alt.FilterTransform(f"isValid(datum.predicted) && {is_inside}")]
+    cap = alt.ExprRef(f"datum.side === '{LABELS[0]}' ? 'square' : 'round'")  # as SIDE_MARKS
+    points = points.mark_geoshape(filled=False, strokeWidth=5, strokeCap=cap, opacity=0.65)
+    points = points.encode(stroke=color)
 
     diagonal_ends = {"x": alt.X("low:Q", **x), "x2": "high:Q", "y": alt.Y("low:Q", **y)}
     diagonal = frame.mark_rule(strokeDash=[6, 4], color=theme.muted).encode(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from linreg.experiments.optimizer_paths import Panel, Paths
     from linreg.experiments.surface import SurfaceResult
 
+WORSE_BY = 0.01  # in R²
+
 
 def curvature_table(result: SurfaceResult) -> str:
     """The eigenvalues of the Hessian and their directions, as a Markdown table."""
@@ -28,8 +30,25 @@ def curvature_table(result: SurfaceResult) -> str:
 
 
 def paths_finding(result: SurfaceResult) -> str:
-    """How many optimizers settle near each surface's minimum, where that is, and its R²."""
-    return "  \n".join(_paths_finding(panel) for panel in result.panels)
+    """How many optimizers settle near each surface's minimum, where that is, and its R².
+
+    Where all do on both surfaces, and the original's minimum is a worse model, that is the finding.
+    """
+    findings = "  \n".join(_paths_finding(panel) for panel in result.panels)
+    settled = [
+        path.settled_at(panel.surface) is not None
+        for panel in result.panels
+        for path in panel.paths
+    ]
+    r_squared = [float(panel.baseline.r_squared(panel.surface.minimum)) for panel in result.panels]
+    if len(r_squared) < 2 or len(settled) < 4 or not all(settled):
+        return findings
+    if not r_squared[0] < r_squared[1] - WORSE_BY:
+        return findings
+    return (
+        "**The optimizer is not the cause: each one finds the minimum, but as written that is the"
+        f" wrong place.**  \n{findings}"
+    )
 
 
 def _paths_finding(panel: Panel) -> str:

@@ -46,8 +46,8 @@ def sweep_finding(result: SweepResult) -> str:
     )
     most = "its run does" if result.inits == 1 else f"most of its {result.inits:,} runs do"
     return (
-        f"**{finding[0].upper()}{finding[1:]}.** Cells that converge: {counts}; a cell does if"
-        f" {most}. {result.runs:,} runs in all."
+        f"**{finding[0].upper()}{finding[1:]}.** Cells that converge: {counts}; a cell"
+        f" converges if {most}. {result.runs:,} runs in all."
     )
 
 
@@ -70,7 +70,12 @@ def _comparison(result: SweepResult) -> str:
         for key, found in ranges[0].items()
         if key not in telling and found == ranges[1][key] and found.place
     ]
-    return f"{finding} (both only {' and '.join(shared)})" if telling and shared else finding
+    if not telling:
+        return finding
+    if shared:
+        return f"{finding} (both only {' and '.join(shared)})"
+    limited = [NOUNS[key][0] for key in shares if key not in telling and shares[key][1] < 1]
+    return f"{finding}, with a suitable {' and '.join(limited)}" if limited else finding
 
 
 def _differ(share: float, other: float) -> bool:

@@ -8,9 +8,11 @@ A frame's scripts are those that Chromium's own trace names between two calls of
 `requestAnimationFrame`; the trace itself takes a tenth of the time. `-v` says which functions they
 are, by V8's profiler, which takes more."""
 
+import asyncio
 import json
 import statistics
 import sys
+import threading
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -25,6 +27,7 @@ RUNS = {"3,000 steps": "", "300,000 steps": "epochs=3000"}
 MOTION = [word for word in ARGUMENTS if word != "--force-prefers-reduced-motion"]
 SCRIPTS = ("FireAnimationFrame", "FunctionCall", "RunMicrotasks", "EventDispatch", "TimerFire")
 OTHERS = ("UpdateLayoutTree", "Layout", "PrePaint", "Paint", "Layerize", "Commit")
+BEGIN = ("AnimationFrame", "b")  # name and phase of the event that begins a frame
 CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8", "toplevel"]
 TRAINED = (
     "document.querySelectorAll('svg.marks').length >= 4 && !document.querySelector("
@@ -43,27 +46,53 @@ def replay(page, seconds):
 
 
 def drag(page, seconds):
-    """A starting point under the mouse, which moves as often as the browser draws."""
-    box = page.get_by_role("button", name="Starting point").first.bounding_box()
+    """A starting point under the mouse, which moves with every frame."""
+    handle = page.get_by_role("button", name="Starting point").first
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
-    until, k = time.monotonic() + seconds, 0
-    while time.monotonic() < until:
-        k += 1
-        page.mouse.move(x + 40 * ((k / 60) % 1) - 20, y - 20 * ((k / 37) % 1) + 10)
+    handle.evaluate(
+        EVERY_FRAME
+        % """this.dispatchEvent(new PointerEvent('pointermove', {
+            bubbles: true, pointerId: 1, pointerType: 'mouse', buttons: 1,
+            clientX: x + 40 * (k / 60 % 1) - 20, clientY: y - 20 * (k / 37 % 1) + 10}))""",
+        [x, y, seconds],
+    )
     page.keyboard.press("Escape")  # nothing is trained by PyTorch
     page.mouse.up()
 
 
 def alpha(page, seconds):
-    """The wrong pairs faded in and out by the keyboard."""
+    """The wrong pairs faded in and out, a step in every frame."""
     slider = page.get_by_role("slider", name="Wrong pairs faded in")
-    slider.focus()
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        for key in ["ArrowRight"] * 50 + ["ArrowLeft"] * 50:
-            page.keyboard.press(key)
+    slider.scroll_into_view_if_needed()
+    slider.evaluate(
+        EVERY_FRAME
+        % """{
+            const share = Math.abs(k / 50 % 2 - 1);
+            this.value = Number(this.min) + share * (this.max - this.min);
+            this.dispatchEvent(new Event('input', {bubbles: true}));
+        }""",
+        [0, 0, seconds],
+    )
+
+
+# Playwright's own mouse and keys wait for an answer each, so they move less often than a screen
+EVERY_FRAME = """function (element, [x, y, seconds]) {
+    return new Promise((resolve) => {
+        const until = performance.now() + 1000 * seconds;
+        let k = 0;
+        const move = (now) => {
+            k++;
+            (function () { %s }).call(element);
+            if (now < until) requestAnimationFrame(move);
+            else resolve();
+        };
+        requestAnimationFrame(move);
+    });
+}"""
 
 
 # scene -> (page, what the visitor does, what has to be there)
@@ -88,15 +117,11 @@ class Frames:
         for event in fired:
             threads[event["pid"], event["tid"]] += 1
         main = max(threads, key=threads.get)
-        events = [
-            event for event in events if (event["pid"], event["tid"]) == main and "dur" in event
-        ]
+        events = [event for event in events if (event["pid"], event["tid"]) == main]
+        begins = [event["ts"] for event in events if (event["name"], event["ph"]) == BEGIN]
+        self.begins = sorted(begins)
+        events = [event for event in events if "dur" in event]
         events.sort(key=lambda event: (event["ts"], -event["dur"]))
-        begins = sorted(event["ts"] for event in events if event["name"] == "FireAnimationFrame")
-        # callbacks of one frame follow each other at once
-        self.begins = [
-            ts for before, ts in zip([-1e9, *begins], begins, strict=False) if ts - before > 2_000
-        ]
         self.scripts = self._by_frame(events, SCRIPTS)
         self.others = self._by_frame(events, OTHERS)
 
@@ -117,18 +142,41 @@ class Frames:
         return 1e6 * (len(self.begins) - 1) / (self.begins[-1] - self.begins[0])
 
 
-# the messages to the server, and the bytes from it
+# the messages to the server
 SOCKETS = """
-  window.messages = window.bytes = 0;
+  window.messages = 0;
   window.WebSocket = class extends WebSocket {
-    constructor(...how) {
-      super(...how);
-      this.addEventListener('message', ({data}) =>
-        window.bytes += data.byteLength ?? data.size ?? data.length);
-    }
     send(data) { window.messages++; super.send(data); }
   };
 """
+
+
+class Wire:
+    """Stands between the browser and the server, and counts the bytes that the server sends through
+    its WebSocket, which the browser itself only knows after they were decompressed."""
+
+    def __init__(self, port):
+        self.server, self.count = port, 0
+        loop = asyncio.new_event_loop()
+        threading.Thread(target=loop.run_forever, daemon=True).start()
+        listening = asyncio.start_server(self._connected, "127.0.0.1", 0)
+        sockets = asyncio.run_coroutine_threadsafe(listening, loop).result().sockets
+        self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+
+    async def _connected(self, browser, to_browser):
+        server, to_server = await asyncio.open_connection("127.0.0.1", self.server)
+        request = await browser.readuntil(b"\r\n")
+        to_server.write(request)
+        await asyncio.gather(
+            self._passed_on(browser, to_server, False),
+            self._passed_on(server, to_browser, b"/_stcore/stream" in request),
+        )
+
+    async def _passed_on(self, source, target, is_counted):
+        while data := await source.read(65_536):
+            self.count += is_counted * len(data)
+            target.write(data)
+        target.close()
 
 
 def processor_seconds(process):
@@ -203,17 +251,16 @@ def profiled(page, act, seconds):
         print(f"    {100 * micros / total:5.1f} %  {name}")
 
 
-def change_bytes(browser, address):
+def change_bytes(browser, wire):
     """The bytes received after a change of the learning rate on the home page."""
-    page = open_page(browser, f"{address}/", 1400)
-    page.evaluate("bytes = 0")
+    page = open_page(browser, f"{wire.url}/", 1400)
+    before = wire.count
     field = page.get_by_label("Learning rate", exact=True).first
     field.fill("0.023")
     field.press("Enter")
     page.wait_for_timeout(15_000)
-    size = page.evaluate("bytes")
     page.close()
-    return size
+    return wire.count - before
 
 
 def main():
@@ -221,6 +268,7 @@ def main():
 
     asked = [word for word in sys.argv[1:] if not word.startswith(("-", "http"))]
     server = Server()
+    wire = Wire(server.port)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=MOTION)
         began = time.perf_counter()
@@ -236,8 +284,9 @@ def main():
                 continue
             for run, query in RUNS.items():
                 for width in SIZES:
-                    page = open_page(browser, f"{server.url}/{path}?{query}", width)
-                    visits.append((path or "home", run, width, page.evaluate("bytes")))
+                    before = wire.count
+                    page = open_page(browser, f"{wire.url}/{path}?{query}", width)
+                    visits.append((path or "home", run, width, wire.count - before))
                     role, label = needed
                     if page.get_by_role(role, name=label).count():
                         row = measured(browser, page, server.process.pid, act, 6)
@@ -247,7 +296,7 @@ def main():
                     else:
                         print(f"| {name} | {width} | {run} | the page has no {label!r} |")
                     page.close()
-        changed = change_bytes(browser, server.url)
+        changed = change_bytes(browser, wire)
         browser.close()
     print("\n| page | run | width | kB received |\n|---|---|---|---|")
     for path, run, width, size in visits:  # the first of each run is trained, others are not

@@ -102,6 +102,36 @@ def test_a_surface_says_both_losses_and_is_quiet_while_a_start_is_dragged(visit)
     here.page.mouse.up()
 
 
+def test_the_nearest_point_says_what_is_predicted_for_its_row(visit):
+    here = visit("?samples=1000", height=1200).until_trained()
+    compared, _ = from_query({"samples": "1000"})
+    sample = experiment.run(compared, local_resources()).sample
+    here.page.locator("svg.marks").nth(2).scroll_into_view_if_needed()
+    true, predicted, x, y = here.page.evaluate(
+        """async () => {
+            const address = performance.getEntriesByType('resource')
+                .map(({name}) => name).find(name => name.endsWith('/live.js'));
+            const {stageOf} = await import(address);
+            const figure = document.querySelectorAll('svg.marks')[2];
+            const stage = stageOf('comparison');
+            const view = [...stage.views].find(({plot}) => plot.contains(figure));
+            const rows = stage.rowsOf(view.figure).points.filter(({side}) => side == 'Fixed');
+            const row = rows.reduce((most, row) => row.true > most.true ? row : most);
+            const [left, top] = view.plotOrigin(), box = figure.getBoundingClientRect();
+            return [row.true, row.predicted, box.left + left + view.view.scale('x')(row.true),
+                    box.top + top + view.view.scale('y')(row.predicted)];
+        }"""
+    )
+    assert true == max(sample.y)
+    here.page.mouse.move(x + 5, y - 4)
+    (text,) = here.page.evaluate(SAID)
+    assert text.split("\n") == [
+        *("true value", f"{true:,.1f}", "predicted by fixed", f"{predicted:,.1f}")
+    ]
+    here.page.mouse.move(x + 5, y - 14)
+    assert here.page.evaluate(SAID) == []
+
+
 def test_a_finger_shows_no_tooltip(visit):
     here = visit("?samples=1000", height=1200).until_trained()
     for kind, count in (("mouse", 1), ("touch", 0)):

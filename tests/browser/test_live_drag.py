@@ -84,6 +84,45 @@ def test_both_sides_train_while_a_starting_point_is_dragged(visit, which):
     )
 
 
+def test_a_finger_drags_the_starting_point_and_swipes_the_page(browser, server):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(f"{server.url}/?samples=1000")
+    page.get_by_text("R² of least squares").wait_for(timeout=120_000)
+    handle = page.get_by_role("button", name="Starting point").first
+    handle.scroll_into_view_if_needed()
+    touches, top = (
+        context.new_cdp_session(page),
+        "() => document.querySelector('.stMain').scrollTop",
+    )
+    before = page.evaluate(top)
+
+    def move_finger(x, y, dx, dy):
+        touches.send(
+            "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
+        )
+        for k in range(1, 9):
+            there = {"x": x + k * dx, "y": y + k * dy}
+            touches.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [there]})
+
+    def let_go():
+        touches.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    box = handle.bounding_box()
+    move_finger(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 6, -8)
+    page.get_by_role("status").filter(has_text="Trained in this browser").wait_for()
+    let_go()
+    page.wait_for_function("location.search.includes('init=')")
+    assert page.evaluate(top) == before, "the page has not moved"
+    plot = page.locator("svg.marks").first.bounding_box()
+    move_finger(plot["x"] + 0.8 * plot["width"], plot["y"] + 0.7 * plot["height"], 0, -20)
+    let_go()
+    page.wait_for_function(f"before => ({top})() > before + 100", arg=before)
+    context.close()
+
+
 def test_arrow_keys_move_the_starting_point_and_escape_takes_it_back(visit):
     here = visit("?samples=1000&init=2,1").until_trained()
     handle = here.page.get_by_role("button", name="Starting point").first

@@ -4,11 +4,12 @@
  * not on touch.
  */
 
-import { count, point, quantity } from "./numbers.js";
+import { count, decimal, point, quantity } from "./numbers.js";
 import { value } from "./surface.js";
 import { RULES } from "./tables.js";
 
 const BESIDE = 14; // pixels between the pointer and the tooltip
+const NEAR = 8; // pixels from the pointer to a point of which it speaks
 
 export class Hover {
   /**
@@ -101,7 +102,7 @@ function spanOf(text) {
 // ---- the place under the pointer ----------------------------------------------------------------
 
 /** A function (view, stage, event, options) => lines for each rule. */
-const HOVERS = { surface, step, curves };
+const HOVERS = { surface, step, curves, predictions };
 
 /** The losses at the weights under the pointer. */
 function surface(view, _stage, event, { loss, correct, has_bias: hasBias }) {
@@ -147,6 +148,22 @@ function curves(view, stage, event, { table }) {
   }
   const lines = Array.from(found, ([name, row]) => [name, quantity(row.value)]);
   return lines.length ? [["step", count(at)], ...lines] : [];
+}
+
+/** True and predicted value of the point that is the nearest to the pointer. */
+function predictions(view, stage, event, { decimals }) {
+  const [x, y] = ["x", "y"].map((name) => view.view.scale(name));
+  const [right, up] = view.weightsAt(event);
+  let [nearest, distance] = [null, NEAR];
+  for (const row of stage.rowsOf(view.figure).points) {
+    const away = Math.hypot(x(row.true) - x(right), y(row.predicted) - y(up));
+    if (away <= distance) [nearest, distance] = [row, away];
+  }
+  if (!nearest) return [];
+  return [
+    ["true value", decimal(nearest.true, decimals)],
+    [`predicted by ${nearest.side.toLowerCase()}`, decimal(nearest.predicted, decimals)],
+  ];
 }
 
 /** The runs that a figure shows; none while its own are on their way. */

@@ -42,6 +42,13 @@ export function r2Text(value) {
   return "1";
 }
 
+/** With so many decimals, and separators: `−1,234.5`; very large and very small, a `quantity`. */
+export function decimal(value, decimals) {
+  const size = Math.abs(value);
+  if (size && (size >= 1e9 || size < 1e-4)) return quantity(value, 4);
+  return withMinus(grouped(fixed(value, decimals)));
+}
+
 /** A whole number with separators: `3,000`. */
 export function count(value) {
   return grouped(String(value));

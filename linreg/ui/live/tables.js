@@ -32,6 +32,7 @@ export class Figure {
 
   /** The rows of a table as it was sent, at the end of the runs. */
   rows(name) {
+    this.followRuns();
     return this.once(`rows of ${name}`, () => rowsOf(this.tables[name]));
   }
 
@@ -54,9 +55,16 @@ export class Figure {
     return Object.fromEntries(Object.keys(this.moving).map((table) => [table, this.rows(table)]));
   }
 
-  /** Compute the tables that depend on the runs alone for other runs. */
+  /** Take other runs; the tables that depend on them alone are computed when they are asked for. */
   retrain(runs) {
     this.kept.clear();
+    this.newRuns = runs;
+  }
+
+  followRuns() {
+    if (!this.newRuns) return;
+    const runs = this.newRuns;
+    this.newRuns = undefined;
     this.retrainedRows = Object.entries(this.retrained).map(([table, { rule, ...options }]) => {
       const rows = RETRAINED[rule](this, runs, options);
       this.kept.set(`rows of ${table}`, rows);
@@ -66,6 +74,7 @@ export class Figure {
 
   /** The rows of every table that moves at a step, by its name. */
   rowsAt(step, runs) {
+    this.followRuns();
     const rows = Object.fromEntries(this.retrainedRows ?? []);
     for (const [table, { rule, ...options }] of Object.entries(this.moving)) {
       rows[table] = RULES[rule](this, runs, step, options);
@@ -195,24 +204,33 @@ function firstOutside(figure, run) {
 /** The points of both sides, the original's first: the prediction at a step of each row. */
 function predictions(figure, runs, at) {
   const rows = figure.rows("points");
-  const count = rows.length / runs.length;
-  const weights = runs.map((run) => run.weightsOf(run.rowAt(at)));
+  const predicted = predictedAt(figure, runs, at);
+  return rows.map(({ true: y, side, feature1, feature2 }, k) => {
+    return { true: y, predicted: predicted[k], side, feature1, feature2 }; // faster than by `...row`
+  });
+}
+
+/** The predictions at a step of the rows of both sides. */
+function predictedAt(figure, runs, at) {
+  const rows = figure.rows("points");
+  const shown = rows.length / runs.length;
   const { offset: [offset], scale: [scale] } = figure.tables.frame; // of a standardised target
-  return rows.map((row, k) => {
-    const [w1, w2, bias = 0] = weights[Math.floor(k / count)];
-    const output = row.feature1 * w1 + row.feature2 * w2 + bias;
-    return { ...row, predicted: offset + scale * output };
+  return runs.flatMap((run, index) => {
+    const [w1, w2, bias = 0] = run.weightsOf(run.rowAt(at));
+    return rows
+      .slice(index * shown, (index + 1) * shown)
+      .map(({ feature1, feature2 }) => offset + scale * (feature1 * w1 + feature2 * w2 + bias));
   });
 }
 
 /** R² of both sides at a step, of all rows, and how many of the points are not drawn. */
 function r_squared(figure, runs, at, { evaluation, words }) {
-  const points = predictions(figure, runs, at);
+  const predicted = predictedAt(figure, runs, at);
   const { low: [low], high: [high] } = figure.tables.frame;
-  const shown = points.length / runs.length;
+  const shown = predicted.length / runs.length;
   return runs.map((run, index) => {
-    const own = points.slice(index * shown, (index + 1) * shown);
-    const outside = own.filter(({ predicted }) => !(predicted >= low && predicted <= high)).length;
+    const own = predicted.slice(index * shown, (index + 1) * shown);
+    const outside = own.filter((value) => !(value >= low && value <= high)).length;
     const those = outside === shown ? words.all : `${count(outside)} of ${count(shown)}`;
     const beyond = outside ? words.outside.replace("{count}", those) : "";
     const isDiverged = run.divergedAt !== null && at >= run.last;

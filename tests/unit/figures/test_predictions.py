@@ -65,11 +65,19 @@ def drawn(figure, width=400):
     return vl_convert.vegalite_to_svg({**figure.standalone(), "width": width}, vl_version="6.4")
 
 
-def symbols(svg):
-    """The centres of all points of the plot, in pixels of its own coordinates."""
-    groups = re.findall(r'<g class="mark-symbol[^>]*>(.*?)</g>', svg, flags=re.DOTALL)
-    points = max(groups, key=len)
-    return np.array(re.findall(r"translate\(([-\d.e]+),([-\d.e]+)\)", points), float)  # (n, 2)
+def dots(svg):
+    """The centres of all points of the plot (n, 2), in pixels of its own coordinates, by the caps
+    of the lines that draw them."""
+    (group,) = re.findall(r'<g class="mark-shape[^>]*>(.*?)</g>', svg, flags=re.DOTALL)
+    found = {}
+    for path in re.findall(r"<path [^>]*>", group):
+        lines = re.findall(r"M([-\d.e]+),([-\d.e]+)L([-\d.e]+),([-\d.e]+)", path)
+        ends = np.array(lines, float).reshape(-1, 4)
+        lengths = ends[:, 2:] - ends[:, :2]
+        assert (lengths[:, 0] > 0).all(), "or a PDF has no square caps"
+        assert np.abs(lengths).max() < 0.04, "pixels"
+        found[re.search(r'stroke-linecap="(\w+)"', path)[1]] = ends[:, :2]
+    return found
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -153,9 +161,14 @@ def test_both_axes_have_one_scale_and_no_point_lies_beside_the_plot(name, width)
     figure = figure_of(name, 20)
     low, high = (figure.data["frame"][column].item() for column in ("low", "high"))
     svg = drawn(figure, width)
-    points, places = figure.data["points"], symbols(svg)
+    points, of_side = figure.data["points"], dots(svg)
+    assert [*of_side] == ["square", "round"], "of original and fixed"
+    places = np.concatenate(list(of_side.values()))
     inside = points[(points["predicted"] >= low) & (points["predicted"] <= high)]
-    assert len(places) == len(inside), "one symbol for each point in the range"
+    assert [len(of_side["square"]), len(places)] == [
+        (inside["side"] == "Original").sum(),
+        len(inside),
+    ], "one for each point in the range"
     x, y = (
         np.polyfit(inside[column], place, 1)
         for column, place in zip(("true", "predicted"), places.T, strict=True)
@@ -216,11 +229,10 @@ def test_labels_of_an_axis_differ(name):
         assert len(set(shown)) == len(shown)
 
 
-def test_points_have_a_tooltip_and_nothing_else_has():
+def test_no_mark_has_a_tooltip_of_its_own():
     figure = figure_of("cars")
-    (of_points,) = [said for said in tooltips(figure.spec, STREAMLITS) if said]
-    for words in ("true value", "predicted by original", "predicted by fixed"):
-        assert words in of_points["signal"]
+    assert not any(tooltips(figure.spec, STREAMLITS))
+    assert figure.hover == {"rule": "predictions", "decimals": 2}, "a live figure speaks of points"
 
 
 def test_axes_have_the_name_of_the_target_and_the_line_at_the_mean_its_value():

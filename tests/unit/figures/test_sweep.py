@@ -65,6 +65,8 @@ def test_the_law_draws_sizes_not_signs(law):
          " it does everywhere on this map"),
         ([[0, 1], [0, 0]], [[0, 1], [0, 1]], "As written it converges only at batch size 1; fixed,"
          " it does at every batch size (both only at learning rate 0.1)"),
+        ([[1, 0, 1], [0, 0, 0]], [[1, 1, 0], [1, 0, 0]], "As written it converges only at batch size"
+         " 1; fixed, it does at every batch size, with a suitable learning rate"),
         ([[0, 0], [0, 0]], [[0, 0], [0, 0]], "Neither side converges anywhere on this map"),
         ([[1, 1], [1, 1]], [[1, 1], [1, 1]], "Both sides converge everywhere on this map"),
         ([[0, 0], [0, 0]], [[1, 0], [1, 0]], "As written it converges nowhere on this map; fixed,"
@@ -75,7 +77,8 @@ def test_the_law_draws_sizes_not_signs(law):
 )  # fmt: skip
 def test_the_finding_is_computed_from_the_cells(original, fixed, finding):
     share = np.array([original, fixed], dtype=float)
-    grid = Sweep(Comparison(), x_values=(0.01, 0.1), y_values=(1, 10))
+    rates = (0.01, 0.1, 1.0)[: share.shape[2]]
+    grid = Sweep(Comparison(), x_values=rates, y_values=(1, 10))
     complete = bool(np.isfinite(share).all())
     result = SweepResult(
         grid, SweepView(), tuple(grid.tasks()), {"share": share}, [[], []], complete
