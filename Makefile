@@ -65,9 +65,15 @@ rules: .venv/.installed # the updates of the optimizers, for the browser
 clean:
 	rm -rf .venv .venv-zoo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.venv/.installed: requirements.txt
+TORCH_CPU := https://download.pytorch.org/whl/cpu
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -q
+
+.venv/.installed: requirements.txt # on Linux PyPI's torch is the CUDA build, gigabytes that the app does not need
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	test `uname` != Linux \
+	  || $(INSTALL) --no-deps --retries 1 --timeout 5 --index-url $(TORCH_CPU) `grep ^torch== $<` \
+	  || echo "The CPU build of PyTorch cannot be reached; taking the CUDA build from PyPI."
+	$(INSTALL) -r $<
 	touch $@
 
 .venv-zoo/.installed: requirements-zoo.txt
@@ -76,7 +82,7 @@ clean:
 	touch $@
 
 .venv/.installed-test: .venv/.installed requirements-test.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-test.txt
+	$(INSTALL) -r requirements-test.txt
 	touch $@
 
 .venv/.compiled: .venv/.installed linreg/training/kernels.py linreg/figures/simplify.py # once, or each of the tests' processes and servers would do it at the same time
@@ -86,9 +92,9 @@ clean:
 	touch $@
 
 .venv/.installed-bench: .venv/.installed-test requirements-bench.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-bench.txt
+	$(INSTALL) -r requirements-bench.txt
 	touch $@
 
 .venv/.installed-fuzz: .venv/.installed-test requirements-fuzz.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-fuzz.txt
+	$(INSTALL) -r requirements-fuzz.txt
 	touch $@

@@ -15,6 +15,8 @@ st.markdown(
 )
 ui.sweep_setup(comparison)
 
-st.caption("Next: another optimizer in the side panel; with SGD the map also shows its stability limit.")
+st.caption(
+    "Next: another optimizer in the side panel; with SGD the map also shows its stability limit."
+)
 
 ui.end_page()

@@ -17,7 +17,7 @@ import torch
 
 from linreg.guard.report import Broadcast, SilentBroadcastError
 from linreg.guard.watch import no_silent_broadcast
-from linreg.settings.fields import SettingsError
+from linreg.settings.fields import SettingsError, shorten
 
 FOUND = 1  # the exit status if the guard has reported something
 
@@ -106,7 +106,7 @@ def _as_main_program(target: str, arguments: Sequence[str], module: bool) -> Ite
         sys.path[:1] = [folder]
     try:
         if module and not _is_module(target):
-            raise SettingsError(f"no module is named {target}", "module")
+            raise SettingsError(f"no module is named {shorten(target)}", "module")
         if not module and not os.path.exists(target):
             raise FileNotFoundError(2, "there is no such script", target)
         sys.argv = [target, *arguments]

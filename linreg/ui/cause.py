@@ -12,6 +12,7 @@ from linreg.experiments.layer_attribute import Attribute
 from linreg.figures import cause as figures
 from linreg.figures.figure import FigureSet
 from linreg.figures.theme import Theme
+from linreg.settings.fields import specs_of
 from linreg.settings.losses import LOSSES
 from linreg.settings.model import Comparison
 from linreg.settings.pages import CauseView
@@ -25,6 +26,7 @@ from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import draw, draw_live
 from linreg.ui.live import fade as live_data
 from linreg.ui.live import live_fade
+from linreg.ui.live.messages import read_values
 from linreg.ui.state import page_state
 from linreg.ui.your_code import show_reaction
 
@@ -68,8 +70,10 @@ def _take_values(key: str) -> None:
     """Take over what the visitor has chosen with the sliders, now that they have let go."""
     state = page_state()
     if not state.was_removed(key):
-        moved = state.widget(key)["move"]
-        state.change_view(key, **{name: moved[name] for name in MOVED if name in moved})
+        specs = specs_of(CauseView)
+        message = state.widget(key)["move"]
+        values = {name: specs[name] for name in MOVED}
+        state.change_view_by(lambda: read_values(message, values), key)
 
 
 def _drawn(

@@ -19,6 +19,7 @@ from linreg.figures.figure import FigureSet
 from linreg.figures.moving import MovingRun, runs_of_comparison
 from linreg.quadratic.evaluation import CONVERGED_WITHIN
 from linreg.settings.changes import apply_overrides, overrides, with_changes
+from linreg.settings.fields import specs_of
 from linreg.settings.limits import LIMITS
 from linreg.settings.model import LABELS, Comparison, Settings
 from linreg.settings.optimizers import OPTIMIZERS
@@ -32,6 +33,7 @@ from linreg.ui.controls import show_refusal
 from linreg.ui.downloads import keep_download
 from linreg.ui.figure_view import draw_live, live_menus
 from linreg.ui.live import TrainingSettings, live_training
+from linreg.ui.live.messages import read_starts, read_values
 from linreg.ui.page import begin_fragment
 from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
@@ -182,15 +184,17 @@ def _train_as_chosen(key: str) -> None:
     state = page_state()
     if state.was_removed(key):
         return
-    changes = dict(state.widget(key)["release"])
+    message = state.widget(key)["release"]
     comparison = state.comparison
     original, own = comparison.original, overrides(comparison)
-    if "starts" in changes:  # both sides start there
-        (start,) = changes.pop("starts")
-        changes["init"] = (*map(float, start), *(original.init or ())[2:])
-        own.pop("init", None)
+    specs = specs_of(Settings)
 
     def changed() -> Comparison:
+        changes = read_values(message, {name: specs[name] for name in ("lr", "momentum")})
+        if "starts" in message:  # both sides start there
+            start = read_starts(message, specs["init"])[0]
+            changes["init"] = (*start, *(original.init or ())[2:])
+            own.pop("init", None)
         changed_original = with_changes(original, changes)
         return Comparison(changed_original, apply_overrides(changed_original, own))
 

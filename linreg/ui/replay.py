@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from linreg.ui.live import live_controls
+from linreg.ui.live.messages import read_step
 from linreg.ui.state import page_state
 from linreg.ui.url import write_url
 
@@ -26,5 +27,5 @@ def step_controls(group: str, last: int) -> None:
 def _show_chosen_step(key: str) -> None:
     state = page_state()
     if not state.was_removed(key):
-        state.step = state.widget(key)["step"]["step"]
+        state.step = read_step(state.widget(key)["step"])
         write_url()

@@ -6,7 +6,7 @@ widgets, which Streamlit keeps itself, are read and set through its methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -118,9 +118,16 @@ class PageState:
 
     def change_view(self, key: str | None = None, /, **changes: Any) -> None:
         """Change settings of the page's own view. Invalid ones are refused, as by `change`."""
+        self.change_view_by(lambda: changes, key)
+
+    def change_view_by(
+        self, changes: Callable[[], Mapping[str, Any]], key: str | None = None
+    ) -> None:
+        """Change settings of the page's own view to what a function returns; a `SettingsError` that
+        it raises is a refusal, as by `change`."""
         assert self.view_type
         try:
-            self.views[self.view_type] = with_view_changes(self.current_view(), changes)
+            self.views[self.view_type] = with_view_changes(self.current_view(), changes())
         except SettingsError as error:
             self.refuse(str(error), key)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -15,6 +16,7 @@ from linreg.experiments.surface import SurfaceResult
 from linreg.figures import surface as figures
 from linreg.figures.moving import MovingRun, runs_of_surface
 from linreg.settings.changes import update_both
+from linreg.settings.fields import specs_of
 from linreg.settings.model import Comparison, DataSettings
 from linreg.settings.pages import MAX_STARTS, SurfaceView
 from linreg.text import surface as surface_text
@@ -23,6 +25,7 @@ from linreg.ui.controls import choice, number, several, show_refusal, slider, te
 from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import current_theme, draw, draw_live, live_menus
 from linreg.ui.live import TrainingSettings, live_training
+from linreg.ui.live.messages import read_starts
 from linreg.ui.page import begin_fragment
 from linreg.ui.replay import step_controls
 from linreg.ui.state import page_state
@@ -220,8 +223,14 @@ def _start_as_chosen(key: str) -> None:
     state = page_state()
     if state.was_removed(key):
         return
-    starts = state.widget(key)["release"]["starts"]
-    state.change_view(key, starts=tuple(float(w) for start in starts for w in start), ring=0)
+    message = state.widget(key)["release"]
+    spec = specs_of(SurfaceView)["starts"]
+
+    def changes() -> dict[str, Any]:
+        starts = read_starts(message, spec)
+        return {"starts": tuple(w for start in starts for w in start), "ring": 0}
+
+    state.change_view_by(changes, key)
     state.starts_have_changed = True
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 HYPOTHESIS = {  # share of the time
     "addresses": 2, "tables": 5, "shapes": 1, "guard": 2, "ensembles": 3, "numbers": 4,
-    "wirings": 2, "commands": 4, "pages": 9,
+    "wirings": 2, "messages": 3, "pastes": 3, "scripts": 3, "commands": 4, "pages": 9,
 }  # fmt: skip
-ATHERIS = {"address bytes": 3, "table bytes": 6, "shape bytes": 1}
+ATHERIS = {"address bytes": 3, "table bytes": 6, "shape bytes": 1, "paste bytes": 2}
 # seconds that a process may need beyond its time: imports, compiled kernels, the smallest input of
 # a crash
 START = 30

@@ -12,6 +12,7 @@ import pandas as pd
 
 with atheris.instrument_imports(include=["linreg"]):
     from linreg.data.files import TableError, open_table
+    from linreg.experiments.pasted_shapes import read_paste
     from linreg.guard.shapes import parse_shape
     from linreg.settings.changes import check_limits
     from linreg.settings.pages import PAGES
@@ -69,6 +70,19 @@ def shape(data: bytes) -> None:
         assert parse_shape(str(found)) == found
 
 
+def paste(data: bytes) -> None:
+    """A pasted text: readings of two shapes, or one sentence."""
+    try:
+        readings = read_paste(data.decode(errors="replace"))
+    except ValueError as error:
+        refused(error)
+        return
+    for reading in readings:
+        for one in (reading.prediction, reading.target):
+            assert len(one) <= 8
+            assert all(isinstance(size, str) or size >= 0 for size in one)
+
+
 def seeds() -> dict[str, list[bytes]]:
     frame = pd.DataFrame(
         {"y": [1.5, 2.5, None], "a": [1, 2, 3], "b": ["x", "y", "2"], "c": [True, None, False]}
@@ -96,10 +110,21 @@ def seeds() -> dict[str, list[bytes]]:
             b"(100, 1)", b"torch.Size([100, 1])", b"[64]", b"()", b"100 x 1",
             b"9223372036854775807,2",
         ],
+        "paste bytes": [
+            b"UserWarning: Using a target size (torch.Size([100])) that is different to the input"
+            b" size (torch.Size([100, 1])).",
+            b"The size of tensor a (3) must match the size of tensor b (4)",
+            b"pred (B, 1), target (B,)", b"logits.shape = torch.Size([8, 1])\ny: [8]",
+        ],
     }  # fmt: skip
 
 
-TARGETS = {"address bytes": address, "table bytes": table, "shape bytes": shape}
+TARGETS = {
+    "address bytes": address,
+    "table bytes": table,
+    "shape bytes": shape,
+    "paste bytes": paste,
+}
 
 if __name__ == "__main__":
     name, seconds, seed, folder = sys.argv[1:]

@@ -302,10 +302,11 @@ def tables(content, rows):
         for page in ("comparison", "cause")
         for plate in page_figures(page, comparison, None, of, THEMES["light"])
     ]
+    alts = {panel.alt for plate in plates for panel in plate.panels}
+    said += alts
     for plate in plates:
         said.append(plate.caption)
         for panel in plate.panels:
-            said.append(panel.alt)
             json.dumps(panel.spec, allow_nan=False)
             for frame in panel.data.values():
                 assert np.isfinite(frame.select_dtypes("number").to_numpy(float)).all()
@@ -313,7 +314,8 @@ def tables(content, rows):
         assert not re.search(r"\b(nan|inf|None)\b", re.sub(r"\\.", "", sentence)) or any(
             word in name for word in ("nan", "inf", "None") for name in (*names, "")
         )
-        assert "<script>" not in sentence
+        # an alt text is no Markdown: it names columns as they are, and an export escapes it
+        assert "<script>" not in sentence or sentence in alts
 
 
 # ---- shapes and the guard ------------------------------------------------------------------------
@@ -612,6 +614,129 @@ def wirings(wiring, rows, size, bias, power, weights):
     )
 
 
+# ---- what the browser sends ----------------------------------------------------------------------
+
+SENT = st.none() | st.booleans() | st.integers() | SIZES | TEXTS
+JUNK = st.recursive(
+    SENT, lambda one: st.lists(one, max_size=3) | st.dictionaries(TEXTS, one, max_size=3)
+)
+POINTS = st.lists(st.lists(st.floats(-9, 9), min_size=2, max_size=2), min_size=1, max_size=14)
+MESSAGES = JUNK | st.dictionaries(
+    st.sampled_from(
+        ["step", "starts", "lr", "momentum", "alpha", "batch_rows", "w1", "w2", "epochs", "v"]
+    ),
+    st.floats(0, 2) | st.integers(-1, 3_000) | POINTS | JUNK,
+    max_size=6,
+)
+
+
+@target(MESSAGES)
+def messages(message):
+    """What the elements of a live page may be sent, whatever sends it: a sentence, or settings that
+    a link can hold."""
+    from dataclasses import replace
+
+    from linreg.settings.changes import with_changes
+    from linreg.settings.fields import specs_of
+    from linreg.settings.model import Comparison
+    from linreg.settings.pages import CauseView, SurfaceView, with_view_changes
+    from linreg.ui.cause import MOVED
+    from linreg.ui.live.messages import read_starts, read_step, read_values
+
+    step = read_step(message)
+    assert step is None or (type(step) is int and step >= 0)
+
+    def training():
+        specs = specs_of(Settings)
+        changes = read_values(message, {name: specs[name] for name in ("lr", "momentum")})
+        if isinstance(message, dict) and "starts" in message:
+            changes["init"] = read_starts(message, specs["init"])[0]
+        run = with_changes(Settings(optimizer="Nesterov", momentum=0.9), changes)
+        comparison = Comparison(run, replace(run, wiring="squeeze"))
+        assert from_query(to_query(comparison)) == (comparison, [])
+
+    def cause():
+        specs = specs_of(CauseView)
+        return with_view_changes(
+            CauseView(), read_values(message, {name: specs[name] for name in MOVED})
+        )
+
+    def surface():
+        starts = read_starts(message, specs_of(SurfaceView)["starts"])
+        flat = tuple(w for start in starts for w in start)
+        return with_view_changes(SurfaceView(), {"starts": flat, "ring": 0})
+
+    for read in (training, cause, surface):
+        try:
+            view = read()
+        except SettingsError as error:
+            one_sentence(str(error))
+        else:
+            kind = type(view)
+            assert view is None or from_view_query(kind, to_view_query(view)) == (view, [])
+
+
+# ---- the box for pasted shapes -------------------------------------------------------------------
+
+PIECES = [
+    "UserWarning: Using a target size (torch.Size([100])) that is different to the input size"
+    " (torch.Size([100, 1])).",
+    "RuntimeError: The size of tensor a (3) must match the size of tensor b (4) at non-singleton"
+    " dimension 1",
+    "(100, 1)", "(100,)", "[64, 10]", "torch.Size([8, 1])", "torch.Size([", "(B, 1)", "(B,)",
+    "pred.shape", "target =", "y_true:", "logits", "->", "vs", "\n", ",", "x", "nn.L1Loss()",
+    "F.mse_loss(pred, target)", "Float[Tensor, 'B 1']", "100", "-1", "1e9", "0",
+]  # fmt: skip
+PASTED = st.builds(
+    lambda gap, pieces: gap.join(pieces),
+    st.sampled_from(["", " ", "\n"]),
+    st.lists(st.sampled_from(PIECES) | TEXTS, max_size=8),
+)
+
+
+@target(PASTED)
+def pastes(text):
+    """A pasted text is refused in a sentence, or each of its readings is a diagnosis that a link
+    can hold."""
+    from linreg.experiments import your_code
+    from linreg.experiments.pasted_shapes import read_paste, read_shape
+    from linreg.settings.pages import CodeView, with_view_changes
+    from linreg.text import pasted_shapes as pasted_text
+    from linreg.text.your_code import shapes_verdict
+
+    try:
+        assert isinstance(read_shape(text), tuple)
+    except ValueError as error:
+        one_sentence(str(error))
+    try:
+        readings = read_paste(text)
+    except ValueError as error:
+        one_sentence(str(error))
+        return
+    assert readings
+    pasted_text.question(readings)
+    for reading in readings:
+        pasted_text.known_by(reading)
+        changes = {
+            "prediction": reading.prediction,
+            "truth": reading.target,
+            "names": reading.names,
+            "loss": reading.loss or CodeView().loss,
+        }
+        try:
+            view = with_view_changes(CodeView(), changes)
+        except SettingsError as error:
+            one_sentence(str(error))
+            continue
+        assert from_view_query(CodeView, to_view_query(view, full=True)) == (view, [])
+        try:
+            result = your_code.run(view, None)
+        except ValueError as error:
+            one_sentence(str(error))
+        else:
+            one_sentence(shapes_verdict(result).replace("\n", " "))
+
+
 # ---- the command line ----------------------------------------------------------------------------
 
 OPTIONS = [
@@ -730,6 +855,63 @@ def commands(command, options, content):
         assert said[0].isprintable()
     if status == 0 and "--json" in arguments and not {"--help", "--version"} & set(arguments):
         json.loads(out.getvalue(), parse_constant=lambda name: not_json(name))
+
+
+HEAD = "import sys, torch\nfrom torch.nn import functional as F\n"
+LINES = {  # of a script -> how it ends there: its status, or None where it goes on
+    "F.mse_loss(torch.ones(5, 1), torch.ones(5))": "broadcast",
+    "torch.ones(5, 1) - torch.ones(5)": "broadcast",
+    "F.mse_loss(torch.ones(5), torch.ones(5))": None,
+    "print('a line', sys.argv[1:])": None,
+    "print('\\udcff')": 1,
+    "raise ValueError('<script>')": 1,
+    "raise SystemExit(3)": 3,
+    "sys.exit()": 0,
+    "import nothing_of_that_name": 1,
+    "torch.ones(2) @ torch.ones(3)": 1,
+}
+
+
+@target(
+    st.lists(st.sampled_from([*LINES]), max_size=4),
+    st.sampled_from(["", "(", "\0", "\tx = 1", "é = '\udcff'"]) | st.text(max_size=9),
+    st.booleans(),
+    st.lists(st.tuples(st.sampled_from(["--warn", "--strict", *OPTIONS[-9:]]), TEXTS), max_size=2),
+    st.sampled_from(["script.py", "script.py", "missing.py", "", "-m", "."]),
+)
+def scripts(lines, last, broken, options, name):
+    """`linreg guard` ends as the script does: with its status, 1 where it is wrong, or 2 and one
+    line that says what was asked for wrongly."""
+    from linreg.__main__ import main
+
+    flags = [option for option, _ in options]
+    arguments = ["guard", *flags, name, *(value for _, value in options)]
+    content = HEAD + "\n".join([*lines, *([last] if broken else [])])
+    assume("\0" not in "".join(arguments))
+    Path("script.py").write_bytes(content.encode(errors="surrogatepass"))
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            status = main(arguments)
+        except SystemExit as end:
+            status = end.code or 0
+    said = err.getvalue()
+    if set(flags) <= {"--warn", "--strict"} and name == "script.py" and not broken:
+        ends = [LINES[line] for line in lines]
+        if "--warn" in flags:
+            ends = [None if end == "broadcast" else end for end in ends]
+        end = next((end for end in ends if end is not None), 0)
+        assert status == (1 if end == "broadcast" else end), (status, said)
+        assert (end == "broadcast") == ("SilentBroadcastError" in said)
+    elif status == 2:
+        one_sentence(said.strip().splitlines()[-1])
+    else:
+        assert status in (0, 1, 3), status
 
 
 def not_json(name):

@@ -72,6 +72,9 @@ def plates_of(where):
     if name == "sweep":  # its law is drawn also where there is no map
         law = sweep_experiment.batch_size_law(comparison, view, RESOURCES)
         plates += [sweep_figures.law(law, theme)] if law else []
+        with suppress(SettingsError):  # its maps mark the cell of the comparison
+            sweep = sweep_experiment.run(comparison, view, RESOURCES)
+            plates.append(sweep_figures.maps(sweep, theme, sweep.sweep.own_cell))
     if name == "comparison":  # before its runs are trained
         untrained = comparison_experiment.run(comparison, UNTRAINED)
         plates.append(comparison_figures.surfaces(untrained, theme, 0))
@@ -125,5 +128,9 @@ def _digest(alt, spec, tables):
     found = hashlib.sha256(f"{alt}\n{words}".encode())
     for name, table in sorted(tables.items()):
         for column in table.column_names:
-            found.update(f"\n{name}.{column} {table[column].to_pylist()!r}".encode())
+            values = [
+                int(value) if isinstance(value, bool) else value  # as a live page sends it
+                for value in table[column].to_pylist()
+            ]
+            found.update(f"\n{name}.{column} {values!r}".encode())
     return found.digest()

@@ -24,6 +24,7 @@ sys.path[:0] = [
     str(Path(__file__).parents[1]),
     str(Path(__file__).parents[2]),
 ]
+from chromium import drag_in_chromium  # noqa: E402
 from served import Server  # noqa: E402
 from visitor import Failed, Visitor  # noqa: E402
 
@@ -114,6 +115,16 @@ async def scrub(visitor, dice):
 replay.needs = scrub.needs = ("live", "Replay")
 
 
+async def drag(visitor, dice):
+    """Drag a starting point: the browser trains by itself, and says where it was let go."""
+    await asyncio.sleep(dice.uniform(1, 4))
+    by = dice.gauss(0, 1), dice.gauss(0, 1)
+    return f"{visitor.page or 'home'}: drag", await visitor.drag(by)
+
+
+drag.needs = ("live", "Training")
+
+
 async def save(visitor, dice):
     """Open the menu under a figure, take it along, and close the menu."""
     await visitor.change("open", "Save", bool_value=True)
@@ -159,7 +170,7 @@ RUN = [
 ]
 DO = {
     "": [
-        *RUN, *RUN, scrub, scrub, replay, save, look,
+        *RUN, *RUN, scrub, scrub, replay, drag, drag, save, look,
         toggle("Bias"),
     ],
     "cause": [
@@ -171,7 +182,7 @@ DO = {
         buttons("Show"), buttons("Surfaces"), number("Starts in a ring", 3, 4, 5, 6),
         number("Radius of the ring", 2, 3, 6), slide("Correlation of the features"),
         toggle("Gradient arrows"), buttons("Learning rates"), *RUN[:2],
-        scrub, replay, save, look,
+        scrub, replay, drag, save, look,
     ],
     "sweep": [
         option("Colour shows"), option("Colour shows"), option("y axis"), number("Seed", *range(4)),
@@ -389,6 +400,7 @@ async def main(visitors, seconds):
         ends = [crowd.over if index < BESIDE else crowd.fewer for index in range(visitors)]
         tasks = [asyncio.create_task(crowd.wander(index, over)) for index, over in enumerate(ends)]
         crowd.phase = "wander"
+        mouse = asyncio.create_task(drag_in_chromium(server.url, crowd.fewer))
         memory.peak = memory.now
         before = (
             cpu_seconds(process),
@@ -403,6 +415,7 @@ async def main(visitors, seconds):
         used = [later - earlier for later, earlier in zip(now, before, strict=True)]
         crowd.phase = "fewer"
         crowd.fewer.set()
+        drags = await mouse
         await asyncio.gather(*tasks[BESIDE:])
         crowd.phase = "beside"
         sweep = asyncio.create_task(greedy_sweep(server.url))
@@ -429,6 +442,8 @@ async def main(visitors, seconds):
     print(f"\n{BESIDE} visitors beside a long sweep and 600,000 steps of PyTorch")
     beside = report(crowd.seconds["beside"])
     print(f"\none left and the other pressed Stop: their work had ended after {busy:.1f} s")
+    print(f"Chromium dragged a starting point {drags[0]} times")
+    crowd.errors += drags[1]
     parts = " + ".join(f"{part:.0f}" for part in memory.parts)
     print(
         f"memory, MB: at half time {half:.0f}, most while wandering {wandering_peak:.0f},", end=" "

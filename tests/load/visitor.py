@@ -194,6 +194,8 @@ class Visitor:
             else:
                 sent = unpacked(one.bytes)  # figures, or what the browser trains
                 self.live += sent.get("figures", [])
+                if "problems" in sent:
+                    self._place(self.widgets, ("live", "Training"), one, delta.fragment_id)
         elif kind == "progress":
             self.bar = True
         elif kind == "exception":
@@ -345,9 +347,20 @@ class Visitor:
     async def step(self, share):
         """Let go of the replay's slider at a share of its length; the browser plays by itself."""
         one = self.widgets["live", "Replay"]
-        chosen = {"event": "step", "value": {"step": round(share * json.loads(one.json)["last"])}}
+        return await self._tell(one, "step", {"step": round(share * json.loads(one.json)["last"])})
+
+    async def drag(self, by):
+        """Let go of the first starting point, moved by so much; the browser trains by itself until
+        then."""
+        one = self.widgets["live", "Training"]
+        starts = [list(start) for start in unpacked(one.bytes)["settings"]["starts"]]
+        starts[0] = [round(float(w) + change, 3) for w, change in zip(starts[0], by, strict=True)]
+        return await self._tell(one, "release", {"starts": starts})
+
+    async def _tell(self, one, event, value):
+        """Send what a live element tells the server."""
         trigger = _state(f"$$STREAMLIT_INTERNAL_KEY_{one.id}__events")
-        trigger.json_trigger_value = json.dumps([chosen])
+        trigger.json_trigger_value = json.dumps([{"event": event, "value": value}])
         return await self.run(fragment=self.fragments[one.id], changed=[trigger])
 
     async def press(self, label, timeout=120.0):

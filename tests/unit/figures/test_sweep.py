@@ -65,8 +65,8 @@ def test_the_law_draws_sizes_not_signs(law):
          " it does everywhere on this map"),
         ([[0, 1], [0, 0]], [[0, 1], [0, 1]], "As written it converges only at batch size 1; fixed,"
          " it does at every batch size (both only at learning rate 0.1)"),
-        ([[1, 0, 1], [0, 0, 0]], [[1, 1, 0], [1, 0, 0]], "As written it converges only at batch size"
-         " 1; fixed, it does at every batch size, with a suitable learning rate"),
+        ([[1, 0, 1], [0, 0, 0]], [[1, 1, 0], [1, 0, 0]], "As written it converges only at batch"
+         " size 1; fixed, it does at every batch size, with a suitable learning rate"),
         ([[0, 0], [0, 0]], [[0, 0], [0, 0]], "Neither side converges anywhere on this map"),
         ([[1, 1], [1, 1]], [[1, 1], [1, 1]], "Both sides converge everywhere on this map"),
         ([[0, 0], [0, 0]], [[1, 0], [1, 0]], "As written it converges nowhere on this map; fixed,"
