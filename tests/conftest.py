@@ -33,12 +33,13 @@ settings.load_profile("dev")  # `make test` asks for the other
 def pytest_collection_modifyitems(config, items):
     """Quick tests first, then slow ones, then the browser's.
 
-    In several processes the browser's, which mostly wait, come first. Each module goes to one
-    process, which keeps what the module caches.
+    In several processes it is the other way round, so that all are busy to the end: the longest
+    modules, which are the browser's, come first. Each module goes to one process, which keeps what
+    the module caches.
     """
     items.sort(key=_order)
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _order(item)[0] < 2)
+        items.sort(key=lambda item: -_order(item)[0])
 
 
 def _order(item):

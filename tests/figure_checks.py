@@ -17,6 +17,7 @@ def value_of(read, figure):
 
 
 def is_filled_and_compiles(figure, theme):
+    """Returns the figure as SVG, 400 pixels wide."""
     text = json.dumps(figure.spec)
     assert PLACEHOLDER not in text, "a slot was left open"
     for name in re.findall(r"data\('frame'\)\[0\]\['([^']+)'\]", text):
@@ -32,6 +33,7 @@ def is_filled_and_compiles(figure, theme):
     )
     svg = vl_convert.vegalite_to_svg({**figure.standalone(), "width": 400}, vl_version="6.4")
     assert svg.startswith("<svg")
+    return svg
 
 
 def no_mark_shows_its_columns(figure):

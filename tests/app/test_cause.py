@@ -256,7 +256,7 @@ def shown_data(app):
 
 
 def test_a_choice_is_of_this_page_alone_until_it_is_applied_to_all():
-    app = opened("your_data", lr="0.02")
+    app = opened("your_data", lr="0.02", epochs="5")
     control_of(app, "control.standardise").set_value(False)
     app = ran(app)
     chosen = TableSettings("auto-mpg", "mpg", ("horsepower", "weight"), 392, False, True)
@@ -265,17 +265,17 @@ def test_a_choice_is_of_this_page_alone_until_it_is_applied_to_all():
     app.switch_page("pages/cause.py")
     app = ran(app)
     assert isinstance(shown_data(app), DataSettings)
-    assert address(app) == {"v": "1", "lr": "0.02"}
+    assert address(app) == {"v": "1", "lr": "0.02", "epochs": "5"}
     app.switch_page("pages/your_data.py")
     app = ran(app)
     assert shown_data(app) == chosen
     app.button(key="no_table").click()
     app = ran(app)
-    assert app.session_state["page_state"].comparison.original == Settings(lr=0.02)
+    assert app.session_state["page_state"].comparison.original == Settings(lr=0.02, epochs=5)
 
 
 def test_a_table_that_is_applied_is_on_every_page():
-    app = opened("your_data")
+    app = opened("your_data", epochs="5")
     control_of(app, "control.standardise").set_value(False)
     app = ran(app)
     control_of(app, "control.standardise_target").set_value(False)
@@ -293,7 +293,7 @@ def test_a_table_that_is_applied_is_on_every_page():
         app = ran(app)
         assert "mpg on horsepower (w1) and weight (w2), 392 rows" in words(app)
     app = pressed(app, "Back to the thread's data")
-    assert app.session_state["page_state"].comparison.original == Settings()
+    assert app.session_state["page_state"].comparison.original == Settings(epochs=5)
 
 
 def test_a_link_to_a_table_opens_it_and_one_to_an_upload_says_what_is_missing():
@@ -329,7 +329,7 @@ def test_a_link_to_a_table_opens_it_and_one_to_an_upload_says_what_is_missing():
 
 
 def test_a_column_in_two_roles_changes_places():
-    app = opened("your_data")
+    app = opened("your_data", epochs="5")
     control_of(app, "control.Feature 1").set_value("mpg")
     app = ran(app)
     data = app.session_state["page_state"].comparison.original.data

@@ -99,16 +99,9 @@ def test_a_narrow_valley_is_one_click():
 def test_every_optimizer_with_a_bias_on_every_part():
     from linreg.settings.optimizers import OPTIMIZERS
 
+    given = {"bias": "1", "optimizers": ",".join(OPTIMIZERS), "ring": "1", "arrows": "1"}
     for part in ("paths", "curvature", "batches"):
-        app = opened(
-            "surface",
-            samples="300",
-            epochs="5",
-            bias="1",
-            part=part,
-            optimizers=",".join(OPTIMIZERS),
-            arrows="1",
-        )
+        app = opened("surface", samples="300", epochs="5", part=part, **given)
         assert not app.warning
     app = opened("surface", samples="300", epochs="5", optimizers="")
     assert "choose an optimizer" in words(app)

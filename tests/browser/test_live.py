@@ -119,17 +119,10 @@ def test_numbers_are_written_as_in_python(home):
 
 
 def test_a_replay_moves_all_figures_without_a_word_to_the_server(visit):
-    here, messages = visit("?samples=1000", height=1_700), []  # all figures are in sight
-
-    def listen(socket):
-        socket.on("framesent", lambda frame: messages.append(frame))
-
-    here.page.on("websocket", listen)
-    here.page.reload()
-    here.until_trained()
+    here = visit("?samples=1000", height=1_700).until_trained()  # all figures are in sight
     here.page.emulate_media(reduced_motion="no-preference")
     texts = "[...document.querySelectorAll('svg.marks')].map(svg => svg.innerHTML)"
-    before, sent = here.page.evaluate(texts), len(messages)
+    before, asked = here.page.evaluate(texts), here.page.evaluate("seen.asked")
     here.page.get_by_label("Speed").select_option("0.5")
     here.page.get_by_role("button", name="Play").click()
     here.page.get_by_role("button", name="Pause").wait_for()
@@ -139,14 +132,13 @@ def test_a_replay_moves_all_figures_without_a_word_to_the_server(visit):
     )
     during = here.page.evaluate(texts)
     assert all(a != b for a, b in zip(before, during, strict=True)), "every figure moves"
-    assert len(messages) == sent, "the server hears nothing while it plays"
+    assert here.page.evaluate("seen.asked") == asked, "the server hears nothing while it plays"
     here.page.get_by_label("Speed").select_option("4")
     here.page.get_by_role("button", name="Play").wait_for(timeout=60_000)
     here.page.wait_for_function(
         f"before => JSON.stringify({texts}) == before",
         arg=json.dumps(before, separators=(",", ":"), ensure_ascii=False),
     )
-    here.page.remove_listener("websocket", listen)
     here.page.emulate_media(reduced_motion="null")
 
 
@@ -173,9 +165,8 @@ def test_the_keyboard_steps_and_the_step_is_read_out(visit):
     here.page.get_by_role("button", name="Play").wait_for()
 
 
-def test_vega_is_fetched_once_and_kept_by_the_browser(visit):
-    here, asked = visit("?samples=1000"), []
-    here.until_trained()
+def test_vega_is_fetched_once_and_kept_by_the_browser(home):
+    here, asked = home, []
 
     def note(request):
         asked.append(request.url.rpartition("/")[2])

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from accessible import PHONE, ZOOMED, beside_the_window, shut_out
+from browsing import Visit
 from drawn import drawn, menu, nothing_is_cut_off
 from playwright.sync_api import expect
 
@@ -33,8 +34,16 @@ def test_the_menu_keeps_the_settings_and_back_leads_from_page_to_page(visit):
     expect(here.field("Epochs")).to_have_value("3")
 
 
-def test_a_click_on_a_surface_adds_a_start(visit):
-    here = drawn(visit("surface?samples=1000&ring=2"), 4)
+@pytest.fixture(scope="module")
+def surface(browser, server):
+    """The surface page for a click that Back undoes, and for its controls."""
+    visit = Visit(browser, server, "surface?samples=1000&ring=2")
+    yield drawn(visit, 4)
+    visit.ended()
+
+
+def test_a_click_on_a_surface_adds_a_start(surface):
+    here = surface
     chart = here.page.locator("svg.marks").first
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
@@ -48,6 +57,7 @@ def test_a_click_on_a_surface_adds_a_start(visit):
     ] == [*map(float, starts)]
     here.page.go_back()
     here.page.wait_for_function("!location.search.includes('starts=')")
+    drawn(here, 4)
 
 
 CELL = "sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100"
@@ -92,15 +102,11 @@ def test_a_cell_is_selected_and_opened_by_keyboard(visit):
     expect(here.field("Batch size")).to_have_value("5")
 
 
-def test_a_cell_says_its_numbers_in_words(visit):
+def test_a_cell_says_its_numbers_and_a_refusal_stands_at_its_field(visit):
     here = drawn(visit(CELL), 3)
     here.page.mouse.move(*at(here, 1, 0.6, 0.55))
     tooltip = here.page.locator("#vg-tooltip-element")
     expect(tooltip).to_have_text("learning rate0.1batch size22share of runs that converge100%")
-
-
-def test_a_refusal_stands_at_its_field_and_keeps_what_was_typed(visit):
-    here = drawn(visit(CELL), 3)
     field = here.field("Initial weights")
     field.fill("two, three")
     field.press("Enter")
@@ -180,10 +186,10 @@ def test_no_figure_of_these_pages_is_cut_off(visit, path, figures, width, scheme
     assert beside_the_window(here, PHONE) == 0
 
 
-def test_controls_of_the_view_and_of_the_sidebar(visit):
+def test_controls_of_the_view_and_of_the_sidebar(surface):
     """One of the view redraws in place and is in the URL; one of the sidebar, moved on the page,
     reruns all of it."""
-    here = drawn(visit("surface?samples=1000&ring=2"), 4)
+    here = surface
     here.page.evaluate(
         "document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)"
     )

@@ -126,6 +126,7 @@ def test_a_page_is_short_and_defines_nothing(page):
     assert not any(name.split(".")[0] == "torch" for name in imported(page))
 
 
+@pytest.mark.slow
 def test_what_is_slow_to_load_waits():
     """Settings, surfaces, figures, words and what the browser trains need neither torch nor
     streamlit; `import linreg` needs nothing of either."""

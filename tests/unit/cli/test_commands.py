@@ -806,6 +806,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly():
     assert running.returncode == 141
 
 
+@pytest.mark.slow
 def test_control_c_ends_a_sweep_with_130():
     sweep = [
         sys.executable,

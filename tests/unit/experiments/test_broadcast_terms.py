@@ -148,6 +148,7 @@ def test_batch_sizes_end_at_the_size_of_the_table():
     assert found.sizes == (1, 2, 4, 8, 16, 32)
 
 
+@pytest.mark.slow
 def test_the_shape_decides_and_the_values_do_not():
     settings = Settings(DataSettings(samples=2_000), epochs=60, batch_size=50)
     table = make_data(settings.data)

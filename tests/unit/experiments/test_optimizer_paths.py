@@ -15,23 +15,26 @@ PAIRED = batch_moments(make_data(DATA), Settings(data=DATA, batch_size=20))
 STARTS = ring(np.array([5.0, 3.0]), 4.0, 3)
 
 
-def steps_needed(optimizer, lr, steps=600):
-    """From a full record: the first step after which the mean excess stays below 1 %."""
+def steps_needed(optimizer, rates, steps=600):
+    """From a full record: for each rate the first step after which the mean excess stays below
+    1 %."""
     momentum = fitting_momentum(optimizer, 0.0)
     given = {"momentum": momentum} if momentum else {}
-    found = train_ensemble(MOMENTS, STARTS, lr, optimizer, steps=steps, **given)
+    starts, lr = np.tile(STARTS, (len(rates), 1)), np.repeat(rates, len(STARTS))
+    found = train_ensemble(MOMENTS, starts, lr, optimizer, steps=steps, **given)
     surface = MOMENTS.mean()
     with np.errstate(over="ignore", invalid="ignore"):
-        excess = (surface.value(found.weights) - surface.min_loss).mean(1)
-    above = np.flatnonzero(~(excess <= 0.01 * excess[0]))
-    return above[-1] + 1
+        excess = surface.value(found.weights) - surface.min_loss  # (S + 1, rates × starts)
+        excess = excess.reshape(steps + 1, len(rates), len(STARTS)).mean(2)  # (S + 1, rates)
+    above = ~(excess <= 0.01 * excess[0])
+    return [int(np.flatnonzero(column)[-1]) + 1 for column in above.T]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_no_rate_of_a_wide_grid_is_much_faster_than_the_tuned_one(optimizer):
     best = tuned_lr(MOMENTS, optimizer, STARTS, 600, fitting_momentum(optimizer, 0.0))
-    fastest = min(steps_needed(optimizer, lr) for lr in np.geomspace(1e-7, 30, 80))
-    assert steps_needed(optimizer, best) <= fastest + 0.02 * 600
+    needed, *others = steps_needed(optimizer, [best, *np.geomspace(1e-7, 30, 80)])
+    assert needed <= min(others) + 0.02 * 600
 
 
 @pytest.mark.parametrize("promising", [1, 8])

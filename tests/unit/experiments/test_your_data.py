@@ -76,6 +76,7 @@ def trained_weights(comparison):
     return result, [side.run.weights[-1].astype(float) for side in result.sides]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TABLES, "the bundled cars"])
 def test_any_sane_table_shows_the_bug_at_first_sight(name):
     if name in TABLES:
@@ -116,6 +117,7 @@ def test_the_findings_are_in_the_units_of_the_table():
     assert f"price = {best[0]:,.0f} · area − {-best[1]:,.0f} · rooms" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["standardise", "lr"])
 def test_each_remedy_makes_the_fixed_side_converge(name):
     comparison, table = default_comparison(TABLES["prices in euros"])

@@ -59,6 +59,7 @@ def figures(table, result, theme):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_every_figure_compiles_in_vega(table, result_at, theme):
     for figure in figures(table, result_at(0.3), theme).values():

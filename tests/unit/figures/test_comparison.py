@@ -18,6 +18,7 @@ def thread():
     return trained(Comparison())
 
 
+@pytest.mark.slow
 def test_a_replay_changes_only_the_data(thread):
     """The spec and the text must stay the same, or the browser draws the figure anew at every
     step."""
@@ -32,6 +33,7 @@ def test_a_replay_changes_only_the_data(thread):
         assert first.alt == later.alt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 def test_every_figure_compiles_and_fits(thread, theme):
     sides, layout = thread

@@ -24,6 +24,7 @@ def thread():
     return trained(Comparison())
 
 
+@pytest.mark.slow
 def test_the_loss_curve_keeps_the_extremes_and_its_floor(thread):
     sides, _ = thread
     figure = loss_figure(sides, 1200, LIGHT)

@@ -61,7 +61,7 @@ CUT = """() => [...document.querySelectorAll('text')].filter(t => {
     return t.textContent.trim() && (b.left < svg.left - 0.5 || b.right > svg.right + 0.5
       || b.top < svg.top - 0.5 || b.bottom > svg.bottom + 0.5);
   }).map(t => t.textContent)"""
-WIDTHS = [*range(280, 660, 8), *range(670, 1400, 61)]
+WIDTHS = [*range(280, 660, 12), *range(670, 1400, 91)]
 DRAWN = b'vegaEmbed("#panel" + k, spec, {renderer: "svg", actions: false})'
 RESIZED = """async widths => {
     const place = document.querySelector('.panels > div'), changed = [], out = [];
@@ -353,10 +353,9 @@ def test_a_name_without_an_end_stays_on_the_sheet(surfaces):
     assert all(fonts.width(line, size) <= SIZES["column"].inner for line in lines)
 
 
-def test_a_figure_is_titled_once(every):
-    for plate in every:
-        svg = exported(with_source(plate, ADDRESS), "svg")
-        lines = [text for _, text in texts(svg.decode())]
+def test_a_figure_is_titled_once(drawn):
+    for plate, svg in drawn["column"]:
+        lines = [text for _, text in texts(svg)]
         titles = [panel.spec.get("title", {}).get("text") for panel in plate.panels]
         if plate.heading or not any(titles):
             assert lines[0] in (plate.heading or plate.name.capitalize()), plate.name
@@ -404,14 +403,14 @@ def test_numbers_that_are_not_finite_are_left_out(surfaces):
     assert exported(replace(surfaces, panels=(broken_one,), labels=()), "svg").startswith(b"<svg")
 
 
-def test_twenty_at_once_are_the_twenty_one_by_one(every):
+def test_eight_at_once_are_the_eight_one_by_one(every):
     jobs = [
-        (plate, kind, "column") for plate in every[-15:-10] + every[1:6] for kind in ("svg", "png")
+        (plate, kind, "column") for plate in every[-15:-13] + every[1:3] for kind in ("svg", "png")
     ]
     alone = [exported(*job) for job in jobs]
-    with ThreadPoolExecutor(20) as together:
+    with ThreadPoolExecutor(8) as together:
         assert list(together.map(lambda job: exported(*job), jobs)) == alone
-    assert len(set(alone)) == 20
+    assert len(set(alone)) == 8
 
 
 def test_titles_are_broken_where_they_would_not_fit():

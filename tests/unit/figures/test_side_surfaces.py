@@ -260,6 +260,7 @@ def test_points_that_coincide_still_make_a_picture():
     assert "no place on a log axis" in loss_figure(sides, 5, LIGHT).caption
 
 
+@pytest.mark.slow
 def test_a_far_start_widens_the_picture():
     _, layout = trained(PRESETS["from_far"].comparison)
     assert layout.domain[0] < 0

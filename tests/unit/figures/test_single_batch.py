@@ -9,6 +9,7 @@ from linreg.figures.single_batch import batch_domains, batch_figure
 from linreg.figures.theme import DARK, LIGHT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 def test_a_single_batch_is_filled_and_compiles(theme):
     minima = batch_minima(MOMENTS[0])

@@ -22,6 +22,7 @@ def law():
     return law_of_batch_size(ORIGINAL, (1, 10, 100), 4, 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 def test_every_figure_is_filled_and_compiles(law, theme):
     figure = sweep_figures.law_figure(law, theme)

@@ -63,6 +63,7 @@ def suite(pytester):
     return pytester
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["option", "configuration"])
 def test_a_silent_broadcast_is_an_error(suite, way):
     if way == "configuration":
@@ -88,6 +89,7 @@ def test_nothing_is_watched_until_it_is_asked(suite):
     done.stdout.no_fnmatch_line("*SilentBroadcastWarning*")
 
 
+@pytest.mark.slow
 def test_the_option_goes_before_the_configuration(suite):
     suite.makepyprojecttoml(
         '[tool.pytest.ini_options]\nsilent_broadcast = "error"\nsilent_broadcast_allow = ["sub"]\n'
@@ -143,6 +145,7 @@ def test_the_package_declares_the_plugin_by_the_name_of_its_module():
     assert EntryPoint(name, value, "pytest11").load() is pytest_plugin
 
 
+@pytest.mark.slow
 def test_the_plugin_does_not_import_torch(pytester, monkeypatch):
     """It is loaded in every suite of an environment that has linreg."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

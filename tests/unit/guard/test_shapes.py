@@ -90,11 +90,12 @@ def test_the_minimum_shrinks_by_the_number_of_terms_per_matched_pair(prediction,
         assert said.shrinks_by is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [key for key, entry in LOSSES.items() if entry.squared])
 def test_the_minimum_shrinks_so_in_a_regression(loss):
     """Normal data, batches of five: the loss is quadratic, so a Newton step finds its minimum."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(4_000, 5, 2, generator=generator, dtype=torch.float64)  # (batches, B, 2)
+    x = torch.randn(1_500, 5, 2, generator=generator, dtype=torch.float64)  # (batches, B, 2)
     true = torch.tensor([5.0, 3.0], dtype=torch.float64)
     y = x @ true  # (batches, B)
 

@@ -305,6 +305,7 @@ print(float(loss))
 """
 
 
+@pytest.mark.slow
 def test_a_warning_is_shown_once_and_with_the_users_line(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
@@ -882,6 +883,7 @@ def is_reported(function, args, more):
     return bool(reports)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_every_function_that_broadcasts_is_watched():
     """All overridable functions of PyTorch, called with (3, 1) and (3,)."""
@@ -942,6 +944,7 @@ def compiled():
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [True, False], ids=["compiled before", "first called inside"])
 def test_compiled_code_is_watched(compiled, before, pred, y):
     def loss(prediction, target):
@@ -967,6 +970,7 @@ def test_compiled_code_is_watched(compiled, before, pred, y):
     assert torch.equal(fast(y, y), loss(y, y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [
@@ -984,6 +988,7 @@ def test_compiled_code_gives_the_right_values_where_its_graph_is_split(compiled,
     assert torch.equal(fast(y), function(y))
 
 
+@pytest.mark.slow
 def test_a_guard_inside_of_compiled_code(compiled, pred, y):
     def within(prediction, target):
         with no_silent_broadcast():
@@ -1068,6 +1073,7 @@ def test_what_compiles_itself_runs_as_without_the_guard(step, y):
     assert torch.equal(guarded, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # warnings of the compiler
 def test_a_compiled_training_step(compiled):
     def after(guarded):
@@ -1312,6 +1318,7 @@ assert warnings.filters == filters
 """
 
 
+@pytest.mark.slow
 def test_threads_capture_only_their_own_warnings():
     """In a new process, as these tests' shape checker replaces the filters of this one."""
     ran = subprocess.run(
@@ -1327,6 +1334,7 @@ def test_threads_capture_only_their_own_warnings():
 # ---- in a test suite -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_fixture_fails_a_test_that_broadcasts(pytester, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makeconftest('pytest_plugins = ["linreg.pytest_plugin"]')
@@ -1375,6 +1383,7 @@ def test_importing_the_guard_loads_no_compiler_and_no_trainer():
 # ---- PyTorch's optimizers stay as they are -------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_importing_the_guard_and_leaving_it_changes_nothing_in_torch():
     program = """
 import inspect, sys, torch

@@ -36,6 +36,7 @@ def told():
     return tell
 
 
+@pytest.mark.slow
 def test_the_finding_of_the_thread(told):
     result = told("as_asked")
     original, fixed = result.outcomes
@@ -55,6 +56,7 @@ def test_the_finding_of_the_thread(told):
     assert "each prediction is compared with its own target" in text_of_fixed
 
 
+@pytest.mark.slow
 def test_a_loss_falls_stays_or_rises(told):
     result = told("from_the_truth")
     original, fixed = result.outcomes
@@ -76,6 +78,7 @@ def test_a_smaller_last_batch_is_said_where_the_minimum_is_not_least_squares():
     assert "last batch" not in original
 
 
+@pytest.mark.slow
 def test_the_finding_of_a_batch_of_one(told):
     _, fixed = explanations(told("answer_batch_of_one"))
     assert "`(1, 1)` against `(1,)`: one pair per batch, so broadcasting has no effect" in fixed

@@ -8,35 +8,7 @@ from linreg.data.dataset import Dataset
 from linreg.data.tables import make_data
 from linreg.quadratic.evaluation import baseline, r_squared
 from linreg.settings.model import DataSettings, Settings
-from linreg.settings.presets import PRESETS
 from linreg.training.pytorch import train
-
-
-@pytest.mark.parametrize(
-    ("preset", "verdicts"),
-    [
-        ("as_asked", ("did not converge", "converged")),
-        ("strange_line", ("did not converge", "converged")),
-        ("answer_2d", ("did not converge", "converged")),
-        ("answer_batch_of_one", ("did not converge", "converged")),
-        ("forum_squeeze", ("did not converge", "converged")),
-        ("from_the_truth", ("did not converge", "converged")),
-        ("from_zero", ("did not converge", "converged")),
-        ("from_far", ("did not converge", "did not converge")),
-        ("sgd_overflows", ("diverged at step 7", "diverged at step 7")),
-        ("sgd_stable", ("did not converge", "converged")),
-    ],
-)
-def test_every_preset_shows_what_its_comment_says(preset, verdicts):
-    comparison = PRESETS[preset].comparison
-    runs = train([comparison.original, comparison.fixed])
-    table = make_data(comparison.original.data)
-    assert tuple(judged(run, table).verdict for run in runs) == verdicts
-
-
-def test_every_preset_has_its_verdict_tested():
-    tested = {row[0] for row in test_every_preset_shows_what_its_comment_says.pytestmark[0].args[1]}
-    assert tested == set(PRESETS)
 
 
 def test_the_numbers_of_an_outcome():
