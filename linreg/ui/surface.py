@@ -131,7 +131,7 @@ def _paths_controls() -> None:
     with starts:
         text(
             "view.starts",
-            "Starting points, e.g. 2, 3, 4, 1",
+            "Starts, e.g. 2, 3, 4, 1",
             "w1 and w2 of one point after the other; or click on a surface. With none, training"
             " starts from the run's own initial weights.",
         )
