@@ -7,10 +7,10 @@ from linreg.text import comparison as comparison_text
 
 comparison = ui.page("surface")
 
+ui.surface_section(comparison)
 st.markdown(
     comparison_text.setup(comparison, ["optimizer"]) + "  \n" + comparison_text.sides(comparison)
 )
-ui.surface_section(comparison)
 
 st.caption("Next: *Sweep*, a map of the learning rates and batch sizes at which a run converges.")
 

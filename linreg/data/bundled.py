@@ -17,7 +17,7 @@ class Bundled:
 
 BUNDLED = {
     "auto-mpg": Bundled(
-        title="Fuel economy of 398 cars, 1970–1982",
+        title="398 cars and their fuel economy",
         file="auto-mpg.csv",
         target="mpg",
         features=("horsepower", "weight"),

@@ -61,7 +61,10 @@ def _names(data: Data) -> tuple[tuple[str, str], str]:
     if not isinstance(data, TableSettings):
         return WEIGHT_TITLES, ""
     scaled = " (standardised)" if data.standardise or data.standardise_target else ""
-    first, second = (f"weight of {shorten(name, 24)}{scaled}" for name in data.features)
+    first, second = (
+        f"{title}: {shorten(name, 24)}{scaled}"
+        for title, name in zip(WEIGHT_TITLES, data.features, strict=True)
+    )
     unit = shorten(data.target, 24)
     return (first, second), f"standard deviations of {unit}" if data.standardise_target else unit
 

@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from linreg.figures.figure import ColorBar
+from linreg.figures.label_places import LabelPlaces
 from linreg.figures.simplify import kept_points
 from linreg.figures.templates import in_frame
 from linreg.figures.theme import Theme, text_halo
@@ -25,7 +26,6 @@ TARGET_LEVELS = 11  # approximate number of contours
 COLOR_BAR_TITLE = "RMSE, one scale for both"
 LABEL_SIZE = 11  # pixels
 MARGIN = 0.05  # labels stand at least this far inside the plot, relative to its width
-LABEL_GAP = 0.055  # least distance between two labels, relative to the width
 DIRECTIONS = np.radians([-45, -135, 45, 135, -90, 90, 0, 180])  # of labels, best first
 
 
@@ -146,20 +146,20 @@ def simplify_contours(contours: Sequence[np.ndarray], domain: Domain) -> list[np
     return np.split(points[kept], np.searchsorted(kept, starts[1:-1]))[: len(contours)]
 
 
-def contour_labels(
-    surface: Quadratic, domain: Domain, levels: Levels, avoid: Float[np.ndarray, "n 2"]
-) -> pd.DataFrame:
+def contour_labels(surface: Quadratic, levels: Levels, places: LabelPlaces) -> pd.DataFrame:
     """The RMSE on contours, along one direction from the minimum: the one with the most labels
-    that keep off the points of `avoid`.
+    that keep off all that a plot shows so far.
     """
-    labels = [_labels_along(surface, domain, levels, direction, avoid) for direction in DIRECTIONS]
+    domain = places.domain
+    labels = [_labels_along(surface, levels, direction, places) for direction in DIRECTIONS]
     return max(labels, key=len).astype(dict.fromkeys(("w1", "w2"), coordinate_dtype(domain)))
 
 
 def _labels_along(
-    surface: Quadratic, domain: Domain, levels: Levels, direction: float, avoid: np.ndarray
+    surface: Quadratic, levels: Levels, direction: float, places: LabelPlaces
 ) -> pd.DataFrame:
     """The labels along one direction, an angle on the screen, as far as they find room."""
+    domain, places = places.domain, places.copy()
     width, height = domain[1] - domain[0], domain[3] - domain[2]
     step = np.array([math.cos(direction) * width, math.sin(direction) * width])
     curvature = float(step @ surface.A @ step)  # loss − minimum = curvature · t² along it
@@ -167,17 +167,18 @@ def _labels_along(
     rows: list[tuple[float, float, str]] = []
     if not curvature > 0:
         return pd.DataFrame(rows, columns=["w1", "w2", "label"])
-    taken = (avoid - surface.minimum) / width  # (n, 2), relative to the width
     inner = np.array([width, height]) * [MARGIN, MARGIN * width / height]
     for rmse, above in zip(levels.rmse(), excess, strict=True):
         t = math.sqrt(above / curvature)
         place = surface.minimum + t * step
         low, high = np.array(domain[::2]) + inner, np.array(domain[1::2]) - inner
-        offset = t * step / width
-        is_free = not len(taken) or np.hypot(*(taken - offset).T).min() >= LABEL_GAP
-        if above > 0 and is_free and (place >= low).all() and (place <= high).all():
-            rows.append((*place.tolist(), quantity(rmse)))
-            taken = np.concatenate([taken, [offset]])
+        if not above > 0 or (place < low).any() or (place > high).any():
+            continue
+        text = quantity(rmse)
+        box = places.label_box(text, LABEL_SIZE, places.pixels(place[None])[0], 0, 0)
+        if not places.covered(box):
+            rows.append((*place.tolist(), text))
+            places.add(box)
     return pd.DataFrame(rows, columns=["w1", "w2", "label"])
 
 

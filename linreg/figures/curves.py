@@ -151,10 +151,9 @@ def _loss_caption(sides: Sequence[Side], zeros: int) -> str:
     thinned = [f"{size:,}" for size in sorted(bin_sizes) if size > 2]
     caption = ""
     if thinned:
-        caption += f"Of every {' or '.join(thinned)} steps the least and the greatest are drawn. "
+        caption += f"Showing the minimum and maximum of every {' or '.join(thinned)} steps. "
     caption += (
-        f"Dashed: the least mean loss that each surface allows, {_floors_text(sides)}; one batch"
-        " may go below."
+        f"Dashed: the minimum loss of each surface, {_floors_text(sides)}; one batch may go below."
     )
     if any(side.surface.min_loss == 0 for side in sides):
         caption += " A least loss of 0 has no place on a log axis."
@@ -210,7 +209,7 @@ def _loss_spec(theme: Theme) -> dict[str, Any]:
         floors, lines, correct, step_rule(theme, step), end_halo, end_label, current, targets
     )
     heading = alt.TitleParams(
-        "Loss of each batch", subtitle="dashed: the least mean loss of each surface"
+        "Loss of each batch", subtitle="dashed: the minimum loss of each surface"
     )
     chart = chart.properties(title=heading, width="container", height=280)
     return apply_theme(chart.to_dict(), theme)

@@ -20,7 +20,7 @@ from linreg.text.numbers import quantity
 from linreg.training.browser import browser_surface
 
 DESCENTS = {  # what decreases -> title and unit
-    "loss": ("Loss above its floor", "mean squared error"),
+    "loss": ("Loss above its minimum", "mean squared error"),
     "distance": ("Distance to the minimum", "distance in weights"),
 }
 
@@ -135,7 +135,7 @@ def rates_figure(
         f"Learning rates in use, and the limits of gradient descent on this surface: {limits_text}."
     )
     caption = (
-        "Dashed: below it gradient descent settles on this bowl, above it diverges. The other"
+        "Dashed: below it gradient descent settles on this surface, above it diverges. The other"
         " optimizers divide by the gradient's size and have no such limit."
     )
     data = {"rates": table, "limits": rules, "frame": frame_table(alt=alt_text)}

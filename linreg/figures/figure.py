@@ -12,7 +12,7 @@ import pandas as pd
 from linreg.figures.theme import Theme
 
 # columns that only say how something is drawn
-DRAWING_COLUMNS = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "dy", "tooltip")
+DRAWING_COLUMNS = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "dx", "dy", "tooltip")
 
 # symbols of a legend, as SVG paths within ±1
 CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -21,6 +21,7 @@ from linreg.figures.contours import (
     rmse_levels,
 )
 from linreg.figures.figure import CROSSED_CIRCLE
+from linreg.figures.label_places import LabelPlaces
 from linreg.figures.simplify import significance
 from linreg.figures.templates import placeholder
 from linreg.figures.theme import Theme
@@ -33,8 +34,15 @@ from linreg.training.browser import browser_surface
 ASPECT = 0.8  # height of a surface plot relative to its width
 WEIGHT_TITLES = ("weight 1", "weight 2")  # of the axes
 AXIS_WIDTH = 36.5  # pixels between a surface and the title of its y axis; .5 avoids a rounding tie
+WEIGHT_LABEL = (  # of the axes: short enough for `AXIS_WIDTH` in any unit
+    "abs(datum.value) >= 1e4 || datum.value != 0 && abs(datum.value) < 1e-3"
+    " ? replace(format(datum.value, '.2~e'), 'e+', 'e') : datum.label"
+)
 LETTER_WIDTH = 0.58  # relative to the font size, in the widest of the possible typefaces
 
+MARK_RADIUS = 13.0  # pixels that a star or a crossed circle takes
+START_RADIUS = 17.0  # with the disc by which it is dragged
+TANGLED = 3  # widths of the plot that a path is long from which on it is drawn thinly
 APART = 0.02  # least distance of two marks, relative to the width
 PATH_RESOLUTION = 1500  # a path is exact to this fraction of the plot's width and height
 MAX_POINTS = 500  # of one path
@@ -85,15 +93,18 @@ def _fit_box(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]
 class Layout:
     """What all panels share and the replay does not change: the domain and the contour levels.
 
-    There is a table of contours, one of their labels and one of full paths per panel.
+    There is a table of contours, one of their labels, one of full paths, one of the labels of
+    marks, and one of the line to the correct solution per panel.
     """
 
     domain: Domain
     levels: Levels
     least_squares: Float[np.ndarray, " P"]
     contours: tuple[pd.DataFrame, ...]
-    contour_labels: tuple[pd.DataFrame, ...]
+    contour_labels: tuple[pd.DataFrame, ...] = ()
     full_paths: tuple[pd.DataFrame, ...] = ()
+    mark_labels: tuple[pd.DataFrame, ...] = ()
+    gaps: tuple[pd.DataFrame, ...] = ()
 
 
 def layout_around(
@@ -102,7 +113,7 @@ def layout_around(
     starts: Sequence[Sequence[float] | np.ndarray],
     paths: Sequence[Float[np.ndarray, "_ 2"]],
 ) -> Layout:
-    """The layout, without paths, of surfaces over (w1, w2).
+    """The layout, without paths and labels, of surfaces over (w1, w2).
 
     Its domain holds the minima, the least-squares solution and the `starts`, and the `paths` where
     they stay near these.
@@ -112,14 +123,35 @@ def layout_around(
     domain = domain_around(np.array([*minima, least_squares[:2], *first_weights]), paths)
     levels = rmse_levels(surfaces, domain)
     contours = (contour_table(surface, domain, levels.excess(surface)) for surface in surfaces)
-    marks = np.array([*minima, least_squares[:2], *first_weights])
-    path_points = [path[:: max(len(path) // 50, 1)] for path in paths]
-    avoid = np.concatenate([marks, *path_points])  # (n, 2)
+    return Layout(domain, levels, least_squares, tuple(contours))
+
+
+def places_beside(
+    surface: Quadratic,
+    layout: Layout,
+    starts: Sequence[Sequence[float] | np.ndarray],
+    paths: Sequence[Float[np.ndarray, "_ 2"]],
+) -> LabelPlaces:
+    """The places for labels beside the marks and the paths of one surface."""
+    places = LabelPlaces(layout.domain, ASPECT)
+    marks = np.array([surface.minimum, layout.least_squares[:2]])
+    places.add_marks(marks, MARK_RADIUS)
+    if len(starts):
+        places.add_marks(np.array([start[:2] for start in starts]), START_RADIUS)
+    for path in paths:
+        places.add_path(path)
+    return places
+
+
+def with_contour_labels(
+    layout: Layout, surfaces: Sequence[Quadratic], places: Sequence[LabelPlaces]
+) -> Layout:
+    """The layout with labels of contours where each surface has places for them."""
     labels = (
-        contour_labels(surface, domain, levels, avoid[np.isfinite(avoid).all(1)])
-        for surface in surfaces
+        contour_labels(surface, layout.levels, free)
+        for surface, free in zip(surfaces, places, strict=True)
     )
-    return Layout(domain, levels, least_squares, tuple(contours), tuple(labels))
+    return replace(layout, contour_labels=tuple(labels))
 
 
 def is_elsewhere(surface: Quadratic, layout: Layout) -> bool:
@@ -156,6 +188,15 @@ def full_path(weights: np.ndarray | None, domain: Domain, most: int = MAX_POINTS
         tolerance *= 2
     kept = steps[evenly_spaced(np.flatnonzero(squared > tolerance**2), most)]
     return clip_to_domain([kept], [path[kept]], domain)
+
+
+def is_tangled(whole_paths: pd.DataFrame, domain: Domain) -> bool:
+    """Whether the longest path in the plot goes to and fro so much that it would hide the rest."""
+    points = weights_of(whole_paths)
+    is_one_piece = np.diff(whole_paths["piece"].to_numpy()) == 0
+    lengths = np.hypot(*np.diff(points, axis=0).T) * is_one_piece  # (n - 1,)
+    by_piece = np.bincount(whole_paths["piece"].to_numpy()[1:], lengths) if len(points) else lengths
+    return bool(by_piece.max(initial=0) > TANGLED * (domain[1] - domain[0]))
 
 
 def evenly_spaced(indices: Int[np.ndarray, " n"], most: int) -> Int[np.ndarray, " m"]:
@@ -264,13 +305,15 @@ def weight_axes() -> tuple[alt.X, alt.Y]:
         "w1:Q",
         title=WEIGHT_TITLES[0],
         scale=alt.Scale(domain=w1_domain, nice=False, zero=False),
-        axis=alt.Axis(labelBound=0.01),  # in pixels; True would allow a whole one
+        axis=alt.Axis(  # the bound in pixels; True would allow a whole one
+            labelBound=0.01, labelExpr=WEIGHT_LABEL
+        ),
     )
     w2 = alt.Y(
         "w2:Q",
         title=WEIGHT_TITLES[1],
         scale=alt.Scale(domain=w2_domain, nice=False, zero=False),
-        axis=alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH),
+        axis=alt.Axis(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH, labelExpr=WEIGHT_LABEL),
     )
     return w1, w2
 

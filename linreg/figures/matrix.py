@@ -106,16 +106,24 @@ def _difference_spec(theme: Theme) -> dict[str, Any]:
     scale = alt.Scale(domain=[0, 1], range=list(theme.ramp), interpolate="lab")
     title = alt.TitleParams("Prediction − target", subtitle="rows: predictions, columns: targets")
     opacity = f"(datum.prediction == datum.target ? 1 : {in_frame('alpha')})"
-    spec = matrix_spec(theme, alt.Fill("size:Q", scale=scale, legend=None), title, opacity)
-    return with_frame_data(spec)
+    is_own = "datum.prediction == datum.target"
+    tooltip = (
+        "{'prediction': datum.prediction + 1,"
+        f" 'target': (datum.target + 1) + ({is_own} ? ', its own' : ', of another row'),"
+        " 'difference': datum.text,"
+        " 'squared': format(datum.difference * datum.difference, ',.3~r')}"
+    )
+    fill = alt.Fill("size:Q", scale=scale, legend=None)
+    return with_frame_data(matrix_spec(theme, fill, title, tooltip, opacity))
 
 
 def matrix_spec(
-    theme: Theme, fill: alt.Fill, title: alt.TitleParams, opacity: str = ""
+    theme: Theme, fill: alt.Fill, title: alt.TitleParams, tooltip: str, opacity: str = ""
 ) -> dict[str, Any]:
     """The spec of the tables of `matrix_data`, with this encoding of the cells' fill.
 
-    `opacity` is a Vega expression for that of a cell and its text, if not all are opaque.
+    `tooltip` is a Vega expression for what a cell says at the pointer, `opacity` one for that of a
+    cell and its text, if not all are opaque.
     """
     x_scale = alt.Scale(domain=[0, 1], nice=False)
     y_scale = alt.Scale(domain=[1, 0])
@@ -138,8 +146,9 @@ def matrix_spec(
     def over(table: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(table))
 
+    said: dict[str, Any] = {"tooltip": alt.expr(tooltip)}
     faded: dict[str, Any] = {"opacity": alt.expr(opacity)} if opacity else {}
-    squares = over("cells").mark_rect(stroke=theme.background, strokeWidth=1.5, **faded)
+    squares = over("cells").mark_rect(stroke=theme.background, strokeWidth=1.5, **said, **faded)
     outline = over("outlined").mark_rect(
         filled=False, stroke=theme.fixed, strokeWidth=3, opacity=1, aria=False
     )
@@ -148,7 +157,9 @@ def matrix_spec(
         alt.value(theme.background),
         alt.value(theme.foreground),
     )
-    texts = over("cells").mark_text(**text, opacity=alt.expr(f"{fits} ? {opacity or 1} : 0"))
+    texts = over("cells").mark_text(
+        **text, **said, opacity=alt.expr(f"{fits} ? {opacity or 1} : 0")
+    )
     labels = over("heads").mark_text(
         fontWeight=600, color=theme.foreground, **text, opacity=alt.expr(f"{fits} ? 1 : 0")
     )

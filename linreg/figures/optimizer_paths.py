@@ -13,12 +13,10 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from linreg.experiments.optimizer_paths import Panel, Paths, curvature
-from linreg.figures.contours import (
-    contour_label_layers,
-    coordinate_dtype,
-    highest_excess,
-)
+from linreg.figures.contours import LABEL_SIZE as CONTOUR_LABEL
+from linreg.figures.contours import contour_label_layers, coordinate_dtype, highest_excess
 from linreg.figures.figure import Figure
+from linreg.figures.label_places import LabelPlaces
 from linreg.figures.layers import (
     ASPECT,
     OPEN_LINE,
@@ -30,16 +28,19 @@ from linreg.figures.layers import (
     evenly_spaced,
     inside,
     is_elsewhere,
+    is_tangled,
     label_inside,
     layout_around,
     line_shapes,
     minimum_layer,
     minimum_loss,
+    places_beside,
     points_inside,
     star_layer,
     surface_hover,
     weight_axes,
     weights_of,
+    with_contour_labels,
 )
 from linreg.figures.simplify import kept_points
 from linreg.figures.templates import frame_table, in_frame, placeholder, template, with_frame_data
@@ -53,9 +54,8 @@ from linreg.text.numbers import point, quantity
 CURVE_STEPS = 140  # points of a curve against step, denser at the start
 MAX_PANEL_POINTS = 1_400  # of all paths of a panel
 ARROWS = 15  # columns of gradient arrows
-LABEL_ROOM = 0.1  # that a label of an axis needs, relative to the width
-LABEL_SHARES = (0.8, 0.55, 0.35)  # of half an axis, where its label may stand, the best first
-TANGLED = 3  # widths of the plot that a path is long from which on all are drawn thinly
+AXIS_LABEL, AXIS_LABEL_DY = 11.5, -8  # font size and offset in pixels
+LABEL_SHARES = (0.8, 0.95, 0.65, 0.5, 1.1, 1.3, 0.35)  # of half an axis: places for its label
 
 
 def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]) -> Layout:
@@ -65,7 +65,23 @@ def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]
     starts = [start for path in all_paths for start in path.weights[0]]
     visited = [path.weights[..., :2].reshape(-1, 2) for path in all_paths]  # (n, 2), of all starts
     layout = layout_around(surfaces, least_squares, starts, visited)
-    return replace(layout, full_paths=tuple(_full_paths(panel, layout.domain) for panel in panels))
+    layout = replace(
+        layout, full_paths=tuple(_full_paths(panel, layout.domain) for panel in panels)
+    )
+    places = [_places(panel, layout, k) for k, panel in enumerate(panels)]
+    return with_contour_labels(layout, surfaces, places)
+
+
+def _places(panel: Panel, layout: Layout, which: int) -> LabelPlaces:
+    """The places for labels beside the marks and the paths of a panel."""
+    starts = [start for path in panel.paths for start in path.weights[0]]
+    table = layout.full_paths[which]
+    pieces = np.flatnonzero(np.diff(table["piece"].to_numpy())) + 1
+    paths = np.split(weights_of(table), pieces)
+    places = places_beside(panel.surface.profile(), layout, starts, paths)
+    if starts:
+        places.add_invitation(starts[0][:2])
+    return places
 
 
 def _full_paths(panel: Panel, domain: Domain) -> pd.DataFrame:
@@ -155,7 +171,7 @@ def paths_figure(
         "now": current[inside(weights_of(current), layout.domain)] if len(current) else current,
         "starts": points_inside(starts, layout.domain),
         "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
-        "axes": _axes(surface, layout, which, starts),
+        "axes": _axes(surface, layout, which, _places(panel, layout, which)),
         "arrows": _arrows(surface, layout.domain) if arrows else _no_arrows(),
         "frame": frame_table(
             title=title,
@@ -163,7 +179,7 @@ def paths_figure(
             alt=alt_text,
             levels=max(layout.levels.count, 2),
             optimizers=",".join(names),
-            tangled=any(_is_tangled(paths, layout.domain) for paths in layout.full_paths),
+            tangled=any(is_tangled(paths, layout.domain) for paths in layout.full_paths),
             **domain_values(layout.domain),
         ),
     }
@@ -177,15 +193,6 @@ def paths_figure(
     return Figure(
         _paths_spec(theme), data, alt_text, caption, "trail", name, moving, retrained, hover
     )
-
-
-def _is_tangled(whole_paths: pd.DataFrame, domain: Domain) -> bool:
-    """Whether the longest path in the plot goes to and fro so much that it would hide the rest."""
-    points = weights_of(whole_paths)
-    is_one_piece = np.diff(whole_paths["piece"].to_numpy()) == 0
-    lengths = np.hypot(*np.diff(points, axis=0).T) * is_one_piece  # (n - 1,)
-    by_piece = np.bincount(whole_paths["piece"].to_numpy()[1:], lengths) if len(points) else lengths
-    return bool(by_piece.max(initial=0) > TANGLED * (domain[1] - domain[0]))
 
 
 def _paths_finding(panel: Panel, min_loss: str) -> str:
@@ -238,14 +245,12 @@ def _last_finite(path: Paths, run: int, step: int) -> int:
     return min(row, max(before, 0))
 
 
-def _axes(
-    surface: Quadratic, layout: Layout, which: int, starts: Sequence[tuple[float, float]]
-) -> pd.DataFrame:
+def _axes(surface: Quadratic, layout: Layout, which: int, places: LabelPlaces) -> pd.DataFrame:
     """The principal axes of the surface, labelled with the curvature λ along each.
 
     They reach a third of the way, in √(loss − minimum), to the highest loss of the picture. All of
     it lies inside the domain: a label outside would make the renderer shrink the picture. A label
-    keeps off the starts, the labels of the contours and the correct solution.
+    keeps off the labels of the contours and what else the plot shows.
     """
     domain = layout.domain
     values, vectors = np.linalg.eigh(surface.hessian)
@@ -261,20 +266,27 @@ def _axes(
     ]
     clipped = clip_to_domain([np.array([-1, 1])] * len(lines), lines, domain)
     ends = weights_of(clipped)  # (n, 2)
-    others = np.array(
-        [*starts, layout.least_squares[:2], *weights_of(layout.contour_labels[which])]
-    )
-    enough = LABEL_ROOM * (domain[1] - domain[0])
+    for text, *weights in layout.contour_labels[which][["label", "w1", "w2"]].itertuples(
+        index=False
+    ):
+        at = places.pixels(np.array([weights]))[0]
+        places.add(places.label_box(text, CONTOUR_LABEL, at, 0, 0))
     label_at, labels = ends.copy(), [""] * len(clipped)
     for axis in dict.fromkeys(clipped["line"]):
         own = np.flatnonzero(clipped["line"] == axis)[::-1]  # the far end first
-        places = [
+        label = f"λ = {quantity(values[axis])}"
+        candidates = [
             (row, surface.minimum + share * (ends[row] - surface.minimum))
             for share in LABEL_SHARES
             for row in own
         ]
-        row, place = max(places, key=lambda at: min(np.hypot(*(others - at[1]).T).min(), enough))
-        label_at[row], labels[row] = place, f"λ = {quantity(values[axis])}"
+        candidates = [one for one in candidates if inside(one[1][None], domain).all()]
+        boxes = [
+            places.label_box(label, AXIS_LABEL, places.pixels(place[None])[0], 0, AXIS_LABEL_DY)
+            for _, place in candidates
+        ]
+        row, place = candidates[places.place(boxes)]
+        label_at[row], labels[row] = place, label
     return pd.DataFrame(
         {
             "order": clipped["step"],
@@ -360,7 +372,7 @@ def _paths_spec(theme: Theme) -> dict[str, Any]:
     axes = over("axes").mark_line(
         stroke=theme.foreground, strokeWidth=1, strokeDash=[5, 4], opacity=0.7, clip=True
     )
-    label_text = {"dy": -8, **label_inside(11.5, "at1")}
+    label_text = {"dy": AXIS_LABEL_DY, **label_inside(AXIS_LABEL, "at1")}
     label_position: dict[str, Any] = {
         "x": alt.X("at1:Q", title="weight 1"),
         "y": alt.Y("at2:Q", title="weight 2"),

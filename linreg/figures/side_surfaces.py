@@ -15,8 +15,10 @@ from jaxtyping import Float
 
 from linreg.figures.contours import contour_label_layers, coordinate_dtype
 from linreg.figures.figure import Figure
+from linreg.figures.label_places import LabelPlaces, text_width
 from linreg.figures.layers import (
     ASPECT,
+    MARK_RADIUS,
     OPEN_LINE,
     WEIGHT_TITLES,
     Layout,
@@ -25,18 +27,21 @@ from linreg.figures.layers import (
     full_path,
     inside,
     is_elsewhere,
+    is_tangled,
     label_inside,
     layout_around,
     line_shapes,
     minimum_layer,
     minimum_loss,
+    places_beside,
     star_layer,
     surface_hover,
     weight_axes,
     weights_of,
+    with_contour_labels,
     with_titles,
 )
-from linreg.figures.templates import frame_table, placeholder, template, with_frame_data
+from linreg.figures.templates import frame_table, in_frame, placeholder, template, with_frame_data
 from linreg.figures.theme import Theme, apply_theme, dot, text_halo
 from linreg.quadratic.contours import Domain
 from linreg.quadratic.evaluation import Baseline
@@ -44,6 +49,8 @@ from linreg.quadratic.quadratic import Quadratic
 from linreg.text.numbers import point, quantity, r2_text
 from linreg.training.browser import browser_evaluation
 
+MAX_COVERED = 0.1  # of the plot, by a path that is drawn as usual
+MARK_LABEL, GAP_LABEL = 12.5, 12.0  # font sizes in pixels
 POSITION_WORDS = {  # of a path, also for the browser, which writes them at every step
     "on its way": "is at {point} after {steps} steps",
     "at its end": "ends at {point} after {steps} steps",
@@ -78,8 +85,18 @@ def surfaces_layout(
     paths = [side.weights[:, :2].astype(np.float64) for side in sides if side.weights is not None]
     starts_of_paths = [path[0] for path in paths]
     layout = layout_around(surfaces, least_squares, [*starts, *starts_of_paths], paths)
+    places, labels, gaps = [], [], []
+    for side, surface in zip(sides, surfaces, strict=True):
+        path = [] if side.weights is None else [side.weights[:, :2].astype(np.float64)]
+        free = places_beside(surface, layout, [whole[0] for whole in path], path)
+        for whole in path:
+            free.add_invitation(whole[0])
+        labels.append(_mark_labels(surface, layout, free))
+        gaps.append(_gap(surface, layout, free))
+        places.append(free)
     full_paths = tuple(full_path(side.weights, layout.domain) for side in sides)
-    return replace(layout, full_paths=full_paths)
+    layout = with_contour_labels(layout, surfaces, places)
+    return replace(layout, full_paths=full_paths, mark_labels=tuple(labels), gaps=tuple(gaps))
 
 
 def surface_figure(
@@ -102,8 +119,8 @@ def surface_figure(
         "rings": layout.contours[which],
         "trail": whole_path,
         "path": _path_until(step, whole_path, side, layout.domain),
-        "marks": _marks(side, surface, layout, step),
-        "gap": _gap(surface, layout),
+        "marks": _marks(side, layout, which, step),
+        "gap": layout.gaps[which],
         "heights": layout.contour_labels[which],
         "now": pd.DataFrame({"text": [_position(side, layout.domain, step)]}),
         "frame": frame_table(
@@ -111,6 +128,7 @@ def surface_figure(
             subtitle=min_loss,
             alt=alt_text,
             levels=max(layout.levels.count, 2),
+            tangled=any(_is_tangled(path, layout.domain) for path in layout.full_paths),
             **domain_values(layout.domain),
         ),
     }
@@ -198,58 +216,80 @@ def _position(side: Side, domain: Domain, step: int) -> str:
     return position + (POSITION_WORDS["outside"] if outside[k] else "")
 
 
-def _marks(side: Side, surface: Quadratic, layout: Layout, step: int) -> pd.DataFrame:
-    """The marked points: kind, weights, label, and the offset `dy` of the label in pixels."""
-    rows: list[tuple[str, float, float, str]] = []
+MARKS_COLUMNS = ["kind", "w1", "w2", "label", "dx", "dy"]
+
+
+def _marks(side: Side, layout: Layout, which: int, step: int) -> pd.DataFrame:
+    """The marked points: kind, weights, label, and the offset of the label in pixels."""
+    labelled, rows = layout.mark_labels[which], []
     if side.weights is not None:
         last = len(side.weights) - 1
         k = min(step, last)
-        rows.append(("start", *side.weights[0, :2].tolist(), ""))
-        rows.append(("end" if k == last else "here", *side.weights[k, :2].tolist(), ""))
-    solution = layout.least_squares[:2]
-    rows.append(("solution", *solution.tolist(), f"correct solution {point(solution)}"))
-    if is_elsewhere(surface, layout):
-        label = f"minimum of this loss {point(surface.minimum)}"
-        rows.append(("minimum", *surface.minimum.tolist(), label))
-    marks = pd.DataFrame(rows, columns=["kind", "w1", "w2", "label"])
+        rows.append(("start", *side.weights[0, :2].tolist(), "", 0, 0))
+        rows.append(("end" if k == last else "here", *side.weights[k, :2].tolist(), "", 0, 0))
+    marks = pd.DataFrame([*rows, *labelled.itertuples(index=False)], columns=MARKS_COLUMNS)
     marks = marks[inside(weights_of(marks), layout.domain)]
-    marks["dy"] = np.where(_label_below(marks, side, surface, layout), 26, -18).astype(np.int8)
     dtype = coordinate_dtype(layout.domain)
-    return marks.astype({"w1": dtype, "w2": dtype})
+    return marks.astype({"w1": dtype, "w2": dtype, "dx": "int16", "dy": "int16"})
 
 
-def _label_below(marks: pd.DataFrame, side: Side, surface: Quadratic, layout: Layout) -> pd.Series:
-    """Which labels stand below their point: away from the path, each other, and the plot's edge."""
-    _, _, low, high = layout.domain
+def _is_tangled(whole_path: pd.DataFrame, domain: Domain) -> bool:
+    """Whether a path hides much of the surface, rather than a spot around the minimum."""
+    lines = LabelPlaces(domain, ASPECT)
+    lines.add_path(weights_of(whole_path))
+    return is_tangled(whole_path, domain) and lines.share_of_lines() > MAX_COVERED
+
+
+def _mark_labels(surface: Quadratic, layout: Layout, places: LabelPlaces) -> pd.DataFrame:
+    """The correct solution, and the minimum where that is elsewhere, with labels that keep off
+    what the plot shows."""
+    solution, minimum = layout.least_squares[:2], surface.minimum
+    marked = [("solution", solution, f"correct solution {point(solution)}")]
     if is_elsewhere(surface, layout):
-        solution_is_lower = layout.least_squares[1] < surface.minimum[1]
-        below = marks["kind"] == ("solution" if solution_is_lower else "minimum")
-    else:
-        path_above = side.weights is not None and bool(side.weights[0, 1] > surface.minimum[1])
-        below = (marks["kind"] == "solution") & path_above
-    height = (marks["w2"] - low) / (high - low)
-    return (below & (height > 0.12)) | (height > 0.9)
+        marked.append(("minimum", minimum, f"minimum of this loss {point(minimum)}"))
+        places.add_path(np.array([solution, minimum]))
+    rows = []
+    for kind, weights, label in marked:
+        beside = round(MARK_RADIUS + 3 + text_width(label, MARK_LABEL) / 2)
+        offsets = [(0, -20), (0, 25), (beside, 0), (-beside, 0), (0, -38), (0, 43)]
+        at = places.pixels(weights[None])[0]
+        chosen = places.place(
+            [places.label_box(label, MARK_LABEL, at, dx, dy) for dx, dy in offsets]
+        )
+        rows.append((kind, *weights.tolist(), label, *offsets[chosen]))
+    return pd.DataFrame(rows, columns=MARKS_COLUMNS)
 
 
-def _gap(surface: Quadratic, layout: Layout) -> pd.DataFrame:
-    """The line from the minimum to the correct solution, with its length as a label.
+def _gap(surface: Quadratic, layout: Layout, places: LabelPlaces) -> pd.DataFrame:
+    """The line from the minimum to the correct solution, with its length as a label along it, or
+    beside it where there is no room.
 
-    `angle` is that of the label on the screen, in degrees clockwise. Empty where the two are the
-    same.
+    `angle` is that of the label on the screen, in degrees clockwise; `dx` and `dy` are turned with
+    it. Empty where the two are the same.
     """
-    names = ["order", "w1", "w2", "label", "angle"]
+    names = ["order", "w1", "w2", "label", "angle", "dx", "dy"]
     solution = layout.least_squares[:2]
     if not is_elsewhere(surface, layout):
         return pd.DataFrame({name: [] for name in names})
     delta = solution - surface.minimum
     angle = -math.degrees(math.atan2(delta[1], delta[0]))
     angle += 180 if angle < -90 else -180 if angle > 90 else 0  # never upside down
-    middle = surface.minimum + delta / 2
     label = f"off by {quantity(float(np.hypot(*delta)), 2)}"
+    beside = round(8 + text_width(label, GAP_LABEL) / 2)
+    candidates, boxes = [], []  # (share of the line, angle, dx, dy), and the boxes of each
+    for share in (0.5, 0.62, 0.38, 0.72, 0.28):
+        at = places.pixels((surface.minimum + share * delta)[None])[0]
+        for dy in (-9, 11):
+            candidates.append((share, angle, 0, dy))
+            boxes.append(places.turned_box(label, GAP_LABEL, at, angle, dy))
+        for dx in (beside, -beside):
+            candidates.append((share, 0.0, dx, 0))
+            boxes.append(places.label_box(label, GAP_LABEL, at, dx, 0))
+    share, angle, dx, dy = candidates[places.place(boxes)]
     rows = [
-        (0, *surface.minimum.tolist(), "", angle),
-        (1, *middle.tolist(), label, angle),
-        (2, *solution.tolist(), "", angle),
+        (0, *surface.minimum.tolist(), "", angle, dx, dy),
+        (1, *(surface.minimum + share * delta).tolist(), label, angle, dx, dy),
+        (2, *solution.tolist(), "", angle, dx, dy),
     ]
     return pd.DataFrame(rows, columns=names)
 
@@ -268,11 +308,24 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
     color = (theme.original, theme.fixed)[which]
     text_color = (theme.original_text, theme.fixed_text)[which]
     w1, w2 = weight_axes()
+    tangled = in_frame("tangled")
     whole_path = line_shapes("trail", ["piece"])
-    whole_path = whole_path.mark_geoshape(stroke=color, strokeWidth=1.5, opacity=0.45, **OPEN_LINE)
+    whole_path = whole_path.mark_geoshape(
+        stroke=color, strokeWidth=1.5, opacity={"expr": f"{tangled} ? 0.15 : 0.45"}, **OPEN_LINE
+    )
     path = line_shapes("path", ["piece"])
-    halo = path.mark_geoshape(stroke=theme.background, strokeWidth=6.5, **OPEN_LINE)
-    path = path.mark_geoshape(stroke=color, strokeWidth=3.5, **OPEN_LINE)
+    halo = path.mark_geoshape(
+        stroke=theme.background,
+        strokeWidth=6.5,
+        opacity={"expr": f"{tangled} ? 0 : 1"},
+        **OPEN_LINE,
+    )
+    path = path.mark_geoshape(
+        stroke=color,
+        strokeWidth={"expr": f"{tangled} ? 1 : 3.5"},
+        opacity={"expr": f"{tangled} ? 0.6 : 1"},
+        **OPEN_LINE,
+    )
     marks = alt.Chart(alt.NamedData("marks")).encode(x=w1, y=w2)
     start = marks.transform_filter("datum.kind == 'start'").mark_point(
         shape="circle",
@@ -291,14 +344,19 @@ def _surface_template(theme: Theme, which: int) -> dict[str, Any]:
         order="order:Q"
     )
     gap_text = gap.encode(text="label:N", angle=alt.Angle("angle:Q", scale=None))
+    gap_style: dict[str, Any] = {
+        "dx": {"expr": "datum.dx"},
+        "dy": {"expr": "datum.dy"},
+        "fontSize": GAP_LABEL,
+    }
     gap_label = (
-        gap_text.mark_text(**text_halo(theme), dy=-7, fontSize=12),
-        gap_text.mark_text(color=theme.foreground, dy=-7, fontSize=12),
+        gap_text.mark_text(**text_halo(theme), **gap_style),
+        gap_text.mark_text(color=theme.foreground, **gap_style),
     )
     current = marks.transform_filter("datum.kind == 'here' || datum.kind == 'end'").mark_point(
         shape="circle", fill=color, aria=False, **dot(theme, 60)
     )
-    text = {"dy": {"expr": "datum.dy"}, **label_inside(12.5)}
+    text = {"dy": {"expr": "datum.dy"}, **label_inside(MARK_LABEL, offset="datum.dx")}
     label_halo = marks.mark_text(**text_halo(theme), opacity=0.85, **text).encode(text="label:N")
     label = marks.mark_text(color=theme.foreground, **text).encode(text="label:N")
     position = (

@@ -75,8 +75,9 @@ def batch_figure(
         columns=["kind", "w1", "w2"],
     )
     alt_text = (
-        f"{batches.label}: the loss of batch {k} alone is least at {point(surface.minimum)}. Two"
-        f" thirds of the batches have their minimum within {point(spread, 3)} of the middle; that"
+        f"{batches.label}: the loss of batch {k} alone has its minimum at"
+        f" {point(surface.minimum)}. Two thirds of the batches have their minimum within"
+        f" {point(spread, 3)} of the middle; that"
         f" of their mean is {point(mean.minimum)}."
     )
     caption = (
@@ -89,7 +90,7 @@ def batch_figure(
         "marks": marks[inside(weights_of(marks), domain)],
         "frame": frame_table(
             title=f"{batches.label}, batch {k}: {shapes_met(batches.settings)}",
-            subtitle=f"least at {point(surface.minimum, 3)}",
+            subtitle=f"minimum at {point(surface.minimum, 3)}",
             alt=alt_text,
             levels=max(levels, 2),
             **domain_values(domain),

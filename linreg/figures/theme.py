@@ -193,7 +193,7 @@ def number_axis() -> alt.Axis:
 
 _SHORT = (
     "abs(datum.value) >= 1e7 || (datum.value != 0 && abs(datum.value) < 1e-3)"
-    " ? format(datum.value, '.0e') : format(datum.value, ',')"
+    " ? format(datum.value, '.2~e') : format(datum.value, ',')"
 )
 
 

@@ -112,10 +112,7 @@ def _shapes_spec(theme: Theme) -> dict[str, Any]:
     title = alt.TitleParams(
         "Which pairs the loss compares", subtitle="rows: predictions, columns: targets"
     )
-    spec = matrix_spec(theme, fill, title)
-    cells = spec["layer"][0]
-    cells["encoding"]["tooltip"] = {"field": "tooltip", "type": "nominal"}
-    return with_frame_data(spec)
+    return with_frame_data(matrix_spec(theme, fill, title, "datum.tooltip"))
 
 
 def pairs_that_meet(prediction: Shape, target: Shape) -> Bool[np.ndarray, "P T"]:

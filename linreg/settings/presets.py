@@ -53,7 +53,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "answer_batch_of_one",
             "The answer's batch of one",
-            "The script unchanged but for a batch size of one: one prediction meets one target, so"
+            "The script unchanged but for a batch size of one: a single pair per batch, so"
             " nothing is mixed.",
             _comparison({"wiring": "original", "batch_size": 1, "epochs": 1}),
         ),

@@ -137,7 +137,7 @@ WIRINGS: dict[str, Wiring] = {
         Wiring(
             MATCHED,
             "pred.squeeze(-1)",
-            "The output loses its last axis: `(B,)` meets `(B,)`.",
+            "The output loses its last axis: `(B,)` against `(B,)`.",
             prediction_axes=1,
             target_axes=1,
             loss=_loss_squeezed,
@@ -146,7 +146,7 @@ WIRINGS: dict[str, Wiring] = {
         Wiring(
             "unsqueeze",
             "target.unsqueeze(1)",
-            "The target gains an axis: `(B, 1)` meets `(B, 1)`.",
+            "The target gains an axis: `(B, 1)` against `(B, 1)`.",
             prediction_axes=2,
             target_axes=2,
             loss=_loss_unsqueezed,
@@ -155,7 +155,7 @@ WIRINGS: dict[str, Wiring] = {
         Wiring(
             "weight_1d",
             "weight […], the strange line",
-            "The strange line makes the weight `(2,)`, so the output is `(B,)` and meets `(B,)`.",
+            "The strange line makes the weight `(2,)`, so the output is `(B,)`, like the target.",
             prediction_axes=1,
             target_axes=1,
             place=_replace_1d,

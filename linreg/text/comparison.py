@@ -77,14 +77,14 @@ def regression(data: Data) -> str:
 
 
 def steps_and_time(comparison: Comparison, paces: Sequence[float | None]) -> str:
-    """`3,000 steps a side, about 1.2 s`.
+    """`3,000 steps per run, about 1.2 s`.
 
     Of the settings alone, before there is a result. `paces` are in seconds per step; without the
     time where one is not known.
     """
     original, fixed = comparison.original.steps, comparison.fixed.steps
     steps = (
-        f"{original:,} and {fixed:,} steps" if original != fixed else f"{original:,} steps a side"
+        f"{original:,} and {fixed:,} steps" if original != fixed else f"{original:,} steps per run"
     )
     seconds = 0.0
     for count, pace in zip((original, fixed), paces, strict=True):
@@ -192,7 +192,7 @@ def shape_table(result: ComparisonResult) -> str:
     rows = {
         "Prediction": [shape(run.prediction_shape) for run in runs],
         "Target": [shape(run.target_shape) for run in runs],
-        "Loss, before its mean": losses,
+        "Shape before averaging": losses,
     }
     return table_in_markdown(rows, _labels(result))
 

@@ -94,11 +94,11 @@ def explanation(settings: Settings, outcome: Outcome | None) -> str:
     ):  # of paired rows it is the least-squares weights
         rows = "rows" if last > 1 else "row"
         where += f", as the last batch, of {last:,} {rows}, counts as much as the others"
-    return f"{sentence} {end} {point(outcome.weights)}; this loss is least at {where}."
+    return f"{sentence} {end} {point(outcome.weights)}; this loss has its minimum at {where}."
 
 
 def broadcast_sentence(settings: Settings, any_size: bool = False) -> str:
-    """Which shapes meet and what that does, for batches of the settings' size.
+    """Which shapes are broadcast and what that does, for batches of the settings' size.
 
     With `any_size` for batches of B rows.
     """
@@ -113,10 +113,10 @@ def broadcast_sentence(settings: Settings, any_size: bool = False) -> str:
             f" {rows**2:,} pairs"
         )
     else:
-        effect = "one row a batch, so nothing can be mixed"
+        effect = "one pair per batch, so broadcasting has no effect"
     sizes = ("B" if any_size else str(rows), "1")
     prediction, target = (sizes[:axes] for axes in (variant.prediction_axes, variant.target_axes))
-    return f"{shape(prediction)} meets {shape(target)}: {effect}."
+    return f"{shape(prediction)} against {shape(target)}: {effect}."
 
 
 def loss_text(value: float | None) -> str:

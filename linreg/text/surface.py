@@ -91,7 +91,7 @@ def _path_row(path: Paths, panel: Panel) -> dict[str, str]:
         end, r_squared = f"diverged at step {int(path.diverged_at.max()):,}", "–"
     return {
         "learning rate": f"{path.lr:.3g}",
-        "steps to lose 99 % of the excess loss": "–" if settled_at is None else f"{settled_at:,}",
+        "steps to 99 % of the way down": "–" if settled_at is None else f"{settled_at:,}",
         "ends at, median of the starts": end,
         "R², median of the starts": r_squared,
     }
@@ -106,10 +106,9 @@ def curvature_finding(result: SurfaceResult) -> str:
     for panel in result.panels:
         number = panel.surface.condition_number
         curvature = (
-            f"The bowl is {quantity(number)} times as steep along one axis as along the other (its"
-            " condition number)."
+            f"Condition number of the Hessian: {quantity(number)}."
             if math.isfinite(number)
-            else "The bowl is flat along one axis: its minimum is a whole line."
+            else "The Hessian is singular: the minimum is not unique."
         )
         sentences.append(f"{curvature} {_stability(panel)}")
     return "  \n".join(dict.fromkeys(sentences))
@@ -124,7 +123,7 @@ def _stability(panel: Panel) -> str:
     if momentum:
         name += f" with momentum {format_number(momentum)}"
     if limit == 0:
-        return f"{name} is stable at no learning rate; use a momentum below 1."
+        return f"{name} diverges at every learning rate; use a momentum below 1."
     formula = "2/λ"
     if momentum:
         formula = "2(1 + β)/((1 + 2β)λ)" if nesterov else "2(1 + β)/λ"
@@ -134,5 +133,6 @@ def _stability(panel: Panel) -> str:
         sentence += f", and below {quantity(limit)} on each of them"
     lr = format_number(settings.lr)
     if settings.lr > limit:
-        return f"{sentence}; lr {lr} would be {quantity(settings.lr / limit)} times that."
-    return f"{sentence}; lr {lr} is below."
+        times = quantity(settings.lr / limit)
+        return f"{sentence}; the current learning rate {lr} is {times} times the limit."
+    return f"{sentence}; the current learning rate {lr} is below."

@@ -21,7 +21,7 @@ from linreg.text import cause as text
 from linreg.text import comparison as comparison_text
 from linreg.text import numbers
 from linreg.ui.cache import RESOURCES, result_of
-from linreg.ui.controls import number
+from linreg.ui.controls import number, show_refusal
 from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import draw, draw_live
 from linreg.ui.live import fade as live_data
@@ -63,7 +63,7 @@ def cause_section(comparison: Comparison) -> None:
 def fade_bar(result: CauseResult) -> None:
     """The sliders for the share of the wrong pairs and the batch size."""
     data = live_data.fade_bar(result, page_state().view(CauseView))
-    live_fade(GROUP, "bar", data, _take_values)
+    show_refusal(live_fade(GROUP, "bar", data, _take_values))
 
 
 def _take_values(key: str) -> None:
@@ -72,7 +72,8 @@ def _take_values(key: str) -> None:
     if not state.was_removed(key):
         specs = specs_of(CauseView)
         message = state.widget(key)["move"]
-        state.change_view_by(lambda: read_values(message, {name: specs[name] for name in MOVED}))
+        moved = {name: specs[name] for name in MOVED}
+        state.change_view_by(lambda: read_values(message, moved), key)
 
 
 def _drawn(
@@ -104,7 +105,8 @@ def _terms(result: CauseResult) -> None:
     view = page_state().view(CauseView)
     sliders, rows = st.columns([5, 1], gap="medium", vertical_alignment="bottom")
     with sliders:
-        live_fade(GROUP, "weights", live_data.fade_weights(result, view), _take_values)
+        weights = live_data.fade_weights(result, view)
+        show_refusal(live_fade(GROUP, "weights", weights, _take_values))
     with rows:
         number("view.rows", "Matrix rows")
     left, right = st.columns([3, 2], gap="large")

@@ -29,6 +29,7 @@ from linreg.text import numbers
 from linreg.text.script import differing_lines, file_name, notebook, script
 from linreg.text.your_data import origin
 from linreg.ui.cache import RESOURCES, RUNS, result_of, speed_key, table_of
+from linreg.ui.controls import show_refusal
 from linreg.ui.downloads import keep_download
 from linreg.ui.figure_view import draw_live, live_menus
 from linreg.ui.live import TrainingSettings, live_training
@@ -175,7 +176,7 @@ def _training(group: str, comparison: Comparison, runs: list[MovingRun]) -> None
         momentum_from=float(optimizer.needs_momentum) / 100 if optimizer.takes_momentum else None,
     )
     problems = experiment.browser_training(comparison, RESOURCES)
-    live_training(group, problems, labels, settings, runs, _train_as_chosen)
+    show_refusal(live_training(group, problems, labels, settings, runs, _train_as_chosen))
 
 
 def _train_as_chosen(key: str) -> None:
@@ -197,7 +198,7 @@ def _train_as_chosen(key: str) -> None:
         changed_original = with_changes(original, changes)
         return Comparison(changed_original, apply_overrides(changed_original, own))
 
-    state.change(changed)
+    state.change(changed, key)
 
 
 def replayed(comparison: Comparison) -> tuple[list[MovingRun], int]:
@@ -246,7 +247,7 @@ def evidence(comparison: Comparison) -> None:
 
 def _numbers_and_warnings(result: ComparisonResult) -> None:
     left, right = st.columns([4, 3], gap="medium")
-    left.subheader("What each side comes to")
+    left.subheader("Results")
     left.markdown(text.outcome_table(result))
     left.caption(f"Converged: R² within {CONVERGED_WITHIN:g} of that of least squares.")
     right.subheader("The three shapes")
@@ -254,7 +255,7 @@ def _numbers_and_warnings(result: ComparisonResult) -> None:
     st.subheader("What PyTorch says")
     for label, run in zip(LABELS, result.runs, strict=True):
         if run.warnings:
-            st.markdown(f"**{label}**: a `UserWarning` on stderr, once for each pair of shapes")
+            st.markdown(f"**{label}**: PyTorch prints this warning once for each pair of shapes:")
             st.code("\n".join(run.warnings), language=None, wrap_lines=True)
         else:
             st.markdown(f"**{label}**: nothing")
@@ -267,7 +268,7 @@ def _script(result: ComparisonResult) -> None:
     st.subheader("Get the script")
     printed = "the losses and weights above" if outcomes else "the losses and weights of both"
     st.caption(
-        "Both sides in one PyTorch file that needs nothing of linreg: what differs is marked, and"
+        "Both sides in one PyTorch file that runs without linreg: what differs is marked, and"
         f" it prints {printed}."
     )
     name = file_name(comparison)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -23,6 +24,21 @@ from linreg.ui.state import CONTROL, page_state
 
 FIXED, VIEW = "fixed.", "view."
 INHERIT: Any = object()  # the value of a fixed side's setting that follows the original's
+
+
+def set_unless_refused(key: str, value: Any) -> None:
+    """Let a widget show a value, or what was entered instead and refused."""
+    state = page_state()
+    refusal = state.refusals.get(key)
+    state.set_widget(key, refusal.entered if refusal else value)
+
+
+def show_refusal(*keys: str) -> None:
+    """Say, below the widgets of these keys, why what they show was refused."""
+    refusals = page_state().refusals
+    for key in keys:
+        if key in refusals:
+            st.caption(f":red[:material/error: {escape_markdown(refusals[key].reason)}]")
 
 
 @dataclass(frozen=True)
@@ -54,16 +70,10 @@ class _Control:
         return to_text(value).replace(",", ", ")
 
     def set_widget(self, value: Any) -> None:
-        """Show a value, or what was entered instead and refused."""
-        state = page_state()
-        refusal = state.refusals.get(self.key)
-        state.set_widget(self.key, refusal.entered if refusal else value)
+        set_unless_refused(self.key, value)
 
     def show_refusal(self) -> None:
-        """Say below the control why what it shows was refused."""
-        refusal = page_state().refusals.get(self.key)
-        if refusal:
-            st.caption(f":red[:material/error: {escape_markdown(refusal.reason)}]")
+        show_refusal(self.key)
 
     def apply(self, convert: Callable[[Any], Any] = lambda value: value) -> None:
         """Take over what the visitor has entered, or refuse it.
@@ -217,27 +227,40 @@ def number(
     """A control for one number.
 
     `key_suffix` tells a second control for the same setting from the first; `maximum` is used
-    instead of the upper end of the setting's own range."""
+    instead of the upper end of the setting's own range.
+
+    The widget takes any number, so that what is out of range arrives here and is refused below
+    it: a browser would only say so for a moment."""
     control = _control(name, key_suffix)
-    as_type = control.spec.type
-    is_whole = as_type is int
-    lowest = as_type(control.spec.ui_range.low)
-    highest = as_type(control.spec.ui_range.high if maximum is None else maximum)
-    value = None if control.value is INHERIT else min(as_type(control.value), highest)
+    spec = control.spec
+    if maximum is not None:
+        spec = replace(spec, ui_range=replace(spec.ui_range, high=maximum))
+    value = None if control.value is INHERIT else min(control.value, spec.ui_range.high)
     control.set_widget(value)
     st.number_input(
         label,
-        min_value=lowest,
-        max_value=highest,
-        value=None if control.may_be_empty else "min",
-        step=1 if is_whole else _arrow_step(control.original_value),
-        format="%d" if is_whole else "%g",
+        value=None if control.may_be_empty else "min",  # without a minimum 0, for an emptied field
+        step=1.0 if spec.type is int else _arrow_step(control.original_value),
+        format="%g",
         key=control.key,
         placeholder=control.placeholder,
         disabled=disabled,
         on_change=control.apply,
+        args=(partial(_checked_number, name=label.partition(",")[0], spec=spec),),
     )
     control.show_refusal()
+
+
+def _checked_number(entered: float, name: str, spec: FieldSpec) -> Any:
+    """What was entered, as the type of a setting and within its range."""
+    if entered not in spec.ui_range or entered not in spec.valid_range:
+        low, high = spec.ui_range.low, spec.ui_range.high
+        raise ValueError(
+            f"{name} {shorten(entered)} is out of range; use {low:,.12g} to {high:,.12g}"
+        )
+    if spec.type is int and entered != int(entered):
+        raise ValueError(f"{name} {shorten(entered)} is not a whole number")
+    return spec.type(entered)
 
 
 def _arrow_step(value: float) -> float:

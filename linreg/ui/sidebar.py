@@ -10,10 +10,19 @@ from linreg.settings.optimizers import OPTIMIZERS
 from linreg.settings.pages import MENU
 from linreg.settings.presets import PRESETS, closest_preset
 from linreg.text.comparison import regression
-from linreg.ui.controls import choice, number, text, toggle
+from linreg.ui.controls import (
+    choice,
+    number,
+    set_unless_refused,
+    show_refusal,
+    text,
+    toggle,
+)
 from linreg.ui.navigation import link_to, present_button
-from linreg.ui.state import page_state
+from linreg.ui.state import CONTROL, page_state
 from linreg.ui.url import copy_link
+
+PRESET, LEAVE_TABLE = f"{CONTROL}preset", "no_table"  # keys of widgets
 
 
 def sidebar(has_controls: bool) -> None:
@@ -47,12 +56,12 @@ def _preset_control() -> None:
     state = page_state()
     closest = closest_preset(state.comparison, state.preset)
     is_unchanged = closest is not None and closest.comparison == state.comparison
-    state.set_widget("control.preset", closest.key if closest and is_unchanged else None)
+    set_unless_refused(PRESET, closest.key if closest and is_unchanged else None)
     chosen = st.selectbox(
         "Preset",
         list(PRESETS),
         format_func=lambda key: PRESETS[key].title,
-        key="control.preset",
+        key=PRESET,
         index=None,
         placeholder=f"{closest.title} (modified)" if closest else "your own settings",
         on_change=_apply_preset,
@@ -60,12 +69,13 @@ def _preset_control() -> None:
     comment = st.empty()  # always there, so that the controls below it keep their places
     if chosen:
         comment.caption(PRESETS[chosen].comment)
+    show_refusal(PRESET)
 
 
 def _apply_preset() -> None:
     state = page_state()
-    key = state.widget("control.preset")
-    if key and state.change(lambda: PRESETS[key].comparison):
+    key = state.widget(PRESET)
+    if key and state.change(lambda: PRESETS[key].comparison, PRESET):
         state.preset = key
 
 
@@ -104,8 +114,9 @@ def _data_controls(data: Data) -> None:
     if isinstance(data, TableSettings):
         st.markdown(f"{regression(data)}, {data.samples:,} rows of a table.")
         st.button(
-            "Back to the thread's data", key="no_table", on_click=_leave_table, width="stretch"
+            "Back to the thread's data", key=LEAVE_TABLE, on_click=_leave_table, width="stretch"
         )
+        show_refusal(LEAVE_TABLE)
         return
     text("weights", "True weights")
     left, right = st.columns(2)
@@ -121,7 +132,8 @@ def _data_controls(data: Data) -> None:
 
 def _leave_table() -> None:
     state = page_state()
-    if state.change(lambda: state.other_comparison or without_table(state.comparison)):
+    comparison = state.comparison
+    if state.change(lambda: state.other_comparison or without_table(comparison), LEAVE_TABLE):
         state.other_comparison = None
 
 

@@ -21,9 +21,9 @@ from linreg.settings.model import Comparison, DataSettings
 from linreg.settings.pages import MAX_STARTS, SurfaceView
 from linreg.text import surface as surface_text
 from linreg.ui.cache import RESOURCES, result_of
-from linreg.ui.controls import choice, number, several, slider, text, toggle
+from linreg.ui.controls import choice, number, several, show_refusal, slider, text, toggle
 from linreg.ui.elements import compiled, plain_table
-from linreg.ui.figure_view import draw, draw_live
+from linreg.ui.figure_view import current_theme, draw, draw_live, live_menus
 from linreg.ui.live import TrainingSettings, live_training
 from linreg.ui.live.messages import read_starts
 from linreg.ui.page import begin_fragment
@@ -36,6 +36,7 @@ STARTS_NOTE = (
     " Drag a start to train from elsewhere, click on a surface to add one, click on a start to"
     " remove it. Tuned learning rates stay as they are during a drag and are tuned anew after it."
 )
+VALLEY = "valley"  # key of the button
 VALLEY_CORRELATION = 0.95
 VALLEY_START = (-3.0, 8.0)
 SIDES = {"both": "both", "original": "original", "fixed": "fixed"}
@@ -57,14 +58,16 @@ def _surface(comparison: Comparison) -> None:
     part = page_state().view(SurfaceView).part
     if part == "paths":
         if is_synthetic:
-            valley.button(
-                "A narrow valley",
-                key="valley",
-                on_click=_show_valley,
-                help=f"Correlates the features by {VALLEY_CORRELATION:g}, which makes the bowls"
-                " narrow, and starts all optimizers at one point.",
-                width="stretch",
-            )
+            with valley:
+                st.button(
+                    "A narrow valley",
+                    key=VALLEY,
+                    on_click=_show_valley,
+                    help=f"Correlates the features by {VALLEY_CORRELATION:g}, which makes the bowls"
+                    " narrow, and starts all optimizers at one point.",
+                    width="stretch",
+                )
+                show_refusal(VALLEY)
         _paths_part(comparison, is_synthetic)
         return
     if is_synthetic:
@@ -85,7 +88,7 @@ def _show_valley() -> None:
     """Correlate the features, so that the bowl is a narrow valley, with one start beside it."""
     state = page_state()
     changes = {"correlation": VALLEY_CORRELATION}
-    if state.change(lambda: update_both(state.comparison, changes)):
+    if state.change(lambda: update_both(state.comparison, changes), VALLEY):
         state.change_view(starts=VALLEY_START, ring=0)
 
 
@@ -111,8 +114,8 @@ def _paths_controls() -> None:
             "Learning rates",
             titles=RATES.__getitem__,
             buttons=True,
-            help="Tuned: the rate with the fewest steps to lose 99 % of the excess loss, for each"
-            " optimizer and side.",
+            help="Tuned: the rate with the fewest steps to 99 % of the way down to the minimum, for"
+            " each optimizer and side.",
         )
     with arrows:
         toggle("view.arrows", "Gradient arrows")
@@ -128,8 +131,9 @@ def _paths_controls() -> None:
     with starts:
         text(
             "view.starts",
-            "Starts: w1, w2, w1, w2, …",
-            "or click on a surface; with none, the run's own initial weights",
+            "Starting points, e.g. 2, 3, 4, 1",
+            "w1 and w2 of one point after the other; or click on a surface. With none, training"
+            " starts from the run's own initial weights.",
         )
     with count:
         number("view.ring", "Starts in a ring")
@@ -156,16 +160,12 @@ def _paths_figures(comparison: Comparison) -> None:
     result = result_for(comparison, state.view(SurfaceView))
     st.markdown(surface_text.paths_finding(result))
     group, (runs, last_step) = "surface", replayed(comparison)
+    paths = partial(figures.paths, result)
+    draw_live(group, paths, runs, sends_runs=True, caption=False)
     step_controls(group, last_step)
-    draw_live(
-        group,
-        partial(figures.paths, result),
-        runs,
-        "paths",
-        sends_runs=True,
-        note=STARTS_NOTE,
-    )
     _training(group, result, runs)
+    st.caption(paths(current_theme()).caption + STARTS_NOTE)
+    live_menus(paths, runs, "paths")
     plain_table(surface_text.paths_table(result))
     left, right = st.columns(2, gap="medium")
     with left:
@@ -206,7 +206,7 @@ def _training(group: str, result: SurfaceResult, runs: list[MovingRun]) -> None:
         max_recorded=MAX_RECORDED,
     )
     finals = [path.weights[-1].ravel() for panel in result.panels for path in panel.paths]
-    live_training(
+    key = live_training(
         group,
         experiment.browser_training(result, RESOURCES),
         labels,
@@ -215,6 +215,7 @@ def _training(group: str, result: SurfaceResult, runs: list[MovingRun]) -> None:
         _start_as_chosen,
         np.concatenate([*finals, np.empty(0)]),
     )
+    show_refusal(key)
 
 
 def _start_as_chosen(key: str) -> None:
@@ -229,7 +230,7 @@ def _start_as_chosen(key: str) -> None:
         starts = read_starts(message, spec)
         return {"starts": tuple(w for start in starts for w in start), "ring": 0}
 
-    state.change_view_by(changes)
+    state.change_view_by(changes, key)
     state.starts_have_changed = True
 
 
@@ -258,8 +259,8 @@ def _curvature_part(comparison: Comparison) -> None:
 def _batches_part(comparison: Comparison) -> None:
     """The surface of one batch, and the minima of the others."""
     st.markdown(
-        "Each batch has a loss of its own, and a minimum of its own; a run descends on one batch"
-        " after the other."
+        "Each batch has a loss of its own, and a minimum of its own; each step uses the next"
+        " batch's gradient."
     )
     result = experiment.batches(comparison, page_state().view(SurfaceView), RESOURCES)
     if result.count > 1:

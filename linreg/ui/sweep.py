@@ -137,7 +137,8 @@ def _maps(result: SweepResult) -> None:
             Selection(f"map.{label}.{name}", ("clicked", "opened"), partial(_click, sweep))
             for label in LABELS
         ],
-        " A click selects a cell, a second click opens it.",
+        " Outlined: the selected cell. A click selects another, a second click on it compares both"
+        " sides at its settings.",
     )
     _cell_controls(sweep, column, row)
     cell = CellResult(result, column, row)

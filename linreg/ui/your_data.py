@@ -22,12 +22,20 @@ from linreg.text import markdown
 from linreg.text import your_data as text
 from linreg.ui.cache import result_of
 from linreg.ui.comparison import evidence, replay, result_for
+from linreg.ui.controls import set_unless_refused, show_refusal
 from linreg.ui.elements import plain_table
-from linreg.ui.state import page_state
+from linreg.ui.state import CONTROL, page_state
 
 PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 60
 ROLES = ("Target", "Feature 1", "Feature 2")
+OPTIONS = ("standardise", "standardise_target", "with_shuffle", "with_bias")
+TABLE, APPLY, UPLOAD = f"{CONTROL}table", f"{CONTROL}apply", "upload"  # keys of widgets
 TABLE_WIDTH, COLUMN_WIDTH = 260, 150  # pixels, of the lists
+
+
+def _key(name: str) -> str:
+    """The key of the widget of a role or an option."""
+    return f"{CONTROL}{name}"
 
 
 def is_on_a_table(comparison: Comparison) -> bool:
@@ -80,43 +88,51 @@ def _advice(comparison: Comparison, result: YourDataResult) -> None:
                 label = text.label(remedy)
                 st.button(
                     f"{label[0].upper()}{label[1:]}",
-                    key=f"remedy.{remedy.name}",
+                    key=_remedy_key(remedy),
                     on_click=_apply_remedy,
                     args=(comparison, remedy),
                 )
+        show_refusal(*map(_remedy_key, found))
+
+
+def _remedy_key(remedy: Remedy) -> str:
+    return f"remedy.{remedy.name}"
 
 
 def _apply_remedy(comparison: Comparison, remedy: Remedy) -> None:
-    _change(lambda: experiment.with_remedy(comparison, remedy))
+    _change(lambda: experiment.with_remedy(comparison, remedy), _remedy_key(remedy))
 
 
 # ---- the session ---------------------------------------------------------------------------------
 
 
-def _change(make: Callable[[], Comparison]) -> bool:
-    """Change the comparison of this page. The other pages keep theirs, unless the table is applied
-    to all. Whether it was changed."""
+def _change(make: Callable[[], Comparison], key: str) -> bool:
+    """Change the comparison of this page, as the widget of this key asks for. The other pages keep
+    theirs, unless the table is applied to all. Whether it was changed."""
     state = page_state()
     before = state.comparison
-    changed = state.change(make)
+    changed = state.change(make, key)
     if changed and not is_on_a_table(before):
         state.other_comparison = before
     return changed
 
 
-def _choose(key: str, target: str, features: Sequence[str], like: TableSettings | None) -> bool:
-    """Compare these columns, standardised as `like` says or else as by default."""
+def _choose(
+    widget: str, table: str, target: str, features: Sequence[str], like: TableSettings | None
+) -> bool:
+    """Compare these columns, as the widget of this key asks for, standardised as `like` says or
+    else as by default."""
     state = page_state()
     bias = state.comparison.original.bias if is_on_a_table(state.comparison) else True
     try:
-        settings = experiment.default_table_settings(key, target, features)
+        settings = experiment.default_table_settings(table, target, features)
         if like:
             standardise = like.standardise, like.standardise_target
-            settings = table_settings(key, target, features, *standardise)
+            settings = table_settings(table, target, features, *standardise)
     except (TableError, SettingsError) as error:
-        state.refuse(str(error))
+        state.refuse(str(error), widget)
         return False
-    return _change(lambda: with_table(state.comparison, settings, bias))
+    return _change(lambda: with_table(state.comparison, settings, bias), widget)
 
 
 # ---- the file ------------------------------------------------------------------------------------
@@ -139,7 +155,7 @@ def _upload() -> None:
     most = int(st.get_option("server.maxUploadSize"))  # in MB: the one setting for it
     given = st.file_uploader(
         "A CSV or Parquet file of your own",
-        key="upload",
+        key=UPLOAD,
         help="CSV with commas, semicolons, tabs or | between the columns, also as .csv.gz; or"
         " Parquet. It stays on this server, in memory, while a page is open on it. A link to this"
         " page does not hold it.",
@@ -155,18 +171,20 @@ def _upload() -> None:
         except TableError as error:
             state.upload = _Upload(given.file_id, before, name, str(error))
         else:
-            taken = _choose(table.digest, target, features, like=None)
+            taken = _choose(UPLOAD, table.digest, target, features, like=None)
             state.upload = _Upload(
                 given.file_id, *((table, given.name) if taken else (before, name))
             )
             st.rerun()  # the menu and the sidebar above are of the table before
 
 
-def _refusal() -> None:
-    """Why the last file was refused, below the form, as long as the file is there."""
+def _show_refusals() -> None:
+    """Below the form, why what one of its fields shows was refused; the last file as long as it is
+    there."""
     state = page_state()
+    show_refusal(TABLE, *map(_key, (*ROLES, *OPTIONS)), APPLY, UPLOAD)
     upload: _Upload | None = state.upload
-    if upload and upload.refusal and state.widget("upload"):
+    if upload and upload.refusal and state.widget(UPLOAD):
         st.error(markdown.escape_markdown(f"{upload.refusal}. Nothing else has changed."))
 
 
@@ -197,11 +215,11 @@ def _form(comparison: Comparison, data: TableSettings) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         _table_list(data, table)
         for role, name in zip(ROLES, (data.target, *data.features), strict=True):
-            page_state().set_widget(f"control.{role}", name)
+            set_unless_refused(_key(role), name)
             st.selectbox(
                 role,
                 _numbers(table.columns),
-                key=f"control.{role}",
+                key=_key(role),
                 on_change=_choose_column,
                 args=(data, role),
                 width=COLUMN_WIDTH,
@@ -211,7 +229,7 @@ def _form(comparison: Comparison, data: TableSettings) -> None:
         with st.popover("Options", icon=":material/tune:"):
             _options(comparison, data)
         _apply_to_all(comparison)
-    _refusal()
+    _show_refusals()
 
 
 def _table_list(data: TableSettings, table: Table) -> None:
@@ -224,11 +242,11 @@ def _table_list(data: TableSettings, table: Table) -> None:
         titles[upload.table.digest] = (
             upload.name
         )  # who else has the same table may call it otherwise
-    state.set_widget("control.table", data.table)
+    set_unless_refused(TABLE, data.table)
     st.selectbox(
         "Table",
         list(titles),
-        key="control.table",
+        key=TABLE,
         format_func=lambda key: titles.get(key, key),
         on_change=_choose_table,
         width=TABLE_WIDTH,
@@ -236,39 +254,39 @@ def _table_list(data: TableSettings, table: Table) -> None:
 
 
 def _options(comparison: Comparison, data: TableSettings) -> None:
-    state = page_state()
-    state.set_widget("control.standardise", data.standardise)
+    set_unless_refused(_key("standardise"), data.standardise)
     st.toggle(
         "Standardise the features",
-        key="control.standardise",
+        key=_key("standardise"),
         help="Each feature at mean 0 and standard deviation 1 in training.",
         on_change=_choose_scaling,
-        args=(data,),
+        args=(data, "standardise"),
     )
-    state.set_widget("control.standardise_target", data.standardise_target)
+    set_unless_refused(_key("standardise_target"), data.standardise_target)
     st.toggle(
         "Standardise the target",
-        key="control.standardise_target",
+        key=_key("standardise_target"),
         help="The target at mean 0 and standard deviation 1 in training. Predictions are shown in"
         " the units of the table.",
         on_change=_choose_scaling,
-        args=(data,),
+        args=(data, "standardise_target"),
     )
     for name, label, on in (
         ("shuffle", "Shuffle the rows", comparison.original.shuffle),
         ("bias", "With a bias", comparison.original.bias),
     ):
-        state.set_widget(f"control.with_{name}", on)
-        st.toggle(label, key=f"control.with_{name}", on_change=_choose_run, args=(name,))
+        key = _key(f"with_{name}")
+        set_unless_refused(key, on)
+        st.toggle(label, key=key, on_change=_choose_run, args=(name, key))
 
 
 def _apply_to_all(comparison: Comparison) -> None:
     state = page_state()
     applied = state.comparison == comparison and state.other_comparison is None
-    state.set_widget("control.apply", applied)
+    set_unless_refused(APPLY, applied)
     st.toggle(
         "Apply to all pages",
-        key="control.apply",
+        key=APPLY,
         help="Every page then shows this table, with these settings. *Data* in the sidebar leads"
         " back to the thread's data.",
         on_change=_choose_pages,
@@ -290,52 +308,52 @@ def _about(comparison: Comparison, data: TableSettings) -> str:
 
 def _choose_table() -> None:
     state = page_state()
-    if state.was_removed("control.table"):
+    if state.was_removed(TABLE):
         return
-    key = state.widget("control.table")
+    key = state.widget(TABLE)
     target, *features = experiment.default_columns(table_named(key))
     if key in BUNDLED:
         target, features = BUNDLED[key].target, list(BUNDLED[key].features)
-    _choose(key, target, features, like=None)
+    _choose(TABLE, key, target, features, like=None)
 
 
 def _choose_column(data: TableSettings, role: str) -> None:
     """The chosen column in its role; where it had another role, the two are exchanged."""
     state = page_state()
-    if state.was_removed(f"control.{role}"):
+    if state.was_removed(_key(role)):
         return
     chosen = dict(zip(ROLES, (data.target, *data.features), strict=True))
-    name = state.widget(f"control.{role}")
+    name = state.widget(_key(role))
     for other in ROLES:
         if chosen[other] == name:
             chosen[other] = chosen[role]
     chosen[role] = name
     target, *features = chosen.values()
-    _choose(data.table, target, features, like=data)
+    _choose(_key(role), data.table, target, features, like=data)
 
 
-def _choose_scaling(data: TableSettings) -> None:
-    state, names = page_state(), ("standardise", "standardise_target")
-    if not any(state.was_removed(f"control.{name}") for name in names):
-        changes = {name: state.widget(f"control.{name}") for name in names}
-        _choose(data.table, data.target, data.features, like=replace(data, **changes))
+def _choose_scaling(data: TableSettings, name: str) -> None:
+    state, key = page_state(), _key(name)
+    if not state.was_removed(key):
+        like = replace(data, **{name: state.widget(key)})
+        _choose(key, data.table, data.target, data.features, like)
 
 
-def _choose_run(name: str) -> None:
+def _choose_run(name: str, key: str) -> None:
     state = page_state()
-    if not state.was_removed(f"control.with_{name}"):
-        on = state.widget(f"control.with_{name}")
-        _change(lambda: update_both(experiment.with_default_table(state.comparison), {name: on}))
+    if not state.was_removed(key):
+        changes = {name: state.widget(key)}
+        _change(lambda: update_both(experiment.with_default_table(state.comparison), changes), key)
 
 
 def _choose_pages() -> None:
     """All pages on the table of this page, or this page alone."""
     state = page_state()
-    if state.was_removed("control.apply"):
+    if state.was_removed(APPLY):
         return
-    if not state.widget("control.apply"):
+    if not state.widget(APPLY):
         state.other_comparison = without_table(state.comparison)
-    elif state.change(lambda: experiment.with_default_table(state.comparison)):
+    elif state.change(lambda: experiment.with_default_table(state.comparison), APPLY):
         state.other_comparison = None
 
 

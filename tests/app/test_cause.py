@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from apprunner import one, opened, ran, tables, words
+from apprunner import one, opened, ran, refusals, tables, words
 
 from linreg import Settings, make_data, open_table
 from linreg.data.tables import register_table
@@ -286,7 +286,7 @@ def test_a_table_that_is_applied_is_on_every_page():
     app.switch_page("streamlit_app.py")
     app = ran(app)
     said = " ".join(caption.value for caption in app.caption)
-    assert "Fuel economy of 398 cars, 1970–1982, in place of the data of the forum" in said
+    assert "398 cars and their fuel economy, in place of the data of the forum" in said
     assert "The question on the PyTorch forums" not in said
     for page in ("cause", "surface", "sweep"):
         app.switch_page(f"pages/{page}.py")
@@ -334,6 +334,20 @@ def test_a_column_in_two_roles_changes_places():
     app = ran(app)
     data = app.session_state["page_state"].comparison.original.data
     assert (data.target, data.features) == ("horsepower", ("mpg", "weight"))
+
+
+def test_a_column_that_cannot_be_used_is_refused_at_its_field():
+    lines = ["y,a,b,empty", *(f"{k % 7},{k},{k * k}," for k in range(30)), "1,2,3,4"]
+    table = register_table(open_table("\n".join(lines).encode(), "gaps.csv"))
+    named = {"table": table.digest, "target": "y", "feature1": "a", "feature2": "b"}
+    app = opened("your_data", v="1", **named, batch_size="10", epochs="5")
+    before = shown_data(app)
+    control_of(app, "control.Target").set_value("empty")
+    app = ran(app)
+    assert "1 of 31 rows of gaps.csv has a number in every chosen column" in refusals(app)
+    assert control_of(app, "control.Target").value == "empty", "what was chosen is kept"
+    assert shown_data(app) == before
+    assert not app.warning, "it does not stand on top of the page"
 
 
 def test_a_column_of_words_is_not_offered():

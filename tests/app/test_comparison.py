@@ -131,6 +131,24 @@ def test_impossible_settings_are_refused_with_a_reason():
     assert control(app, "number_input", "batch_size").value == 100
 
 
+@pytest.mark.parametrize(
+    ("name", "entered", "reason"),
+    [
+        ("batch_size", 0, "Batch size 0 is out of range; use 1 to 200,000"),
+        ("batch_size", 1.5, "Batch size 1.5 is not a whole number"),
+        ("lr", 1e7, "Learning rate 10000000 is out of range; use 1e-12 to 1,000,000"),
+        ("fixed.lr", 0, "Learning rate 0 is out of range; use 1e-12 to 1,000,000"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_at_its_field(name, entered, reason):
+    app = opened(samples="400", epochs="2")
+    before = link(app)
+    ran(control(app, "number_input", name).set_value(entered))
+    assert reason in refusals(app)
+    assert control(app, "number_input", name).value == entered, "what was typed is kept"
+    assert link(app) == before
+
+
 def test_another_visitor_trains_the_same_just_before(monkeypatch):
     """Between the look at what is kept and the training of what is missing."""
     train_missing, trained_meanwhile = comparison_ui._train, []
@@ -163,7 +181,7 @@ def test_long_training_waits_for_a_button_and_says_how_long():
     assert app.info[0].value.startswith("60,000 steps will take about ")
     assert "Verdict" not in words(app)
     app = opened(epochs="150", samples="1000")
-    assert not app.info, "30 steps a side are trained at once"
+    assert not app.info, "30 steps per run are trained at once"
 
 
 def test_pressing_the_button_trains():
@@ -175,7 +193,7 @@ def test_pressing_the_button_trains():
 def test_the_sidebar_counts_steps_and_then_tells_the_time():
     app = opened(samples="400", epochs="2")
     assert any(
-        caption.value.startswith("8 steps a side, about ") for caption in app.sidebar.caption
+        caption.value.startswith("8 steps per run, about ") for caption in app.sidebar.caption
     )
 
 

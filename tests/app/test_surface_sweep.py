@@ -119,7 +119,7 @@ def test_the_curvature_is_the_hessians():
     table = make_data(DataSettings(samples=400, correlation=0.9))
     values = np.linalg.eigvalsh(2 * table.X.T @ table.X / 400)
     assert f"| steepest | {values[1]:,.0f} |" in words(app)
-    assert f"The bowl is {values[1] / values[0]:.1f} times as steep" in words(app)
+    assert f"Condition number of the Hessian: {values[1] / values[0]:.1f}" in words(app)
     control_of_correlation = app.slider(key="control.correlation.slider")
     assert control_of_correlation.value == 0.9
     ran(control_of_correlation.set_value(-0.5))
@@ -383,7 +383,7 @@ def test_odd_settings_open(page, query):
         },
     )
     if query.get("part") == "curvature":
-        assert "The bowl is flat along one axis" in words(app)
+        assert "The Hessian is singular: the minimum is not unique" in words(app)
     if "batch" in query:
         assert app.number_input(key="control.view.batch").value == 2, (
             "of the batches 0 to 2 the last"

@@ -54,10 +54,11 @@ def test_raw_columns_are_not_words(raw):
     ("query", "count", "speaking"),
     [
         ("?samples=1000", 5, [0, 1, 3, 4]),
+        ("cause?samples=1000", 6, [0]),
         ("surface?samples=1000&ring=2", 4, [0, 1, 2, 3]),
         ("sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100", 3, [0, 1]),
     ],
-    ids=["home", "surface", "sweep"],
+    ids=["home", "cause", "surface", "sweep"],
 )
 def test_figures_say_words_or_nothing(visit, query, count, speaking):
     said = hovered(drawn(visit(query, height=1200), count))

@@ -43,7 +43,8 @@ def test_a_click_on_a_surface_adds_a_start(visit):
     starts = re.search(r"starts=([^&]+)", here.address)[1].replace("%2C", ",").split(",")
     drawn(here, 4)
     assert [
-        float(part) for part in here.field("Starts: w1, w2, w1, w2, …").input_value().split(", ")
+        float(part)
+        for part in here.field("Starting points, e.g. 2, 3, 4, 1").input_value().split(", ")
     ] == [*map(float, starts)]
     here.page.go_back()
     here.page.wait_for_function("!location.search.includes('starts=')")
@@ -228,7 +229,7 @@ def test_controls_of_the_view_and_of_the_sidebar(visit):
     expect(
         here.page.get_by_test_id("stSidebar").get_by_label("Feature scale", exact=True)
     ).to_have_value("50")
-    starts = here.field("Starts: w1, w2, w1, w2, …")
+    starts = here.field("Starting points, e.g. 2, 3, 4, 1")
     starts.fill("1, 2, 3")
     starts.press("Enter")
     here.page.get_by_text("does not have an even count").wait_for(timeout=20_000)

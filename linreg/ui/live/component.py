@@ -89,8 +89,9 @@ def live_training(
     runs: Sequence[MovingRun],
     on_release: Callable[[str], None],
     finals: np.ndarray | None = None,
-) -> None:
-    """Mount the sliders of the training in the browser, whose starts are dragged in the figures.
+) -> str:
+    """Mount the sliders of the training in the browser, whose starts are dragged in the figures,
+    and return the element's key.
 
     `labels` has for each problem its `label` and `optimizer`, the indices `starts` of its starts,
     and under `follows` whether `lr` and `momentum` are those of the sliders. `runs` are Python's
@@ -112,6 +113,7 @@ def live_training(
         "runs_digest": _digest(runs),
     }
     _mount(key, pack(data), on_release_change=lambda: on_release(key))
+    return key
 
 
 def lecture_keys() -> None:
@@ -170,8 +172,9 @@ def _component(address: str, module: str) -> Any:
 
 def live_fade(
     group: str, part: str, data: Mapping[str, Any], on_move: Callable[[str], None]
-) -> None:
-    """Mount the sliders of `fade_sliders.js`: `part` is `bar` or `weights`.
+) -> str:
+    """Mount the sliders of `fade_sliders.js`, and return the element's key: `part` is `bar` or
+    `weights`.
 
     `data` is what `fade_bar` or `fade_weights` return. `on_move` is called with the element's key
     once the visitor has let go; the widget's value is `{"move": {name: value}}`.
@@ -179,3 +182,4 @@ def live_fade(
     key = f"live.{group}.{part}"
     sent = pack({"group": group, "part": part, **data})
     _mount(key, sent, "fade_sliders.js", on_move_change=lambda: on_move(key))
+    return key

@@ -144,17 +144,13 @@ function path(figure, runs, at, { run }) {
 function marks(figure, runs, at, { run }) {
   const moving = runs[run];
   const row = moving.rowAt(at);
-  const [, , bottom, top] = figure.domain;
   const places = [
     ["start", moving.weightsOf(0)],
     [moving.steps[row] === moving.last ? "end" : "here", moving.weightsOf(row)],
   ];
   const drawn = places
     .filter(([, [w1, w2]]) => figure.contains(w1, w2))
-    .map(([kind, [w1, w2]]) => {
-      const dy = (w2 - bottom) / (top - bottom) > 0.9 ? 26 : -18;
-      return { kind, w1, w2, label: "", dy };
-    });
+    .map(([kind, [w1, w2]]) => ({ kind, w1, w2, label: "", dx: 0, dy: 0 }));
   const still = figure.once("still marks", () =>
     figure.rows("marks").filter(({ kind }) => !["start", "end", "here"].includes(kind)),
   );

@@ -106,7 +106,9 @@ def test_labels_of_axes_keep_off_the_starts(panels, layout):
     """With a start where each label stood, every label stands elsewhere."""
     axes = paths_figures.paths_figure(panels, 1, layout, 0, LIGHT).data["axes"]
     places = axes.loc[axes["label"] != "", ["at1", "at2"]].to_numpy()
-    moved = paths_figures._axes(panels[1].surface.profile(), layout, 1, [*map(tuple, places)])
+    taken = paths_figures._places(panels[1], layout, 1)
+    taken.add_marks(places, 9)
+    moved = paths_figures._axes(panels[1].surface.profile(), layout, 1, taken)
     width = layout.domain[1] - layout.domain[0]
     for place in moved.loc[moved["label"] != "", ["at1", "at2"]].to_numpy():
         assert np.hypot(*(places - place).T).min() > 0.05 * width

@@ -74,6 +74,40 @@ def test_the_line_to_the_right_answer_says_how_far_it_is(thread):
     assert fixed["gap"].empty, "the fixed loss has its minimum there"
 
 
+def test_only_a_path_that_hides_the_surface_is_drawn_thinly(thread):
+    def is_thin(sides, layout):
+        return bool(surface_figure(sides, 0, layout, 3000, LIGHT).data["frame"]["tangled"][0])
+
+    assert not is_thin(*thread)
+    assert is_thin(*trained(Comparison(Settings(lr=5.0), Settings(wiring="squeeze", lr=5.0))))
+
+
+def test_labels_keep_off_marks_and_off_each_other(thread):
+    """By boxes of their own: as wide as the letters of an average typeface, in a narrow plot."""
+    sides, layout = thread
+    for which in (0, 1):
+        data = surface_figure(sides, which, layout, 3000, LIGHT).data
+        marks, heights = data["marks"], data["heights"]
+        named = marks[marks["label"] != ""]
+        low1, high1, _, high2 = layout.domain
+        scale = 300 / (high1 - low1)
+        boxes = []
+        for table, size in ((named, 12.5), (heights.assign(dx=0, dy=0), 11)):
+            for row in table.itertuples():
+                half = 0.5 * size * len(row.label) / 2
+                x = min(max((row.w1 - low1) * scale + row.dx, half), 300 - half)
+                y = (high2 - row.w2) * scale + row.dy
+                boxes.append((x - half, y - size / 2, x + half, y + size / 2))
+        for row in marks.itertuples():
+            x, y = (row.w1 - low1) * scale, (high2 - row.w2) * scale
+            boxes.append((x - 9, y - 9, x + 9, y + 9))
+        labels = len(named) + len(heights)
+        for k, one in enumerate(boxes[:labels]):
+            for other in boxes[k + 1 :]:
+                is_apart = one[2] <= other[0] or other[2] <= one[0]
+                assert is_apart or one[3] <= other[1] or other[3] <= one[1]
+
+
 def test_lines_are_drawn_where_the_axes_have_their_points(thread):
     """Points are placed by the axes' scales, lines by a projection."""
     sides, layout = thread

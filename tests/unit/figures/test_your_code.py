@@ -79,8 +79,8 @@ def test_tooltips_speak_of_cells_and_of_nothing_else():
     figure = your_code_figures.shapes_figure(diagnose_shapes((4, 1), (4,)), LIGHT)
     assert figure.data["cells"]["tooltip"][1] == "prediction [0, 0], target [1]: another's target"
     assert "tooltip" not in figure.shown_table()
-    (said,) = [said["signal"] for said in tooltips(figure.spec, STREAMLITS) if said]
-    assert set(re.findall(r'datum\["(\w+)"\]', said)) == {"tooltip"}
+    (said,) = {said["signal"] for said in tooltips(figure.spec, STREAMLITS) if said}
+    assert set(re.findall(r"datum\.(\w+)", said)) == {"tooltip"}
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from linreg.training.pytorch import train
 
 
 def test_steps_and_time():
-    assert steps_and_time(Comparison(), [None, 0.001]) == "3,000 steps a side"
-    assert steps_and_time(Comparison(), [0.001, 0.001]) == "3,000 steps a side, about 6.0 s"
+    assert steps_and_time(Comparison(), [None, 0.001]) == "3,000 steps per run"
+    assert steps_and_time(Comparison(), [0.001, 0.001]) == "3,000 steps per run, about 6.0 s"
     one = Comparison(Settings(), Settings(batch_size=1, epochs=1))
     assert steps_and_time(one, [None, None]) == "3,000 and 10,000 steps"
 
@@ -45,12 +45,12 @@ def test_the_finding_of_the_thread(told):
     )
     text, text_of_fixed = explanations(result)
     assert (
-        "`(100, 1)` meets `(100,)`: each of 100 predictions is compared with all 100 targets of its"
-        " batch, 10,000 pairs." in text
+        "`(100, 1)` against `(100,)`: each of 100 predictions is compared with all 100 targets of"
+        " its batch, 10,000 pairs." in text
     )
     assert (
-        f"After 3,000 steps the weights are {point(result.runs[0].weights[-1])}; this loss is"
-        " least at (0.06, 0.03)." in text
+        f"After 3,000 steps the weights are {point(result.runs[0].weights[-1])}; this loss has"
+        " its minimum at (0.06, 0.03)." in text
     )
     assert "each prediction is compared with its own target" in text_of_fixed
 
@@ -78,7 +78,7 @@ def test_a_smaller_last_batch_is_said_where_the_minimum_is_not_least_squares():
 
 def test_the_finding_of_a_batch_of_one(told):
     _, fixed = explanations(told("answer_batch_of_one"))
-    assert "`(1, 1)` meets `(1,)`: one row a batch, so nothing can be mixed" in fixed
+    assert "`(1, 1)` against `(1,)`: one pair per batch, so broadcasting has no effect" in fixed
 
 
 def test_the_finding_of_an_overflow(told):
@@ -115,13 +115,14 @@ def test_what_a_page_varies_is_not_said():
     )
     original, fixed = sides(comparison, ["batch_size"]).splitlines()
     assert original.strip() == (
-        "**Original**: `(B, 1)` meets `(B,)`: each of B predictions is compared with all B targets"
-        " of its batch, B² pairs."
+        "**Original**: `(B, 1)` against `(B,)`: each of B predictions is compared with all B"
+        " targets of its batch, B² pairs."
     )
     assert (
-        fixed == "**Fixed**: `(B,)` meets `(B,)`: each prediction is compared with its own target."
+        fixed
+        == "**Fixed**: `(B,)` against `(B,)`: each prediction is compared with its own target."
     )
-    assert "`(100, 1)` meets `(100,)`" in sides(comparison, ["lr"])
+    assert "`(100, 1)` against `(100,)`" in sides(comparison, ["lr"])
 
 
 def test_a_constant_target_is_not_called_a_failure():

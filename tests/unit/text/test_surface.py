@@ -24,13 +24,14 @@ def test_the_stable_learning_rate_is_of_the_optimizer_and_of_its_steepest_batch(
     plainly, steep = said(2.0), said(0.5)
     nesterov, wild = said(0.5, optimizer="Nesterov", momentum=0.9), said(0.5, momentum=1.5)
     assert plainly.endswith(
-        "SGD is stable below 2/λ = 2.00 on the mean of the batches; lr 1.5 is below."
+        "SGD is stable below 2/λ = 2.00 on the mean of the batches; the current learning rate 1.5"
+        " is below."
     )
     assert steep.endswith(
-        "on the mean of the batches, and below 0.500 on each of them; lr 1.5 would be 3.00 times"
-        " that."
+        "on the mean of the batches, and below 0.500 on each of them; the current learning rate 1.5"
+        " is 3.00 times the limit."
     )
     assert "Nesterov with momentum 0.9 is stable below 2(1 + β)/((1 + 2β)λ) = 1.36 on" in nesterov
     assert wild.endswith(
-        "SGD with momentum 1.5 is stable at no learning rate; use a momentum below 1."
+        "SGD with momentum 1.5 diverges at every learning rate; use a momentum below 1."
     )
