@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE= # what is compiled once is kept: every test process and every server would do it again
 
-.PHONY: run check test lint bench bench-guard bench-live bench-pages zoo faults planted fuzz load screenshots rules clean
+.PHONY: run check test lint bench bench-guard bench-live bench-pages bench-start zoo faults planted fuzz load screenshots rules clean
 
 run: .venv/.installed
 	$(BIN)/streamlit run streamlit_app.py
@@ -32,6 +32,9 @@ bench-guard: .venv/.installed # what the guard costs in a training step
 
 bench-pages: .venv/.installed-test
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_pages.py
+
+bench-start: .venv/.installed-test .venv/.compiled
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_start.py
 
 bench-live: .venv/.installed-test .venv/.compiled # SCENES="replay drag"
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_live.py $(SCENES)
