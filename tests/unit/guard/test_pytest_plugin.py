@@ -1,6 +1,7 @@
 """The pytest plugin: on when asked, by option or configuration; markers change single tests."""
 
 import tomllib
+from importlib import import_module
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -55,6 +56,14 @@ SUITE = f"""
 """
 PLUGIN = ("-p", "linreg.pytest_plugin", "-p", "no:cacheprovider", "-W", "default")
 PLUGIN += ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported():
+    """Import what a report makes PyTorch import: a run inside a test forgets what it is the first
+    to import, and these modules cannot be imported twice."""
+    for name in ("torch._dynamo", "torch._inductor.test_operators", "torch.onnx"):
+        import_module(name)
 
 
 @pytest.fixture
