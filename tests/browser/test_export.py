@@ -107,6 +107,7 @@ def test_a_copied_link_spells_everything_out_and_opens_the_same_page(visit):
 def test_an_embedded_table_is_the_one_that_its_page_shows(visit):
     here = visit("your_data?embed=true&epochs=2", width=700)
     here.page.get_by_role("link", name="Open in linreg").wait_for(timeout=120_000)
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 5")
     here.settled()
     assert any("w1 = " in text and "true" not in text for text in here.texts()), (
         "least squares weights, not true ones"
@@ -117,8 +118,8 @@ def test_an_embedded_page_is_its_finding_and_its_figures(visit):
     here = visit("?samples=1000&embed=true&step=40", width=700)
     link = here.page.get_by_role("link", name="Open in linreg")
     link.wait_for(timeout=120_000)
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 5")
     here.settled()
-    assert here.page.locator("svg.marks").count() == 5
     assert sum("after 40 steps" in text for text in here.texts()) == 2
     assert "step=40" in link.get_attribute("href")
     assert "embed" not in link.get_attribute("href")

@@ -218,10 +218,10 @@ def test_a_preset_sets_controls_and_link(visit):
     here.page.get_by_role("option", name="SGD at lr 0.01").click()
     here.page.wait_for_function("location.search.includes('optimizer=SGD')")
     here.page.get_by_text("Both sides diverge").wait_for(timeout=60_000)
-    assert any(
-        re.search(r"leaves the picture at step \d and diverges at step 7", text)
-        for text in here.texts()
+    said = here.page.locator("svg.marks text").filter(
+        has_text=re.compile(r"leaves the picture at step \d and diverges at step 7")
     )
+    expect(said.first).to_be_attached()  # the figures follow the sentence
 
 
 CUT = """() => [...document.querySelectorAll('svg.marks text')]
