@@ -17,7 +17,7 @@ class Bundled:
 
 BUNDLED = {
     "auto-mpg": Bundled(
-        title="398 cars and their fuel economy",
+        title="Fuel economy of cars",
         file="auto-mpg.csv",
         target="mpg",
         features=("horsepower", "weight"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from linreg.ui.live import live_controls
-from linreg.ui.live.messages import read_step
+from linreg.ui.live.messages import read_count, read_step
 from linreg.ui.state import page_state
 from linreg.ui.url import write_url
 
@@ -19,7 +19,7 @@ def step_to_show(last: int) -> int | None:
 def step_controls(group: str, last: int) -> None:
     """The controls of the live figures of a group, where there is more than one step."""
     if last:
-        live_controls(group, last, step_to_show(last), _show_chosen_step)
+        live_controls(group, last, step_to_show(last), page_state().steps_heard, _show_chosen_step)
     else:
         st.caption("There is nothing to replay: the runs diverge at step 0.")
 
@@ -27,5 +27,7 @@ def step_controls(group: str, last: int) -> None:
 def _show_chosen_step(key: str) -> None:
     state = page_state()
     if not state.was_removed(key):
-        state.step = read_step(state.widget(key)["step"])
+        message = state.widget(key)["step"]
+        state.step = read_step(message)
+        state.steps_heard[key] = read_count(message)
         write_url()

@@ -286,7 +286,7 @@ def test_a_table_that_is_applied_is_on_every_page():
     app.switch_page("streamlit_app.py")
     app = ran(app)
     said = " ".join(caption.value for caption in app.caption)
-    assert "398 cars and their fuel economy, in place of the data of the forum" in said
+    assert "Fuel economy of cars, in place of the data of the forum" in said
     assert "The question on the PyTorch forums" not in said
     for page in ("cause", "surface", "sweep"):
         app.switch_page(f"pages/{page}.py")

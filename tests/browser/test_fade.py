@@ -2,6 +2,7 @@
 moves at once and ends in the address."""
 
 import base64
+import re
 
 import pytest
 from accessible import PHONE, beside_the_window, shut_out
@@ -166,6 +167,7 @@ def test_the_keyboard_moves_every_slider_and_exports_show_it(visit):
     rows = page.get_by_role("slider", name="Rows per batch")
     rows.focus()
     page.keyboard.press("Home")
+    expect(rows).to_have_attribute("aria-valuetext", re.compile("^1 row: "))
     expect(rows).to_have_attribute("aria-valuetext", f"1 row: {said(here).splitlines()[-1]}")
     page.wait_for_function("location.search.includes('batch_rows=1')")
     weight = page.get_by_role("slider", name="Weight 2")

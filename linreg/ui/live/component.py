@@ -26,14 +26,27 @@ from linreg.ui.live.payload import pack
 MAX_RECORDED = 20_000  # steps of a run that the browser trains; of a longer one every k-th
 
 
-def live_controls(group: str, last: int, step: int | None, on_step: Callable[[str], None]) -> None:
+def live_controls(
+    group: str,
+    last: int,
+    step: int | None,
+    heard: Mapping[str, int],
+    on_step: Callable[[str], None],
+) -> None:
     """Mount the controls of a replay up to the step `last`, which show `step`; None is the last.
 
-    `on_step` is called with the element's key once the visitor has gone to another step;
-    `step_of(key)` is that step.
+    `on_step` is called with the element's key once the visitor has gone to another step, which is
+    in the widget's value `{"step": {"step": step, "told": count}}`. `heard` is for each key the
+    last such count: the browser goes on with its own step until Python has heard of it.
     """
     key = f"live.{group}.controls"
-    data = {"group": group, "last": last, "step": step, "stride": frame_steps(last)}
+    data = {
+        "group": group,
+        "last": last,
+        "step": step,
+        "heard": heard.get(key, 0),
+        "stride": frame_steps(last),
+    }
     _mount(key, data, on_step_change=lambda: on_step(key))
 
 

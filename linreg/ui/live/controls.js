@@ -49,10 +49,12 @@ export class Controls {
   }
 
   /** Take over what Python sends: the last step, the step to show, and the steps of a frame. */
-  receive({ step, last, stride }) {
+  receive({ step, last, heard, stride }) {
     this.stride = stride;
     this.slider.max = last;
-    this.stage.receiveStep(step, last);
+    this.stage.told = this.hasReceived ? this.stage.told : heard; // what was told before is over
+    this.hasReceived = true;
+    this.stage.receiveStep(step, last, heard);
     this.showStep();
   }
 

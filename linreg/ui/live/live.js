@@ -61,7 +61,7 @@ class ControlsPart {
       this.controls = new Controls(this.parent, stage);
       this.stage = stage;
     }
-    stage.send = (step) => setTriggerValue("step", { step });
+    stage.send = (message) => setTriggerValue("step", message);
     this.controls.receive(data);
   }
 

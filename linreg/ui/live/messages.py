@@ -11,12 +11,19 @@ from linreg.settings.fields import FieldSpec, SettingsError, format_number, from
 
 def read_step(message: Any) -> int | None:
     """The step of a replay, None where the message names none."""
-    step = message.get("step") if isinstance(message, Mapping) else None
-    return (
-        step
-        if isinstance(step, int) and not isinstance(step, bool) and 0 <= step < 10**15
-        else None
-    )
+    return _whole(message, "step")
+
+
+def read_count(message: Any) -> int:
+    """How often the browser has told a step, 0 where the message does not say."""
+    return _whole(message, "told") or 0
+
+
+def _whole(message: Any, name: str) -> int | None:
+    value = message.get(name) if isinstance(message, Mapping) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < 10**15 else None
 
 
 def read_values(message: Any, specs: Mapping[str, FieldSpec]) -> dict[str, Any]:

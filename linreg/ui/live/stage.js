@@ -28,8 +28,8 @@ export class Stage extends EventTarget {
     this.last = 0;
     this.step = null; // null is the last one
     this.views = new Set(); // FigureViews with their figures
-    this.known = null; // the step that Python shows
-    this.told = []; // steps on their way to Python and back
+    this.known = null; // the step that Python shows, once it has heard what it was told
+    this.told = 0; // how often Python was told a step
     this.isPlaying = false; // the player sets it
     this.send = () => {}; // tells Python a step; the controls set it
     this.trained = undefined; // the runs of the browser, while these are shown
@@ -87,32 +87,27 @@ export class Stage extends EventTarget {
     this.render();
   }
 
-  /** Take over the last step and the step that Python shows, unless it only repeats what it was
-   * told. */
-  receiveStep(step, last) {
+  /** Take over the last step, and the step that Python shows if it has heard of the last one that
+   * it was told: before that, it shows an older one.
+   * @param {number} heard - how often it has heard of a step
+   */
+  receiveStep(step, last, heard) {
     const hasMoved = last !== this.last;
     this.last = last;
-    const echo = this.told.indexOf(step);
-    if (echo >= 0) {
-      this.told.splice(0, echo + 1);
+    if (heard >= this.told && step !== this.known) {
       this.known = step;
-    } else if (step !== this.known) {
-      this.known = step;
-      this.told = [];
       this.dispatchEvent(new Event("taken"));
       this.step = step;
       this.render();
-      return;
-    }
-    if (hasMoved) this.render();
+    } else if (hasMoved) this.render();
   }
 
   /** Tell Python the step, so that the address, exports and the script follow. */
   tell() {
-    const heard = this.told.length ? this.told.at(-1) : this.known;
-    if (this.step === heard) return;
-    this.told.push(this.step);
-    this.send(this.step);
+    if (this.step === this.known) return;
+    this.known = this.step;
+    this.told += 1;
+    this.send({ step: this.step, told: this.told });
   }
 
   /** The time of a replay of these figures. */

@@ -5,7 +5,7 @@ import pytest
 from linreg.settings.fields import SettingsError, specs_of
 from linreg.settings.model import Settings
 from linreg.settings.pages import CauseView, SurfaceView
-from linreg.ui.live.messages import read_starts, read_step, read_values
+from linreg.ui.live.messages import read_count, read_starts, read_step, read_values
 
 RUN = specs_of(Settings)
 
@@ -28,6 +28,9 @@ def test_what_the_browser_computes_comes_back_to_the_last_bit():
 )  # fmt: skip
 def test_a_step_is_a_whole_number_or_none(message, step):
     assert read_step(message) == step
+    if isinstance(message, dict):
+        message = {"told": message.get("step")}
+    assert read_count(message) == (step or 0)
 
 
 @pytest.mark.parametrize(
