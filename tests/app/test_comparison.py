@@ -197,7 +197,8 @@ def test_the_sidebar_counts_steps_and_then_tells_the_time():
 
 def test_the_step_is_in_the_link_and_in_the_controls():
     app = opened(samples="400", epochs="2")
-    assert replay_controls(app) == {"group": "comparison", "last": 8, "step": None, "stride": 1}
+    shown = {"group": "comparison", "last": 8, "step": None, "heard": 0, "stride": 1}
+    assert replay_controls(app) == shown
     app.session_state["page_state"].step = 3
     ran(app)
     assert one(app.query_params["step"]) == "3"

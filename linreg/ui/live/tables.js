@@ -201,8 +201,8 @@ function firstOutside(figure, run) {
 function predictions(figure, runs, at) {
   const rows = figure.rows("points");
   const predicted = predictedAt(figure, runs, at);
-  return rows.map(({ true: y, side, feature1, feature2 }, k) => {
-    return { true: y, predicted: predicted[k], side, feature1, feature2 }; // faster than by `...row`
+  return rows.map(({ true: y, side, feature1, feature2 }, k) => { // faster than by `...row`
+    return { true: y, predicted: predicted[k], side, feature1, feature2 };
   });
 }
 
