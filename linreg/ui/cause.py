@@ -26,7 +26,7 @@ from linreg.ui.elements import compiled, plain_table
 from linreg.ui.figure_view import draw, draw_live
 from linreg.ui.live import fade as live_data
 from linreg.ui.live import live_fade
-from linreg.ui.live.messages import read_values
+from linreg.ui.live.messages import read_count, read_values
 from linreg.ui.state import page_state
 from linreg.ui.your_code import show_reaction
 
@@ -63,7 +63,7 @@ def cause_section(comparison: Comparison) -> None:
 def fade_bar(result: CauseResult) -> None:
     """The sliders for the share of the wrong pairs and the batch size."""
     data = live_data.fade_bar(result, page_state().view(CauseView))
-    show_refusal(live_fade(GROUP, "bar", data, _take_values))
+    show_refusal(live_fade(GROUP, "bar", data, page_state().heard, _take_values))
 
 
 def _take_values(key: str) -> None:
@@ -73,6 +73,7 @@ def _take_values(key: str) -> None:
         specs = specs_of(CauseView)
         message = state.widget(key)["move"]
         values = {name: specs[name] for name in MOVED}
+        state.heard[key] = read_count(message)
         state.change_view_by(lambda: read_values(message, values), key)
 
 
@@ -106,7 +107,7 @@ def _terms(result: CauseResult) -> None:
     sliders, rows = st.columns([5, 1], gap="medium", vertical_alignment="bottom")
     with sliders:
         weights = live_data.fade_weights(result, view)
-        show_refusal(live_fade(GROUP, "weights", weights, _take_values))
+        show_refusal(live_fade(GROUP, "weights", weights, page_state().heard, _take_values))
     with rows:
         number("view.rows", "Matrix rows")
     left, right = st.columns([3, 2], gap="large")

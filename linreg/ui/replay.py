@@ -19,7 +19,7 @@ def step_to_show(last: int) -> int | None:
 def step_controls(group: str, last: int) -> None:
     """The controls of the live figures of a group, where there is more than one step."""
     if last:
-        live_controls(group, last, step_to_show(last), page_state().steps_heard, _show_chosen_step)
+        live_controls(group, last, step_to_show(last), page_state().heard, _show_chosen_step)
     else:
         st.caption("There is nothing to replay: the runs diverge at step 0.")
 
@@ -29,5 +29,5 @@ def _show_chosen_step(key: str) -> None:
     if not state.was_removed(key):
         message = state.widget(key)["step"]
         state.step = read_step(message)
-        state.steps_heard[key] = read_count(message)
+        state.heard[key] = read_count(message)
         write_url()

@@ -67,7 +67,7 @@ class PageState:
     unknown_page: str = ""  # what the address named instead of a page, until the next change
 
     step: int | None = None  # of the replay; None is the last one
-    steps_heard: dict[str, int] = field(default_factory=dict)  # see `live_controls`, by key
+    heard: dict[str, int] = field(default_factory=dict)  # see `live_controls`, by key
     preset: str | None = None  # the key of the last one that was chosen
 
     # what is on the screen

@@ -118,6 +118,28 @@ def test_numbers_are_written_as_in_python(home):
         assert math.isfinite(value)
 
 
+def test_back_wins_over_a_value_that_was_heard_of_but_not_answered(home):
+    """`takes` says whether the page follows Python, which has heard so much of what it was told."""
+    found = home.page.evaluate(
+        f"""async () => {{
+            {LIVE}
+            const {{Telling}} = await import(address.replace('live.js', 'telling.js'));
+            const one = new Telling(null), found = [one.takes(null, 0)];
+            found.push(one.tells(295), one.tells(295), one.takes(null, 0), one.takes(295, 1));
+            found.push(one.tells(3), one.takes(295, 1), one.takes(null, 2));
+            one.tells(7);
+            one.begin(); // another element, which Python has not heard of
+            found.push(one.takes(null, 0), one.tells(8), one.count);
+            return found;
+        }}"""
+    )
+    first, told_again, older, answer = False, False, False, False
+    assert found[:5] == [first, True, told_again, older, answer]
+    older, back = False, True
+    assert found[5:8] == [True, older, back], "the answer never came"
+    assert found[8:] == [True, True, 1]
+
+
 def test_a_replay_moves_all_figures_without_a_word_to_the_server(visit):
     here = visit("?samples=1000", height=1_700).until_trained()  # all figures are in sight
     here.page.emulate_media(reduced_motion="no-preference")

@@ -37,7 +37,7 @@ def live_controls(
 
     `on_step` is called with the element's key once the visitor has gone to another step, which is
     in the widget's value `{"step": {"step": step, "told": count}}`. `heard` is for each key the
-    last such count: the browser goes on with its own step until Python has heard of it.
+    last such count: the browser keeps its own step until Python has heard of it.
     """
     key = f"live.{group}.controls"
     data = {
@@ -184,15 +184,20 @@ def _component(address: str, module: str) -> Any:
 
 
 def live_fade(
-    group: str, part: str, data: Mapping[str, Any], on_move: Callable[[str], None]
+    group: str,
+    part: str,
+    data: Mapping[str, Any],
+    heard: Mapping[str, int],
+    on_move: Callable[[str], None],
 ) -> str:
     """Mount the sliders of `fade_sliders.js`, and return the element's key: `part` is `bar` or
     `weights`.
 
     `data` is what `fade_bar` or `fade_weights` return. `on_move` is called with the element's key
-    once the visitor has let go; the widget's value is `{"move": {name: value}}`.
+    once the visitor has let go; the widget's value is `{"move": {name: value, "told": count}}`,
+    and `heard` that of `live_controls`.
     """
     key = f"live.{group}.{part}"
-    sent = pack({"group": group, "part": part, **data})
+    sent = pack({"group": group, "part": part, "heard": heard.get(key, 0), **data})
     _mount(key, sent, "fade_sliders.js", on_move_change=lambda: on_move(key))
     return key

@@ -10,6 +10,7 @@ const FAR = 10; // frames of Page Up, Page Down and with Shift
 export class Controls {
   constructor(parent, stage) {
     this.stage = stage;
+    stage.telling.begin();
     this.player = new Player(stage);
     this.element = document.createElement("div");
     this.element.className = "live-controls";
@@ -52,8 +53,6 @@ export class Controls {
   receive({ step, last, heard, stride }) {
     this.stride = stride;
     this.slider.max = last;
-    this.stage.told = this.hasReceived ? this.stage.told : heard; // what was told before is over
-    this.hasReceived = true;
     this.stage.receiveStep(step, last, heard);
     this.showStep();
   }

@@ -8,6 +8,7 @@ import { Fade, rowsOfFade } from "./fade.js";
 import { stageOf } from "./live.js";
 import { coordinate, count, point, quantity, r2Text } from "./numbers.js";
 import { unpack } from "./payload.js";
+import { Telling } from "./telling.js";
 
 const QUIET = 300; // milliseconds without a key until Python is told
 const PLAY_TIME = 3000; // milliseconds from 0 to 1
@@ -80,8 +81,7 @@ class SharedFade extends EventTarget {
 /** Sliders for some values, and what Python knows of these. */
 class Sliders {
   constructor(parent) {
-    this.known = null;
-    this.told = []; // values on their way to Python and back
+    this.telling = new Telling(null); // of the values as JSON
     this.element = document.createElement("div");
     this.element.className = "live-fade";
     this.element.setAttribute("role", "group");
@@ -98,23 +98,17 @@ class Sliders {
     return this.element.querySelector(selector);
   }
 
-  /** Take over what Python sends, unless it only repeats what it was told. */
-  receive({ group, values, ...more }, send) {
+  /** Take over what Python sends, unless it is older than what is shown. */
+  receive({ group, values, heard, ...more }, send) {
     this.send = send;
     this.follow(sharedOf(group), more);
-    this.sent = values;
+    this.sent = { values, heard };
     if (this.shared.fade) this.takeSent();
   }
 
   takeSent() {
-    const key = JSON.stringify(this.sent);
-    const echo = this.told.indexOf(key);
-    if (echo >= 0) this.told.splice(0, echo + 1);
-    else if (key !== this.known) {
-      this.told = [];
-      this.take(this.sent);
-    }
-    this.known = key;
+    const { values, heard } = this.sent;
+    if (this.telling.takes(JSON.stringify(values), heard)) this.take(values);
     this.show();
     this.shared.changed();
   }
@@ -131,21 +125,19 @@ class Sliders {
   }
 
   tellSoon() {
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tell(), QUIET);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.tell(), QUIET);
   }
 
   /** Tell Python the values, so that the address, exports and sentences follow. */
   tell() {
     const values = this.values();
-    const key = JSON.stringify(values);
-    if (key === (this.told.at(-1) ?? this.known)) return;
-    this.told.push(key);
-    this.send(values);
+    if (!this.telling.tells(JSON.stringify(values))) return;
+    this.send({ ...values, told: this.telling.count });
   }
 
   remove() {
-    clearTimeout(this.telling);
+    clearTimeout(this.timer);
     this.listening?.abort();
     this.element.remove();
   }

@@ -15,7 +15,7 @@ def read_step(message: Any) -> int | None:
 
 
 def read_count(message: Any) -> int:
-    """How often the browser has told a step, 0 where the message does not say."""
+    """The count of what this element of the browser has told, 0 where the message does not say."""
     return _whole(message, "told") or 0
 
 

@@ -6,6 +6,7 @@
 
 import { Clock } from "./clock.js";
 import { Run } from "./runs.js";
+import { Telling } from "./telling.js";
 import { Training } from "./training.js";
 
 const stages = new Map();
@@ -28,8 +29,7 @@ export class Stage extends EventTarget {
     this.last = 0;
     this.step = null; // null is the last one
     this.views = new Set(); // FigureViews with their figures
-    this.known = null; // the step that Python shows, once it has heard what it was told
-    this.told = 0; // how often Python was told a step
+    this.telling = new Telling(null); // of the step
     this.isPlaying = false; // the player sets it
     this.send = () => {}; // tells Python a step; the controls set it
     this.trained = undefined; // the runs of the browser, while these are shown
@@ -83,19 +83,15 @@ export class Stage extends EventTarget {
     this.training.compare();
     this.dispatchEvent(new Event("runs"));
     if (this.trained) return;
-    this.step = this.known;
+    this.step = this.telling.known;
     this.render();
   }
 
-  /** Take over the last step, and the step that Python shows if it has heard of the last one that
-   * it was told: before that, it shows an older one.
-   * @param {number} heard - how often it has heard of a step
-   */
+  /** Take over the last step, and the step that Python shows unless it is older than this one. */
   receiveStep(step, last, heard) {
     const hasMoved = last !== this.last;
     this.last = last;
-    if (heard >= this.told && step !== this.known) {
-      this.known = step;
+    if (this.telling.takes(step, heard)) {
       this.dispatchEvent(new Event("taken"));
       this.step = step;
       this.render();
@@ -104,10 +100,8 @@ export class Stage extends EventTarget {
 
   /** Tell Python the step, so that the address, exports and the script follow. */
   tell() {
-    if (this.step === this.known) return;
-    this.known = this.step;
-    this.told += 1;
-    this.send({ step: this.step, told: this.told });
+    if (!this.telling.tells(this.step)) return;
+    this.send({ step: this.step, told: this.telling.count });
   }
 
   /** The time of a replay of these figures. */
