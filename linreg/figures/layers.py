@@ -94,7 +94,8 @@ class Layout:
     """What all panels share and the replay does not change: the domain and the contour levels.
 
     There is a table of contours, one of their labels, one of full paths, one of the labels of
-    marks, and one of the line to the correct solution per panel.
+    marks, one of the line to the correct solution, and one of the principal axes per panel, as far
+    as a figure has them. `tangled` says that paths hide so much that all are drawn thinly.
     """
 
     domain: Domain
@@ -105,6 +106,8 @@ class Layout:
     full_paths: tuple[pd.DataFrame, ...] = ()
     mark_labels: tuple[pd.DataFrame, ...] = ()
     gaps: tuple[pd.DataFrame, ...] = ()
+    axes: tuple[pd.DataFrame, ...] = ()
+    tangled: bool = False
 
 
 def layout_around(
@@ -391,22 +394,22 @@ def line_shapes(table: str, by: Sequence[str], closed: bool = False) -> alt.Char
     return _shapes(alt.Chart(alt.NamedData(table)), by, kind, points)
 
 
-def point_shapes(table: str, x: str, y: str, by: str, length: str) -> alt.Chart:
-    """The points of a table, those of each value of a column as one geoshape: a line too short to
+def point_shapes(chart: alt.Chart, x: str, y: str, by: str, length: str) -> alt.Chart:
+    """The points of a chart, those of each value of a column as one geoshape: a line too short to
     be seen at each, of which a stroke draws the round or square caps.
 
     The browser moves hundreds of points 60 times a second, for which a mark each is too slow. The
     plot is in true aspect, as for `line_shapes`. `length` is an expression in units of `x`: 0 would
     leave a PDF without square caps, which have no direction then.
     """
-    chart = alt.Chart(alt.NamedData(table)).transform_calculate(
+    lines = chart.transform_calculate(
         **{
             "0": f"[datum['{x}'], datum['{y}']]",
             "1": f"[datum['{x}'] + {length}, datum['{y}']]",
             "length": "2",  # so that a row is an array to the projection
         }
     )
-    return _shapes(chart, [by], "MultiLineString", "datum.points")
+    return _shapes(lines, [by], "MultiLineString", "datum.points")
 
 
 def _shapes(chart: alt.Chart, by: Sequence[str], kind: str, points: str) -> alt.Chart:

@@ -69,7 +69,10 @@ def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]
         layout, full_paths=tuple(_full_paths(panel, layout.domain) for panel in panels)
     )
     places = [_places(panel, layout, k) for k, panel in enumerate(panels)]
-    return with_contour_labels(layout, surfaces, places)
+    layout = with_contour_labels(layout, surfaces, places)
+    axes = (_axes(surface, layout, k, places[k]) for k, surface in enumerate(surfaces))
+    tangled = any(is_tangled(paths, layout.domain) for paths in layout.full_paths)
+    return replace(layout, axes=tuple(axes), tangled=tangled)
 
 
 def _places(panel: Panel, layout: Layout, which: int) -> LabelPlaces:
@@ -128,14 +131,17 @@ def early_rows(steps: np.ndarray) -> np.ndarray:
     return np.unique(np.rint(np.geomspace(1, last + 1, CURVE_STEPS)).astype(int) - 1)
 
 
-def surface_only(layout: Layout, which: int) -> Layout:
-    """The layout of one panel without its paths."""
-    return replace(
+def surface_only(panel: Panel, layout: Layout, which: int) -> Layout:
+    """The layout of one panel, which is given without its paths."""
+    layout = replace(
         layout,
         contours=(layout.contours[which],),
         contour_labels=(layout.contour_labels[which],),
         full_paths=(layout.full_paths[which].iloc[:0],),
+        tangled=False,
     )
+    axes = _axes(panel.surface.profile(), layout, 0, _places(panel, layout, 0))
+    return replace(layout, axes=(axes,))
 
 
 def paths_figure(
@@ -171,7 +177,7 @@ def paths_figure(
         "now": current[inside(weights_of(current), layout.domain)] if len(current) else current,
         "starts": points_inside(starts, layout.domain),
         "marks": pd.DataFrame(marks, columns=["kind", "w1", "w2"]),
-        "axes": _axes(surface, layout, which, _places(panel, layout, which)),
+        "axes": layout.axes[which],
         "arrows": _arrows(surface, layout.domain) if arrows else _no_arrows(),
         "frame": frame_table(
             title=title,
@@ -179,7 +185,7 @@ def paths_figure(
             alt=alt_text,
             levels=max(layout.levels.count, 2),
             optimizers=",".join(names),
-            tangled=any(is_tangled(paths, layout.domain) for paths in layout.full_paths),
+            tangled=layout.tangled,
             **domain_values(layout.domain),
         ),
     }

@@ -277,8 +277,9 @@ def _template(theme: Theme) -> dict[str, Any]:
 
     low, high = in_frame("low"), in_frame("high")
     is_inside = f"datum.predicted >= {low} && datum.predicted <= {high}"
-    points = point_shapes("points", "true", "predicted", "side", f"{CAP_LENGTH} * ({high} - {low})")
-    points.transform[0:0] = [alt.FilterTransform(f"isValid(datum.predicted) && {is_inside}")]
+    points = alt.Chart(alt.NamedData("points"))
+    points = points.transform_filter(f"isValid(datum.predicted) && {is_inside}")
+    points = point_shapes(points, "true", "predicted", "side", f"{CAP_LENGTH} * ({high} - {low})")
     cap = alt.ExprRef(f"datum.side === '{LABELS[0]}' ? 'square' : 'round'")  # as SIDE_MARKS
     points = points.mark_geoshape(filled=False, strokeWidth=5, strokeCap=cap, opacity=0.65)
     points = points.encode(stroke=color)

@@ -82,21 +82,27 @@ def surfaces_layout(
 ) -> Layout:
     """The layout that holds the minima, the least-squares solution, all starts, and near paths."""
     surfaces = [side.surface.profile() for side in sides]
-    paths = [side.weights[:, :2].astype(np.float64) for side in sides if side.weights is not None]
-    starts_of_paths = [path[0] for path in paths]
-    layout = layout_around(surfaces, least_squares, [*starts, *starts_of_paths], paths)
+    paths_of = [  # of each side: none before it is trained
+        [] if side.weights is None else [side.weights[:, :2].astype(np.float64)] for side in sides
+    ]
+    paths = [path for own in paths_of for path in own]
+    layout = layout_around(surfaces, least_squares, [*starts, *(path[0] for path in paths)], paths)
     places, labels, gaps = [], [], []
-    for side, surface in zip(sides, surfaces, strict=True):
-        path = [] if side.weights is None else [side.weights[:, :2].astype(np.float64)]
-        free = places_beside(surface, layout, [whole[0] for whole in path], path)
-        for whole in path:
-            free.add_invitation(whole[0])
+    for own, surface in zip(paths_of, surfaces, strict=True):
+        free = places_beside(surface, layout, [path[0] for path in own], own)
+        for path in own:
+            free.add_invitation(path[0])
         labels.append(_mark_labels(surface, layout, free))
         gaps.append(_gap(surface, layout, free))
         places.append(free)
     full_paths = tuple(full_path(side.weights, layout.domain) for side in sides)
-    layout = with_contour_labels(layout, surfaces, places)
-    return replace(layout, full_paths=full_paths, mark_labels=tuple(labels), gaps=tuple(gaps))
+    return replace(
+        with_contour_labels(layout, surfaces, places),
+        full_paths=full_paths,
+        mark_labels=tuple(labels),
+        gaps=tuple(gaps),
+        tangled=any(_is_tangled(path, layout.domain) for path in full_paths),
+    )
 
 
 def surface_figure(
@@ -128,7 +134,7 @@ def surface_figure(
             subtitle=min_loss,
             alt=alt_text,
             levels=max(layout.levels.count, 2),
-            tangled=any(_is_tangled(path, layout.domain) for path in layout.full_paths),
+            tangled=layout.tangled,
             **domain_values(layout.domain),
         ),
     }

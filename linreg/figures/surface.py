@@ -78,8 +78,8 @@ def principal_axes(result: SurfaceResult, theme: Theme) -> FigureSet:
     """The surfaces alone, with their principal axes."""
     layout, figures = layout_of(result), []
     for which, panel in enumerate(result.panels):
-        without_paths = [replace(panel, paths=())]
-        figure = paths_figure(without_paths, 0, surface_only(layout, which), 0, theme)
+        alone = replace(panel, paths=())
+        figure = paths_figure([alone], 0, surface_only(alone, layout, which), 0, theme)
         axes = curvature(panel.surface)
         names = ["w1", "w2", "bias"][: len(axes.values)]
         directions = dict(zip(names, axes.directions.T, strict=True))

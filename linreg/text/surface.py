@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from linreg.experiments.optimizer_paths import Panel, Paths
     from linreg.experiments.surface import SurfaceResult
 
-WORSE_BY = 0.01  # in R²
+WORSE_BY = 0.01  # in R², of a minimum that is called the wrong place
 
 
 def curvature_table(result: SurfaceResult) -> str:
@@ -34,16 +34,13 @@ def paths_finding(result: SurfaceResult) -> str:
 
     Where all do on both surfaces, and the original's minimum is a worse model, that is the finding.
     """
-    findings = "  \n".join(_paths_finding(panel) for panel in result.panels)
-    settled = [
-        path.settled_at(panel.surface) is not None
-        for panel in result.panels
-        for path in panel.paths
-    ]
-    r_squared = [float(panel.baseline.r_squared(panel.surface.minimum)) for panel in result.panels]
-    if len(r_squared) < 2 or len(settled) < 4 or not all(settled):
+    findings = "  \n".join(map(_paths_finding, result.panels))
+    if len(result.panels) < 2 or not all(
+        len(panel.paths) == _settled(panel) > 1 for panel in result.panels
+    ):
         return findings
-    if not r_squared[0] < r_squared[1] - WORSE_BY:
+    original, fixed = map(_r_squared_at_minimum, result.panels)
+    if not original < fixed - WORSE_BY:
         return findings
     return (
         "**The optimizer is not the cause: each one finds the minimum, but as written that is the"
@@ -51,16 +48,25 @@ def paths_finding(result: SurfaceResult) -> str:
     )
 
 
+def _settled(panel: Panel) -> int:
+    """How many optimizers settle near the minimum."""
+    return sum(path.settled_at(panel.surface) is not None for path in panel.paths)
+
+
+def _r_squared_at_minimum(panel: Panel) -> float:
+    return float(panel.baseline.r_squared(panel.surface.minimum))
+
+
 def _paths_finding(panel: Panel) -> str:
     paths, minimum = panel.paths, panel.surface.minimum
     if not paths:
         return f"**{panel.label}**: choose an optimizer."
-    settled = sum(path.settled_at(panel.surface) is not None for path in paths)
+    settled = _settled(panel)
     if len(paths) > 1:
         subject = f"{settled} of {len(paths)} optimizers settle"
     else:
         subject = f"{paths[0].optimizer} {'settles' if settled else 'does not settle'}"
-    r_squared = r2_text(float(panel.baseline.r_squared(minimum)))
+    r_squared = r2_text(_r_squared_at_minimum(panel))
     return (
         f"**{panel.label}**: {subject} near the minimum of this loss, {point(minimum)}, where R² is"
         f" {r_squared}."

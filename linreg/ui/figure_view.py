@@ -84,20 +84,20 @@ def draw_live(
     runs: Sequence[MovingRun],
     key: str = "",
     sends_runs: bool = False,
-    note: str = "",
     of: Comparison | None = None,
     caption: bool = True,
-) -> None:
-    """Draw a figure set whose panels the browser moves, and what `draw` draws below it.
+) -> FigureSet:
+    """Draw a figure set whose panels the browser moves, and what `draw` draws below it; return it.
 
     The set is that of a theme and a step; data and files are those of the step on the screen.
     `group`, `runs` and `sends_runs` are those of `live_figures`."""
     at_end = _legible(figures_of(current_theme(), None))
     live_figures(group, at_end, runs, sends_runs)
     if caption and not at_end.legend:  # which says what the marks mean
-        st.caption(at_end.caption + note)
+        st.caption(at_end.caption)
     if key:
         live_menus(figures_of, runs, key, of)
+    return at_end
 
 
 def live_menus(

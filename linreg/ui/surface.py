@@ -23,7 +23,7 @@ from linreg.text import surface as surface_text
 from linreg.ui.cache import RESOURCES, result_of
 from linreg.ui.controls import choice, number, several, show_refusal, slider, text, toggle
 from linreg.ui.elements import compiled, plain_table
-from linreg.ui.figure_view import current_theme, draw, draw_live, live_menus
+from linreg.ui.figure_view import draw, draw_live, live_menus
 from linreg.ui.live import TrainingSettings, live_training
 from linreg.ui.live.messages import read_starts
 from linreg.ui.page import begin_fragment
@@ -161,10 +161,10 @@ def _paths_figures(comparison: Comparison) -> None:
     st.markdown(surface_text.paths_finding(result))
     group, (runs, last_step) = "surface", replayed(comparison)
     paths = partial(figures.paths, result)
-    draw_live(group, paths, runs, sends_runs=True, caption=False)
+    shown = draw_live(group, paths, runs, sends_runs=True, caption=False)
     step_controls(group, last_step)
     _training(group, result, runs)
-    st.caption(paths(current_theme()).caption + STARTS_NOTE)
+    st.caption(shown.caption + STARTS_NOTE)
     live_menus(paths, runs, "paths")
     plain_table(surface_text.paths_table(result))
     left, right = st.columns(2, gap="medium")

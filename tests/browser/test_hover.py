@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from browsing import Visit
 from drawn import drawn
+from live_tables import LIVE
 
 from linreg.experiments import comparison as experiment
 from linreg.experiments.resources import local_resources
@@ -86,9 +87,9 @@ def test_a_surface_says_both_losses_and_is_quiet_while_a_start_is_dragged(home):
         x, y = box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"]
         here.page.mouse.move(x, y)
         weights = here.page.evaluate(
-            """async ([k, x, y]) => {
-                const address = performance.getEntriesByType('resource')
-                    .map(({name}) => name).find(name => name.endsWith('/live.js'));
+            "async ([k, x, y]) => {"
+            + LIVE
+            + """
                 const {stageOf} = await import(address);
                 const figure = document.querySelectorAll('svg.marks')[k];
                 const views = [...stageOf('comparison').views];
@@ -119,9 +120,9 @@ def test_the_nearest_point_says_what_is_predicted_for_its_row(home):
     sample = experiment.run(compared, local_resources()).sample
     here.page.locator("svg.marks").nth(2).scroll_into_view_if_needed()
     true, predicted, x, y = here.page.evaluate(
-        """async () => {
-            const address = performance.getEntriesByType('resource')
-                .map(({name}) => name).find(name => name.endsWith('/live.js'));
+        "async () => {"
+        + LIVE
+        + """
             const {stageOf} = await import(address);
             const figure = document.querySelectorAll('svg.marks')[2];
             const stage = stageOf('comparison');
