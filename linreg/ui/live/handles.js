@@ -32,7 +32,9 @@ export class Handles {
       this.buttons[k] ??= this.newButton(k);
       const button = this.buttons[k];
       const { x, y } = this.view.placeOf(start);
-      button.classList.toggle("live-inviting", k === 0 && !this.training.wasUsed);
+      const invites = k === 0 && !this.training.wasUsed;
+      button.classList.toggle("live-inviting", invites);
+      button.classList.toggle("live-inviting-below", invites && this.view.figure.invitesBelow);
       button.hidden = !this.view.figure.contains(start[0], start[1]);
       button.style.transform = `translate(${x}px, ${y}px)`;
       const place = point(start.slice(0, 2));

@@ -24,6 +24,11 @@ export class Figure {
     return "trail" in this.retrained;
   }
 
+  /** Whether the note that its start can be dragged stands below the start, not above. */
+  get invitesBelow() {
+    return this.tables.frame.invitation[0] === "below";
+  }
+
   /** A value that is made once for these tables. */
   once(name, make) {
     if (!this.kept.has(name)) this.kept.set(name, make());
