@@ -34,7 +34,8 @@ export class Handles {
       const { x, y } = this.view.placeOf(start);
       button.classList.toggle("live-inviting", k === 0 && !this.training.wasUsed);
       button.hidden = !this.view.figure.contains(start[0], start[1]);
-      button.style.transform = `translate(${x}px, ${y}px)`;
+      const transform = `translate(${x}px, ${y}px)`;
+      if (button.style.transform !== transform) button.style.transform = transform;
       const place = point(start.slice(0, 2));
       const removes = this.training.isEditable ? ", Delete removes it" : "";
       button.setAttribute("aria-label", `Starting point ${place}; arrow keys move it${removes}`);

@@ -21,7 +21,7 @@ export class FigureView extends EventTarget {
     this.plot = document.createElement("div");
     this.element.append(this.plot);
     parent.append(this.element);
-    this.shown = new Map(); // table -> its rows in the view, where these are known
+    this.shown = new Map(); // table -> its `rows`, and the view's copies, where these are known
     this.isVisible = true;
     this.resizing = new ResizeObserver(() => this.fit());
     this.resizing.observe(this.element);
@@ -66,6 +66,7 @@ export class FigureView extends EventTarget {
     }
     this.result?.finalize();
     this.view = undefined;
+    this.corner = undefined;
     this.shown.clear();
     this.width = this.element.clientWidth;
     const tooltip = (_handler, _event, _item, said) => this.onTooltip?.(said);
@@ -104,16 +105,23 @@ export class FigureView extends EventTarget {
     this.dispatchEvent(new Event("drawn"));
   }
 
-  /** Replace the rows of a table from the first that is another object. */
+  /** Show other rows in a table: its copies are changed where there are as many. */
   setRows(name, rows) {
     if (!this.view || !this.tables.has(name)) return; // a table for readers only
     const before = this.shown.get(name);
     let same = 0;
-    while (before && same < rows.length && rows[same] === before[same]) same++;
-    if (same === rows.length && same === before?.length) return;
-    const removed = before ? before.slice(same) : () => true;
-    this.view.change(name, this.changeset().remove(removed).insert(rows.slice(same)));
-    this.shown.set(name, rows);
+    while (before && same < rows.length && rows[same] === before.rows[same]) same++;
+    if (same === rows.length && same === before?.rows.length) return;
+    const changes = this.changeset();
+    if (before?.rows.length === rows.length) {
+      before.rows = rows;
+      if (!change(before.copies, rows, same, changes)) return;
+    } else {
+      const added = rows.slice(same).map((row) => ({ ...row }));
+      changes.remove(before ? before.copies.splice(same) : () => true).insert(added);
+      this.shown.set(name, { rows, copies: before ? before.copies.concat(added) : added });
+    }
+    this.view.change(name, changes);
     for (const mark of this.lines.get(name) ?? []) this.redrawLines(mark);
   }
 
@@ -131,6 +139,7 @@ export class FigureView extends EventTarget {
     if (!this.view) this.embed();
     else if (width !== this.width) {
       this.width = width;
+      this.corner = undefined;
       this.view.signal("width", width);
       this.run();
     }
@@ -163,13 +172,19 @@ export class FigureView extends EventTarget {
 
   /** The place of a point in the element, in pixels. */
   placeOf([w1, w2]) {
-    const svg = this.element.querySelector("svg").getBoundingClientRect();
-    const box = this.element.getBoundingClientRect();
+    this.corner ??= this.pictureCorner(); // which would make the browser lay out the page
     const [left, top] = this.plotOrigin();
     return {
-      x: svg.left - box.left + left + this.view.scale("x")(w1),
-      y: svg.top - box.top + top + this.view.scale("y")(w2),
+      x: this.corner.x + left + this.view.scale("x")(w1),
+      y: this.corner.y + top + this.view.scale("y")(w2),
     };
+  }
+
+  /** The upper left corner of the picture in the element, which its size may move. */
+  pictureCorner() {
+    const picture = this.element.querySelector("svg").getBoundingClientRect();
+    const box = this.element.getBoundingClientRect();
+    return { x: picture.left - box.left, y: picture.top - box.top };
   }
 
   remove() {
@@ -179,6 +194,25 @@ export class FigureView extends EventTarget {
     this.result?.finalize();
     this.element.remove();
   }
+}
+
+/**
+ * Give the copies of a table from an index on the values of other rows, and note the fields that
+ * have changed. Whether there are any.
+ */
+function change(copies, rows, first, changes) {
+  const fields = new Set();
+  for (let k = first; k < rows.length; k++) {
+    const [copy, row] = [copies[k], rows[k]];
+    for (const field in row) {
+      if (copy[field] === row[field]) continue;
+      copy[field] = row[field];
+      fields.add(field);
+    }
+  }
+  for (const field of fields) changes.modify(copies[first], field, copies[first][field]);
+  changes.reflow(); // all rows count as changed
+  return fields.size > 0;
 }
 
 /** The names of the marks that draw the points of a table as lines, by the table. */
