@@ -21,6 +21,7 @@ export class Handles {
     const { signal } = this.listening;
     training.addEventListener("start", () => this.place(), { signal });
     view.addEventListener("drawn", () => this.place(), { signal });
+    addEventListener("scroll", () => this.scrolled(), { signal, capture: true, passive: true });
   }
 
   /** Put a handle on every start. */
@@ -90,7 +91,13 @@ export class Handles {
     const { held } = this;
     if (held?.index !== index) return;
     held.hasMoved ||= Math.hypot(event.clientX - held.x, event.clientY - held.y) > CLICK;
-    if (held.hasMoved) this.move(index, this.view.weightsAt(event));
+    if (!held.hasMoved) return;
+    held.box ??= this.view.pictureBox(); // once, not in every frame
+    this.move(index, this.view.weightsAt(event, held.box));
+  }
+
+  scrolled() {
+    if (this.held) this.held.box = undefined;
   }
 
   move(index, weights) {
