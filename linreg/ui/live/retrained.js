@@ -36,10 +36,10 @@ function trail(figure, runs, { run }) {
     const isFar = Math.hypot(w1[row] - w1[before], w2[row] - w2[before]) >= gap;
     if (isFar || row === last) apart.push((before = row));
   }
-  const [x, y] = [w1, w2].map((column) => Float64Array.from(apart, (row) => column[row] / gap));
-  const kept = keptPoints(x, y).map((k) => apart[k]);
-  const every = Math.ceil(kept.length / MAX_POINTS);
-  const shown = kept.filter((_, k) => k % every === 0 || k === kept.length - 1);
+  const every = Math.ceil(apart.length / MAX_POINTS);
+  const some = apart.filter((_, k) => k % every === 0 || k === apart.length - 1);
+  const [x, y] = [w1, w2].map((column) => Float64Array.from(some, (row) => column[row] / gap));
+  const shown = keptPoints(x, y).map((k) => some[k]);
   return clipped(
     shown.map((row) => [w1[row], w2[row]]),
     shown.map((row) => steps[row]),
