@@ -182,6 +182,7 @@ def leave_with_it(server):
         settled(page, 4)
         rows = "".join(f"{k % 97},{k % 89},{(k * 7) % 1013}\n" for k in range(600_000))
         given = {"name": "table.csv", "mimeType": "text/csv", "buffer": f"a,b,y\n{rows}".encode()}
+        page.get_by_role("button", name="Upload a file").click()
         page.locator("input[type=file]").set_input_files(given)
         try:
             page.get_by_text("600,000 of 600,000 rows are used").wait_for(timeout=60_000)
