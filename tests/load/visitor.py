@@ -194,8 +194,9 @@ class Visitor:
             else:
                 sent = unpacked(one.bytes)  # figures, or what the browser trains
                 self.live += sent.get("figures", [])
-                if "problems" in sent:
-                    self._place(self.widgets, ("live", "Training"), one, delta.fragment_id)
+                sliders = {"bar": "Wrong pairs", "weights": "Weights"}.get(sent.get("part"))
+                if name := "Training" if "problems" in sent else sliders:
+                    self._place(self.widgets, ("live", name), one, delta.fragment_id)
         elif kind == "progress":
             self.bar = True
         elif kind == "exception":
@@ -356,6 +357,10 @@ class Visitor:
         starts = [list(start) for start in unpacked(one.bytes)["settings"]["starts"]]
         starts[0] = [round(float(w) + change, 3) for w, change in zip(starts[0], by, strict=True)]
         return await self._tell(one, "release", {"starts": starts})
+
+    async def move(self, sliders, **values):
+        """Let go of a slider of the cause; the browser moves the figures by itself until then."""
+        return await self._tell(self.widgets["live", sliders], "move", values)
 
     async def _tell(self, one, event, value):
         """Send what a live element tells the server."""
