@@ -238,7 +238,6 @@ class Crowd:
     async def _page(self, visitor, dice, over):
         page = dice.choice([one for one in PAGES if one != visitor.page or not visitor.runs])
         self._note(f"{page or 'home'}: open", await visitor.run(page, ""), visitor.bar)
-        self.opened.add(page)
         for _ in range(dice.randint(2, 6)):
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), dice.uniform(*THINK))
@@ -252,6 +251,7 @@ class Crowd:
         return [f"{page or 'home'} has no {' '.join(needs)}" for page, needs in sought - self.met]
 
     async def _act(self, visitor, dice):
+        self.opened.add(visitor.page)
         self.met |= {(visitor.page, known) for known in visitor.widgets}
         if visitor.has("button", "Go on"):
             return

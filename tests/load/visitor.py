@@ -208,6 +208,10 @@ class Visitor:
             )
             value = {field: as_type(getattr(one, name))} if one.HasField(name) else {}
             self._widget(kind, one.label, one, delta.fragment_id, **value)
+        elif kind == "slider" and one.type == one.SELECT_SLIDER:
+            default = [one.options[int(index)] for index in one.default]
+            value = list(one.raw_value) if one.set_value else default
+            self._widget(kind, one.label, one, delta.fragment_id, string_array_value=value)
         elif kind == "slider":
             value = list(one.value if one.set_value else one.default)
             self._widget(kind, one.label, one, delta.fragment_id, double_array_value=value)
