@@ -7,6 +7,7 @@ Without Chromium the tests that use them skip; with REQUIRE_BROWSER=1 they fail 
 import os
 import re
 import shutil
+from functools import partial
 
 import pytest
 from served import Server
@@ -15,7 +16,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--force-prefers-reduced-motion",
+    # a page lives for seconds: compiling its hot functions again costs more than it saves
+    "--js-flags=--no-maglev --no-turbofan",
 ]  # fmt: skip
+POLLING = 50  # milliseconds; Playwright's own choice, every frame, has the page draw all of them
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +71,7 @@ SETTLED = """quiet => {
 
 def watched(page):
     page.add_init_script(WATCH)
+    page.wait_for_function = partial(page.wait_for_function, polling=POLLING)
     return page
 
 

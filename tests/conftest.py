@@ -5,6 +5,7 @@ Settings are left out of the check: they check themselves, and the tests hand th
 purpose.
 """
 
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -28,6 +29,18 @@ pytest_plugins = ["browsing"]
 settings.register_profile("dev", max_examples=20, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
 settings.load_profile("dev")  # `make test` asks for the other
+
+
+@pytest.fixture(scope="module")
+def one_renderer():
+    """One process that draws all figures of a module, and none when they are drawn."""
+    from linreg.figures.renderer import RENDERER  # which most tests do without
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RENDERER, "max_bytes", 1_000_000_000)
+        RENDERER.close()
+        yield
+        RENDERER.close()
 
 
 def pytest_collection_modifyitems(config, items):

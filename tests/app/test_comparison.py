@@ -1,5 +1,7 @@
 """The home page through Streamlit's own test runner: what a visitor reads, changes and is told."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from apprunner import control, link, one, opened, ran, refusals, replay_controls, words
@@ -16,21 +18,26 @@ from linreg.ui.cache import CACHE
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
-def loss_of_a_plain_script(settings):
-    """The mean loss of all batches at the last weights of an independent script, over all pairs
-    where the shapes say so."""
+@cache
+def end_of_a_plain_script(settings):
+    """The last weights of an independent script."""
     table = make_data(settings.data)
     weights, _ = plain_run(table.X, table.y, settings)
-    predictions, targets = (table.X @ weights[-1]).reshape(-1, 100), table.y.reshape(-1, 100)
+    return weights[-1]
+
+
+def loss_of_a_plain_script(settings):
+    """The mean loss of all batches, over all pairs where the shapes say so."""
+    table, weights = make_data(settings.data), end_of_a_plain_script(settings)
+    predictions, targets = (table.X @ weights).reshape(-1, 100), table.y.reshape(-1, 100)
     if settings.wiring == "squeeze":
         return ((predictions - targets) ** 2).mean()
     return ((predictions[:, :, None] - targets[:, None, :]) ** 2).mean()
 
 
 def r2_of_a_plain_script(settings):
-    table = make_data(settings.data)
-    weights, _ = plain_run(table.X, table.y, settings)
-    predictions = table.X @ weights[-1].astype(np.float64)
+    table, weights = make_data(settings.data), end_of_a_plain_script(settings)
+    predictions = table.X @ weights.astype(np.float64)
     return 1 - ((table.y - predictions) ** 2).mean() / table.y.var()
 
 

@@ -1,5 +1,5 @@
-"""The running app in Chromium: links on a server nobody has visited, controls, reload, Back,
-replay, where marks stand."""
+"""The home page in Chromium: a link on a server nobody has visited, where marks stand, what the
+keyboard reaches, replay, controls, reload, Back, long trainings."""
 
 import re
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def home(browser, server):
-    """The home page once for all who only look at it."""
+    """The home page once for all who look at it, and then for those who change it."""
     visit = Visit(browser, server, "?samples=1000").until_trained()
     yield visit
     visit.ended()
@@ -36,48 +36,6 @@ def test_a_cold_deep_link_restores_the_page(browser, server):
     finally:
         if fresh is not server:
             fresh.stop()
-
-
-def test_a_control_then_back_then_reload(visit):
-    here = visit("?samples=1000").until_trained()
-    here.field("Batch size").fill("20")
-    here.field("Batch size").press("Enter")
-    here.page.wait_for_function("location.search.includes('batch_size=20')")
-    here.until_trained()
-    assert "Original: (20, 1) against (20,)" in here.texts()
-    here.page.go_back()
-    here.page.wait_for_function("!location.search.includes('batch_size')")
-    here.page.get_by_text("Original: (100, 1) against (100,)").first.wait_for(timeout=20_000)
-    here.settled()
-    expect(here.field("Batch size")).to_have_value("100")
-    here.page.go_forward()
-    here.page.get_by_text("Original: (20, 1) against (20,)").first.wait_for(timeout=20_000)
-    here.page.reload()
-    here.until_trained()
-    expect(here.field("Batch size")).to_have_value("20")
-
-
-def test_a_value_typed_just_before_a_click_on_the_menu_goes_along(visit):
-    """The field gives it when it is left, by that very click: the link is still that of the
-    settings before."""
-    here = visit("?v=1&samples=1000&lr=0.05", height=1800).until_trained()
-    here.field("Epochs").fill("20")
-    here.page.get_by_test_id("stSidebar").get_by_text("Surface", exact=True).click(delay=400)
-    here.page.get_by_text("Optimizers on both surfaces").wait_for(timeout=60_000)
-    here.settled()
-    expect(here.field("Epochs")).to_have_value("20")
-    assert "epochs=20" in here.address
-
-
-def test_a_broken_link_opens_and_says_what_was_ignored(visit):
-    here = visit(
-        "?samples=1000&lr=1e999&nonsense=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&%3Cb%3Ebold%3C/b%3E=*1*"
-    ).until_trained()
-    said = here.page.locator("[data-testid=stAlert]").all_inner_texts()
-    assert any("lr=1e999 was ignored: it is out of range" in text for text in said)
-    assert any("<b>bold</b> was ignored: there is no such setting." in text for text in said), (
-        "HTML shows as text"
-    )
 
 
 def test_the_marks_stand_where_the_data_says(home):
@@ -131,97 +89,6 @@ def test_the_marks_stand_where_the_data_says(home):
         expected = [minimum.tolist()] if which == 0 else []  # the fixed side's is the star
         assert crossed == [pytest.approx(weights, abs=4 * pixel) for weights in expected]
         assert end == pytest.approx(run.weights[-1].tolist(), abs=4 * pixel)
-
-
-def test_a_replay_moves_every_figure_in_place(visit):
-    """By the slider, by a click on the loss curve, and by Play, which runs to the end and stops."""
-    here = visit("?samples=1000").until_trained()
-    here.page.evaluate(
-        "document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)"
-    )
-    here.page.evaluate("window.first = 'this'")
-
-    def in_place(what):
-        assert here.page.evaluate("window.first") == "this", f"{what} stays in the page"
-        marks = here.page.evaluate(
-            "[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)"
-        )
-        assert marks == ["0", "1", "2", "3", "4"], f"{what} draws no figure anew"
-
-    slider = here.page.get_by_role("slider", name="Replay: step", exact=True)
-    slider.focus()
-    for _ in range(5):
-        slider.press("ArrowLeft")
-    here.page.wait_for_function("location.search.includes('step=295')")
-    expect(here.page.locator("svg.marks text").filter(has_text="after 295 steps")).to_have_count(2)
-    in_place("the slider")
-    while (
-        "step=" in here.address
-    ):  # as many entries in the history as the server has taken the presses apart
-        here.page.go_back()
-        here.settled()
-    gone = here.page.locator("svg.marks text").filter(has_text=re.compile("after 29[5-9] steps"))
-    expect(gone, "Back undoes a move of the slider too").to_have_count(0)
-    here.settled()
-    in_place("Back")
-    chart = here.page.locator("svg.marks").nth(3)
-    chart.scroll_into_view_if_needed()
-    box = chart.bounding_box()
-    here.page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"])
-    here.page.wait_for_function("location.search.includes('step=')")
-    step = int(re.search(r"step=(\d+)", here.address)[1])
-    assert 100 < step < 200, "far enough from the end that Pause stays for a while"
-    here.page.locator("svg.marks").first.scroll_into_view_if_needed()  # drawn when it is seen
-    here.page.get_by_text(f"after {step} steps").first.wait_for(timeout=20_000)
-    in_place("a click")
-    here.page.get_by_role("button", name="Play").press("Enter")
-    here.page.get_by_role("button", name="Pause").wait_for(timeout=20_000)
-    here.page.get_by_role("button", name="Play").wait_for(timeout=60_000)
-    here.settled()
-    ends = [text for text in here.texts() if "ends at" in text]
-    assert len([text for text in ends if "after 300 steps" in text]) == 2, ends
-    assert "step" not in here.address
-    in_place("Play")
-
-
-def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
-    here = visit("?epochs=1050&samples=1000&wiring=weight_1d")  # matched, which is quicker
-    here.page.get_by_role("button", name=re.compile("^Train 21,000 steps")).click(timeout=60_000)
-    here.page.get_by_text(re.compile(r"Training: [\d,]+ of 21,000 steps")).wait_for(timeout=30_000)
-    here.until_trained()
-    assert here.page.get_by_role("button", name=re.compile("^Train ")).count() == 0
-    assert sum("after 10,500 steps" in text for text in here.texts()) == 2
-
-
-def test_a_long_training_can_be_stopped_and_begun_again(visit):
-    """Also while the figures appear: the button stays under the mouse that presses it."""
-    here, figures = visit("?batch_size=1"), []
-    here.page.route(re.compile(r"/live\.js"), lambda route: figures.append(route))
-    here.page.reload()
-    begin = here.page.get_by_role("button", name="Train 600,000 steps")
-    begin.click(timeout=60_000)
-    here.page.get_by_text(re.compile(r"Training: [\d,]+ of 600,000 steps")).wait_for(timeout=30_000)
-    here.page.get_by_role("button", name="Stop the training").hover()
-    here.page.mouse.down()
-    assert figures, "what draws them has been held back"
-    for file in figures:
-        file.continue_()
-    here.page.unroute_all()
-    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 4")
-    here.page.mouse.up()
-    begin.wait_for(timeout=30_000)
-
-
-def test_a_preset_sets_controls_and_link(visit):
-    here = visit("?samples=1000").until_trained()
-    here.page.get_by_label("Preset").click()
-    here.page.get_by_role("option", name="SGD at lr 0.01").click()
-    here.page.wait_for_function("location.search.includes('optimizer=SGD')")
-    here.page.get_by_text("Both sides diverge").wait_for(timeout=60_000)
-    said = here.page.locator("svg.marks text").filter(
-        has_text=re.compile(r"leaves the picture at step \d and diverges at step 7")
-    )
-    expect(said.first).to_be_attached()  # the figures follow the sentence
 
 
 CUT = """() => [...document.querySelectorAll('svg.marks text')]
@@ -310,109 +177,114 @@ def test_menus_open_where_the_keyboard_is_and_shut_nobody_out(home):
     assert shut_out(home) == []
 
 
-def links_of(here, place):
-    return here.page.locator(f".st-key-{place}_links a")
-
-
-def test_pages_lead_to_their_neighbours_and_back_with_the_settings(visit):
-    here = visit("cause?v=1&lr=0.05&rows=4")
-    foot = links_of(here, "foot")
-    foot.first.wait_for(timeout=120_000)
-    assert foot.all_inner_texts() == ["← Original vs fixed", "Claims →"]
-    expect(links_of(here, "top").first).not_to_be_visible()
-    here.settled()
-    foot.last.click()
-    here.page.wait_for_url("**/claims?*lr=0.05*")
-    links_of(here, "foot").get_by_text("Surface →").wait_for(timeout=120_000)
-    here.settled()
-    here.page.go_back()
-    here.page.wait_for_url("**/cause?*rows=4*")
-    here.settled()
-    expect(here.field("Matrix rows")).to_have_value("4")
-
-
-def test_back_to_an_address_without_settings_is_back_to_the_defaults(visit):
-    here = visit("cause")
-    links_of(here, "foot").first.click(timeout=120_000)
-    here.page.get_by_text("R² of least squares").wait_for(timeout=60_000)
-    here.settled()
-    here.field("Batch size").fill("50")
-    here.field("Batch size").press("Enter")
-    here.page.wait_for_function("location.search.includes('batch_size=50')")
-    here.until_trained()
-    here.page.evaluate("history.go(-2)")
-    here.page.wait_for_url(re.compile(r"/cause(\?v=1)?$"))
-    links_of(here, "foot").get_by_text("Claims →").wait_for(timeout=60_000)
-    here.settled()
-    assert here.address in ("", "?v=1"), "the version alone says the same"
-    expect(here.field("Batch size of the comparison")).to_have_value("100")
-
-
-def test_a_phone_has_the_way_on_at_its_top(visit):
-    here = visit("your_data?v=1&epochs=2&seed=3", width=390, height=844)
-    top = links_of(here, "top")
-    expect(top.last).to_be_visible(timeout=60_000)
-    assert top.all_inner_texts() == ["← Sweep", "Your code →"]
-    boxes = [link.bounding_box() for link in top.all()]
-    assert all(box["y"] + box["height"] < 60 for box in boxes), "no room is taken from the page"
-    assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
-    here.settled()
-    top.last.click()
-    here.page.wait_for_url("**/your_code?*seed=3*")
-    assert beside_the_window(here) == 0
-
-
-@pytest.mark.parametrize(
-    ("path", "links"),
-    [
-        ("surfaces?lr=0.05", ["Surface →"]),
-        ("%3Ci%3Ex", ["Cause →", "Claims →", "Surface →", "Sweep →", "Your data →", "Your code →"]),
-    ],
-)
-def test_an_unknown_address_is_told_with_the_way_on(visit, path, links):
-    here = visit(f"{path}{'&' if '?' in path else '?'}samples=1000")
-    name = "surfaces" if "surfaces" in path else "<i>x"
-    here.page.get_by_text(f"There is no page {name}, so this is the home page.").wait_for(
-        timeout=60_000
+def test_a_replay_moves_every_figure_in_place(home):
+    """By the slider, by a click on the loss curve, and by Play, which runs to the end and stops."""
+    here = home
+    here.page.evaluate(
+        "document.querySelectorAll('svg.marks').forEach((svg, i) => svg.dataset.first = i)"
     )
-    here.until_trained()
-    here.page.keyboard.press("Escape")  # Streamlit's own dialog, which has no link
-    assert here.complaints == [
-        "The page that you have requested does not seem to exist. Running the app's main page."
-    ]
-    here.complaints.clear()
-    assert here.page.locator(".st-key-other_pages a").all_inner_texts() == links
-    if len(links) == 1:
-        here.page.locator(".st-key-other_pages a").click()
-        here.page.wait_for_url("**/surface?*lr=0.05*")
-        here.page.get_by_text("Optimizers on both surfaces").wait_for(timeout=60_000)
+    here.page.evaluate("window.first = 'this'")
+
+    def in_place(what):
+        assert here.page.evaluate("window.first") == "this", f"{what} stays in the page"
+        marks = here.page.evaluate(
+            "[...document.querySelectorAll('svg.marks')].map(svg => svg.dataset.first)"
+        )
+        assert marks == ["0", "1", "2", "3", "4"], f"{what} draws no figure anew"
+
+    slider = here.page.get_by_role("slider", name="Replay: step", exact=True)
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowLeft")
+    here.page.wait_for_function("location.search.includes('step=295')")
+    expect(here.page.locator("svg.marks text").filter(has_text="after 295 steps")).to_have_count(2)
+    in_place("the slider")
+    while (
+        "step=" in here.address
+    ):  # as many entries in the history as the server has taken the presses apart
+        here.page.go_back()
         here.settled()
-        assert here.page.get_by_text("There is no page").count() == 0
+    gone = here.page.locator("svg.marks text").filter(has_text=re.compile("after 29[5-9] steps"))
+    expect(gone, "Back undoes a move of the slider too").to_have_count(0)
+    here.settled()
+    in_place("Back")
+    chart = here.page.locator("svg.marks").nth(3)
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    here.page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"])
+    here.page.wait_for_function("location.search.includes('step=')")
+    step = int(re.search(r"step=(\d+)", here.address)[1])
+    assert 100 < step < 200, "far enough from the end that Pause stays for a while"
+    here.page.locator("svg.marks").first.scroll_into_view_if_needed()  # drawn when it is seen
+    here.page.get_by_text(f"after {step} steps").first.wait_for(timeout=20_000)
+    in_place("a click")
+    here.page.get_by_role("button", name="Play", exact=True).press("Enter")
+    here.page.get_by_role("button", name="Pause").wait_for(timeout=20_000)
+    here.page.get_by_role("button", name="Play", exact=True).wait_for(timeout=60_000)
+    here.settled()
+    ends = [text for text in here.texts() if "ends at" in text]
+    assert len([text for text in ends if "after 300 steps" in text]) == 2, ends
+    assert "step" not in here.address
+    in_place("Play")
 
 
-def test_the_lecture_view_is_left_by_escape_and_stepped_through_from_anywhere(visit):
-    here = visit("?v=1&samples=1000&lr=0.05").until_trained()
-    sidebar = here.page.get_by_test_id("stSidebar")
-    type_size = "getComputedStyle(document.querySelector('.live-controls')).fontSize"
-    before = float(here.page.evaluate(type_size)[:-2])
-    here.page.get_by_role("button", name="Lecture view").click()
-    here.page.wait_for_function("location.search.includes('present=true')")
+def test_a_control_then_back_then_reload(home):
+    here = home
+    here.field("Batch size").fill("20")
+    here.field("Batch size").press("Enter")
+    here.page.wait_for_function("location.search.includes('batch_size=20')")
     here.until_trained()
-    expect(sidebar).not_to_be_visible()
-    assert float(here.page.evaluate(type_size)[:-2]) == 1.25 * before
-    for _ in range(3):
-        here.page.keyboard.press("ArrowLeft")
-    here.page.wait_for_function("location.search.includes('step=297')")
-    assert "present=true" in here.address
-    here.page.keyboard.press("Escape")
-    here.page.wait_for_function("!location.search.includes('present')")
-    here.settled()
-    expect(sidebar).to_be_visible()
-    expect(here.field("Learning rate")).to_have_value("0.05")
+    assert "Original: (20, 1) against (20,)" in here.texts()
     here.page.go_back()
-    here.page.wait_for_function("location.search.includes('present=true')")
+    here.page.wait_for_function("!location.search.includes('batch_size')")
+    here.page.get_by_text("Original: (100, 1) against (100,)").first.wait_for(timeout=20_000)
     here.settled()
-    expect(sidebar).not_to_be_visible()
-    links_of(here, "foot").last.click()
-    here.page.wait_for_url("**/cause?*lr=0.05*present=true*")
-    expect(sidebar).not_to_be_visible()
+    expect(here.field("Batch size")).to_have_value("100")
+    here.page.go_forward()
+    here.page.get_by_text("Original: (20, 1) against (20,)").first.wait_for(timeout=20_000)
+    here.page.reload()
+    here.until_trained()
+    expect(here.field("Batch size")).to_have_value("20")
+    here.page.go_back()
+    here.page.get_by_text("Original: (100, 1) against (100,)").first.wait_for(timeout=20_000)
+    here.settled()
+
+
+def test_a_preset_sets_controls_and_link(home):
+    here = home
+    here.page.get_by_label("Preset").click()
+    here.page.get_by_role("option", name="SGD at lr 0.01").click()
+    here.page.wait_for_function("location.search.includes('optimizer=SGD')")
+    here.page.get_by_text("Both sides diverge").wait_for(timeout=60_000)
+    said = here.page.locator("svg.marks text").filter(
+        has_text=re.compile(r"leaves the picture at step \d and diverges at step 7")
+    )
+    expect(said.first).to_be_attached()  # the figures follow the sentence
+
+
+def test_a_long_training_starts_on_a_button_and_ends_with_the_whole_page(visit):
+    here = visit("?epochs=1050&samples=1000&wiring=weight_1d")  # matched, which is quicker
+    here.page.get_by_role("button", name=re.compile("^Train 21,000 steps")).click(timeout=60_000)
+    here.page.get_by_text(re.compile(r"Training: [\d,]+ of 21,000 steps")).wait_for(timeout=30_000)
+    here.until_trained()
+    assert here.page.get_by_role("button", name=re.compile("^Train ")).count() == 0
+    assert sum("after 10,500 steps" in text for text in here.texts()) == 2
+
+
+def test_a_long_training_can_be_stopped_and_begun_again(visit):
+    """Also while the figures appear: the button stays under the mouse that presses it."""
+    here, figures = visit("?batch_size=1"), []
+    here.page.route(re.compile(r"/live\.js"), lambda route: figures.append(route))
+    here.page.reload()
+    begin = here.page.get_by_role("button", name="Train 600,000 steps")
+    begin.click(timeout=60_000)
+    here.page.get_by_text(re.compile(r"Training: [\d,]+ of 600,000 steps")).wait_for(timeout=30_000)
+    here.page.get_by_role("button", name="Stop the training").hover()
+    here.page.mouse.down()
+    assert figures, "what draws them has been held back"
+    for file in figures:
+        file.continue_()
+    here.page.unroute_all()
+    here.page.wait_for_function("document.querySelectorAll('svg.marks').length == 4")
+    here.page.mouse.up()
+    begin.wait_for(timeout=30_000)

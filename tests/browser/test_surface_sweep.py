@@ -59,7 +59,13 @@ def test_a_click_on_a_surface_adds_a_start(surface):
     drawn(here, 4)
 
 
-CELL = "sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100"
+@pytest.fixture(scope="module")
+def cells(browser, server):
+    """A sweep whose cells are pointed at, clicked, and opened by keyboard, in this order."""
+    query = "sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100"
+    visit = Visit(browser, server, query)
+    yield drawn(visit, 3)
+    visit.ended()
 
 
 def at(here, chart, across, down):
@@ -70,8 +76,28 @@ def at(here, chart, across, down):
     return box["x"] + across * box["width"], box["y"] + down * box["height"]
 
 
-def test_the_first_click_selects_a_cell_the_second_opens_it_and_back_returns(visit):
-    here = drawn(visit(CELL), 3)
+def test_a_cell_says_its_numbers_and_a_refusal_stands_at_its_field(cells):
+    here = cells
+    here.page.mouse.move(*at(here, 1, 0.6, 0.55))
+    tooltip = here.page.locator("#vg-tooltip-element")
+    expect(tooltip).to_have_text("learning rate0.1batch size22share of runs that converge100%")
+    field = here.field("Initial weights")
+    before = field.input_value()
+    field.fill("two, three")
+    field.press("Enter")
+    refusal = here.page.get_by_text("Two, three is not a number")
+    expect(refusal).to_be_visible()
+    expect(field).to_have_value("two, three")
+    gap = refusal.bounding_box()["y"] - field.bounding_box()["y"]
+    assert 0 < gap < 80, "below the field"
+    field.fill(before)
+    field.press("Enter")
+    expect(refusal).not_to_be_visible()
+    drawn(here, 3)
+
+
+def test_the_first_click_selects_a_cell_the_second_opens_it_and_back_returns(cells):
+    here = cells
     here.page.mouse.click(*at(here, 1, 0.6, 0.55))
     expect(here.page.get_by_text("learning rate 0.1, batch size 22", exact=True)).to_be_visible()
     assert here.page.evaluate("location.pathname") == "/sweep", (
@@ -90,8 +116,8 @@ def test_the_first_click_selects_a_cell_the_second_opens_it_and_back_returns(vis
     assert "rows=3" in here.address
 
 
-def test_a_cell_is_selected_and_opened_by_keyboard(visit):
-    here = drawn(visit(CELL), 3)
+def test_a_cell_is_selected_and_opened_by_keyboard(cells):
+    here = cells
     slider = here.page.get_by_role("slider").last
     slider.press("Home")
     expect(here.page.get_by_text(re.compile(r"^learning rate .*, batch size 5$"))).to_be_visible()
@@ -99,21 +125,6 @@ def test_a_cell_is_selected_and_opened_by_keyboard(visit):
     here.page.wait_for_function("location.pathname == '/'", timeout=30_000)
     here.until_trained()
     expect(here.field("Batch size")).to_have_value("5")
-
-
-def test_a_cell_says_its_numbers_and_a_refusal_stands_at_its_field(visit):
-    here = drawn(visit(CELL), 3)
-    here.page.mouse.move(*at(here, 1, 0.6, 0.55))
-    tooltip = here.page.locator("#vg-tooltip-element")
-    expect(tooltip).to_have_text("learning rate0.1batch size22share of runs that converge100%")
-    field = here.field("Initial weights")
-    field.fill("two, three")
-    field.press("Enter")
-    refusal = here.page.get_by_text("Two, three is not a number")
-    expect(refusal).to_be_visible()
-    expect(field).to_have_value("two, three")
-    gap = refusal.bounding_box()["y"] - field.bounding_box()["y"]
-    assert 0 < gap < 80, "below the field"
 
 
 def test_a_long_sweep_can_be_stopped_and_goes_on(visit):

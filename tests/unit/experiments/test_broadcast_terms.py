@@ -154,17 +154,17 @@ def test_the_shape_decides_and_the_values_do_not():
     table = make_data(settings.data)
     cells = shape_or_value(table, settings, baseline(table))
     assert [[cell.converged for cell in row] for row in cells] == [[False, False], [True, True]]
-    for row, wiring in zip(cells, ("original", "weight_1d"), strict=True):
-        for cell, init in zip(row, (None, STRANGE_INIT), strict=True):
-            (run,) = train(
-                [Settings(settings.data, wiring, init, epochs=60, batch_size=50)],
-                table,
-                dtype=torch.float64,
-            )
-            assert cell.weights == pytest.approx(run.weights[-1].tolist(), rel=1e-9)
-            assert cell.loss == pytest.approx(
-                float(loss_surface(table, run.settings).value(run.weights[-1])), rel=1e-9
-            )
+    each = [
+        Settings(settings.data, wiring, init, epochs=60, batch_size=50)
+        for wiring in ("original", "weight_1d")
+        for init in (None, STRANGE_INIT)
+    ]
+    runs = train(each, table, dtype=torch.float64)
+    for cell, run in zip([cell for row in cells for cell in row], runs, strict=True):
+        assert cell.weights == pytest.approx(run.weights[-1].tolist(), rel=1e-9)
+        assert cell.loss == pytest.approx(
+            float(loss_surface(table, run.settings).value(run.weights[-1])), rel=1e-9
+        )
 
 
 def test_a_run_that_diverges_is_marked():

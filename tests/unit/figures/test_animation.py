@@ -21,7 +21,7 @@ from linreg.figures.theme import DARK, LIGHT
 from linreg.settings.pages import SurfaceView
 from linreg.settings.query import from_query
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_renderer")]
 FRAMES, MOST_BYTES = 3, 3_000_000
 QUERIES = {
     "home": {"samples": "1000"},

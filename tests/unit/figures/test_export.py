@@ -46,7 +46,7 @@ from linreg.text.file_names import state_words
 from linreg.text.numbers import quantity
 from linreg.training.worker import _used_bytes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_renderer")]
 
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL = {
@@ -128,16 +128,6 @@ def drawn(unlike):
         ]
         for size in SIZES
     }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_renderer():
-    """One process for all of these figures, and none when they are done."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RENDERER, "max_bytes", 1_000_000_000)
-        RENDERER.close()
-        yield
-        RENDERER.close()
 
 
 def texts(svg):

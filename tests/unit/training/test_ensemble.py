@@ -93,9 +93,11 @@ def test_every_wiring_equals_pytorch(bias):
 @pytest.mark.slow
 @pytest.mark.parametrize(("wiring", "bias"), [("original", False), ("squeeze", True)])
 def test_every_optimizer_equals_pytorch_over_3000_steps(wiring, bias):
-    """Not with full batches: there RMSprop and Adadelta end in a chaotic oscillation, in PyTorch
-    too, where two runs that start 1e-15 apart end in different places."""
-    settings = list(each_optimizer(data=SMALL, wiring=wiring, epochs=300, bias=bias))
+    """Half of them on each side: the gradients of both are tested for every optimizer above.
+
+    Not with full batches: there RMSprop and Adadelta end in a chaotic oscillation, in PyTorch too,
+    where two runs that start 1e-15 apart end in different places."""
+    settings = list(each_optimizer(data=SMALL, wiring=wiring, epochs=300, bias=bias))[bias::2]
     assert {one.steps for one in settings} == {3_000}
     assert_equal_paths(settings, make_data(SMALL))
 

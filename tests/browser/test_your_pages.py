@@ -1,4 +1,4 @@
-"""Cause, Your data and Your code in Chromium: a file is uploaded and its R² changes, bad files are
+"""Your data and Your code in Chromium: a file is uploaded and its R² changes, bad files are
 refused, every width."""
 
 import re
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from accessible import PHONE, ZOOMED, beside_the_window, shut_out
 from drawn import drawn, menu, nothing_is_cut_off
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -116,7 +117,7 @@ def test_shapes_are_pasted_typed_and_answered(visit):
     here.page.get_by_text("each prediction is compared with its own target").wait_for(
         timeout=30_000
     )
-    assert box.input_value() == "", "the shapes are not those of the warning any more"
+    expect(box, "the shapes are not those of the warning any more").to_have_value("")
     here.page.go_back()
     here.page.get_by_text("Each prediction is compared with 64 targets").wait_for(timeout=30_000)
     here.page.go_back()
@@ -125,8 +126,12 @@ def test_shapes_are_pasted_typed_and_answered(visit):
 
 
 def test_a_cell_says_what_it_is_and_nothing_else_does(visit):
-    here = drawn(visit("your_code?prediction=4,1&truth=4"), 1)
+    """Also where the columns stand below each other, beside an open menu."""
+    here = drawn(visit("your_code?prediction=4,1&truth=4", width=900), 1)
+    assert here.page.get_by_test_id("stSidebar").is_visible()
+    nothing_is_cut_off(here)
     chart = here.page.locator("svg.marks")
+    assert chart.bounding_box()["width"] > 400, "the whole width of what the menu leaves"
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     said = set()
@@ -145,21 +150,4 @@ def test_a_cell_says_what_it_is_and_nothing_else_does(visit):
             r"prediction \[\d, 0\], target \[\d\]: (its own|another's) target", text.strip()
         )
         for text in said
-    )
-
-
-def test_no_figure_of_the_cause_is_cut_off(visit):
-    here = drawn(visit("cause?samples=1000&rows=12", width=390), 6)
-    nothing_is_cut_off(here)
-    assert shut_out(here) == []
-    assert beside_the_window(here) == 0
-    assert beside_the_window(here, ZOOMED) == 0
-
-
-def test_columns_stand_below_each_other_beside_an_open_menu(visit):
-    here = drawn(visit("your_code", width=900), 1)
-    assert here.page.get_by_test_id("stSidebar").is_visible()
-    nothing_is_cut_off(here)
-    assert here.page.locator("svg.marks").bounding_box()["width"] > 400, (
-        "the whole width of what the menu leaves"
     )
