@@ -115,7 +115,7 @@ def test_a_finger_drags_the_starting_point_and_swipes_the_page(browser, server):
     page.wait_for_function("location.search.includes('init=')")
     assert page.evaluate(top) == before, "the page has not moved"
     plot = page.locator("svg.marks").first.bounding_box()
-    move_finger(plot["x"] + 0.8 * plot["width"], plot["y"] + 0.7 * plot["height"], 0, -20)
+    move_finger(plot["x"] + 0.8 * plot["width"], plot["y"] + 0.5 * plot["height"], 0, -20)
     let_go()
     page.wait_for_function(f"before => ({top})() > before + 100", arg=before)
     context.close()
