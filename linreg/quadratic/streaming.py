@@ -106,7 +106,8 @@ def rows_in_run_order(tables: Tables, settings: Settings) -> Iterator[Dataset]:
                 yield tables
             else:
                 shuffled = Dataset(tables.X[order], tables.y[order])
-                ORIGINS[shuffled] = ORIGINS.setdefault(tables, {})  # the rows are the same
+                # that of the rows in order: it must not depend on what was asked for first
+                ORIGINS[shuffled] = {settings.bias: origin_of(tables, settings.bias)}
                 yield shuffled
         return
     if settings.shuffle:

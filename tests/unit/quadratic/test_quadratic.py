@@ -518,3 +518,24 @@ def test_singular_surfaces_have_contours():
     )
     assert np.abs(rings[0][:, 0]).max() == pytest.approx(1.0, abs=1e-3)
     assert np.abs(rings[0][:, 1]).max() == 2
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_surface_does_not_depend_on_what_was_asked_for_before(bias):
+    """To the last bit, on tables whose rows in another order have another rounding."""
+    for seed in range(5):
+        data = DataSettings(samples=331, scale=30, mean=100, noise=3, seed=seed)
+        runs = [
+            Settings(data=data, batch_size=50, bias=bias, shuffle=on, epochs=2)
+            for on in (False, True)
+        ]
+        found = []
+        for order in (runs, runs[::-1]):
+            table = make_data(data)
+            table = Dataset(table.X, table.y)  # of which nothing is known yet
+            surfaces = {run.shuffle: loss_surface(table, run) for run in order}
+            surfaces["matched"] = matched_surface(table, bias)
+            found.append({key: (one.origin, one.A, one.c) for key, one in surfaces.items()})
+        for key, parts in found[0].items():
+            for first, second in zip(parts, found[1][key], strict=True):
+                np.testing.assert_array_equal(first, second, err_msg=f"seed {seed}, {key}")
