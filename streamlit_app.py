@@ -6,7 +6,7 @@ from linreg import ui
 
 comparison = ui.page("comparison")
 
-opening = st.empty()
+opening = st.container(key="opening").empty()
 ui.opening(comparison, opening)  # of the settings alone where the runs have yet to be trained
 ui.replay(comparison)  # trains them
 ui.opening(comparison, opening)  # in the same place, now of the runs

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from linreg.experiments.layer_attribute import Attribute
 from linreg.settings.model import Settings
-from linreg.settings.optimizers import without_tracer
+from linreg.settings.tracer import without_tracer
 from linreg.settings.wirings import WIRINGS
 from linreg.training.pytorch import layer_of, uninitialised_layer
 

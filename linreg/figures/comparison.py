@@ -41,7 +41,8 @@ def figures(result: ComparisonResult, theme: Theme, step: int | None = None) -> 
 def surfaces(result: ComparisonResult, theme: Theme, step: int | None = None) -> FigureSet:
     """Both loss surfaces on the same axes, with both paths up to a step."""
     sides, layout, step = _sides(result), layout_of(result), _step(result, step)
-    titles, unit = _names(result.comparison.original.data)
+    data = result.comparison.original.data
+    titles = _axis_titles(data)
     panels = tuple(surface_figure(sides, which, layout, step, theme, titles) for which in range(2))
     legend = _legend(theme, with_paths=result.complete)
     return FigureSet(
@@ -51,29 +52,41 @@ def surfaces(result: ComparisonResult, theme: Theme, step: int | None = None) ->
         panels[0].caption,
         LABELS,
         legend,
-        loss_color_bar(theme, layout.levels, unit),
+        loss_color_bar(theme, layout.levels, rmse_unit(data)),
         shared=True,
     )
 
 
-def _names(data: Data) -> tuple[tuple[str, str], str]:
-    """The titles of the axes, and the unit of the RMSE where a table gives it a name."""
+def rmse_unit(data: Data) -> str:
+    """The unit of the RMSE where a table gives it a name."""
     if not isinstance(data, TableSettings):
-        return WEIGHT_TITLES, ""
+        return ""
+    unit = shorten(data.target, 24)
+    return f"standard deviations of {unit}" if data.standardise_target else unit
+
+
+def _axis_titles(data: Data) -> tuple[str, str]:
+    """The titles of the axes, with the names of a table's features."""
+    if not isinstance(data, TableSettings):
+        return WEIGHT_TITLES
     scaled = " (standardised)" if data.standardise or data.standardise_target else ""
     first, second = (
         f"{title}: {shorten(name, 24)}{scaled}"
         for title, name in zip(WEIGHT_TITLES, data.features, strict=True)
     )
-    unit = shorten(data.target, 24)
-    return (first, second), f"standard deviations of {unit}" if data.standardise_target else unit
+    return first, second
+
+
+def minima_legend(theme: Theme, color: str) -> tuple[LegendEntry, ...]:
+    """The marks of the correct solution, and of a loss that has its minimum elsewhere."""
+    return (
+        LegendEntry("correct solution", STAR, theme.star, "#1f2430"),
+        LegendEntry("minimum of the loss", CROSSED_CIRCLE, theme.background, color),
+    )
 
 
 def _legend(theme: Theme, with_paths: bool) -> tuple[LegendEntry, ...]:
-    minima = (
-        LegendEntry("correct solution", STAR, theme.star, "#1f2430"),
-        LegendEntry("minimum of the loss", CROSSED_CIRCLE, theme.background, theme.original),
-    )
+    minima = minima_legend(theme, theme.original)
     if not with_paths:
         return minima
     return (

@@ -16,6 +16,7 @@ DRAWING_COLUMNS = ("piece", "line", "x", "x2", "y", "y2", "mx", "my", "unit", "d
 
 # symbols of a legend, as SVG paths within ±1
 CIRCLE = "M-0.7,0A0.7,0.7 0 1,0 0.7,0A0.7,0.7 0 1,0 -0.7,0Z"
+DASHES = "M-1,-0.12H-0.3V0.12H-1ZM0.3,-0.12H1V0.12H0.3Z"
 CROSSED_CIRCLE = CIRCLE + "M-0.32,-0.32L0.32,0.32M-0.32,0.32L0.32,-0.32"
 
 

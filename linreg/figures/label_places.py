@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -47,7 +48,8 @@ class LabelPlaces:
     def add_marks(self, points: Float[np.ndarray, "n 2"], radius: float) -> None:
         """Marks of this radius in pixels, which are worse to cover than a line."""
         at = self.pixels(points)
-        boxes = np.concatenate([at - radius, at + radius], axis=1)
+        half = radius * math.sqrt(math.pi) / 2  # of a square of the same area
+        boxes = np.concatenate([at - half, at + half], axis=1)
         self._boxes.append(np.repeat(boxes, MARK_WEIGHT, axis=0))
 
     def add_path(self, points: Float[np.ndarray, "n 2"]) -> None:
@@ -63,10 +65,6 @@ class LabelPlaces:
         centers, half = np.stack([cells.real, cells.imag], axis=1), PATH_WIDTH / 2
         self._boxes.append(np.concatenate([centers - half, centers + half], axis=1))
 
-    def add_invitation(self, start: Float[np.ndarray, " 2"]) -> None:
-        """The note by which the page invites to drag a start."""
-        self.add(self.label_box("start: drag me", 13, self.pixels(start[None])[0], 0, -28))
-
     def add(self, boxes: Boxes) -> None:
         self._boxes.append(boxes)
 
@@ -76,6 +74,12 @@ class LabelPlaces:
         best = min(range(len(candidates)), key=lambda k: (self.covered(candidates[k]), k))
         self.add(candidates[best])
         return best
+
+    def place_invitation(self, start: Float[np.ndarray, " 2"]) -> Literal["above", "below"]:
+        """Where the note stands by which the page invites to drag a start."""
+        at = self.pixels(start[None])[0]
+        boxes = [self.label_box("start: drag me", 13, at, 0, dy) for dy in (-28, 28)]
+        return "above" if self.place(boxes) == 0 else "below"
 
     def share_of_lines(self) -> float:
         """How much of the plot the lines so far cover, as drawn with a width of `PATH_STEP`."""

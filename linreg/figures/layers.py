@@ -95,7 +95,8 @@ class Layout:
 
     There is a table of contours, one of their labels, one of full paths, one of the labels of
     marks, one of the line to the correct solution, and one of the principal axes per panel, as far
-    as a figure has them. `tangled` says that paths hide so much that all are drawn thinly.
+    as a figure has them. `invitations` say for each panel where the page invites to drag the start,
+    `above` or `below` it. `tangled` says that paths hide so much that all are drawn thinly.
     """
 
     domain: Domain
@@ -107,6 +108,7 @@ class Layout:
     mark_labels: tuple[pd.DataFrame, ...] = ()
     gaps: tuple[pd.DataFrame, ...] = ()
     axes: tuple[pd.DataFrame, ...] = ()
+    invitations: tuple[str, ...] = ()
     tangled: bool = False
 
 

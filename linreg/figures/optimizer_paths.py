@@ -55,6 +55,7 @@ CURVE_STEPS = 140  # points of a curve against step, denser at the start
 MAX_PANEL_POINTS = 1_400  # of all paths of a panel
 ARROWS = 15  # columns of gradient arrows
 AXIS_LABEL, AXIS_LABEL_DY = 11.5, -8  # font size and offset in pixels
+ARROWS_NOTE = " Arrows: down the gradient, larger where it is steeper."
 LABEL_SHARES = (0.8, 0.95, 0.65, 0.5, 1.1, 1.3, 0.35)  # of half an axis: places for its label
 
 
@@ -69,22 +70,23 @@ def paths_layout(panels: Sequence[Panel], least_squares: Float[np.ndarray, " P"]
         layout, full_paths=tuple(_full_paths(panel, layout.domain) for panel in panels)
     )
     places = [_places(panel, layout, k) for k, panel in enumerate(panels)]
+    invitations = tuple(
+        free.place_invitation(panel.paths[0].weights[0][0, :2]) if panel.paths else "above"
+        for free, panel in zip(places, panels, strict=True)
+    )
     layout = with_contour_labels(layout, surfaces, places)
     axes = (_axes(surface, layout, k, places[k]) for k, surface in enumerate(surfaces))
     tangled = any(is_tangled(paths, layout.domain) for paths in layout.full_paths)
-    return replace(layout, axes=tuple(axes), tangled=tangled)
+    return replace(layout, axes=tuple(axes), invitations=invitations, tangled=tangled)
 
 
 def _places(panel: Panel, layout: Layout, which: int) -> LabelPlaces:
     """The places for labels beside the marks and the paths of a panel."""
-    starts = [start for path in panel.paths for start in path.weights[0]]
+    starts = list(panel.paths[0].weights[0]) if panel.paths else []  # those of all optimizers
     table = layout.full_paths[which]
     pieces = np.flatnonzero(np.diff(table["piece"].to_numpy())) + 1
     paths = np.split(weights_of(table), pieces)
-    places = places_beside(panel.surface.profile(), layout, starts, paths)
-    if starts:
-        places.add_invitation(starts[0][:2])
-    return places
+    return places_beside(panel.surface.profile(), layout, starts, paths)
 
 
 def _full_paths(panel: Panel, domain: Domain) -> pd.DataFrame:
@@ -138,6 +140,7 @@ def surface_only(panel: Panel, layout: Layout, which: int) -> Layout:
         contours=(layout.contours[which],),
         contour_labels=(layout.contour_labels[which],),
         full_paths=(layout.full_paths[which].iloc[:0],),
+        invitations=(layout.invitations[which],),
         tangled=False,
     )
     axes = _axes(panel.surface.profile(), layout, 0, _places(panel, layout, 0))
@@ -186,6 +189,7 @@ def paths_figure(
             levels=max(layout.levels.count, 2),
             optimizers=",".join(names),
             tangled=layout.tangled,
+            invitation=layout.invitations[which],
             **domain_values(layout.domain),
         ),
     }
@@ -227,7 +231,7 @@ def _paths_caption(panel: Panel, arrows: bool) -> str:
         " colours: the RMSE, the root of the loss, on one scale."
     )
     if arrows:
-        caption += " Arrows: down the gradient, larger where it is steeper."
+        caption += ARROWS_NOTE
     return caption
 
 

@@ -69,7 +69,9 @@ def svg_to_png(svg: str, ppi: int) -> bytes:
 
 def javascript_bundle() -> str:
     """The script of `vega_bundle`."""
-    return str(_vl_convert().javascript_bundle(SNIPPET, vl_version=VEGA_LITE))
+    import vl_convert  # without fonts, which the browser has
+
+    return str(vl_convert.javascript_bundle(SNIPPET, vl_version=VEGA_LITE))
 
 
 @cache

@@ -87,11 +87,10 @@ def surfaces_layout(
     ]
     paths = [path for own in paths_of for path in own]
     layout = layout_around(surfaces, least_squares, [*starts, *(path[0] for path in paths)], paths)
-    places, labels, gaps = [], [], []
+    places, invitations, labels, gaps = [], [], [], []
     for own, surface in zip(paths_of, surfaces, strict=True):
         free = places_beside(surface, layout, [path[0] for path in own], own)
-        for path in own:
-            free.add_invitation(path[0])
+        invitations.append(free.place_invitation(own[0][0]) if own else "above")
         labels.append(_mark_labels(surface, layout, free))
         gaps.append(_gap(surface, layout, free))
         places.append(free)
@@ -101,6 +100,7 @@ def surfaces_layout(
         full_paths=full_paths,
         mark_labels=tuple(labels),
         gaps=tuple(gaps),
+        invitations=tuple(invitations),
         tangled=any(_is_tangled(path, layout.domain) for path in full_paths),
     )
 
@@ -135,6 +135,7 @@ def surface_figure(
             alt=alt_text,
             levels=max(layout.levels.count, 2),
             tangled=layout.tangled,
+            invitation=layout.invitations[which],
             **domain_values(layout.domain),
         ),
     }

@@ -12,9 +12,10 @@ import pandas as pd
 
 from linreg.experiments.optimizer_paths import Panel, curvature
 from linreg.experiments.surface import BatchesResult, SurfaceResult
-from linreg.figures.contours import excess_spacing
+from linreg.figures.comparison import minima_legend, rmse_unit
+from linreg.figures.contours import excess_spacing, loss_color_bar
 from linreg.figures.descent import descent_figure, rates_figure
-from linreg.figures.figure import FigureSet, single_figure
+from linreg.figures.figure import CIRCLE, DASHES, FigureSet, LegendEntry, single_figure
 from linreg.figures.layers import Layout
 from linreg.figures.optimizer_paths import paths_figure, paths_layout, surface_only
 from linreg.figures.single_batch import batch_domains, batch_figure
@@ -51,8 +52,24 @@ def paths(result: SurfaceResult, theme: Theme, step: int | None = None) -> Figur
         paths_figure(panels, which, layout, step, theme, result.view.arrows)
         for which in range(len(panels))
     )
-    labels = tuple(panel.label for panel in panels)
-    return FigureSet("paths", figures, theme, figures[-1].caption, labels, shared=True)
+    return FigureSet(
+        "paths",
+        figures,
+        theme,
+        figures[-1].caption,
+        tuple(panel.label for panel in panels),
+        _legend(theme),
+        loss_color_bar(theme, layout.levels, rmse_unit(result.comparison.original.data)),
+        shared=True,
+    )
+
+
+def _legend(theme: Theme) -> tuple[LegendEntry, ...]:
+    return (
+        LegendEntry("start", CIRCLE, theme.background, theme.foreground),
+        *minima_legend(theme, theme.foreground),
+        LegendEntry("principal axis, with the curvature λ along it", DASHES, theme.foreground),
+    )
 
 
 def losses(result: SurfaceResult, theme: Theme, step: int | None = None) -> FigureSet:

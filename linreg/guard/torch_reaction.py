@@ -12,6 +12,7 @@ from linreg.guard.shapes import broadcast_shape, checked_shape
 from linreg.guard.watch import no_silent_broadcast
 from linreg.settings.limits import LIMITS
 from linreg.settings.losses import loss_named
+from linreg.settings.tracer import without_tracer
 from linreg.settings.warnings import captured_warnings
 
 
@@ -35,7 +36,8 @@ def reaction(
     p, y = (torch.rand(shape, generator=generator) for shape in (prediction, target))
     reports: list[Broadcast] = []
     value, error = None, None
-    with captured_warnings() as messages, no_silent_broadcast(reports.append), torch.no_grad():
+    report = no_silent_broadcast(reports.append)
+    with captured_warnings() as messages, without_tracer(), report, torch.no_grad():
         try:
             value = float(entry.run(p, y))
         except (RuntimeError, ValueError) as raised:

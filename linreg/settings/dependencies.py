@@ -20,7 +20,8 @@ CORE = (
     "jinja2",
     "click",
 )
-FIGURES = ("vl_convert", "fontTools", "font_source_sans_pro", "PIL")  # to export figures
+LIVE = ("vl_convert",)  # has the code that draws live figures in the browser
+FIGURES = (*LIVE, "fontTools", "font_source_sans_pro", "PIL")  # to export figures
 PIP_NAMES = {
     "vl_convert": "vl-convert-python",
     "fontTools": "fonttools",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from linreg.settings.tracer import without_tracer
 
 if TYPE_CHECKING:
     import torch
@@ -47,27 +46,6 @@ class Optimizer:
             f"{name}={value!r}" for name, value in self._arguments(lr, momentum).items()
         )
         return f"torch.optim.{self.torch_name}(net.parameters(), {arguments})"
-
-
-@contextmanager
-def without_tracer() -> Iterator[None]:
-    """Build optimizers inside without importing `torch._dynamo`, the tracer of `torch.compile`.
-
-    `Optimizer.add_param_group` is wrapped in a decorator that imports it at the first call, which
-    takes seconds, 90 MB and a folder to write to, and matters in compiled code only. There is no
-    public way around it: the decorator looks for the wrapped function's `__dynamo_disable`, which
-    is set to the function itself meanwhile. A test says so when PyTorch changes this."""
-    import torch
-
-    decorated = inspect.unwrap(torch.optim.Optimizer.add_param_group)
-    if "torch._dynamo" in sys.modules:
-        yield
-        return
-    vars(decorated)["__dynamo_disable"] = decorated
-    try:
-        yield
-    finally:
-        vars(decorated).pop("__dynamo_disable", None)
 
 
 OPTIMIZERS: dict[str, Optimizer] = {

@@ -14,7 +14,7 @@ from linreg.settings.model import LABELS, Comparison, Data, DataSettings, Settin
 from linreg.settings.wirings import WIRINGS
 from linreg.text import outcomes
 from linreg.text.markdown import column, escape_markdown, table_in_markdown
-from linreg.text.numbers import duration, point, r2_text, shape
+from linreg.text.numbers import coordinate, duration, r2_text, shape
 from linreg.text.outcomes import broadcast_sentence, loss_text
 from linreg.training.outcome import Outcome
 
@@ -168,11 +168,15 @@ def explanations(result: ComparisonResult) -> list[str]:
 def outcome_table(result: ComparisonResult) -> str:
     """The outcomes of both trained sides, as a Markdown table."""
     found = [outcome for outcome in result.outcomes if outcome]
+    with_bias = any(len(outcome.weights) > 2 for outcome in found)
     rows = {
         "Verdict": [_verdict(outcome) for outcome in found],
         "Loss at the final weights": [loss_text(outcome.final_loss) for outcome in found],
         "Mean loss of the last epoch": [loss_text(outcome.last_epoch_loss) for outcome in found],
-        "Final weights": [point(outcome.weights, 3) for outcome in found],
+        "Final weights and bias" if with_bias else "Final weights": [
+            f"({', '.join(coordinate(weight, 3) for weight in outcome.weights)})"
+            for outcome in found
+        ],
         "R² on all rows": [r2_text(outcome.r_squared) for outcome in found],
         "R² of least squares": [r2_text(outcome.least_squares_r_squared) for outcome in found],
     }

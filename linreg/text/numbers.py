@@ -30,8 +30,9 @@ def quantity(value: float, digits: int = 3) -> str:
 
 
 def point(weights: Sequence[float] | np.ndarray, decimals: int = 2) -> str:
-    """Weights as a point: `(5.00, 3.00)`."""
-    return f"({', '.join(coordinate(weight, decimals) for weight in weights)})"
+    """Weights as a point: `(5.00, 3.00)`, or with a bias `(5.00, 3.00; bias 0.01)`."""
+    w1, w2, *bias = (coordinate(weight, decimals) for weight in weights)
+    return f"({w1}, {w2}{'; bias ' + bias[0] if bias else ''})"
 
 
 def coordinate(value: float, decimals: int = 2) -> str:

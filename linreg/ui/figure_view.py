@@ -86,8 +86,8 @@ def draw_live(
     sends_runs: bool = False,
     of: Comparison | None = None,
     caption: bool = True,
-) -> FigureSet:
-    """Draw a figure set whose panels the browser moves, and what `draw` draws below it; return it.
+) -> None:
+    """Draw a figure set whose panels the browser moves, and what `draw` draws below it.
 
     The set is that of a theme and a step; data and files are those of the step on the screen.
     `group`, `runs` and `sends_runs` are those of `live_figures`."""
@@ -97,7 +97,6 @@ def draw_live(
         st.caption(at_end.caption)
     if key:
         live_menus(figures_of, runs, key, of)
-    return at_end
 
 
 def live_menus(

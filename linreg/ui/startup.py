@@ -14,7 +14,7 @@ from itertools import chain
 import streamlit as st
 
 from linreg.figures.templates import build_templates
-from linreg.settings.dependencies import FIGURES, missing
+from linreg.settings.dependencies import LIVE, missing
 from linreg.settings.warnings import FILTERS_LOCK
 from linreg.training import memory
 from linreg.training.worker import PYTORCH
@@ -42,7 +42,7 @@ def warm_up() -> threading.Thread:
     use_memory_tempdir()
     sys.setswitchinterval(SWITCH_SECONDS)
     PYTORCH.prestart()
-    if not missing(FIGURES):
+    if not missing(LIVE):
         threading.Thread(target=_prepare_files, name="live-files", daemon=True).start()
     first_page = threading.current_thread()
 

@@ -15,6 +15,7 @@ from linreg.experiments.optimizer_paths import MAX_RECORDED
 from linreg.experiments.surface import SurfaceResult
 from linreg.figures import surface as figures
 from linreg.figures.moving import MovingRun, runs_of_surface
+from linreg.figures.optimizer_paths import ARROWS_NOTE
 from linreg.settings.changes import update_both
 from linreg.settings.fields import specs_of
 from linreg.settings.model import Comparison, DataSettings
@@ -33,7 +34,7 @@ from linreg.ui.state import page_state
 RATES = {"tuned": "tuned for each", "one": "one for all", "own": "typed"}
 PARTS = {"paths": "paths", "curvature": "curvature", "batches": "single batches"}
 STARTS_NOTE = (
-    " Drag a start to train from elsewhere, click on a surface to add one, click on a start to"
+    "Drag a start to train from elsewhere, click on a surface to add one, click on a start to"
     " remove it. Tuned learning rates stay as they are during a drag and are tuned anew after it."
 )
 VALLEY = "valley"  # key of the button
@@ -161,10 +162,10 @@ def _paths_figures(comparison: Comparison) -> None:
     st.markdown(surface_text.paths_finding(result))
     group, (runs, last_step) = "surface", replayed(comparison)
     paths = partial(figures.paths, result)
-    shown = draw_live(group, paths, runs, sends_runs=True, caption=False)
+    draw_live(group, paths, runs, sends_runs=True)
     step_controls(group, last_step)
     _training(group, result, runs)
-    st.caption(shown.caption + STARTS_NOTE)
+    st.caption(STARTS_NOTE + (ARROWS_NOTE if result.view.arrows else ""))
     live_menus(paths, runs, "paths")
     plain_table(surface_text.paths_table(result))
     left, right = st.columns(2, gap="medium")

@@ -1,10 +1,10 @@
 """Twenty visitors for two minutes, and what they find: `make load [VISITORS=20] [SECONDS=120]`.
 
-They wander through all pages, change controls, replay, sweep, upload and take figures along, as
-browsers do, over websockets. Then most leave, and two come who ask for as much as one visitor can:
-a long sweep, and a training of 600,000 steps, while the others go on; at the end one leaves and one
-presses Stop. Every figure and file that anybody received is compared with what the library makes of
-the same address. Exits with 1 where something is wrong."""
+They wander through all pages, change controls, replay, drag, sweep, upload and take figures along,
+as browsers do, over websockets. Then most leave, and two come who ask for as much as one visitor
+can: a long sweep, and a training of 600,000 steps, while the others go on; at the end one leaves
+and one presses Stop. Every figure and file that anybody received is compared with what the library
+makes of the same address. Exits with 1 where something is wrong, or a control is not there."""
 
 import argparse
 import asyncio
@@ -94,14 +94,6 @@ def text(label, *values):
     return change("text_input", label, lambda dice, _: {"string_value": dice.choice(values)})
 
 
-def press(label):
-    async def act(visitor, _):
-        return f"{visitor.page or 'home'}: {label}", await visitor.press(label)
-
-    act.needs = ("button", label)
-    return act
-
-
 async def replay(visitor, dice):
     """Play and pause: the browser plays by itself, and says where it stops."""
     await asyncio.sleep(dice.uniform(2, 9))
@@ -123,6 +115,24 @@ async def drag(visitor, dice):
 
 
 drag.needs = ("live", "Training")
+
+
+async def fade(visitor, dice):
+    """Move the share of the wrong pairs: the browser fades them in, and says where it stops."""
+    await asyncio.sleep(dice.uniform(1, 4))
+    seconds = await visitor.move("Wrong pairs", alpha=dice.choice([0, 0.25, 0.5, 1]))
+    return "cause: wrong pairs", seconds
+
+
+fade.needs = ("live", "Wrong pairs")
+
+
+async def weigh(visitor, dice):
+    seconds = await visitor.move("Weights", w1=dice.randint(-9, 9), w2=dice.randint(-9, 9))
+    return "cause: weights", seconds
+
+
+weigh.needs = ("live", "Weights")
 
 
 async def save(visitor, dice):
@@ -175,7 +185,7 @@ DO = {
     ],
     "cause": [
         number("Matrix rows", 2, 4, 8, 12),
-        number("Batch size of the comparison", 50, 100, 200), save, look,
+        number("Batch size of the comparison", 50, 100, 200), fade, fade, weigh, save, look,
     ],
     "claims": [number("Random data sets (seeds)", 20, 50, 100, 150, 200), save],
     "surface": [
@@ -190,12 +200,12 @@ DO = {
     ],
     "your_data": [
         option("Table"), option("Feature 1"), option("Feature 2"),
-        toggle("Standardise the features"), upload, press("Use this table on every page"),
-        scrub, save,
+        toggle("Standardise the features"), toggle("Shuffle the rows"), toggle("With a bias"),
+        toggle("Apply to all pages"), upload, scrub, save,
     ],
     "your_code": [
-        text("Prediction", "(100, 1)", "(64, 3)", "(8, 1, 4)", "[32]"),
-        text("Target", "(100,)", "(64,)", "(8, 4)"), option("Loss"), save,
+        text("Shape of the prediction", "(100, 1)", "(64, 3)", "(8, 1, 4)", "[32]"),
+        text("Shape of the target", "(100,)", "(64,)", "(8, 4)"), option("Loss"), save,
     ],
 }  # fmt: skip
 
@@ -208,6 +218,7 @@ class Crowd:
         self.figures, self.files, self.errors = {}, [], []
         self.seconds = defaultdict(list)  # phase -> [(what, seconds)]
         self.phase, self.over, self.fewer = "", asyncio.Event(), asyncio.Event()
+        self.opened, self.met = set(), set()  # pages, and controls on them
 
     async def wander(self, index, over):
         """One visitor, until it is over for them."""
@@ -234,7 +245,14 @@ class Crowd:
                 return
             await self._act(visitor, dice)
 
+    def never_met(self):
+        """Controls that the visitors looked for on a page, and that nobody ever found there."""
+        sought = {(page, act.needs) for page in self.opened for act in DO[page]}
+        return [f"{page or 'home'} has no {' '.join(needs)}" for page, needs in sought - self.met]
+
     async def _act(self, visitor, dice):
+        self.opened.add(visitor.page)
+        self.met |= {(visitor.page, known) for known in visitor.widgets}
         if visitor.has("button", "Go on"):
             return
         possible = [act for act in DO[visitor.page] if visitor.has(*act.needs)]
@@ -443,7 +461,7 @@ async def main(visitors, seconds):
     beside = report(crowd.seconds["beside"])
     print(f"\none left and the other pressed Stop: their work had ended after {busy:.1f} s")
     print(f"Chromium dragged a starting point {drags[0]} times")
-    crowd.errors += drags[1]
+    crowd.errors += [*drags[1], *crowd.never_met()]
     parts = " + ".join(f"{part:.0f}" for part in memory.parts)
     print(
         f"memory, MB: at half time {half:.0f}, most while wandering {wandering_peak:.0f},", end=" "

@@ -194,8 +194,9 @@ class Visitor:
             else:
                 sent = unpacked(one.bytes)  # figures, or what the browser trains
                 self.live += sent.get("figures", [])
-                if "problems" in sent:
-                    self._place(self.widgets, ("live", "Training"), one, delta.fragment_id)
+                sliders = {"bar": "Wrong pairs", "weights": "Weights"}.get(sent.get("part"))
+                if name := "Training" if "problems" in sent else sliders:
+                    self._place(self.widgets, ("live", name), one, delta.fragment_id)
         elif kind == "progress":
             self.bar = True
         elif kind == "exception":
@@ -207,6 +208,10 @@ class Visitor:
             )
             value = {field: as_type(getattr(one, name))} if one.HasField(name) else {}
             self._widget(kind, one.label, one, delta.fragment_id, **value)
+        elif kind == "slider" and one.type == one.SELECT_SLIDER:
+            default = [one.options[int(index)] for index in one.default]
+            value = list(one.raw_value) if one.set_value else default
+            self._widget(kind, one.label, one, delta.fragment_id, string_array_value=value)
         elif kind == "slider":
             value = list(one.value if one.set_value else one.default)
             self._widget(kind, one.label, one, delta.fragment_id, double_array_value=value)
@@ -356,6 +361,10 @@ class Visitor:
         starts = [list(start) for start in unpacked(one.bytes)["settings"]["starts"]]
         starts[0] = [round(float(w) + change, 3) for w, change in zip(starts[0], by, strict=True)]
         return await self._tell(one, "release", {"starts": starts})
+
+    async def move(self, sliders, **values):
+        """Let go of a slider of the cause; the browser moves the figures by itself until then."""
+        return await self._tell(self.widgets["live", sliders], "move", values)
 
     async def _tell(self, one, event, value):
         """Send what a live element tells the server."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -47,7 +48,7 @@ def live_controls(
         "heard": heard.get(key, 0),
         "stride": frame_steps(last),
     }
-    _mount(key, data, on_step_change=lambda: on_step(key))
+    _mount_beside(key, data, on_step_change=lambda: on_step(key))
 
 
 def live_figures(
@@ -69,7 +70,10 @@ def live_figures(
         "runs": [vars(run) for run in runs] if sends_runs else None,
         "runs_digest": _digest(runs),
     }
-    _mount(key, pack(data))
+    try:
+        _mount(key, pack(data))
+    except FilesMissing as reason:
+        st.info(f"The figures cannot be drawn here: {reason}.")
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def live_training(
         "settings": vars(settings),
         "runs_digest": _digest(runs),
     }
-    _mount(key, pack(data), on_release_change=lambda: on_release(key))
+    _mount_beside(key, pack(data), on_release_change=lambda: on_release(key))
     return key
 
 
@@ -163,15 +167,16 @@ def _sent(figure: Figure) -> dict[str, Any]:
     }
 
 
+def _mount_beside(*args: Any, **callbacks: Callable[[], None]) -> None:
+    """Mount an element beside figures, which say so where the browser's code is missing."""
+    with suppress(FilesMissing):
+        _mount(*args, **callbacks)
+
+
 def _mount(
     key: str, data: Any, module: str = "live.js", /, **callbacks: Callable[[], None]
 ) -> None:
-    try:
-        address = served_files()
-    except FilesMissing as reason:
-        st.info(f"The figures cannot be drawn here: {reason}.")
-        return
-    _component(address, module)(key=key, data=data, **callbacks)
+    _component(served_files(), module)(key=key, data=data, **callbacks)
 
 
 @cache
@@ -199,5 +204,5 @@ def live_fade(
     """
     key = f"live.{group}.{part}"
     sent = pack({"group": group, "part": part, "heard": heard.get(key, 0), **data})
-    _mount(key, sent, "fade_sliders.js", on_move_change=lambda: on_move(key))
+    _mount_beside(key, sent, "fade_sliders.js", on_move_change=lambda: on_move(key))
     return key

@@ -23,7 +23,7 @@ import streamlit as st
 from streamlit.components.v1 import declare_component
 
 from linreg.figures.renderer import SNIPPET, VEGA_LITE, vega_bundle
-from linreg.settings.dependencies import FIGURES, missing, missing_message
+from linreg.settings.dependencies import LIVE, missing, missing_message
 
 ENDINGS = (".js", ".css")
 _preparing = threading.Lock()
@@ -54,8 +54,8 @@ def served_files() -> str:
 
     Raises `FilesMissing` where they can be neither made nor kept.
     """
-    if missing(FIGURES):
-        raise FilesMissing(missing_message("The live figures need", missing(FIGURES)))
+    if missing(LIVE):
+        raise FilesMissing(missing_message("The live figures need", missing(LIVE)))
     try:
         _, name = _served()
     except OSError as error:

@@ -21,6 +21,7 @@ export class Handles {
     const { signal } = this.listening;
     training.addEventListener("start", () => this.place(), { signal });
     view.addEventListener("drawn", () => this.place(), { signal });
+    addEventListener("scroll", () => this.scrolled(), { signal, capture: true, passive: true });
   }
 
   /** Put a handle on every start. */
@@ -32,9 +33,12 @@ export class Handles {
       this.buttons[k] ??= this.newButton(k);
       const button = this.buttons[k];
       const { x, y } = this.view.placeOf(start);
-      button.classList.toggle("live-inviting", k === 0 && !this.training.wasUsed);
+      const invites = k === 0 && !this.training.wasUsed;
+      button.classList.toggle("live-inviting", invites);
+      button.classList.toggle("live-inviting-below", invites && this.view.figure.invitesBelow);
       button.hidden = !this.view.figure.contains(start[0], start[1]);
-      button.style.transform = `translate(${x}px, ${y}px)`;
+      const transform = `translate(${x}px, ${y}px)`;
+      if (button.style.transform !== transform) button.style.transform = transform;
       const place = point(start.slice(0, 2));
       const removes = this.training.isEditable ? ", Delete removes it" : "";
       button.setAttribute("aria-label", `Starting point ${place}; arrow keys move it${removes}`);
@@ -89,7 +93,13 @@ export class Handles {
     const { held } = this;
     if (held?.index !== index) return;
     held.hasMoved ||= Math.hypot(event.clientX - held.x, event.clientY - held.y) > CLICK;
-    if (held.hasMoved) this.move(index, this.view.weightsAt(event));
+    if (!held.hasMoved) return;
+    held.box ??= this.view.pictureBox(); // once, not in every frame
+    this.move(index, this.view.weightsAt(event, held.box));
+  }
+
+  scrolled() {
+    if (this.held) this.held.box = undefined;
   }
 
   move(index, weights) {

@@ -53,7 +53,7 @@ export class Hover {
   /** Whether the pointer is inside of the axes. */
   isOnPlot(event) {
     const { view } = this.view;
-    const box = this.view.element.querySelector("svg").getBoundingClientRect();
+    const box = this.view.pictureBox();
     const [left, top] = this.view.plotOrigin();
     const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
     return x >= 0 && x <= view.signal("width") && y >= 0 && y <= view.signal("height");

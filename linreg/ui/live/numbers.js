@@ -17,9 +17,10 @@ export function quantity(value, digits = 3) {
   return withMinus(grouped(fixed(value, decimals)));
 }
 
-/** Weights as a point: `(5.00, 3.00)`. */
+/** Weights as a point: `(5.00, 3.00)`, or with a bias `(5.00, 3.00; bias 0.01)`. */
 export function point(weights, decimals = 2) {
-  return `(${Array.from(weights, (weight) => coordinate(weight, decimals)).join(", ")})`;
+  const [w1, w2, bias] = Array.from(weights, (weight) => coordinate(weight, decimals));
+  return `(${w1}, ${w2}${bias === undefined ? "" : `; bias ${bias}`})`;
 }
 
 /** A weight: `−0.27`. Large ones are a `quantity`, and zero has no sign. */

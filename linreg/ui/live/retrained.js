@@ -10,7 +10,7 @@ import { quantity } from "./numbers.js";
 import { keptPoints } from "./simplify.js";
 import { valuesOf } from "./surface.js";
 
-const PATH_RESOLUTION = 700; // points of a path are at least the width divided by this apart
+const PATH_RESOLUTION = 700; // a path is exact to the width of the plot divided by this
 const MAX_POINTS = 700; // of a path
 const BINS = 300; // of a curve
 const LABEL_HEIGHT = 0.075; // of the y axis
@@ -30,14 +30,16 @@ function trail(figure, runs, { run }) {
   const [w1, w2] = columns;
   const [left, right] = figure.domain;
   const gap = (right - left) / PATH_RESOLUTION;
-  const kept = [0];
+  const apart = [0];
   const last = runs[run].rowAt(runs[run].last);
   for (let row = 1, before = 0; row <= last; row++) {
     const isFar = Math.hypot(w1[row] - w1[before], w2[row] - w2[before]) >= gap;
-    if (isFar || row === last) kept.push((before = row));
+    if (isFar || row === last) apart.push((before = row));
   }
-  const every = Math.ceil(kept.length / MAX_POINTS);
-  const shown = kept.filter((_, k) => k % every === 0 || k === kept.length - 1);
+  const every = Math.ceil(apart.length / MAX_POINTS);
+  const some = apart.filter((_, k) => k % every === 0 || k === apart.length - 1);
+  const [x, y] = [w1, w2].map((column) => Float64Array.from(some, (row) => column[row] / gap));
+  const shown = keptPoints(x, y).map((k) => some[k]);
   return clipped(
     shown.map((row) => [w1[row], w2[row]]),
     shown.map((row) => steps[row]),

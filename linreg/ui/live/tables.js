@@ -16,7 +16,9 @@ import { value } from "./surface.js";
 export class Figure {
   constructor({ spec, tables, moving, retrained, hover, label, alt }, runsDigest) {
     Object.assign(this, { spec, tables, moving, retrained, hover, label, alt, runsDigest });
-    this.kept = new Map();
+    this.kept = new Map(); // by name, what is made once for the tables as sent
+    this.keptOfRuns = new Map(); // and once for the runs
+    this.retrainedRows = {}; // table -> its rows, of runs that the browser has trained
   }
 
   /** Whether it shows paths whose starting points can be dragged. */
@@ -24,16 +26,26 @@ export class Figure {
     return "trail" in this.retrained;
   }
 
-  /** A value that is made once for these tables. */
-  once(name, make) {
-    if (!this.kept.has(name)) this.kept.set(name, make());
-    return this.kept.get(name);
+  /** Whether the note that its start can be dragged stands below the start, not above. */
+  get invitesBelow() {
+    return this.tables.frame.invitation[0] === "below";
   }
 
-  /** The rows of a table as it was sent, at the end of the runs. */
+  /** A value that is made once for the tables as they were sent. */
+  once(name, make) {
+    return keptIn(this.kept, name, make);
+  }
+
+  /** A value that is made once for the runs. */
+  onceForRuns(name, make) {
+    return keptIn(this.keptOfRuns, name, make);
+  }
+
+  /** The rows of a table as it was sent, or as it is for other runs, at the end of these. */
   rows(name) {
     this.followRuns();
-    return this.once(`rows of ${name}`, () => rowsOf(this.tables[name]));
+    const sent = () => this.once(`rows of ${name}`, () => rowsOf(this.tables[name]));
+    return this.retrainedRows[name] ?? sent();
   }
 
   /** Whether weights lie inside the plot; false where one is not a number. */
@@ -57,7 +69,7 @@ export class Figure {
 
   /** Take other runs; the tables that depend on them alone are computed when they are asked for. */
   retrain(runs) {
-    this.kept.clear();
+    this.keptOfRuns.clear();
     this.newRuns = runs;
   }
 
@@ -65,22 +77,25 @@ export class Figure {
     if (!this.newRuns) return;
     const runs = this.newRuns;
     this.newRuns = undefined;
-    this.retrainedRows = Object.entries(this.retrained).map(([table, { rule, ...options }]) => {
-      const rows = RETRAINED[rule](this, runs, options);
-      this.kept.set(`rows of ${table}`, rows);
-      return [table, rows];
-    });
+    for (const [table, { rule, ...options }] of Object.entries(this.retrained)) {
+      this.retrainedRows[table] = RETRAINED[rule](this, runs, options);
+    }
   }
 
   /** The rows of every table that moves at a step, by its name. */
   rowsAt(step, runs) {
     this.followRuns();
-    const rows = Object.fromEntries(this.retrainedRows ?? []);
+    const rows = { ...this.retrainedRows };
     for (const [table, { rule, ...options }] of Object.entries(this.moving)) {
       rows[table] = RULES[rule](this, runs, step, options);
     }
     return rows;
   }
+}
+
+function keptIn(kept, name, make) {
+  if (!kept.has(name)) kept.set(name, make());
+  return kept.get(name);
 }
 
 export const RULES = {
@@ -122,7 +137,7 @@ function weights(_figure, runs, at, { names }) {
 
 /** The points of all whole paths up to a step, in the order of their steps. */
 function paths(figure, _runs, at) {
-  const { rows, steps } = figure.once("whole paths", () => {
+  const { rows, steps } = figure.onceForRuns("whole paths", () => {
     const rows = figure.rows("trail").slice().sort((a, b) => a.step - b.step);
     return { rows, steps: rows.map((row) => row.step) };
   });
@@ -175,7 +190,7 @@ function position(figure, runs, at, { run, words, evaluation }) {
   const [w1, w2] = moving.weightsOf(row);
   if (moving.divergedAt !== null && at >= moving.last) {
     if (!moving.isTrainedHere) return figure.rows("now"); // Python has every step
-    const out = figure.once("first step outside", () => firstOutside(figure, moving));
+    const out = figure.onceForRuns("first step outside", () => firstOutside(figure, moving));
     const left = out === undefined ? "" : words.left.replace("{step}", count(out));
     return [{ text: left + words.diverged.replace("{step}", count(moving.divergedAt)) }];
   }
@@ -206,8 +221,16 @@ function predictions(figure, runs, at) {
   });
 }
 
-/** The predictions at a step of the rows of both sides. */
+/** The predictions at a step of the rows of both sides: two tables ask for those of each step. */
 function predictedAt(figure, runs, at) {
+  const latest = figure.once("latest predictions", () => ({}));
+  if (latest.runs !== runs || latest.at !== at) {
+    Object.assign(latest, { runs, at, values: predictionsAt(figure, runs, at) });
+  }
+  return latest.values;
+}
+
+function predictionsAt(figure, runs, at) {
   const rows = figure.rows("points");
   const shown = rows.length / runs.length;
   const { offset: [offset], scale: [scale] } = figure.tables.frame; // of a standardised target

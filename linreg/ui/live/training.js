@@ -9,6 +9,7 @@ import { TrainedRun, upTo } from "./runs.js";
 import { createPath, train } from "./trainer.js";
 
 const MAX_LIVE_STEPS = 5_000_000; // of all runs, which a frame can train
+const AGREES = 1e-3; // of weights: from here on it is said that rounding made the difference
 const RATE_DIGITS = 2; // of a learning rate that a slider sets
 const RATE_SPAN = 1000; // positions of a slider for each power of ten
 
@@ -184,8 +185,10 @@ export class Training extends EventTarget {
       ? differenceOfFinals(trained, this.finals)
       : runs.reduce((most, run, k) => Math.max(most, difference(run, trained[k].path)), 0);
     const text = largest === 0 ? "none" : quantity(largest, 2);
-    const agrees = `${trainer} agrees with this browser: largest difference of a weight ${text}`;
-    this.say(capitalized(agrees));
+    const said = largest < AGREES
+      ? `${trainer} agrees with this browser: largest difference of a weight ${text}`
+      : `${trainer} rounds differently from this browser: the weights differ by up to ${text}`;
+    this.say(capitalized(said));
   }
 
   say(text) {

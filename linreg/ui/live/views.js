@@ -9,6 +9,8 @@ const OPTIONS = {
   logLevel: 1, // errors
 };
 const NARROW = 40; // pixels; what is narrower is hidden
+const HEADING = 40; // pixels at the top of every figure, in which nothing moves
+const REST = 300; // milliseconds without a change until figures out of sight are drawn, too
 
 /** Event: `drawn` after its data or its size have changed. */
 export class FigureView extends EventTarget {
@@ -21,11 +23,12 @@ export class FigureView extends EventTarget {
     this.plot = document.createElement("div");
     this.element.append(this.plot);
     parent.append(this.element);
-    this.shown = new Map(); // table -> its rows in the view, where these are known
+    this.shown = new Map(); // table -> its `rows` in the view, or `copies` of these, where known
     this.isVisible = true;
     this.resizing = new ResizeObserver(() => this.fit());
     this.resizing.observe(this.element);
-    this.sight = new IntersectionObserver(([entry]) => this.seen(entry.isIntersecting));
+    const options = { rootMargin: `0px 0px -${HEADING}px 0px` };
+    this.sight = new IntersectionObserver((entries) => this.seen(entries.at(-1)), options);
     this.sight.observe(this.element);
   }
 
@@ -59,6 +62,7 @@ export class FigureView extends EventTarget {
     this.isEmbedding = true;
     const { figure, spec } = this;
     const tables = this.waiting();
+    this.isBehind = false;
     for (const name of this.stillTables()) tables[name] = figure.rows(name);
     const datasets = {}; // copies: Vega marks the rows that it has
     for (const [name, rows] of Object.entries(tables)) {
@@ -66,6 +70,7 @@ export class FigureView extends EventTarget {
     }
     this.result?.finalize();
     this.view = undefined;
+    this.corner = undefined;
     this.shown.clear();
     this.width = this.element.clientWidth;
     const tooltip = (_handler, _event, _item, said) => this.onTooltip?.(said);
@@ -82,18 +87,28 @@ export class FigureView extends EventTarget {
     if (spec !== this.spec) return this.embed();
     if (figure !== this.figure) return this.draw(this.figure, this.waiting);
     this.fit();
-    this.dispatchEvent(new Event("drawn"));
+    if (this.isBehind) this.refresh();
+    else this.dispatchEvent(new Event("drawn"));
   }
 
-  /** Show the tables that a function makes, which is called once the figure is in sight. */
+  /**
+   * Show the tables that a function makes, which is called once the figure is in sight, or nothing
+   * has changed for a while: the page may be printed or read aloud.
+   */
   show(makeRows) {
     this.waiting = makeRows;
-    this.isBehind = true;
     this.refresh();
   }
 
   refresh() {
-    if (!this.view || !this.isVisible) return;
+    this.isBehind = true;
+    clearTimeout(this.resting);
+    if (this.isVisible) this.catchUp();
+    else this.resting = setTimeout(() => this.catchUp(), REST);
+  }
+
+  catchUp() {
+    if (!this.view || !this.isBehind) return;
     for (const [name, rows] of Object.entries(this.waiting())) this.setRows(name, rows);
     this.isBehind = false;
     this.run();
@@ -104,16 +119,33 @@ export class FigureView extends EventTarget {
     this.dispatchEvent(new Event("drawn"));
   }
 
-  /** Replace the rows of a table from the first that is another object. */
+  /**
+   * Show other rows in a table. Of one that keeps its length, copies are changed, so that its marks
+   * stay the same; otherwise the rows from the first that is another object are replaced.
+   */
   setRows(name, rows) {
     if (!this.view || !this.tables.has(name)) return; // a table for readers only
     const before = this.shown.get(name);
     let same = 0;
-    while (before && same < rows.length && rows[same] === before[same]) same++;
-    if (same === rows.length && same === before?.length) return;
-    const removed = before ? before.slice(same) : () => true;
-    this.view.change(name, this.changeset().remove(removed).insert(rows.slice(same)));
-    this.shown.set(name, rows);
+    while (before && same < rows.length && rows[same] === before.rows[same]) same++;
+    if (same === rows.length && same === before?.rows.length) return;
+    const isPathMovingOn = same > 0 && this.lines.has(name);
+    const changes = this.changeset();
+    let copies;
+    if (before?.rows.length !== rows.length || isPathMovingOn) {
+      if (before?.copies) same = 0;
+      changes.remove(before ? (before.copies ?? before.rows.slice(same)) : () => true);
+      changes.insert(rows.slice(same));
+    } else if (before.copies) {
+      ({ copies } = before);
+      before.rows = rows;
+      if (!noteDifferences(copies, rows, same, changes)) return;
+    } else {
+      copies = rows.map((row) => ({ ...row }));
+      changes.remove(before.rows).insert(copies);
+    }
+    this.shown.set(name, { rows, copies });
+    this.view.change(name, changes);
     for (const mark of this.lines.get(name) ?? []) this.redrawLines(mark);
   }
 
@@ -131,14 +163,15 @@ export class FigureView extends EventTarget {
     if (!this.view) this.embed();
     else if (width !== this.width) {
       this.width = width;
+      this.corner = undefined;
       this.view.signal("width", width);
       this.run();
     }
   }
 
-  seen(isVisible) {
-    this.isVisible = isVisible;
-    if (this.isBehind) this.refresh();
+  seen({ isIntersecting }) {
+    this.isVisible = isIntersecting;
+    if (this.isVisible) this.catchUp();
   }
 
   /** The value on the x axis, which shows steps, at a mouse event. */
@@ -146,12 +179,16 @@ export class FigureView extends EventTarget {
     return this.weightsAt(event)[0];
   }
 
-  /** The values on both axes at a mouse event. */
-  weightsAt(event) {
-    const box = this.element.querySelector("svg").getBoundingClientRect();
+  /** The values on both axes at a mouse event, given where the picture is. */
+  weightsAt(event, box = this.pictureBox()) {
     const [left, top] = this.plotOrigin();
     const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
     return [this.view.scale("x").invert(x), this.view.scale("y").invert(y)];
+  }
+
+  /** Where the picture is in the window, for which the browser may have to lay out the page. */
+  pictureBox() {
+    return this.element.querySelector("svg").getBoundingClientRect();
   }
 
   /** The upper left corner of the plot in the picture, in pixels. */
@@ -163,22 +200,42 @@ export class FigureView extends EventTarget {
 
   /** The place of a point in the element, in pixels. */
   placeOf([w1, w2]) {
-    const svg = this.element.querySelector("svg").getBoundingClientRect();
-    const box = this.element.getBoundingClientRect();
+    this.corner ??= this.pictureCorner();
     const [left, top] = this.plotOrigin();
     return {
-      x: svg.left - box.left + left + this.view.scale("x")(w1),
-      y: svg.top - box.top + top + this.view.scale("y")(w2),
+      x: this.corner.x + left + this.view.scale("x")(w1),
+      y: this.corner.y + top + this.view.scale("y")(w2),
     };
+  }
+
+  /** The upper left corner of the picture in the element, which its size may move. */
+  pictureCorner() {
+    const picture = this.pictureBox();
+    const box = this.element.getBoundingClientRect();
+    return { x: picture.left - box.left, y: picture.top - box.top };
   }
 
   remove() {
     this.isRemoved = true;
     this.resizing.disconnect();
     this.sight.disconnect();
+    clearTimeout(this.resting);
     this.result?.finalize();
     this.element.remove();
   }
+}
+
+/** Note where other rows of a table differ from its copies, from an index on. */
+function noteDifferences(copies, rows, first, changes) {
+  let count = 0;
+  for (let k = first; k < rows.length; k++) {
+    for (const field in rows[k]) {
+      if (copies[k][field] === rows[k][field]) continue;
+      changes.modify(copies[k], field, rows[k][field]);
+      count++;
+    }
+  }
+  return count;
 }
 
 /** The names of the marks that draw the points of a table as lines, by the table. */

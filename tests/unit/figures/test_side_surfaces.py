@@ -12,6 +12,7 @@ from linreg.figures import layers
 from linreg.figures.curves import loss_figure, weights_figure
 from linreg.figures.side_surfaces import surface_figure, surfaces_layout
 from linreg.figures.theme import LIGHT
+from linreg.quadratic.quadratic import Quadratic
 from linreg.settings.model import Comparison, DataSettings, Settings
 from linreg.settings.presets import PRESETS
 
@@ -314,3 +315,13 @@ def test_a_path_is_drawn_in_the_order_of_its_steps():
     trail = figure.data["path"][["w1", "w2"]].to_numpy(float)
     assert np.corrcoef(points[:, 0], trail[:, 0])[0, 1] == pytest.approx(1, abs=1e-4)
     assert np.corrcoef(points[:, 1], -trail[:, 1])[0, 1] == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize(("climbs", "place"), [(1, "below"), (-1, "above")])
+def test_the_invitation_to_drag_keeps_off_the_path(climbs, place):
+    steps = np.linspace(0, 3, 50)
+    path = np.stack([steps / 4, climbs * steps], axis=1)
+    runs = [side(weights=path, surface=Quadratic(np.eye(2), path[-1], 10.0))] * 2
+    layout = surfaces_layout(runs, path[-1], [tuple(-path[-1])])
+    figure = surface_figure(runs, 0, layout, 49, LIGHT)
+    assert figure.data["frame"]["invitation"].tolist() == [place]

@@ -313,3 +313,23 @@ def test_to_train_loads_no_tracer_and_leaves_torch_as_it_was():
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert answer.stdout.split() == ["False", "True", "True", "True"]
+
+
+@pytest.mark.slow
+def test_to_try_a_loss_loads_no_tracer_and_leaves_torch_as_it_was():
+    """The fixes of a broadcast are evaluated on the meta device, which would load it as well."""
+    program = (
+        "import sys, torch; from linreg.guard.torch_reaction import reaction;"
+        "from linreg.settings.losses import LOSSES; from linreg.settings import tracer;"
+        "wrapped = tracer._wrapped_functions(); before = [dict(vars(one)) for one in wrapped];"
+        "reported = [reaction((8, 1), (8,), key).broadcast is not None for key in LOSSES];"
+        "print('torch._dynamo' in sys.modules, [vars(one) for one in wrapped] == before,"
+        " sum(reported), len(reported));"
+        "torch.zeros(2, device='meta') + 1;"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert answer.stdout.split() == ["False", "True", "7", "8", "True"]
