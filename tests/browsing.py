@@ -67,6 +67,9 @@ SETTLED = """quiet => {
   return app && app.dataset.testScriptState == 'notRunning' && seen.answered > seen.asked
     && performance.now() - Math.max(seen.answered, seen.changed) > 1000 * quiet;
 }"""
+# Figures follow their boxes while a frame is drawn, which on a busy machine may be late.
+STILL = f"""quiet => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
+  () => setTimeout(() => done(({SETTLED})(quiet))))))"""
 
 
 def watched(page):
@@ -122,7 +125,10 @@ class Visit:
     def settled(self):
         """Wait until the script has run, its server has answered, and the page has stood still."""
         self.page.evaluate("seen.changed = performance.now()")
-        self.page.wait_for_function(SETTLED, arg=QUIET, timeout=60_000)
+        while True:
+            self.page.wait_for_function(SETTLED, arg=QUIET, timeout=60_000)
+            if self.page.evaluate(STILL, QUIET):
+                return
 
     @property
     def address(self):

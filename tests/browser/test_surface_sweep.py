@@ -7,6 +7,7 @@ import pytest
 from accessible import PHONE, ZOOMED, beside_the_window, shut_out
 from browsing import Visit
 from drawn import drawn, menu, nothing_is_cut_off
+from hovering import hovered, is_in_words
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -37,9 +38,16 @@ def test_the_menu_keeps_the_settings_and_back_leads_from_page_to_page(visit):
 @pytest.fixture(scope="module")
 def surface(browser, server):
     """The surface page for a click that Back undoes, and for its controls."""
-    visit = Visit(browser, server, "surface?samples=1000&ring=2")
+    visit = Visit(browser, server, "surface?samples=1000&ring=2", height=1200)
     yield drawn(visit, 4)
     visit.ended()
+
+
+def test_figures_of_the_surface_page_say_words_or_nothing(surface):
+    said = hovered(surface)
+    assert len(said) == 4
+    assert [text for texts in said for text in texts if not is_in_words(text)] == []
+    assert all(said)
 
 
 def test_a_click_on_a_surface_adds_a_start(surface):
@@ -63,7 +71,7 @@ def test_a_click_on_a_surface_adds_a_start(surface):
 def cells(browser, server):
     """A sweep whose cells are pointed at, clicked, and opened by keyboard, in this order."""
     query = "sweep?samples=500&columns=4&rows=3&inits=1&steps=50&y_range=5,100"
-    visit = Visit(browser, server, query)
+    visit = Visit(browser, server, query, height=1200)
     yield drawn(visit, 3)
     visit.ended()
 
@@ -74,6 +82,14 @@ def at(here, chart, across, down):
     marks.scroll_into_view_if_needed()
     box = marks.bounding_box()
     return box["x"] + across * box["width"], box["y"] + down * box["height"]
+
+
+def test_figures_of_a_sweep_say_words_or_nothing(cells):
+    said = hovered(cells)
+    assert len(said) == 3
+    assert [text for texts in said for text in texts if not is_in_words(text)] == []
+    assert said[0]
+    assert said[1]
 
 
 def test_a_cell_says_its_numbers_and_a_refusal_stands_at_its_field(cells):

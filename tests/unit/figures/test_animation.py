@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -30,6 +30,7 @@ QUERIES = {
 }
 
 
+@cache
 def replayed(name):
     """The figures at a step, and the last step."""
     compared, ignored = from_query(QUERIES[name])
