@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from live_tables import LIVE
 from playwright.sync_api import expect
 
 from linreg.data.tables import make_data
@@ -80,6 +81,49 @@ def test_both_sides_train_while_a_starting_point_is_dragged(visit, which):
         arg=before[0],
         timeout=60_000,
     )
+
+
+# the tables of which Vega holds other rows than the rules say
+DIFFERING = f"""async () => {{
+    {LIVE}
+    const {{ stageOf }} = await import(address);
+    const stage = stageOf('comparison');
+    const isSame = (held, rows) => held.length === rows.length && rows.every((row, k) =>
+        Object.keys(row).every(field => Object.is(held[k][field], row[field])));
+    return [...stage.views].flatMap(({{ figure, view, tables }}) =>
+        Object.entries(stage.rowsOf(figure))
+            .filter(([name, rows]) => tables.has(name) && !isSame(view.data(name), rows))
+            .map(([name]) => `${{figure.label}}: ${{name}}`));
+}}"""
+
+
+def wait_until_all_hold_their_rows(here):
+    for _ in range(50):
+        differing = here.page.evaluate(DIFFERING)
+        if not differing:
+            return
+        here.page.wait_for_timeout(100)
+    raise AssertionError(differing)
+
+
+def test_figures_keep_their_marks_and_hold_the_rows_at_rest_even_out_of_sight(visit):
+    here = visit("?samples=1000", height=800).until_trained()
+    below = "[...document.querySelectorAll('svg.marks')].at(-1).getBoundingClientRect().top"
+    assert here.page.evaluate(below) > 800, "one is out of sight"
+    paths = "[...document.querySelector('svg.marks').querySelectorAll('path')]"
+    x, y = grab(here)
+    for k in range(1, 6):
+        here.page.mouse.move(x + 6 * k, y - 4 * k)
+        wait_until_all_hold_their_rows(here)
+        if k == 3:  # tables are copied once
+            here.page.evaluate(f"window.before = {paths}")
+    assert here.page.evaluate("before.length > 10 && before.every(path => path.isConnected)")
+    here.page.keyboard.press("Escape")
+    here.page.mouse.up()
+    slider = here.page.get_by_role("slider", name="Replay: step", exact=True)
+    for key in ("Home", "ArrowRight", "PageUp", "End"):
+        slider.press(key)
+        wait_until_all_hold_their_rows(here)
 
 
 def test_a_finger_drags_the_starting_point_and_swipes_the_page(browser, server):
