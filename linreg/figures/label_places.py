@@ -45,12 +45,14 @@ class LabelPlaces:
         scale = WIDTH / (right - left)
         return np.stack([points[:, 0] - left, top - points[:, 1]], axis=1) * scale
 
-    def add_marks(self, points: Float[np.ndarray, "n 2"], radius: float) -> None:
+    def add_marks(
+        self, points: Float[np.ndarray, "n 2"], radius: float, weight: int = MARK_WEIGHT
+    ) -> None:
         """Marks of this radius in pixels, which are worse to cover than a line."""
         at = self.pixels(points)
         half = radius * math.sqrt(math.pi) / 2  # of a square of the same area
         boxes = np.concatenate([at - half, at + half], axis=1)
-        self._boxes.append(np.repeat(boxes, MARK_WEIGHT, axis=0))
+        self._boxes.append(np.repeat(boxes, weight, axis=0))
 
     def add_path(self, points: Float[np.ndarray, "n 2"]) -> None:
         """A line through these points; what lies outside of the plot does not matter."""

@@ -142,7 +142,8 @@ def places_beside(
     marks = np.array([surface.minimum, layout.least_squares[:2]])
     places.add_marks(marks, MARK_RADIUS)
     if len(starts):
-        places.add_marks(np.array([start[:2] for start in starts]), START_RADIUS)
+        first = np.array([start[:2] for start in starts])
+        places.add_marks(first, START_RADIUS, weight=1)  # most of it is a translucent disc
     for path in paths:
         places.add_path(path)
     return places
