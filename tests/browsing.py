@@ -16,8 +16,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--force-prefers-reduced-motion",
-    # a page lives for seconds: compiling its hot functions again costs more than it saves
-    "--js-flags=--no-maglev --no-turbofan",
 ]  # fmt: skip
 POLLING = 50  # milliseconds; Playwright's own choice, every frame, has the page draw all of them
 

@@ -10,6 +10,7 @@ const OPTIONS = {
 };
 const NARROW = 40; // pixels; what is narrower is hidden
 const HEADING = 40; // pixels at the top of every figure, in which nothing moves
+const PATIENCE = 2_000; // milliseconds for a typeface
 const REST = 300; // milliseconds without a change until figures out of sight are drawn, too
 
 /** Event: `drawn` after its data or its size have changed. */
@@ -60,6 +61,8 @@ export class FigureView extends EventTarget {
   async embed() {
     if (this.isEmbedding || this.element.clientWidth < NARROW) return;
     this.isEmbedding = true;
+    await typefaceOf(this.figure.spec);
+    if (this.isRemoved) return;
     const { figure, spec } = this;
     const tables = this.waiting();
     this.isBehind = false;
@@ -223,6 +226,15 @@ export class FigureView extends EventTarget {
     this.result?.finalize();
     this.element.remove();
   }
+}
+
+/**
+ * Wait for the typeface of a spec, but not for long: labels are measured when a figure is drawn, and
+ * are cut off where they turn out to be wider.
+ */
+function typefaceOf({ config }) {
+  const loaded = document.fonts.load(`13px ${config.font}`).catch(() => {});
+  return Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
 }
 
 /** Note where other rows of a table differ from its copies, from an index on. */
