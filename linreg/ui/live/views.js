@@ -229,8 +229,8 @@ export class FigureView extends EventTarget {
 }
 
 /**
- * Wait for the typeface of a spec, but not for long: labels are measured when a figure is drawn, and
- * are cut off where they turn out to be wider.
+ * Wait for the typeface of a spec, but not for long: labels are measured when a figure is drawn,
+ * and are cut off where they turn out to be wider.
  */
 function typefaceOf({ config }) {
   const loaded = document.fonts.load(`13px ${config.font}`).catch(() => {});
