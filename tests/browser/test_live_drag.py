@@ -126,6 +126,54 @@ def test_figures_keep_their_marks_and_hold_the_rows_at_rest_even_out_of_sight(vi
         wait_until_all_hold_their_rows(here)
 
 
+VALUES = "String(seen.view.data('true').map(({value}) => value))"
+
+
+@pytest.fixture
+def out_of_sight(visit):
+    """A home page, whose `seen` is the view of the weights, below the window; `lines` makes the
+    rows of its lines, each with so much more as its value."""
+    here = visit("?samples=1000", height=800).until_trained()
+    here.page.evaluate(
+        f"""async () => {{
+            {LIVE}
+            const {{ stageOf }} = await import(address);
+            const views = [...stageOf('comparison').views];
+            window.seen = views.find(({{ tables }}) => tables.has('true'));
+            const sent = seen.figure.rows('true');
+            window.lines = more =>
+                sent.map(({{ value, label }}) => ({{ value: value + more, label }}));
+        }}"""
+    )
+    assert not here.page.evaluate("seen.isVisible")
+    return here
+
+
+def test_a_figure_that_gets_data_twice_out_of_sight_shows_the_second(out_of_sight):
+    """Vega forgets a change to a table at the next one, unless it has run in between."""
+    page = out_of_sight.page
+    page.evaluate(
+        """() => { for (const more of [1, 2]) {
+            const { figure, waiting } = seen;
+            const rows = name => name === 'true' ? lines(more) : figure.rows(name);
+            seen.draw(Object.assign(Object.create(figure), { rows }), waiting);
+        } }"""
+    )
+    page.wait_for_function(f"{VALUES} == '7,5'")
+
+
+def test_rows_that_stay_and_then_change_places_are_shown(out_of_sight):
+    """A row that was shown as it is, then copied, and then is another one."""
+    shown = out_of_sight.page.evaluate(
+        f"""() => {{
+            const [stays, first] = lines(0), [, second] = lines(1);
+            const show = rows => {{ seen.setRows('true', rows); seen.run(); return {VALUES}; }};
+            return [show([stays]), show([stays, first]), show([stays, second]), show(lines(2))];
+        }}"""
+    )
+    assert shown == ["5", "5,3", "5,4", "7,5"]
+
+
 def test_a_finger_drags_the_starting_point_and_swipes_the_page(browser, server):
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True

@@ -44,7 +44,7 @@ export class FigureView extends EventTarget {
     this.element.setAttribute("aria-label", figure.label);
     const spec = JSON.stringify(figure.spec);
     if (spec === this.spec) {
-      for (const name of this.stillTables()) this.setRows(name, figure.rows(name));
+      this.hasNewTables = true;
       this.refresh();
     } else {
       this.spec = spec;
@@ -52,9 +52,11 @@ export class FigureView extends EventTarget {
     }
   }
 
-  /** The names of the tables that no step changes. */
+  /** The rows of the tables that no step changes, by name. */
   stillTables() {
-    return Object.keys(this.figure.tables).filter((name) => !(name in this.figure.moving));
+    const { figure } = this;
+    const names = Object.keys(figure.tables).filter((name) => !(name in figure.moving));
+    return Object.fromEntries(names.map((name) => [name, figure.rows(name)]));
   }
 
   /** Draw the figure anew, once its element has a width. */
@@ -64,13 +66,10 @@ export class FigureView extends EventTarget {
     await typefaceOf(this.figure.spec);
     if (this.isRemoved) return;
     const { figure, spec } = this;
-    const tables = this.waiting();
-    this.isBehind = false;
-    for (const name of this.stillTables()) tables[name] = figure.rows(name);
-    const datasets = {}; // copies: Vega marks the rows that it has
-    for (const [name, rows] of Object.entries(tables)) {
-      datasets[name] = rows.map((row) => Object.fromEntries(Object.entries(row)));
-    }
+    const tables = { ...this.stillTables(), ...this.waiting() };
+    this.isBehind = this.hasNewTables = false;
+    const datasets = {};
+    for (const [name, rows] of Object.entries(tables)) datasets[name] = rows.map(copyOf);
     this.result?.finalize();
     this.view = undefined;
     this.corner = undefined;
@@ -112,8 +111,10 @@ export class FigureView extends EventTarget {
 
   catchUp() {
     if (!this.view || !this.isBehind) return;
-    for (const [name, rows] of Object.entries(this.waiting())) this.setRows(name, rows);
-    this.isBehind = false;
+    // all at once, and run: Vega forgets a change to a table at the next one before it has run
+    const tables = { ...(this.hasNewTables && this.stillTables()), ...this.waiting() };
+    for (const [name, rows] of Object.entries(tables)) this.setRows(name, rows);
+    this.isBehind = this.hasNewTables = false;
     this.run();
   }
 
@@ -144,7 +145,7 @@ export class FigureView extends EventTarget {
       before.rows = rows;
       if (!noteDifferences(copies, rows, same, changes)) return;
     } else {
-      copies = rows.map((row) => ({ ...row }));
+      copies = rows.map(copyOf);
       changes.remove(before.rows).insert(copies);
     }
     this.shown.set(name, { rows, copies });
@@ -235,6 +236,11 @@ export class FigureView extends EventTarget {
 function typefaceOf({ config }) {
   const loaded = document.fonts.load(`13px ${config.font}`).catch(() => {});
   return Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+}
+
+/** A row without the mark by which Vega knows those that it has, which a spread would copy. */
+function copyOf(row) {
+  return Object.fromEntries(Object.entries(row));
 }
 
 /** Note where other rows of a table differ from its copies, from an index on. */
