@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from project import ROOT
+from project import ROOT, printed
 
 from linreg import (
     DataSettings,
@@ -355,10 +355,7 @@ print(len(means), peak() - before)
 
 @pytest.mark.slow
 def test_ten_million_runs_are_reduced_in_flat_memory():
-    ran = subprocess.run(
-        [sys.executable, "-c", FLAT], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    tasks, megabytes = ran.stdout.split()
+    tasks, megabytes = printed(FLAT)
     assert int(tasks) == 100
     assert float(megabytes) < 60, "the inits of ten million runs alone are 160 MB"
 

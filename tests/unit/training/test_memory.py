@@ -1,10 +1,9 @@
 """Freed memory returns to the operating system."""
 
-import subprocess
 import sys
 
 import pytest
-from project import ROOT
+from project import printed
 
 PROGRAM = """
 import threading
@@ -35,9 +34,6 @@ print(held, resident() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is given back")
 def test_what_has_been_freed_between_other_blocks_is_given_back():
-    answer = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    held, left = map(int, answer.stdout.split())
+    held, left = map(int, printed(PROGRAM))
     assert left < 20, "the blocks that stay take 3 MB"
     assert held > 2 * left

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from plain import plain_run
-from project import ROOT
+from project import ROOT, printed
 
 from linreg.data.dataset import Dataset
 from linreg.data.tables import make_data
@@ -288,10 +288,8 @@ def test_a_run_of_large_batches_leaves_no_holes_in_memory():
         "train([run]); before = most(); train([replace(run, epochs=15)]); print((most() - before)"
         " // 1024)"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert int(answer.stdout) < 40
+    (megabytes,) = printed(program)
+    assert int(megabytes) < 40
 
 
 @pytest.mark.slow
@@ -308,11 +306,7 @@ def test_to_train_loads_no_tracer_and_leaves_torch_as_it_was():
         "torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]);"
         "print('torch._dynamo' in sys.modules)"
     )
-    answer = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert answer.stdout.split() == ["False", "True", "True", "True"]
+    assert printed(program, "-W", "ignore") == ["False", "True", "True", "True"]
 
 
 @pytest.mark.slow
@@ -328,8 +322,4 @@ def test_to_try_a_loss_loads_no_tracer_and_leaves_torch_as_it_was():
         "torch.zeros(2, device='meta') + 1;"
         "print('torch._dynamo' in sys.modules)"
     )
-    answer = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert answer.stdout.split() == ["False", "True", "7", "8", "True"]
+    assert printed(program, "-W", "ignore") == ["False", "True", "7", "8", "True"]
