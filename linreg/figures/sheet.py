@@ -29,7 +29,9 @@ GAP = 14  # between panels, and around the legend
 HEADING_SIZE = 15
 LEGEND_TEXT, LEGEND_ROW, LEGEND_SYMBOL = 12.5, 21, 22
 BAND_WIDTH = 44  # of a colour bar
-INVISIBLE = {"labelOpacity": 0, "symbolOpacity": 0, "titleOpacity": 0}  # a legend
+INVISIBLE = dict.fromkeys(  # a legend
+    ["titleOpacity", "labelOpacity", "symbolOpacity", "gradientOpacity"], 0
+)
 
 
 @dataclass(frozen=True)
