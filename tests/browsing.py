@@ -7,6 +7,7 @@ Without Chromium the tests that use them skip; with REQUIRE_BROWSER=1 they fail 
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -54,7 +55,8 @@ window.WebSocket = class extends WebSocket {
   }
   send(message) {
     seen.asked = performance.now();
-    super.send(message);
+    if (seen.unsent) seen.unsent.push(() => super.send(message));
+    else super.send(message);
   }
 };
 new MutationObserver(() => { seen.changed = performance.now(); }).observe(
@@ -119,6 +121,13 @@ class Visit:
         self.page.wait_for_function("document.querySelectorAll('svg.marks').length == 5")
         self.settled()
         return self
+
+    @contextmanager
+    def unheard(self):
+        """Within, the server hears nothing, as if it were busy; what was asked is sent after it."""
+        self.page.evaluate("seen.unsent = []")
+        yield
+        self.page.evaluate("for (const send of seen.unsent) send(); seen.unsent = undefined;")
 
     def settled(self):
         """Wait until the script has run, its server has answered, and the page has stood still."""

@@ -59,8 +59,8 @@ class Resources:
 
 
 def batches_of(settings: Settings) -> Settings:
-    """The settings with only what the batches' moments depend on, so that runs which share their
-    batches ask for the same moments."""
+    """The settings with only what moments and loss surface depend on, so that runs which share
+    their batches ask for the same."""
     variant = ALL_PAIRS if WIRINGS[settings.wiring].pairs else MATCHED
     order: dict[str, Any] = {"epochs": 1}
     if settings.shuffle:
@@ -99,9 +99,14 @@ def local_resources(
     """
     table = cache(make_data)
     moments = cache(lambda key: batch_moments(table(key.data), key))
+    surface = cache(lambda key: loss_surface(table(key.data), key))
 
     def moments_of(settings: Settings) -> Moments:
         found: Moments = moments(batches_of(settings))
+        return found
+
+    def surface_of(settings: Settings) -> Quadratic:
+        found: Quadratic = surface(batches_of(settings))
         return found
 
     def train_all(
@@ -128,7 +133,7 @@ def local_resources(
 
     found = Resources(
         table=table,
-        surface=cache(lambda settings: loss_surface(table(settings.data), settings)),
+        surface=surface_of,
         moments=moments_of,
         least_squares=cache(lambda data, bias: least_squares_weights(table(data), bias)),
         baseline=cache(lambda data, bias: baseline(table(data), bias)),

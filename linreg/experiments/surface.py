@@ -118,7 +118,10 @@ def batches(comparison: Comparison, view: SurfaceView, resources: Resources) -> 
     """The quadratic of every batch on each shown side."""
     sides = tuple(
         BatchesOfSide(
-            label, settings, resources.moments(settings), resources.cached(_minima, settings)
+            label,
+            settings,
+            resources.moments(settings),
+            resources.cached(_minima, batches_of(settings)),
         )
         for label, settings in shown_sides(comparison, view)
     )
@@ -126,8 +129,8 @@ def batches(comparison: Comparison, view: SurfaceView, resources: Resources) -> 
     return BatchesResult(sides, count, min(view.batch, count - 1))
 
 
-def _minima(settings: Settings, resources: Resources) -> np.ndarray:
-    return batch_minima(resources.moments(settings))
+def _minima(batches: Settings, resources: Resources) -> np.ndarray:
+    return batch_minima(resources.moments(batches))
 
 
 def batch_minima(moments: Moments, most: int = SHOWN_MINIMA) -> Float[np.ndarray, "K 2"]:

@@ -29,6 +29,9 @@ GAP = 14  # between panels, and around the legend
 HEADING_SIZE = 15
 LEGEND_TEXT, LEGEND_ROW, LEGEND_SYMBOL = 12.5, 21, 22
 BAND_WIDTH = 44  # of a colour bar
+INVISIBLE = dict.fromkeys(  # a legend
+    ["titleOpacity", "labelOpacity", "symbolOpacity", "gradientOpacity"], 0
+)
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,11 @@ def _panel(
 ) -> _Panel:
     """A panel with a plot of this width, and of this height unless it follows from the width.
 
-    `prefix` makes its ids unique on the sheet. A `shared` panel is drawn without its y axis and its
-    legends, which the panel on its left has.
+    `prefix` makes its ids unique on the sheet. A `shared` panel is drawn without its y axis, and
+    without its legends but for their room, as the panel on its left has them.
     """
-    spec = for_paper(figure.standalone(), size, width, height)
-    spec = without_guides(spec, y_axis=True) if shared else without_empty_legend(spec)
+    spec = without_empty_legend(for_paper(figure.standalone(), size, width, height))
+    spec = without_guides(spec, shared=True) if shared else spec
     svg = render(spec_to_svg, spec)
     root = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>', svg)
     plot = re.search(r'<g [^>]*transform="translate\(([\d.-]+),([\d.-]+)\)"', svg)
@@ -212,22 +215,25 @@ def without_empty_legend(spec: dict[str, Any]) -> dict[str, Any]:
     return bare
 
 
-def without_guides(part: Any, y_axis: bool = False) -> Any:
-    """The spec without its legends and, where asked, without its y axis."""
+def without_guides(part: Any, shared: bool = False) -> Any:
+    """The spec without its legends, or, as that of a shared panel, without its y axis and with
+    invisible legends."""
     if isinstance(part, list):
-        return [without_guides(item, y_axis) for item in part]
+        return [without_guides(item, shared) for item in part]
     if not isinstance(part, dict):
         return part
     bare = {
-        name: value if name == "datasets" else without_guides(value, y_axis)
+        name: value if name == "datasets" else without_guides(value, shared)
         for name, value in part.items()
     }
     for channel, encoding in bare.get("encoding", {}).items():
-        if y_axis and channel == "y" and "field" in encoding:
+        if shared and channel == "y" and "field" in encoding:
             hidden = {"labels": False, "ticks": False, "title": None, "minExtent": 0}
             encoding["axis"] = {**(encoding.get("axis") or {}), **hidden}
         if channel in ("color", "fill", "stroke") and "field" in encoding:
-            encoding["legend"] = None
+            legend = encoding.get("legend", {})
+            is_kept = shared and legend is not None
+            encoding["legend"] = {**legend, **INVISIBLE} if is_kept else None
     return bare
 
 

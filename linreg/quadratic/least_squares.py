@@ -17,14 +17,14 @@ def with_ones(X: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N D1"]:
 
 
 # The origins of tables, with and without bias: each is needed many times.
-ORIGINS: WeakKeyDictionary[Dataset, dict[bool, np.ndarray]] = WeakKeyDictionary()
+_ORIGINS: WeakKeyDictionary[Dataset, dict[bool, np.ndarray]] = WeakKeyDictionary()
 
 
 def origin_of(dataset: Dataset, bias: bool) -> np.ndarray:
     """The origin (P,) of a table's quadratics: its least-squares solution.
 
     Zeros if a column is so small that no weights can be computed from it."""
-    known = ORIGINS.setdefault(dataset, {})
+    known = _ORIGINS.setdefault(dataset, {})
     if bias not in known:
         X = with_ones(dataset.X) if bias else dataset.X  # (n, P)
         largest = max_abs(X)  # (P,)

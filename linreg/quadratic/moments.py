@@ -8,9 +8,8 @@ from itertools import combinations_with_replacement
 import numpy as np
 from jaxtyping import Float, Int
 
-from linreg.quadratic.least_squares import origin_of, with_ones
 from linreg.quadratic.quadratic import Quadratic
-from linreg.quadratic.streaming import Tables, rows_in_run_order
+from linreg.quadratic.streaming import Tables, passes_in_run_order
 from linreg.settings.model import Settings
 from linreg.settings.wirings import WIRINGS
 
@@ -63,11 +62,8 @@ def batch_moments(tables: Tables, settings: Settings) -> Moments:
     """
     pairs = WIRINGS[settings.wiring].pairs
     parts: list[tuple[np.ndarray, ...]] = []
-    for piece in rows_in_run_order(tables, settings):
-        if not parts:
-            origin = origin_of(piece, settings.bias)  # (P,)
-        X = with_ones(piece.X) if settings.bias else piece.X  # (n, P)
-        parts.append(_pass_moments(X, piece.y, origin, settings.batch_size, pairs))
+    for X, y, origin in passes_in_run_order(tables, settings):
+        parts.append(_pass_moments(X, y, origin, settings.batch_size, pairs))
     A, c, s, n = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Moments(A, c, s, origin, n)
 
@@ -75,40 +71,43 @@ def batch_moments(tables: Tables, settings: Settings) -> Moments:
 def _pass_moments(
     X: np.ndarray, y: np.ndarray, origin: np.ndarray, batch_size: int, pairs: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A (K, P, P), c (K, P), s (K,) and n (K,) of the batches of one pass over the rows."""
-    columns = np.ascontiguousarray(X.T)  # (P, N)
-    predictions = X @ origin  # (N,)
+    """A (K, P, P), c (K, P), s (K,) and n (K,) of the batches of E passes over N rows.
+
+    X is (E, N, P), y is (E, N)."""
+    columns = np.ascontiguousarray(X.transpose(2, 0, 1))  # (P, E, N)
+    predictions = X @ origin  # (E, N)
     parts = []
-    full = len(y) - len(y) % batch_size
-    for rows, size in ((slice(0, full), batch_size), (slice(full, None), len(y) - full)):
-        if not size or not len(y[rows]):
+    passes, n_rows = y.shape
+    full = n_rows - n_rows % batch_size
+    for rows, size in ((slice(0, full), batch_size), (slice(full, n_rows), n_rows - full)):
+        if rows.start == rows.stop:
             continue
-        x = columns[:, rows].reshape(len(origin), -1, size)  # (P, K, B)
-        target, p = y[rows].reshape(-1, size), predictions[rows].reshape(-1, size)  # (K, B)
-        r = target - p  # (K, B)
-        A = np.empty((len(r), len(origin), len(origin)))
+        x = columns[:, :, rows].reshape(len(origin), passes, -1, size)  # (P, E, K, B)
+        target, p = (one[:, rows].reshape(passes, -1, size) for one in (y, predictions))
+        r = target - p  # (E, K, B)
+        A = np.empty((*r.shape[:2], len(origin), len(origin)))
         for i, j in combinations_with_replacement(range(len(origin)), 2):
-            A[:, i, j] = A[:, j, i] = _mean(x[i] * x[j])
+            A[..., i, j] = A[..., j, i] = _mean(x[i] * x[j])
         if pairs:
-            mean = np.stack([_mean(column) for column in x], axis=1)  # (K, P)
-            centred = x - mean.T[:, :, None]  # (P, K, B)
+            means = [_mean(column) for column in x]  # P of (E, K)
+            centred = [column - mean[..., None] for column, mean in zip(x, means, strict=True)]
             V = np.empty_like(A)
             for i, j in combinations_with_replacement(range(len(origin)), 2):
-                V[:, i, j] = V[:, j, i] = _mean(centred[i] * centred[j])
-            Vo = V @ origin  # (K, P)
-            c = mean * _mean(r)[:, None] - Vo
-            s = Vo @ origin + _mean((target - _mean(target)[:, None]) ** 2) + _mean(r) ** 2
+                V[..., i, j] = V[..., j, i] = _mean(centred[i] * centred[j])
+            Vo = V @ origin  # (E, K, P)
+            c = np.stack(means, axis=-1) * _mean(r)[..., None] - Vo
+            s = Vo @ origin + _mean((target - _mean(target)[..., None]) ** 2) + _mean(r) ** 2
         else:
-            c = np.stack([_mean(column * r) for column in x], axis=1)  # (K, P)
+            c = np.stack([_mean(column * r) for column in x], axis=-1)  # (E, K, P)
             s = _mean(r**2)
-        parts.append((A, c, s, np.full(len(A), size)))
-    A, c, s, n = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return A, c, s, n
+        parts.append((A, c, s, np.full(s.shape, size)))
+    A, c, s, n = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
+    return A.reshape(-1, *A.shape[2:]), c.reshape(-1, c.shape[2]), s.ravel(), n.ravel()
 
 
 def _mean(batches: np.ndarray) -> np.ndarray:
-    """The mean of each batch: (K, B) -> (K,)."""
-    size = batches.shape[1]
+    """The mean of each batch: (E, K, B) -> (E, K)."""
+    size = batches.shape[-1]
     if size < 8:  # for many short rows, adding up the columns is faster
-        return np.asarray(sum(batches[:, k] for k in range(size)) / size)
-    return np.asarray(batches.mean(1))
+        return np.asarray(sum(batches[..., k] for k in range(size)) / size)
+    return np.asarray(batches.mean(-1))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Float
 
 from linreg.data.dataset import Dataset, batch_order, check_numbers, check_rows
-from linreg.quadratic.least_squares import ORIGINS, least_squares, origin_of, with_ones
+from linreg.quadratic.least_squares import least_squares, origin_of, with_ones
 from linreg.quadratic.quadratic import RANK_TOLERANCE, Quadratic
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import Settings
@@ -30,8 +31,8 @@ def loss_surface(tables: Tables, settings: Settings) -> Quadratic:
         # with matched shapes and equal batches the mean does not depend on the order of the rows
         settings = replace(settings, shuffle=False)
     mean = _MeanSurface(settings.batch_size, settings.bias, pairs)
-    for piece in rows_in_run_order(tables, settings):
-        mean.add(piece)
+    for X, y, origin in passes_in_run_order(tables, settings):
+        mean.add(X, y, origin)
     return mean.quadratic()
 
 
@@ -40,7 +41,7 @@ def matched_surface(tables: Tables, bias: bool = False) -> Quadratic:
     mean = _MeanSurface(1, bias, pairs=False)
     for piece in [tables] if isinstance(tables, Dataset) else tables:
         check_numbers(piece, whole=piece is tables)
-        mean.add(piece)
+        mean.add_piece(piece)
     return mean.quadratic()
 
 
@@ -71,12 +72,12 @@ def table_sums(tables: Tables, settings: Settings) -> TableSums:
     surface = _MeanSurface(settings.batch_size, settings.bias, WIRINGS[settings.wiring].pairs)
     matched, with_bias = (_MeanSurface(1, bias, pairs=False) for bias in (False, True))
     columns = None
-    for piece in rows_in_run_order(tables, in_order):
+    for piece in whole_batches(tables, in_order):
         for mean in (surface, matched, with_bias):
-            mean.add(piece)
+            mean.add_piece(piece)
         piece_columns = _column_stats(np.column_stack([piece.y, piece.X]))
         columns = piece_columns if columns is None else _merged(columns, piece_columns)
-    assert columns is not None  # rows_in_run_order yields at least one piece, or raises
+    assert columns is not None  # whole_batches yields at least one piece, or raises
     constant = columns.low == columns.high  # where rounding may give a variance above 0
     variances = np.where(constant, 0.0, columns.squares / columns.rows)
     return TableSums(
@@ -93,22 +94,39 @@ def table_sums(tables: Tables, settings: Settings) -> TableSums:
     )
 
 
-def rows_in_run_order(tables: Tables, settings: Settings) -> Iterator[Dataset]:
-    """The rows in the order of the run, in pieces of whole batches.
+def passes_in_run_order(
+    tables: Tables, settings: Settings
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The rows in the order of the run: features X (E, n, P), with ones for the bias, targets
+    y (E, n), and the origin (P,) of the quadratics.
 
-    Only the last batch of a pass over the data may be smaller. A shuffled table is yielded once per
-    epoch. Raises `SettingsError` if the settings do not fit the table."""
+    Of a shuffled table these are E epochs at once, as many as fit in the CPU cache; otherwise E is
+    1, and X and y are what `whole_batches` yields. Raises the same errors."""
+    if not (settings.shuffle and isinstance(tables, Dataset)):
+        origin: np.ndarray | None = None
+        for piece in whole_batches(tables, settings):
+            origin = origin_of(piece, settings.bias) if origin is None else origin
+            yield _features(piece, settings.bias)[None], piece.y[None], origin
+        return
+    check_rows(settings, len(tables))
+    check_numbers(tables)
+    # the origin is that of the rows in order, so that it depends on the table alone
+    origin, X = origin_of(tables, settings.bias), _features(tables, settings.bias)
+    orders = batch_order(settings, len(tables))
+    while drawn := list(islice(orders, max(BLOCK_ROWS // len(tables), 1))):
+        order = np.array(drawn)  # (E, N)
+        yield X.take(order, axis=0), tables.y.take(order), origin
+
+
+def whole_batches(tables: Tables, settings: Settings) -> Iterator[Dataset]:
+    """The rows in the order of the table, in pieces of whole batches; the last may be smaller.
+
+    Raises `SettingsError` if the settings do not fit the table, or if a table in pieces is to be
+    shuffled."""
     if isinstance(tables, Dataset):
         check_rows(settings, len(tables))
         check_numbers(tables)
-        for order in batch_order(settings, len(tables)) if settings.shuffle else [None]:
-            if order is None:
-                yield tables
-            else:
-                shuffled = Dataset(tables.X[order], tables.y[order])
-                # that of the rows in order: it must not depend on what was asked for first
-                ORIGINS[shuffled] = {settings.bias: origin_of(tables, settings.bias)}
-                yield shuffled
+        yield tables
         return
     if settings.shuffle:
         raise SettingsError(
@@ -132,6 +150,11 @@ def rows_in_run_order(tables: Tables, settings: Settings) -> Iterator[Dataset]:
         yield _concatenate(pending)
 
 
+def _features(table: Dataset, bias: bool) -> np.ndarray:
+    """The features (N, P), with ones for the bias."""
+    return with_ones(table.X) if bias else table.X
+
+
 def _concatenate(pieces: list[Dataset]) -> Dataset:
     return Dataset(
         np.concatenate([piece.X for piece in pieces]), np.concatenate([piece.y for piece in pieces])
@@ -153,36 +176,64 @@ class _MeanSurface:
         self.origin: np.ndarray = np.empty(0)  # (P,), of the first piece
         self.triangle: np.ndarray = np.empty((0, 0))  # (P + 1, P + 1)
 
-    def add(self, table: Dataset) -> None:
+    def add_piece(self, table: Dataset) -> None:
         """Add a piece of whole batches; the last batch may be smaller."""
-        if not len(table):
-            return
-        X = with_ones(table.X) if self.bias else table.X  # (n, P)
-        if not self.rows:
-            self.origin = origin_of(table, self.bias)
-            self.triangle = np.empty((0, len(self.origin) + 1))
-        self.rows += len(X)
-        full = len(X) - len(X) % self.batch_size
-        step = max(BLOCK_ROWS // self.batch_size, 1) * self.batch_size
-        for first in range(0, full, step):
-            block = slice(first, min(first + step, full))
-            self._add_batches(X[block], table.y[block], self.batch_size)
-        if full < len(X):
-            self._add_batches(X[full:], table.y[full:], len(X) - full)
+        if len(table):
+            origin = self.origin if self.rows else origin_of(table, self.bias)
+            self.add(_features(table, self.bias)[None], table.y[None], origin)
 
-    def _add_batches(self, X: np.ndarray, y: np.ndarray, size: int) -> None:
-        self.batches += len(X) // size
-        rows = np.column_stack([X, y - X @ self.origin])  # (n, P + 1)
+    def add(self, X: np.ndarray, y: np.ndarray, origin: np.ndarray) -> None:
+        """Add E passes, X (E, n, P) and y (E, n), of whole batches; the last may be smaller."""
+        passes, n, parameters = X.shape
+        if not self.rows:
+            self.origin, self.triangle = origin, np.empty((0, parameters + 1))
+        self.rows += passes * n
+        self.batches += passes * -(-n // self.batch_size)
+        full = n - n % self.batch_size
+        step = max(BLOCK_ROWS // self.batch_size, 1) * self.batch_size
+        blocks = [
+            (slice(first, min(first + step, full)), self.batch_size)
+            for first in range(0, full, step)
+        ]
+        if full < n:
+            blocks.append((slice(full, n), n - full))
+        weighted = (self._weighted_rows(X[:, rows], y[:, rows], size) for rows, size in blocks)
+        # a single pass may be large, so only one of its blocks is in memory at a time
+        parts = weighted if passes == 1 else list(weighted)
+        for k in range(passes):
+            for matrices, constants in parts:
+                known = len(self.triangle)
+                matrix = matrices[k, parameters + 1 - known :]
+                matrix[:known] = self.triangle
+                self.triangle = np.asarray(np.linalg.qr(matrix, mode="r"))
+                self.constant += float(constants[k])
+
+    def _weighted_rows(
+        self, X: np.ndarray, y: np.ndarray, size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows whose squares add up to the batch losses of each pass, and what these losses have
+        besides: (E, P + 1 + m, P + 1) and (E,). The first P + 1 rows are left for the triangle."""
+        passes, n, parameters = X.shape
+        below, scale = parameters + 1, np.sqrt(size)
+        # column by column, since NumPy is slow on arrays this narrow
+        columns = [*np.moveaxis(X, 2, 0), y - X @ self.origin]  # P + 1 of (E, n)
         if not self.pairs or size == 1:  # in a batch of one row, all pairs are matched
-            rows /= np.sqrt(size)
-        else:
-            x = X.reshape(-1, size, X.shape[1])  # (K, B, P)
-            centred = (x - x.mean(1, keepdims=True)).reshape(X.shape)  # (n, P)
-            means = rows.reshape(len(x), size, -1).mean(1)  # (K, P + 1)
-            deviations = np.column_stack([centred, -centred @ self.origin])  # (n, P + 1)
-            rows = np.concatenate([means, deviations / np.sqrt(size)])
-            self.constant += float(y.reshape(-1, size).var(1).sum())
-        self.triangle = np.asarray(np.linalg.qr(np.concatenate([self.triangle, rows]), mode="r"))
+            weighted = np.empty((passes, below + n, parameters + 1))
+            for k, column in enumerate(columns):
+                np.divide(column, scale, out=weighted[:, below:, k])
+            return weighted, np.zeros(passes)
+        batches = np.stack([column.reshape(passes, -1, size) for column in columns])
+        means = np.ascontiguousarray(np.moveaxis(batches, 3, 0)).mean(0)  # (P + 1, E, K)
+        deviations = batches[:-1] - means[:-1, ..., None]  # (P, E, K, B)
+        negated = np.empty((passes, n, parameters))
+        for k, column in enumerate(deviations):
+            np.negative(column.reshape(passes, n), out=negated[..., k])
+        first = below + means.shape[2]  # row of the deviations
+        weighted = np.empty((passes, first + n, parameters + 1))
+        for k, column in enumerate([*deviations, negated @ self.origin]):
+            weighted[:, below:first, k] = means[k]
+            np.divide(column.reshape(passes, n), scale, out=weighted[:, first:, k])
+        return weighted, y.reshape(passes, -1, size).var(2).sum(1)
 
     def quadratic(self) -> Quadratic:
         """The mean, with its origin at the minimum."""

@@ -156,9 +156,13 @@ def table_of(data: Data) -> Dataset:
 
 
 @cached
+def _surface_of_batches(batches: Settings) -> Quadratic:
+    return loss_surface(table_of(batches.data), batches)
+
+
 def surface_of(settings: Settings) -> Quadratic:
     """The loss surface that a run descends on."""
-    return loss_surface(table_of(settings.data), settings)
+    return _surface_of_batches(batches_of(settings))
 
 
 @cached

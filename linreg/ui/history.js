@@ -4,10 +4,15 @@
 //   of the menu leads to it. So it gets a query before a link leads away from it.
 // - The browser restores the place in the window alone, while Streamlit scrolls an element of the
 //   page and draws its content bit by bit.
+// - Until the server has answered, the menu leads on with the settings of the page that was left:
+//   what is clicked until then is opened when the menu has its new links.
+//
+// The links at the top and the foot of a page open what the menu's do. Those at the foot are drawn
+// last, after a training that may take long.
 (() => {
   if (window.linregHistory) return;
   window.linregHistory = true;
-  const LONGEST = 15_000; // milliseconds that a page may take to be as high as it was
+  const LONGEST = 15_000; // milliseconds that the server may take to draw what is waited for
   const KEPT = "linreg.scroll";
   const box = () => document.querySelector('[data-testid="stMain"]');
   const places = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
@@ -45,12 +50,69 @@
   for (const event of ["pointerdown", "keydown"]) window.addEventListener(event, remember, seen);
   for (const event of ["wheel", "touchmove"]) window.addEventListener(event, takeOver, seen);
 
+  const MENU = ':is([data-testid="stSidebar"], .st-key-lecture_hidden) [data-testid="stPageLink"] a';
+  const NEIGHBOURS = ".st-key-top_links a, .st-key-foot_links a";
+  const NOT_SETTINGS = ["v", "step", "present", "figure"];
+  let hasMoved = false; // by Back or Forward, since when the menu has not been right
+  let clicked = 0;
+
+  const nameOf = (link) => link.getAttribute("href").split("?")[0]; // that of the home page is empty
+
+  function menuLink(name) {
+    return [...document.querySelectorAll(MENU)].find((link) => nameOf(link) === name);
+  }
+
+  /** The settings in the query of an address, as one text. */
+  function settingsOf(address) {
+    const query = new URL(address, location.href).searchParams;
+    for (const name of NOT_SETTINGS) query.delete(name);
+    query.sort();
+    return query.toString();
+  }
+
+  /** Whether the menu has the settings of the address: its link to this page leads back to it. */
+  function isMenuRight() {
+    const own = menuLink(location.pathname.split("/").at(-1)) ?? menuLink("");
+    return own && settingsOf(own.href) === settingsOf(location.href);
+  }
+
+  function isMenuWaitedFor() {
+    hasMoved &&= !isMenuRight();
+    return hasMoved;
+  }
+
+  function moved() {
+    hasMoved = true;
+    clicked += 1; // what was clicked before is not opened any more
+    restore();
+  }
+
   function leave(event) {
-    if (!location.search && event.target.closest?.('[data-testid="stPageLink"]')) {
-      history.replaceState(history.state, "", `${location.pathname}?v=1`);
+    const link = event.target.closest?.(`${MENU}, ${NEIGHBOURS}`);
+    if (link && (link.matches(NEIGHBOURS) || isMenuWaitedFor()) && menuLink(nameOf(link))) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      open(nameOf(link));
+    } else if (event.target.closest?.('[data-testid="stPageLink"]')) {
+      clicked += 1;
+      hasMoved = false;
+      if (!location.search) history.replaceState(history.state, "", `${location.pathname}?v=1`);
     }
   }
 
-  window.addEventListener("click", leave, seen);
-  window.addEventListener("popstate", restore);
+  /** Open a page by its link in the menu, as soon as that is right. */
+  function open(name) {
+    const mine = (clicked += 1);
+    const end = performance.now() + LONGEST;
+    const tick = () => {
+      if (mine !== clicked) return;
+      if (performance.now() > end) hasMoved = false; // rather with old settings than not at all
+      if (isMenuWaitedFor()) setTimeout(tick, 50);
+      else menuLink(name)?.click();
+    };
+    tick();
+  }
+
+  window.addEventListener("click", leave, { capture: true });
+  window.addEventListener("popstate", moved);
 })();

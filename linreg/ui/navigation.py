@@ -19,6 +19,12 @@ def link_to(page: Page, label: str, icon: str | None = None) -> None:
     st.page_link(page.path, label=label, icon=icon, query_params=page_state().links[page.name])
 
 
+def menu() -> None:
+    """Links to all pages, by which `history.js` opens them."""
+    for page in MENU.values():
+        link_to(page, page.title)
+
+
 def neighbour_links(place: str) -> None:
     """Links to the previous and the next page of the menu; `place` is `top` or `foot`.
 

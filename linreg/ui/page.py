@@ -14,7 +14,7 @@ from linreg.settings.pages import Page
 from linreg.text.markdown import escape_markdown
 from linreg.ui.elements import page_script
 from linreg.ui.live import modules_to_load, written_files
-from linreg.ui.navigation import leave_button, neighbour_links, unknown_page_note
+from linreg.ui.navigation import leave_button, menu, neighbour_links, unknown_page_note
 from linreg.ui.sidebar import sidebar
 from linreg.ui.startup import warm_up
 from linreg.ui.state import page_state
@@ -48,7 +48,9 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
     elif state.is_presenting:
         leave_button()
         with st.container(key="lecture_hidden"):
+            menu()
             state.expected = st.empty()
+            page_script("history.js")
     else:
         with st.sidebar:
             sidebar(controls(state.comparison) if callable(controls) else controls)

@@ -7,7 +7,6 @@ import streamlit as st
 from linreg.settings.changes import overrides, without_table
 from linreg.settings.model import Data, TableSettings
 from linreg.settings.optimizers import OPTIMIZERS
-from linreg.settings.pages import MENU
 from linreg.settings.presets import PRESETS, closest_preset
 from linreg.text.comparison import regression
 from linreg.ui.controls import (
@@ -18,7 +17,7 @@ from linreg.ui.controls import (
     text,
     toggle,
 )
-from linreg.ui.navigation import link_to, present_button
+from linreg.ui.navigation import menu, present_button
 from linreg.ui.state import CONTROL, page_state
 from linreg.ui.url import copy_link
 
@@ -28,8 +27,7 @@ PRESET, LEAVE_TABLE = f"{CONTROL}preset", "no_table"  # keys of widgets
 def sidebar(has_controls: bool) -> None:
     """The menu, Copy link, the lecture view, and the controls of the comparison where the page has
     them."""
-    for page in MENU.values():
-        link_to(page, page.title)
+    menu()
     st.fragment(copy_link)()
     present_button()
     if has_controls:

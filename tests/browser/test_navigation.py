@@ -5,6 +5,7 @@ import re
 
 import pytest
 from accessible import beside_the_window
+from drawn import drawn, menu
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -47,6 +48,40 @@ def test_back_to_an_address_without_settings_is_back_to_the_defaults(visit):
     here.settled()
     assert here.address in ("", "?v=1"), "the version alone says the same"
     expect(here.field("Batch size of the comparison")).to_have_value("100")
+
+
+def test_a_click_right_after_back_leads_on_from_there(visit):
+    """The server has not answered: the links on the page are those of what was left."""
+    here = visit("?v=1&samples=1000&epochs=3").until_trained()
+    epochs_changed(here, 5)
+    with here.unheard():
+        here.page.go_back()
+        here.page.wait_for_function("location.search.includes('epochs=3')")
+        menu(here, "Surface")
+    here.page.wait_for_url("**/surface?*epochs=3*")
+    drawn(here, 4)
+    epochs_changed(here, 7)
+    with here.unheard():
+        here.page.go_back()
+        here.page.wait_for_function("location.search.includes('epochs=3')")
+        links_of(here, "foot").get_by_text("Sweep →").click()
+    here.page.wait_for_url("**/sweep?*epochs=3*")
+    drawn(here, 3)
+    with here.unheard():
+        here.page.go_back()
+        here.page.wait_for_url("**/surface?*epochs=3*")
+        menu(here, "Cause")
+        here.page.go_forward()
+        here.page.wait_for_url("**/sweep?*epochs=3*")
+    drawn(here, 3)
+    assert here.page.url.count("/sweep?"), "who goes on through the history has changed their mind"
+
+
+def epochs_changed(here, epochs):
+    here.field("Epochs").fill(str(epochs))
+    here.field("Epochs").press("Enter")
+    here.page.wait_for_function(f"location.search.includes('epochs={epochs}')")
+    here.settled()
 
 
 def test_a_phone_has_the_way_on_at_its_top(visit):

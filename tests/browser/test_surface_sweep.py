@@ -169,7 +169,6 @@ def test_a_claim_opens_its_run_and_back_returns_to_its_place(visit):
     here.page.wait_for_function("location.pathname == '/claims'")
     here.page.wait_for_function(f"Math.abs({place} - {left_at}) < 3", timeout=30_000)
     assert "seeds=10" in here.address
-    drawn(here, 12)  # until then the menu's links are those of the page that was left
     menu(here, "Original vs fixed")
     here.page.wait_for_function("location.pathname == '/'")
     here.until_trained()

@@ -16,7 +16,7 @@ from linreg.figures.contours import simplify_contours
 from linreg.quadratic.contours import sublevel_contours
 from linreg.quadratic.moments import batch_moments
 from linreg.quadratic.quadratic import Quadratic
-from linreg.quadratic.streaming import loss_surface, matched_surface, table_sums
+from linreg.quadratic.streaming import BLOCK_ROWS, loss_surface, matched_surface, table_sums
 from linreg.settings.fields import SettingsError
 from linreg.settings.model import DataSettings, Settings
 from linreg.settings.wirings import WIRINGS
@@ -25,6 +25,11 @@ from linreg.training.ensemble import train_ensemble
 
 def brute_force(table, run, w):
     """The loss, row by row: the mean over batches of the mean over all pairs, or matched rows."""
+    return np.mean(batch_losses(table, run, w))
+
+
+def batch_losses(table, run, w):
+    """The losses of all batches of the run."""
     X = np.column_stack([table.X, np.ones(len(table))]) if run.bias else table.X
     means = []
     for order in batch_order(run, len(table)):
@@ -36,7 +41,7 @@ def brute_force(table, run, w):
                 means.append(np.mean(np.subtract.outer(prediction, table.y[batch]) ** 2))
             else:
                 means.append(np.mean((prediction - table.y[batch]) ** 2))
-    return np.mean(means)
+    return means
 
 
 @st.composite
@@ -74,6 +79,23 @@ def test_equal_to_brute_force_over_all_pairs(problem):
     away = np.abs(w - surface.origin)  # far from it, with similar columns, large terms cancel
     rounding = 16 * np.finfo(float).eps * away @ np.abs(surface.A) @ away
     assert surface.value(w) == pytest.approx(brute_force(table, run, w), rel=1e-10, abs=rounding)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("wiring", ["original", "squeeze"])
+def test_every_shuffled_batch_equals_brute_force(wiring, bias):
+    """More epochs than are computed at once, each with a smaller last batch."""
+    data, w = DataSettings(samples=331, scale=2, noise=3), np.array([1.0, -2.0, 0.5])[: 2 + bias]
+    run = Settings(
+        data=data, wiring=wiring, batch_size=50, epochs=60, bias=bias, shuffle=True, seed=3
+    )
+    table = make_data(data)
+    assert len(table) * run.epochs > BLOCK_ROWS
+    moments, expected = batch_moments(table, run), batch_losses(table, run, w)
+    found = [moments.batch(k).value(w) for k in range(len(moments))]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_array_equal(moments.n, [50, 50, 50, 50, 50, 50, 31] * 60)
+    assert loss_surface(table, run).value(w) == pytest.approx(np.mean(expected), rel=1e-12)
 
 
 @examples(50)
