@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -23,9 +25,11 @@ def plain_table(rows: Mapping[str, Mapping[str, str]]) -> None:
         st.markdown(table_in_markdown(cells, columns))
 
 
-def page_script(name: str) -> None:
-    """Run a script of this folder in the page."""
+def page_script(name: str, constants: Mapping[str, Any] | None = None) -> None:
+    """Run a script of this folder in the page, with these constants in the place of their names."""
     script = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for constant, value in (constants or {}).items():
+        script = script.replace(constant, json.dumps(value))
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 

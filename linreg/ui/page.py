@@ -13,11 +13,14 @@ from linreg.settings.model import Comparison, TableSettings
 from linreg.settings.pages import Page
 from linreg.text.markdown import escape_markdown
 from linreg.ui.elements import page_script
+from linreg.ui.live import modules_to_load, written_files
 from linreg.ui.navigation import leave_button, menu, neighbour_links, unknown_page_note
 from linreg.ui.sidebar import sidebar
 from linreg.ui.startup import warm_up
 from linreg.ui.state import page_state
 from linreg.ui.url import note_links, read_url, write_url
+
+LIVE_PAGES = {"comparison", "cause", "surface", "your_data"}  # whose figures the browser moves
 
 
 def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True) -> Comparison:
@@ -32,6 +35,8 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
     if not st.context.is_embedded:
         st.html(Path(__file__).with_name("columns.css"))
     warm_up()
+    if which.name in LIVE_PAGES:
+        _preload_figures()
     read_url(which)
     state = page_state()
     _hold_table()
@@ -62,6 +67,15 @@ def start_page(which: Page, controls: bool | Callable[[Comparison], bool] = True
 def end_page() -> None:
     """The end of every page: the links to its neighbours."""
     neighbour_links("foot")
+
+
+def _preload_figures() -> None:
+    """Have the browser load the code of the live figures while the page is being built; the element
+    is hidden by `legible.css`."""
+    address = written_files()
+    if address:
+        with st.container(key="live_preload"):
+            page_script("preload.js", {"__FILES__": address, "__MODULES__": modules_to_load()})
 
 
 def _hold_table() -> None:

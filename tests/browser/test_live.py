@@ -223,3 +223,38 @@ def test_a_deep_link_under_a_base_path_draws_in_an_embedded_page(browser):
             here.ended()
     finally:
         running.stop()
+
+
+# ---- the first page ------------------------------------------------------------------------------
+
+COUNTS = """
+window.counts = []; // of the figures on the page, after each that has been drawn
+new MutationObserver(records => {
+  const added = records.flatMap(record => [...record.addedNodes]);
+  if (added.some(node => node.matches?.('svg.marks') || node.querySelector?.('svg.marks'))) {
+    setTimeout(() => counts.push(document.querySelectorAll('svg.marks').length));
+  }
+}).observe(document, {subtree: true, childList: true});
+"""
+
+
+def test_the_first_figure_is_shown_before_the_others_are_drawn(browser, visit, server):
+    visit().until_trained()
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.add_init_script(COUNTS)
+    page.goto(server.url)
+    page.wait_for_function("document.querySelectorAll('svg.marks').length == 5", polling=50)
+    assert page.evaluate("counts.slice(0, 2)") == [1, 2]
+    page.close()
+
+
+def test_exactly_the_code_that_figures_need_is_loaded_while_the_page_is_built(visit):
+    visit().until_trained()  # a server without the files writes them first
+    page = visit().until_trained().page
+    preloaded, loaded = page.evaluate("""() => [
+      [...document.querySelectorAll('link[rel=modulepreload]')].map(link => link.href),
+      performance.getEntriesByType('resource').map(entry => entry.name),
+    ].map(names => names.filter(name => name.includes('/component/')))""")
+    modules = {name for name in loaded if name.endswith(".js")}
+    assert set(preloaded) == {name for name in modules if not name.endswith("/vega.js")}
+    assert len(preloaded) == len(set(preloaded)) > 20

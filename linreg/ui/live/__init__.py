@@ -8,6 +8,7 @@ from linreg.ui.live.component import (
     live_figures,
     live_training,
 )
+from linreg.ui.live.files import modules_to_load, written_files
 
 __all__ = [
     "TrainingSettings",
@@ -16,4 +17,6 @@ __all__ = [
     "live_fade",
     "live_figures",
     "live_training",
+    "modules_to_load",
+    "written_files",
 ]

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import threading
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -47,6 +49,25 @@ def files_version() -> str:
     for name, content in _modules().items():
         digest.update(name.encode() + content)
     return digest.hexdigest()[:16]
+
+
+@cache
+def modules_to_load() -> list[str]:
+    """The modules that every live figure needs."""
+    reached = ["live.js"]
+    for name in reached:
+        imported = re.findall(rb'(?m)^import .* from "\./(.*)";$', _modules()[name])
+        reached += [module.decode() for module in imported if module.decode() not in reached]
+    return reached
+
+
+def written_files() -> str | None:
+    """What `served_files` returns, None where the files would have to be written first."""
+    if missing(LIVE) or not (_usual_folder() / files_version() / "vega.js").is_file():
+        return None
+    with suppress(FilesMissing):
+        return served_files()
+    return None
 
 
 def served_files() -> str:
@@ -106,8 +127,7 @@ def _write(folder: Path) -> None:
 def private_folder() -> Path:
     """A folder for temporary files in which nobody else can write; the same for each server of a
     user."""
-    user = os.getuid() if hasattr(os, "getuid") else None
-    folder = Path(tempfile.gettempdir(), f"linreg-{'live' if user is None else user}")
+    user, folder = _user(), _usual_folder()
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         owned = user is None or (folder.lstat().st_uid == user and not folder.is_symlink())
@@ -116,3 +136,12 @@ def private_folder() -> Path:
     except OSError:
         pass  # something else has that name
     return Path(tempfile.mkdtemp(prefix="linreg-"))
+
+
+def _usual_folder() -> Path:
+    user = _user()
+    return Path(tempfile.gettempdir(), f"linreg-{'live' if user is None else user}")
+
+
+def _user() -> int | None:
+    return os.getuid() if hasattr(os, "getuid") else None

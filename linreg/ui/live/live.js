@@ -17,10 +17,11 @@ export { stageOf };
 
 const parts = new Map(); // Streamlit's element -> what is mounted in it
 
+addStyleSheet();
+
 /** Show what Python sends in one of Streamlit's elements. */
 export function mount(component) {
   const { parentElement, data } = component;
-  addStyleSheet();
   let part = parts.get(parentElement);
   if (!part) {
     part = new (partOf(data))(parentElement);
@@ -42,7 +43,7 @@ function partOf(data) {
 
 function addStyleSheet() {
   const address = new URL("live.css", import.meta.url).href;
-  if (document.querySelector(`link[href="${address}"]`)) return;
+  if (document.querySelector(`link[href="${address}"]`)) return; // preload.js was first
   const link = document.createElement("link");
   Object.assign(link, { rel: "stylesheet", href: address });
   document.head.append(link);

@@ -13,6 +13,8 @@ const HEADING = 40; // pixels at the top of every figure, in which nothing moves
 const PATIENCE = 2_000; // milliseconds for a typeface
 const REST = 300; // milliseconds without a change until figures out of sight are drawn, too
 
+let queue = Promise.resolve(); // ends when the figures that were asked for are drawn
+
 /** Event: `drawn` after its data or its size have changed. */
 export class FigureView extends EventTarget {
   /** @param {Element} parent - the figure is drawn in a new element at its end */
@@ -64,8 +66,25 @@ export class FigureView extends EventTarget {
     if (this.isEmbedding || this.element.clientWidth < NARROW) return;
     this.isEmbedding = true;
     await typefaceOf(this.figure.spec);
-    if (this.isRemoved) return;
+    const endTurn = await nextTurn();
     const { figure, spec } = this;
+    try {
+      await this.embedNow();
+    } finally {
+      this.isEmbedding = false;
+      endTurn();
+    }
+    if (this.isRemoved) return;
+    if (spec !== this.spec) return this.embed();
+    if (figure !== this.figure) return this.draw(this.figure, this.waiting);
+    this.fit();
+    if (this.isBehind) this.refresh();
+    else this.dispatchEvent(new Event("drawn"));
+  }
+
+  async embedNow() {
+    if (this.isRemoved) return;
+    const { figure } = this;
     const tables = { ...this.stillTables(), ...this.waiting() };
     this.isBehind = this.hasNewTables = false;
     const datasets = {};
@@ -78,7 +97,6 @@ export class FigureView extends EventTarget {
     const tooltip = (_handler, _event, _item, said) => this.onTooltip?.(said);
     const options = { ...OPTIONS, tooltip };
     this.result = await vegaEmbed(this.plot, { ...figure.spec, datasets }, options);
-    this.isEmbedding = false;
     if (this.isRemoved) return this.result.finalize();
     this.view = this.result.view;
     const { vgSpec } = this.result;
@@ -86,11 +104,6 @@ export class FigureView extends EventTarget {
     this.lines = marksOfLines(vgSpec);
     this.changeset = changesetOf(this.view, vgSpec.data[0].name);
     this.view.addEventListener("click", (event, item) => this.onClick?.(event, item));
-    if (spec !== this.spec) return this.embed();
-    if (figure !== this.figure) return this.draw(this.figure, this.waiting);
-    this.fit();
-    if (this.isBehind) this.refresh();
-    else this.dispatchEvent(new Event("drawn"));
   }
 
   /**
@@ -236,6 +249,18 @@ export class FigureView extends EventTarget {
 function typefaceOf({ config }) {
   const loaded = document.fonts.load(`13px ${config.font}`).catch(() => {});
   return Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+}
+
+/**
+ * Wait until the figures before this one are drawn, so that the first is soon to be seen. What is
+ * returned is to be called at the end of the turn: the browser then shows what has been drawn.
+ */
+async function nextTurn() {
+  const before = queue;
+  let end;
+  queue = new Promise((resolve) => { end = () => setTimeout(resolve); });
+  await before;
+  return end;
 }
 
 /** A row without the mark by which Vega knows those that it has, which a spread would copy. */
