@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -40,9 +41,13 @@ def work_bar(place: DeltaGenerator) -> DeltaGenerator:
     """A container for a progress bar and a stop button, fixed to the edge of the window.
 
     On the page itself, what is drawn above would move the button away from the mouse that presses
-    it, and the browser would report no click.
+    it, and the browser would report no click. Its style comes with it: on a busy machine Streamlit
+    applies that of the page seconds after it has drawn the button.
     """
-    return place.container(key="work")
+    container = place.container(key="work")
+    style = Path(__file__).with_name("work.css").read_text(encoding="utf-8")
+    container.html(f"<style>{style}</style><i></i>")  # style alone would go to the page's
+    return container
 
 
 def stop_button(label: str, key: str, question: Any) -> None:

@@ -144,8 +144,13 @@ def test_a_cell_is_selected_and_opened_by_keyboard(cells):
 
 
 def test_a_long_sweep_can_be_stopped_and_goes_on(visit):
-    here = visit("sweep?x=scale&y=noise&columns=80&rows=20&inits=2&steps=8000")
-    here.page.get_by_role("button", name="Stop the sweep").click(timeout=60_000)
+    """On a slow machine, too, the button is at once where it stays: what moves loses a click."""
+    here = visit("sweep?x=scale&y=noise&columns=80&rows=20&inits=2&steps=8000", slowed=4)
+    stop = here.page.get_by_role("button", name="Stop the sweep")
+    stop.wait_for(timeout=60_000)
+    assert stop.bounding_box()["y"] > 900, "at the edge of the window"
+    here.slow_down(1)
+    stop.click()
     here.page.get_by_text(re.compile(r"Stopped: [\d,]+ cells of 3,200 are not done")).wait_for(
         timeout=30_000
     )
