@@ -45,8 +45,8 @@ class Fault:
 FAULTS = {
     "surface": Fault(  # a last batch that is smaller counts by its rows, not as a batch
         "linreg/quadratic/streaming.py",
-        "            self._add_batches(X[full:], table.y[full:], len(X) - full)\n",
-        "            self._add_batches(X[full:], table.y[full:], 1)\n",
+        "            blocks.append((slice(full, n), n - full))\n",
+        "            blocks.append((slice(full, n), 1))\n",
         "tests/unit/quadratic",
     ),
     "ensemble": Fault(  # eps under the root
