@@ -81,9 +81,7 @@ def watched(page):
 class Visit:
     """A visitor with a window of their own; collects what the page asks for and complains of."""
 
-    def __init__(
-        self, browser, server, query="", width=1400, height=1000, scheme="light", slowed=1
-    ):
+    def __init__(self, browser, server, query="", width=1400, height=1000, scheme="light"):
         server.visited = True
         self.page = IDLE.pop() if IDLE else watched(browser.new_page())
         self.page.set_viewport_size({"width": width, "height": height})
@@ -96,13 +94,7 @@ class Visit:
         }
         for event, listener in self.listeners.items():
             self.page.on(event, listener)
-        self.devtools = self.page.context.new_cdp_session(self.page)
-        self.slow_down(slowed)
         self.page.goto(server.url + "/" + query)
-
-    def slow_down(self, times):
-        """Have the page's processor so many times slower than it is."""
-        self.devtools.send("Emulation.setCPUThrottlingRate", {"rate": times})
 
     def ended(self):
         """Nothing was asked of anybody else and nothing complained of; the page is free for the
@@ -111,7 +103,6 @@ class Visit:
         assert not self.complaints
         for event, listener in self.listeners.items():
             self.page.remove_listener(event, listener)
-        self.devtools.detach()
         self.page.goto("about:blank")
         IDLE.append(self.page)
 
