@@ -92,7 +92,7 @@
     if (link && (link.matches(NEIGHBOURS) || isMenuWaitedFor()) && menuLink(nameOf(link))) {
       event.preventDefault();
       event.stopImmediatePropagation();
-      open(nameOf(link));
+      openPage(nameOf(link));
     } else if (event.target.closest?.('[data-testid="stPageLink"]')) {
       clicked += 1;
       hasMoved = false;
@@ -101,7 +101,7 @@
   }
 
   /** Open a page by its link in the menu, as soon as that is right. */
-  function open(name) {
+  function openPage(name) {
     const mine = (clicked += 1);
     const end = performance.now() + LONGEST;
     const tick = () => {

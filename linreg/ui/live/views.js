@@ -66,25 +66,20 @@ export class FigureView extends EventTarget {
     if (this.isEmbedding || this.element.clientWidth < NARROW) return;
     this.isEmbedding = true;
     await typefaceOf(this.figure.spec);
-    const endTurn = await nextTurn();
-    const { figure, spec } = this;
-    try {
-      await this.embedNow();
-    } finally {
-      this.isEmbedding = false;
-      endTurn();
-    }
+    const embedding = inTurn(() => this.embedNow());
+    const embedded = await embedding.finally(() => { this.isEmbedding = false; });
     if (this.isRemoved) return;
-    if (spec !== this.spec) return this.embed();
-    if (figure !== this.figure) return this.draw(this.figure, this.waiting);
+    if (embedded.spec !== this.spec) return this.embed();
+    if (embedded.figure !== this.figure) return this.draw(this.figure, this.waiting);
     this.fit();
     if (this.isBehind) this.refresh();
     else this.dispatchEvent(new Event("drawn"));
   }
 
+  /** Returns what has been drawn, which may have been replaced meanwhile. */
   async embedNow() {
     if (this.isRemoved) return;
-    const { figure } = this;
+    const { figure, spec } = this;
     const tables = { ...this.stillTables(), ...this.waiting() };
     this.isBehind = this.hasNewTables = false;
     const datasets = {};
@@ -104,6 +99,7 @@ export class FigureView extends EventTarget {
     this.lines = marksOfLines(vgSpec);
     this.changeset = changesetOf(this.view, vgSpec.data[0].name);
     this.view.addEventListener("click", (event, item) => this.onClick?.(event, item));
+    return { figure, spec };
   }
 
   /**
@@ -252,15 +248,13 @@ function typefaceOf({ config }) {
 }
 
 /**
- * Wait until the figures before this one are drawn, so that the first is soon to be seen. What is
- * returned is to be called at the end of the turn: the browser then shows what has been drawn.
+ * Draw a figure when those that were asked for before are drawn. The browser shows each before the
+ * next, so that the first is soon to be seen.
  */
-async function nextTurn() {
-  const before = queue;
-  let end;
-  queue = new Promise((resolve) => { end = () => setTimeout(resolve); });
-  await before;
-  return end;
+function inTurn(draw) {
+  const drawn = queue.then(draw);
+  queue = drawn.catch(() => {}).then(() => new Promise((resolve) => setTimeout(resolve)));
+  return drawn;
 }
 
 /** A row without the mark by which Vega knows those that it has, which a spread would copy. */
