@@ -98,16 +98,12 @@ def local_resources(
     `run_all` runs the tasks of sweeps, on this machine or elsewhere.
     """
     table = cache(make_data)
-    moments = cache(lambda key: batch_moments(table(key.data), key))
-    surface = cache(lambda key: loss_surface(table(key.data), key))
 
-    def moments_of(settings: Settings) -> Moments:
-        found: Moments = moments(batches_of(settings))
-        return found
+    def of_batches(compute: Callable[[Dataset, Settings], Any]) -> Callable[[Settings], Any]:
+        known = cache(lambda batches: compute(table(batches.data), batches))
+        return lambda settings: known(batches_of(settings))
 
-    def surface_of(settings: Settings) -> Quadratic:
-        found: Quadratic = surface(batches_of(settings))
-        return found
+    moments_of = of_batches(batch_moments)
 
     def train_all(
         keys: Sequence[Settings], progress: Progress | None
@@ -133,7 +129,7 @@ def local_resources(
 
     found = Resources(
         table=table,
-        surface=surface_of,
+        surface=of_batches(loss_surface),
         moments=moments_of,
         least_squares=cache(lambda data, bias: least_squares_weights(table(data), bias)),
         baseline=cache(lambda data, bias: baseline(table(data), bias)),
